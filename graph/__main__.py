@@ -1,0 +1,5 @@
+"""`python -m graph` is `recallql`."""
+
+from graph.cli import main
+
+main()

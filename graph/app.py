@@ -1,0 +1,64 @@
+"""The Starlette application: routes, middleware, lifespan; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.routing import Route, WebSocketRoute
+
+from graph.enrichment.tokens import load_counter
+from graph.explorer import explorer_routes
+from graph.operations.backend import Backend
+from graph.settings import Settings
+from graph.store.database import open_database
+from graph.transport.view import GraphQLView
+
+
+def create_app(settings: Settings, uri: str) -> Starlette:
+    """The application, which opens the database when it starts.
+
+    Args:
+        settings: how it is set.
+        uri: the MongoDB to use.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        database = await open_database(
+            uri,
+            name=settings.database,
+            pool_size=settings.mongodb_pool_size,
+            timeout=settings.mongodb_timeout,
+            write_deadline=settings.write_deadline,
+        )
+        app.state.backend = Backend(settings, database, load_counter(settings.token_encoding))
+        try:
+            yield
+        finally:
+            await database.close()
+
+    view = GraphQLView()
+    return Starlette(
+        routes=[
+            Route("/", _home),
+            Route("/health", _health),
+            *explorer_routes(),
+            Route("/graphql", view, methods=None),
+            WebSocketRoute("/graphql", view),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _home(_request: Request) -> RedirectResponse:
+    return RedirectResponse("/graphql")
+
+
+async def _health(request: Request) -> PlainTextResponse:
+    """200 while the database answers; 503 otherwise, through the error handler."""
+    await request.app.state.backend.database.ping()
+    return PlainTextResponse("ok")

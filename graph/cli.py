@@ -1,0 +1,104 @@
+"""The `recallql` command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from graph.errors import StartupError
+from graph.options import with_settings
+from graph.settings import Settings
+
+app = typer.Typer(
+    name="recallql",
+    help="Conversation memory for chat apps and agents, over GraphQL, kept in MongoDB.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.command()
+@with_settings(
+    "host",
+    "port",
+    "mongodb_uri",
+    "database",
+    "data_dir",
+    "mongod_path",
+    "mongod_cache_mb",
+    "mongodb_pool_size",
+    "mongodb_timeout",
+    "write_deadline",
+    "message_window",
+    "token_encoding",
+    "worker_processes",
+    "await_entities_timeout",
+    "spacy_model",
+    "enrichment_lease",
+    "enrichment_attempts",
+    "enrichment_poll",
+    "log_level",
+)
+def serve(settings: Settings) -> None:
+    """Serve the GraphQL API and the explorer, with an enrichment worker; alone, a whole system on one machine."""
+    from graph.serve import serve as run  # noqa: PLC0415 - other commands need no web server
+
+    _exit_on_signals()
+    run(settings)
+
+
+@app.command()
+@with_settings(
+    "mongodb_uri", "database", "data_dir", "spacy_model", "enrichment_lease", "enrichment_attempts", "log_level"
+)
+def worker(
+    settings: Settings,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="End with the process that started this one; no progress bar.")
+    ] = False,
+) -> None:
+    """Run one enrichment worker; any number may share a MongoDB."""
+    from graph.enrichment.process import run  # noqa: PLC0415 - the web process never imports spaCy
+
+    run(settings, quiet=quiet)
+
+
+@app.command()
+def schema(
+    check: Annotated[
+        Path | None, typer.Option("--check", help="Compare with this file instead; exit status 1 when they differ.")
+    ] = None,
+) -> None:
+    """Print the GraphQL schema, sorted."""
+    from graph.schema.build import schema_text  # noqa: PLC0415 - other commands need no schema
+
+    text = schema_text()
+    if check is None:
+        sys.stdout.write(text)
+    elif not check.exists() or check.read_text(encoding="utf-8") != text:
+        typer.echo(f"{check} is stale: run `recallql schema > {check}`", err=True)
+        raise typer.Exit(1)
+
+
+def _exit_on_signals() -> None:
+    """Make SIGINT and SIGTERM unwind the stack with status 0, so that everything that was started is stopped."""
+
+    def leave(_number: int, _frame: Any) -> NoReturn:
+        sys.exit(0)
+
+    signal.signal(signal.SIGINT, leave)
+    signal.signal(signal.SIGTERM, leave)
+
+
+def main() -> None:
+    """Run the command; a start that fails is one line on standard error, and status 2."""
+    try:
+        app()
+    except StartupError as error:
+        typer.echo(f"recallql: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,25 @@
+"""Which MongoDB a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from graph.settings import Settings
+from graph.store.embedded import EmbeddedMongo
+
+
+@contextmanager
+def mongodb(settings: Settings) -> Iterator[str]:
+    """The connection string of the MongoDB that the settings name; without one, of an own mongod that runs meanwhile.
+
+    Raises:
+        StartupError: the own mongod can't start.
+    """
+    if settings.mongodb_uri is not None:
+        yield settings.mongodb_uri.get_secret_value()
+        return
+    with EmbeddedMongo(
+        settings.data_dir, cache_mb=settings.mongod_cache_mb, mongod_path=settings.mongod_path
+    ) as embedded:
+        yield embedded.uri

@@ -1,0 +1,98 @@
+"""Every error that RecallQL raises on purpose.
+
+* RecallQLError
+  * StartupError                 the process can't start: one line, exit status 2
+  * OperationError               an operation was refused; has a `code` that clients see
+    * BadUserInput               BAD_USER_INPUT
+    * NotFound                   NOT_FOUND
+    * Conflict                   CONFLICT
+    * Unauthenticated            UNAUTHENTICATED
+    * Forbidden                  FORBIDDEN
+    * TooCostly                  TOO_COSTLY
+    * Unavailable                UNAVAILABLE
+
+Anything else that escapes is a defect: callers are told `INTERNAL` with an id, and the log has the whole of it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The values of `extensions.code` on a GraphQL error."""
+
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    NOT_FOUND = "NOT_FOUND"
+    CONFLICT = "CONFLICT"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    TOO_COSTLY = "TOO_COSTLY"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL = "INTERNAL"
+
+
+class RecallQLError(Exception):
+    """The root: catches all that RecallQL raises on purpose."""
+
+
+class StartupError(RecallQLError):
+    """The process can't start as it is set up; the message is one line that says what to change."""
+
+
+class OperationError(RecallQLError):
+    """An operation was refused and changed nothing.
+
+    Attributes:
+        code: what `extensions.code` says.
+        extensions: further entries of the GraphQL error's `extensions`.
+    """
+
+    code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
+
+    def __init__(self, message: str, **extensions: Any) -> None:
+        super().__init__(message)
+        self.extensions: dict[str, Any] = {"code": self.code.value, **extensions}
+
+
+class BadUserInput(OperationError):
+    """A value can't be accepted; the message says which, and what is allowed."""
+
+    code = ErrorCode.BAD_USER_INPUT
+
+
+class NotFound(OperationError):
+    """The thing to change does not exist, or is not the caller's."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class Conflict(OperationError):
+    """The change contradicts what is stored."""
+
+    code = ErrorCode.CONFLICT
+
+
+class Unauthenticated(OperationError):
+    """No valid credentials came with the request."""
+
+    code = ErrorCode.UNAUTHENTICATED
+
+
+class Forbidden(OperationError):
+    """The credentials are valid and do not allow this."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class TooCostly(OperationError):
+    """The query is over a limit."""
+
+    code = ErrorCode.TOO_COSTLY
+
+
+class Unavailable(OperationError):
+    """The database can't answer now; the same request may succeed later."""
+
+    code = ErrorCode.UNAVAILABLE

@@ -1,0 +1,16 @@
+"""Logging, the same in every process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from graph.settings import Settings
+
+
+def configure_logging(settings: Settings) -> None:
+    """One line an event on standard error."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("pymongo").setLevel(logging.WARNING)

@@ -1,0 +1,116 @@
+"""What input is accepted: every limit and every check, once.
+
+Each check returns the value to use, and raises `BadUserInput` with a message that says what is allowed.
+"""
+
+from __future__ import annotations
+
+import uuid as uuids
+from typing import Any
+
+import orjson
+
+from graph.errors import BadUserInput
+
+MAX_ID_BYTES = 512
+MAX_ROLE_BYTES = 256
+MAX_CONTENT_BYTES = 1_048_576
+MAX_MESSAGES = 1_000
+MAX_METADATA_BYTES = 262_144
+MAX_METADATA_DEPTH = 32
+MAX_LAST = 1_000
+_INT64 = 2**63
+
+
+def check_text(value: str, name: str, *, most_bytes: int, empty: bool = False, nul: bool = False) -> str:
+    """A text that UTF-8 can hold, within a size.
+
+    Args:
+        value: the text.
+        name: what the caller calls it, for the message.
+        most_bytes: the greatest size in UTF-8.
+        empty: whether the empty text is accepted.
+        nul: whether U+0000 is accepted.
+    """
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError as error:
+        code = ord(value[error.start])
+        message = (
+            f"{name} has a lone surrogate (U+{code:04X}) at character {error.start}: send whole Unicode characters"
+        )
+        raise BadUserInput(message) from None
+    if not value and not empty:
+        raise BadUserInput(f"{name} must not be empty")
+    if size > most_bytes:
+        raise BadUserInput(f"{name} has {size:,} bytes, and at most {most_bytes:,} are accepted")
+    if not nul and "\0" in value:
+        raise BadUserInput(f"{name} must not contain the NUL character")
+    return value
+
+
+def check_id(value: str, name: str) -> str:
+    """A caller's own id of a session or user."""
+    return check_text(value, name, most_bytes=MAX_ID_BYTES)
+
+
+def check_role(value: str, name: str) -> str:
+    """A message's role."""
+    return check_text(value, name, most_bytes=MAX_ROLE_BYTES)
+
+
+def check_content(value: str, name: str) -> str:
+    """A message's content; it may be empty, as an agent's message that only calls a tool is."""
+    return check_text(value, name, most_bytes=MAX_CONTENT_BYTES, empty=True, nul=True)
+
+
+def check_uuid(value: str, name: str) -> str:
+    """A UUID of any version, in canonical form."""
+    try:
+        if len(value) in (32, 36):
+            return str(uuids.UUID(value))
+    except ValueError:
+        pass
+    raise BadUserInput(f"{name} is not a UUID such as 123e4567-e89b-12d3-a456-426614174000")
+
+
+def check_last(value: int | None, name: str = "last") -> int | None:
+    """How many of the newest items."""
+    if value is not None and not 0 <= value <= MAX_LAST:
+        raise BadUserInput(f"{name} must be from 0 to {MAX_LAST:,}, not {value:,}")
+    return value
+
+
+def check_metadata(value: Any, name: str = "metadata") -> dict[str, Any]:
+    """A JSON object that MongoDB can hold; null is the empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        kind = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+        raise BadUserInput(f"{name} must be a JSON object, not {kind.get(type(value), 'that')}")
+    _check_json(value, name, depth=1)
+    size = len(orjson.dumps(value))
+    if size > MAX_METADATA_BYTES:
+        raise BadUserInput(f"{name} has {size:,} bytes as JSON, and at most {MAX_METADATA_BYTES:,} are accepted")
+    return value
+
+
+def _check_json(value: Any, name: str, depth: int) -> None:
+    if isinstance(value, dict | list):
+        if depth > MAX_METADATA_DEPTH:
+            raise BadUserInput(f"{name} is nested deeper than {MAX_METADATA_DEPTH} levels")
+        if isinstance(value, list):
+            for item in value:
+                _check_json(item, name, depth + 1)
+            return
+        for key, item in value.items():
+            check_text(key, f"a key of {name}", most_bytes=MAX_METADATA_BYTES, empty=True)
+            if key.startswith("$"):
+                raise BadUserInput(f"{name} has the key {key!r}, and MongoDB can't hold keys that begin with $")
+            _check_json(item, name, depth + 1)
+    elif isinstance(value, str):
+        check_text(value, f"a text in {name}", most_bytes=MAX_METADATA_BYTES, empty=True, nul=True)
+    elif isinstance(value, int) and not -_INT64 <= value < _INT64:
+        raise BadUserInput(
+            f"{name} has the whole number {value}, and MongoDB holds those of 64 bits: send it as a text"
+        )

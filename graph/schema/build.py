@@ -1,0 +1,45 @@
+"""The schema as one object, and as text."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError, lexicographic_sort_schema, print_schema
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+
+from graph.execution.executor import RecallQLExecutor
+from graph.schema.errors import MaskUnforeseenErrors
+from graph.schema.mutation import Mutation
+from graph.schema.query import Query
+from graph.schema.scalars import SCALARS
+
+_CACHED_DOCUMENTS = 1_000
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Log nothing here: `public_error` logs what is unforeseen, and a caller's mistakes are no news."""
+
+
+@cache
+def build_schema() -> strawberry.Schema:
+    """The schema, made once a process."""
+    return _Schema(
+        query=Query,
+        mutation=Mutation,
+        config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=RecallQLExecutor,
+        extensions=[
+            lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
+            lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
+            MaskUnforeseenErrors,
+        ],
+    )
+
+
+def schema_text() -> str:
+    """The schema in the schema definition language, sorted: the content of `schema.graphql`."""
+    return print_schema(lexicographic_sort_schema(build_schema()._schema)) + "\n"  # noqa: SLF001 - graphql-core's own schema

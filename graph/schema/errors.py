@@ -1,0 +1,62 @@
+"""How an exception becomes an error of the response."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+
+from graph.errors import ErrorCode, OperationError
+
+log = logging.getLogger("recallql")
+
+
+def public_error(error: GraphQLError) -> GraphQLError:
+    """The error as callers may see it: with its code, and without what only the log should hold."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    if isinstance(cause, OperationError):
+        return _with(error, str(cause), cause.extensions)
+    if cause is None or isinstance(cause, GraphQLError):
+        # graphql-core's own: the document, a variable or a value is not what the schema says.
+        extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
+        return _with(error, error.message, extensions)
+    error_id = uuid4().hex
+    log.error("error %s at %s", error_id, error.path, exc_info=cause)
+    return _with(
+        error,
+        f"Something went wrong here; the service's log has it under {error_id}",
+        {"code": ErrorCode.INTERNAL.value, "id": error_id},
+    )
+
+
+def _with(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        original_error=error.original_error,
+        extensions=extensions,
+    )
+
+
+class MaskUnforeseenErrors(SchemaExtension):
+    """Gives every error of a result its code, and masks what is no `OperationError`."""
+
+    def on_operation(self) -> Any:
+        """Rewrite the errors when the operation is done."""
+        yield
+        result = self.execution_context.result
+        errors = getattr(result, "errors", None)
+        if errors:
+            result.errors = [public_error(error) for error in errors]  # type: ignore[union-attr]
+        if self.execution_context.pre_execution_errors:
+            self.execution_context.pre_execution_errors = [
+                public_error(error) for error in self.execution_context.pre_execution_errors
+            ]

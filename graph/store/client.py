@@ -1,0 +1,117 @@
+"""The MongoDB driver: which one it is, and the few places where Motor and PyMongo's async client differ.
+
+Everything else in the store is written against what both share, so that the choice is the one line `DRIVER`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+
+from graph.errors import Unavailable
+
+DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
+
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True)
+MAJORITY = WriteConcern("majority")
+
+
+def connect(uri: str, *, pool_size: int, timeout: float) -> Any:
+    """A client with majority concerns; no connection is made yet.
+
+    Args:
+        uri: a MongoDB connection string.
+        pool_size: most connections in the pool.
+        timeout: seconds to wait for a usable server or a free connection.
+    """
+    milliseconds = int(timeout * 1000)
+    return DRIVER(
+        uri,
+        appname="recallql",
+        tz_aware=True,
+        w="majority",
+        readConcernLevel="majority",
+        retryWrites=True,
+        retryReads=True,
+        maxPoolSize=pool_size,
+        serverSelectionTimeoutMS=milliseconds,
+        waitQueueTimeoutMS=milliseconds,
+    )
+
+
+async def close(client: Any) -> None:
+    """Close the client's connections."""
+    closing = client.close()
+    if closing is not None:
+        await closing
+
+
+@asynccontextmanager
+async def session_of(client: Any) -> AsyncIterator[Any]:
+    """A driver session (MongoDB's, not a conversation)."""
+    session = client.start_session()
+    if hasattr(session, "__await__"):
+        session = await session
+    async with session:
+        yield session
+
+
+@asynccontextmanager
+async def transaction_of(session: Any) -> AsyncIterator[None]:
+    """A transaction with snapshot reads and majority commit; aborted when the block raises."""
+    transaction = session.start_transaction(
+        read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
+    )
+    if hasattr(transaction, "__await__"):
+        transaction = await transaction
+    async with transaction:
+        yield
+
+
+async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> list[dict[str, Any]]:
+    """All documents that a pipeline gives."""
+    cursor = collection.aggregate(pipeline, **options)
+    if hasattr(cursor, "__await__"):
+        cursor = await cursor
+    documents: list[dict[str, Any]] = await cursor.to_list(None)
+    return documents
+
+
+_UNAVAILABLE = (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn the driver's errors that a later try may mend into `Unavailable`; others pass as they are."""
+    try:
+        yield
+    except PyMongoError as error:
+        if isinstance(error, _UNAVAILABLE) or error.has_error_label("TransientTransactionError"):
+            raise Unavailable("MongoDB can't answer at the moment: try again") from error
+        raise

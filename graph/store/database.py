@@ -1,0 +1,113 @@
+"""The open database: the handle that every function of the store takes."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+
+from graph.errors import StartupError
+from graph.store import client as driver
+from graph.store.indexes import ensure_indexes
+
+OLDEST_MONGODB = (6, 0)
+
+
+@dataclass(slots=True)
+class Database:
+    """An open database.
+
+    Attributes:
+        client: the driver's client.
+        name: the database's name.
+        write_deadline: seconds for which a contended write is tried again.
+    """
+
+    client: Any
+    name: str
+    write_deadline: float
+    sessions: Any = field(init=False)
+    memories: Any = field(init=False)
+    messages: Any = field(init=False)
+    summaries: Any = field(init=False)
+    users: Any = field(init=False)
+    _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
+        init=False, default_factory=weakref.WeakValueDictionary
+    )
+
+    def __post_init__(self) -> None:
+        database = self.client.get_database(self.name, codec_options=driver.CODEC)
+        self.sessions = database["sessions"]
+        self.memories = database["memories"]
+        self.messages = database["messages"]
+        self.summaries = database["summaries"]
+        self.users = database["users"]
+
+    def write_lock(self, session_id: str) -> asyncio.Lock:
+        """The lock that this process's writers to one session queue on.
+
+        Without it they would all meet in the database, where each meeting costs a whole attempt.
+        """
+        lock = self._locks.get(session_id)
+        if lock is None:
+            lock = self._locks[session_id] = asyncio.Lock()
+        return lock
+
+    async def ping(self) -> None:
+        """Raise `Unavailable` unless MongoDB answers."""
+        with driver.translated_errors():
+            await self.client.admin.command("ping")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await driver.close(self.client)
+
+
+async def open_database(
+    uri: str, *, name: str, pool_size: int = 32, timeout: float = 10.0, write_deadline: float = 20.0
+) -> Database:
+    """Connect, check the deployment and make the indexes.
+
+    Raises:
+        StartupError: MongoDB can't be reached, is too old, or is no replica set or sharded cluster.
+    """
+    try:
+        client = driver.connect(uri, pool_size=pool_size, timeout=timeout)
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        message = f"RECALLQL_MONGODB_URI is not a usable MongoDB connection string: {error}"
+        raise StartupError(message) from None
+    try:
+        hello, build = await asyncio.gather(client.admin.command("hello"), client.admin.command("buildInfo"))
+        _check_deployment(hello, build)
+        database = Database(client, name, write_deadline)
+        await ensure_indexes(client.get_database(name))
+    except OperationFailure as error:
+        await driver.close(client)
+        message = f"MongoDB refused: {error.details.get('errmsg') if error.details else error}"
+        raise StartupError(message) from error
+    except PyMongoError as error:
+        await driver.close(client)
+        reason = str(error).split(" (configured timeouts", 1)[0]
+        message = f"MongoDB can't be reached within {timeout:g} seconds: check RECALLQL_MONGODB_URI ({reason})"
+        raise StartupError(message) from error
+    except StartupError:
+        await driver.close(client)
+        raise
+    return database
+
+
+def _check_deployment(hello: dict[str, Any], build: dict[str, Any]) -> None:
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        message = (
+            "the MongoDB at RECALLQL_MONGODB_URI is a standalone server, and transactions and change streams need a"
+            " replica set: start mongod with --replSet rs0, run rs.initiate() once in mongosh, and add ?replicaSet=rs0 to the URI"
+        )
+        raise StartupError(message)
+    version = tuple(build["versionArray"][:2])
+    if version < OLDEST_MONGODB:
+        needed = ".".join(map(str, OLDEST_MONGODB))
+        message = f"MongoDB {build['version']} is too old: RecallQL needs {needed} or newer"
+        raise StartupError(message)

@@ -1,0 +1,54 @@
+"""Entities of several messages together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graph.store.client import aggregate, translated_errors
+from graph.store.database import Database
+from graph.store.documents import Document
+
+MOST = 1_000
+"""Entities that one list holds."""
+
+
+async def entities_in_range(
+    database: Database,
+    session_id: str,
+    scope: str,
+    *,
+    labels: Sequence[str] | None = None,
+    first_seq: int = 1,
+    last_seq: int | None = None,
+) -> list[Document]:
+    """The entities of a session's messages within a range, merged by their key, most mentioned first.
+
+    Each has `scope`, `key`, `name`, `label`, `mentionCount`, `firstSeenAt`, `lastSeenAt` and `matches`, which have
+    `messageId`.
+    """
+    bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
+    with translated_errors():
+        return await aggregate(
+            database.messages,
+            [
+                {"$match": {"sessionId": session_id, "seq": bounds}},
+                {"$sort": {"seq": 1}},
+                {"$unwind": "$entities"},
+                *([] if labels is None else [{"$match": {"entities.label": {"$in": list(labels)}}}]),
+                {"$unwind": "$entities.matches"},
+                {
+                    "$group": {
+                        "_id": "$entities.key",
+                        "name": {"$first": "$entities.name"},
+                        "label": {"$first": "$entities.label"},
+                        "mentionCount": {"$sum": 1},
+                        "firstSeenAt": {"$first": "$createdAt"},
+                        "lastSeenAt": {"$last": "$createdAt"},
+                        "matches": {"$push": {"$mergeObjects": ["$entities.matches", {"messageId": "$_id"}]}},
+                    }
+                },
+                {"$sort": {"mentionCount": -1, "_id": 1}},
+                {"$limit": MOST},
+                {"$set": {"key": "$_id", "scope": {"$literal": scope}}},
+            ],
+        )

@@ -1,0 +1,41 @@
+"""The indexes of every collection, made at start; making them again changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "sessions": [
+        IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("updatedAt", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("userId", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("userId", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
+    ],
+    "memories": [
+        IndexModel([("sessionId", ASCENDING), ("firstSeq", ASCENDING)], unique=True),
+        IndexModel(
+            [("sessionId", ASCENDING), ("idempotencyKey", ASCENDING)],
+            unique=True,
+            partialFilterExpression={"idempotencyKey": {"$exists": True}},
+        ),
+    ],
+    "messages": [
+        IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)], unique=True),
+        IndexModel([("sessionId", ASCENDING), ("enrichment.state", ASCENDING), ("createdAt", ASCENDING)]),
+        IndexModel(
+            [("enrichment.dueAt", ASCENDING), ("_id", ASCENDING)],
+            partialFilterExpression={"enrichment.state": "PENDING"},
+            name="pending",
+        ),
+    ],
+    "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True)],
+    "users": [IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)])],
+}
+
+
+async def ensure_indexes(database: Any) -> None:
+    """Make what is missing of `INDEXES`, and the collections with them."""
+    for name, models in INDEXES.items():
+        await database[name].create_indexes(models)

@@ -1,0 +1,83 @@
+"""The `messages` collection: reading."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from graph.store.client import translated_errors
+from graph.store.database import Database
+from graph.store.documents import Document, EnrichmentState
+from graph.store.projection import projection
+from graph.store.scope import Scope
+from graph.store.sessions import find_sessions
+
+BATCH = 1_000
+"""Documents a cursor brings in its first answer, so that a page is one round trip."""
+
+
+async def find_messages(
+    database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
+) -> list[Document]:
+    """Those of the messages that exist within the scope, in no order, with `fields` and `_id`."""
+    wanted = {*fields, "_id"} if scope.user_id is None else {*fields, "_id", "sessionId"}
+    with translated_errors():
+        found: list[Document] = await database.messages.find({"_id": {"$in": list(uuids)}}, projection(wanted)).to_list(
+            None
+        )
+    if scope.user_id is None:
+        return found
+    seen = await find_sessions(database, scope, {message["sessionId"] for message in found}, {"_id"})
+    visible = {session["_id"] for session in seen}
+    return [message for message in found if message["sessionId"] in visible]
+
+
+async def messages_in_range(
+    database: Database,
+    session_id: str,
+    fields: Collection[str],
+    *,
+    first_seq: int = 1,
+    last_seq: int | None = None,
+    last: int | None = None,
+    limit: int | None = None,
+) -> list[Document]:
+    """Messages of a session that the caller has been found to see, oldest first.
+
+    Args:
+        database: the open database.
+        session_id: a session read within the caller's scope.
+        fields: what to read of each message.
+        first_seq: the least `seq`.
+        last_seq: the greatest `seq`; None for no bound.
+        last: only so many, from the end of the range.
+        limit: only so many, from its beginning.
+    """
+    if last == 0 or limit == 0:
+        return []
+    bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
+    count = last if last is not None else limit
+    with translated_errors():
+        cursor = database.messages.find(
+            {"sessionId": session_id, "seq": bounds},
+            projection(fields),
+            sort=[("seq", -1 if last is not None else 1)],
+            limit=count or 0,
+            batch_size=min((count or BATCH) + 1, BATCH + 1),
+        )
+        found: list[Document] = await cursor.to_list(None)
+    if last is not None:
+        found.reverse()
+    return found
+
+
+async def count_pending(database: Database, session_id: str, first_seq: int, last_seq: int) -> int:
+    """How many messages of a range still wait for their entities."""
+    with translated_errors():
+        count: int = await database.messages.count_documents(
+            {
+                "sessionId": session_id,
+                "seq": {"$gte": first_seq, "$lte": last_seq},
+                "enrichment.state": EnrichmentState.PENDING.value,
+            }
+        )
+    return count

@@ -1,0 +1,77 @@
+"""A GraphQL client over real HTTP, and the server it talks to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+
+
+class Client:
+    """Sends operations to `/graphql`."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    async def send(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer."""
+        response = await self.http.post("/graphql", json={"query": query, "variables": variables})
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def data(self, query: str, **variables: Any) -> Any:
+        """The data of an answer without errors."""
+        answer = await self.send(query, **variables)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def error(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The one error of an answer, with its code at hand."""
+        answer = await self.send(query, **variables)
+        (error,) = answer["errors"]
+        return {"code": error["extensions"]["code"], **error}
+
+
+@asynccontextmanager
+async def serving(app: Starlette, **options: Any) -> AsyncIterator[Client]:
+    """Serve the application on a free port of loopback, in this process."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", **options))
+        server.config.load()
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+                yield Client(http)
+        finally:
+            server.should_exit = True
+            await running
+
+
+ADD = """
+mutation Add($input: AddMemoryInput!) {
+  addMemory(input: $input) {
+    replayed
+    memory { id uuid tokenCount metadata messages { uuid seq role content metadata tokenCount } }
+    session { sessionId uuid messageCount tokenCount metadata }
+  }
+}
+"""
+
+OCTAVIA: list[dict[str, Any]] = [
+    {"role": "human", "content": "Who was Octavia Butler?"},
+    {
+        "role": "ai",
+        "content": "Octavia Estelle Butler (June 22, 1947 – February 24, 2006) was an American science fiction author.",  # noqa: RUF001
+    },
+    {"role": "human", "content": "Which books of hers were made into movies?", "metadata": {"foo": "bar"}},
+]
+"""The sample conversation of the product's documentation."""
