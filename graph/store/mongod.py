@@ -200,7 +200,7 @@ def _read_log(log: Path) -> tuple[str, list[str]]:
         # The records after an abort are a stack trace.
         if isinstance(record, dict) and record.get("s") in {"E", "F"} and "BACKTRACE" not in line:
             reasons.append(_in_words(record))
-    return text, [reason[:400] for reason in reasons if reason]
+    return text, [reason[:240] for reason in reasons if reason]
 
 
 def _in_words(record: dict[str, Any]) -> str:
