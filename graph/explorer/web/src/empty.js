@@ -1,0 +1,2 @@
+// Stands for an optional dependency that is not installed.
+export {};

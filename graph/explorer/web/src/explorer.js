@@ -1,0 +1,73 @@
+import { createGraphiQLFetcher } from '@graphiql/toolkit';
+import { GraphiQL } from 'graphiql';
+import { Kind, parse } from 'graphql';
+import { createClient } from 'graphql-ws';
+import { createElement } from 'react';
+import { createRoot } from 'react-dom/client';
+
+/** The page's own address takes the queries, whatever proxy or prefix it is behind. */
+const url = new URL(location.pathname, location.origin);
+const webSocketUrl = new URL(url);
+webSocketUrl.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+
+/** A browser can't send headers with a WebSocket: the token travels in `connection_init`. */
+function connectionParams(headers) {
+  const authorization = Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === 'authorization');
+  return authorization ? { authorization: authorization[1] } : {};
+}
+
+/**
+ * GraphiQL reads an editor's operations a moment after its text: run right after a change of tab, a query would go with the
+ * name and the kind of the tab before. So both are read from the text that is sent.
+ */
+function operationOf(params, options) {
+  let documentAST;
+  try {
+    documentAST = parse(params.query);
+  } catch {
+    return [params, options]; // the server says what is wrong
+  }
+  const names = documentAST.definitions
+    .filter(({ kind }) => kind === Kind.OPERATION_DEFINITION)
+    .map(({ name }) => name?.value);
+  const stale = names.length === 1 && names[0] !== params.operationName;
+  return [stale ? { ...params, operationName: names[0] } : params, { ...options, documentAST }];
+}
+
+function fetcher(params, options) {
+  // A client of its own for each run (it connects when a subscription starts), so that each uses its tab's token.
+  const wsClient = createClient({
+    url: webSocketUrl.href,
+    connectionParams: connectionParams(options?.headers),
+  });
+  return createGraphiQLFetcher({ url: url.href, wsClient })(...operationOf(params, options));
+}
+
+const { tabs } = JSON.parse(document.getElementById('explorer-config').textContent);
+
+/**
+ * GraphiQL opens its tabs, stored or default, with the texts that it stored last, which lag behind: on a first visit the
+ * first tab would lack its variables, and after a reload a tab would open twice. So the active tab's texts are stored first.
+ */
+function storeActiveTab() {
+  try {
+    const stored = JSON.parse(localStorage.getItem('graphiql:tabState'));
+    const active = stored?.tabs?.[stored.activeTabIndex] ?? tabs[0];
+    for (const name of ['query', 'variables', 'headers']) {
+      if (active[name]) localStorage.setItem(`graphiql:${name}`, active[name]);
+      else localStorage.removeItem(`graphiql:${name}`);
+    }
+  } catch {
+    // Where nothing can be stored, the first example shows without its variables.
+  }
+}
+
+storeActiveTab();
+
+createRoot(document.getElementById('explorer')).render(
+  createElement(
+    GraphiQL,
+    { fetcher, defaultTabs: tabs, isHeadersEditorEnabled: true, defaultEditorToolsVisibility: 'variables' },
+    createElement(GraphiQL.Logo, null, 'RecallQL'),
+  ),
+);
