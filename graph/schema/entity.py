@@ -15,7 +15,7 @@ from graph.schema.node import DocumentType, Node, global_id
 from graph.store.documents import Document
 
 if TYPE_CHECKING:
-    pass
+    from graph.schema.message import Message
 
 
 @strawberry.type(description="One mention of an entity in a message's content.")
@@ -35,8 +35,8 @@ class Match(DocumentType):
 
 
 @strawberry.type(
-    description="A person, place, organisation or the like that a text mentions. It lives in a scope, a message, a session"
-    " or a user, which is part of its id."
+    description="A person, place, organisation or the like that a text mentions. It lives in a scope, a message, a"
+    " session or a user, which is part of its id."
 )
 class Entity(Node, DocumentType):
     """The source is an entity view: see `message_entities`."""

@@ -1,34 +1,12 @@
-"""The queries."""
+"""The root of every query, put together from the domains."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import strawberry
 
-from graph.execution.selection import Selection
-from graph.schema.context import Info
-from graph.schema.memory import Memory
-from graph.schema.session import Session
-from graph.store.sessions import find_session, find_session_memory
-
-SessionId = Annotated[strawberry.ID, strawberry.argument(description="The application's own id of the session.")]
+from graph.schema.queries.memory import MemoryQueries
 
 
 @strawberry.type(description="What can be read. Unknown things are null.")
-class Query:
-    """The root of every query."""
-
-    @strawberry.field(description="A session's memory: its newest summary and messages. Null for an unknown session.")
-    async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
-        found = await find_session_memory(
-            info.context.backend.database, info.context.scope, session_id, Selection.of(info).reads()
-        )
-        return found  # type: ignore[return-value]
-
-    @strawberry.field(description="A session. Null for an unknown one.")
-    async def session(self, info: Info, session_id: SessionId) -> Session | None:
-        found = await find_session(
-            info.context.backend.database, info.context.scope, session_id, Selection.of(info).reads()
-        )
-        return found  # type: ignore[return-value]
+class Query(MemoryQueries):
+    """Each domain's queries; add a domain as a further base."""

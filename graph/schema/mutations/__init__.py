@@ -1,0 +1,1 @@
+"""The mutations: one module a domain, put together by `graph.schema.mutation`."""

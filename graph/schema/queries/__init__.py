@@ -1,0 +1,1 @@
+"""The queries: one module a domain, put together by `graph.schema.query`."""
