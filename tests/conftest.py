@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from graph.app import create_app
 from graph.settings import Settings
 from graph.store.database import Database, open_database
+from tests.commands import COMMANDS, Commands
 from tests.graphql_client import Client, serving
 from tests.mongod import session_mongod
 
@@ -48,3 +49,9 @@ async def client(app: Starlette) -> AsyncIterator[Client]:
     """A client over real HTTP to the application, served by uvicorn."""
     async with serving(app) as opened:
         yield opened
+
+
+@pytest.fixture
+def commands() -> Commands:
+    """What is sent to MongoDB."""
+    return COMMANDS

@@ -1,0 +1,40 @@
+"""What the driver sends to MongoDB, by PyMongo's own command monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import monitoring
+
+
+class Commands(monitoring.CommandListener):
+    """Records the commands that are sent while a recording is on."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[str, dict[str, Any]]] | None = None
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+        """The name and body of each command sent within the block."""
+        seen: list[tuple[str, dict[str, Any]]] = []
+        self._seen = seen
+        try:
+            yield seen
+        finally:
+            self._seen = None
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if self._seen is not None and event.command_name not in ("hello", "endSessions", "getMore"):
+            self._seen.append((event.command_name, dict(event.command)))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Of no interest."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Of no interest."""
+
+
+COMMANDS = Commands()
+monitoring.register(COMMANDS)  # for clients opened from now on
