@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import sys
 from importlib.metadata import version
-from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.deployment import mongodb
@@ -18,7 +18,15 @@ from graph.supervisor import Workers
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it can be reached."""
+    """Runs the application's lifespan itself, so that a `StartupError` reaches the caller, and says where it listens."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        async with self._app.router.lifespan_context(self._app):
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -41,35 +49,16 @@ def serve(settings: Settings) -> None:
     configure_logging(settings)
     listener = _listen(settings)
     with listener, mongodb(settings) as uri, Workers(settings, uri):
+        app = create_app(settings, uri)
         config = uvicorn.Config(
-            _reporting_startup_errors(create_app(settings, uri)),
+            app,
+            lifespan="off",
             log_level="warning" if settings.log_level == "info" else settings.log_level,
             access_log=False,
             timeout_graceful_shutdown=10,
             server_header=False,
         )
-        server = _Server(config)
-        server.run(sockets=[listener])
-        if not server.started:
-            raise StartupError(_failures.pop() if _failures else "the web server could not start; see the log above")
-
-
-_failures: list[str] = []
-
-
-def _reporting_startup_errors(app: Any) -> Any:
-    """Uvicorn logs what the lifespan raises and goes on to end: keep a `StartupError` for the caller instead."""
-
-    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            await app(scope, receive, send)
-            return
-        try:
-            await app(scope, receive, send)
-        except StartupError as error:
-            _failures.append(str(error))
-
-    return wrapped
+        _Server(config, app).run(sockets=[listener])
 
 
 def _listen(settings: Settings) -> socket.socket:

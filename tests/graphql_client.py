@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +22,9 @@ class Client:
 
     async def send(self, query: str, **variables: Any) -> dict[str, Any]:
         """The whole answer."""
-        response = await self.http.post("/graphql", json={"query": query, "variables": variables})
+        # Escaped, because a lone surrogate can be sent no other way.
+        body = json.dumps({"query": query, "variables": variables})
+        response = await self.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
         answer: dict[str, Any] = response.json()
         return answer
 
