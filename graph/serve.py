@@ -18,7 +18,7 @@ from graph.supervisor import Workers
 
 
 class _Server(uvicorn.Server):
-    """Runs the application's lifespan itself, so that a `StartupError` reaches the caller, and says where it listens."""
+    """Runs the application's lifespan itself, so that a `StartupError` gets out, and says where it listens."""
 
     def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
         super().__init__(config)

@@ -22,7 +22,7 @@ async def reads(client: Client, commands: Commands, query: str, **variables: Any
     with commands.recorded() as seen:
         await client.data(query, **variables)
     assert {name for name, _ in seen} <= {"find", "aggregate", "count"}
-    return [(command.get(name), command.get("projection")) for name, command in seen]
+    return [(command[name], command.get("projection", {})) for name, command in seen]
 
 
 async def test_only_selected_fields_are_read(octavia: Client, commands: Commands) -> None:

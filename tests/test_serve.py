@@ -112,7 +112,7 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         (
             [],
             {"RECALLQL_MONGODB_URI": "http://nonsense"},
-            "RECALLQL_MONGODB_URI is not a usable MongoDB connection string",
+            "RECALLQL_MONGODB_URI is not a usable",
         ),
         ([], {"RECALLQL_TOKEN_ENCODING": "nope"}, "nope"),
         (["--host", "203.0.113.7"], {}, "RECALLQL_HOST 203.0.113.7"),

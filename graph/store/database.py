@@ -103,7 +103,8 @@ def _check_deployment(hello: dict[str, Any], build: dict[str, Any]) -> None:
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         message = (
             "the MongoDB at RECALLQL_MONGODB_URI is a standalone server, and transactions and change streams need a"
-            " replica set: start mongod with --replSet rs0, run rs.initiate() once in mongosh, and add ?replicaSet=rs0 to the URI"
+            " replica set: start mongod with --replSet rs0, run rs.initiate() once in mongosh, and add ?replicaSet=rs0"
+            " to the URI"
         )
         raise StartupError(message)
     version = tuple(build["versionArray"][:2])
