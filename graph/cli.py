@@ -34,6 +34,7 @@ app = typer.Typer(
     "mongodb_pool_size",
     "mongodb_timeout",
     "write_deadline",
+    "body_limit",
     "message_window",
     "token_encoding",
     "worker_processes",

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
         20.0, gt=0, le=55, description="Seconds for which a write that meets other writers is tried again."
     )
 
+    body_limit: int = Field(16_777_216, ge=0, description="Most bytes of a request's body; 0 for no limit.")
+
     token_encoding: str = Field(
         "cl100k_base",
         min_length=1,

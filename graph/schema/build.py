@@ -11,7 +11,7 @@ from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
 from graph.execution.executor import RecallQLExecutor
-from graph.schema.errors import MaskUnforeseenErrors
+from graph.schema.errors import public_error
 from graph.schema.mutation import Mutation
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
@@ -20,8 +20,12 @@ _CACHED_DOCUMENTS = 1_000
 
 
 class _Schema(strawberry.Schema):
-    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
-        """Log nothing here: `public_error` logs what is unforeseen, and a caller's mistakes are no news."""
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:  # noqa: ARG002 - the signature is Strawberry's
+        """Give every error of every result its code, and mask and log what is unforeseen, on whatever transport.
+
+        In place: Strawberry hands over the list that the result has.
+        """
+        errors[:] = [public_error(error) for error in errors]
 
 
 @cache
@@ -35,7 +39,6 @@ def build_schema() -> strawberry.Schema:
         extensions=[
             lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
-            MaskUnforeseenErrors,
         ],
     )
 

@@ -7,20 +7,27 @@ from typing import Any
 from uuid import uuid4
 
 from graphql import GraphQLError
-from strawberry.extensions import SchemaExtension
 
 from graph.errors import ErrorCode, OperationError
 
 log = logging.getLogger("recallql")
 
 
+class PublicError(GraphQLError):
+    """An error that callers may see as it is."""
+
+
 def public_error(error: GraphQLError) -> GraphQLError:
     """The error as callers may see it: with its code, and without what only the log should hold."""
+    if isinstance(error, PublicError):
+        return error
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     if isinstance(cause, OperationError):
         return _with(error, str(cause), cause.extensions)
+    if isinstance(cause, RecursionError) and error.path is None:
+        return _with(error, "The operation is nested too deep", {"code": ErrorCode.TOO_COSTLY.value})
     if cause is None or isinstance(cause, GraphQLError):
         # graphql-core's own: the document, a variable or a value is not what the schema says.
         extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
@@ -35,7 +42,7 @@ def public_error(error: GraphQLError) -> GraphQLError:
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
-    return GraphQLError(
+    return PublicError(
         message,
         nodes=error.nodes,
         source=error.source,
@@ -44,19 +51,3 @@ def _with(error: GraphQLError, message: str, extensions: dict[str, Any]) -> Grap
         original_error=error.original_error,
         extensions=extensions,
     )
-
-
-class MaskUnforeseenErrors(SchemaExtension):
-    """Gives every error of a result its code, and masks what is no `OperationError`."""
-
-    def on_operation(self) -> Any:
-        """Rewrite the errors when the operation is done."""
-        yield
-        result = self.execution_context.result
-        errors = getattr(result, "errors", None)
-        if errors:
-            result.errors = [public_error(error) for error in errors]  # type: ignore[union-attr]
-        if self.execution_context.pre_execution_errors:
-            self.execution_context.pre_execution_errors = [
-                public_error(error) for error in self.execution_context.pre_execution_errors
-            ]

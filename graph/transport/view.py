@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import orjson
-from starlette.requests import Request
+import asyncio
+import logging
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types import ExecutionResult, SubscriptionExecutionResult
+from strawberry.types.graphql import OperationType
 
+from graph.errors import BadUserInput, ErrorCode, OperationError
 from graph.explorer import explorer_response
 from graph.operations.backend import Backend
 from graph.schema.build import build_schema
 from graph.schema.context import Context
 from graph.store.scope import EVERYTHING
+from graph.transport import http
+from graph.transport.http import RequestRefused
+
+log = logging.getLogger("recallql")
 
 
 class GraphQLView(GraphQL[Context, None]):
@@ -22,21 +39,120 @@ class GraphQLView(GraphQL[Context, None]):
     def __init__(self) -> None:
         super().__init__(build_schema())
 
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request, or serve one WebSocket."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        with suppress(ClientDisconnect):
+            response = await self._respond(request)
+            await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        media_type = http.response_type(accept)
+        try:
+            if request.method == "GET" and "query" not in request.query_params and "text/html" in accept:
+                return explorer_response()
+            return await self.run(request)
+        except RequestRefused as refusal:
+            return http.refusal_response(refusal, media_type=media_type)
+        except OperationError as error:
+            return http.refusal_response(http.refused(error), media_type=media_type)
+        except HTTPException as error:
+            return http.refusal_response(_strawberrys_refusal(error), media_type=media_type)
+        except ClientDisconnect:
+            raise
+        except Exception:
+            error_id = uuid4().hex
+            log.exception("error %s in the answer to a request", error_id)
+            message = f"Something went wrong here; the service's log has it under {error_id}"
+            masked = {"message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "id": error_id}}
+            return http.json_response({"errors": [masked]}, media_type=media_type, status=500)
+
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """The context of one request."""
         backend: Backend = request.app.state.backend
         return Context(backend, EVERYTHING, request, response)
 
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """The operation that the request asks for."""
+        raw: Request = request._request  # type: ignore[attr-defined]  # noqa: SLF001 - the adapter has no stream
+        if raw.method == "GET":
+            data = http.read_query_parameters(raw.query_params)
+        else:
+            settings = raw.app.state.backend.settings
+            data = await http.read_json_body(raw, limit=settings.body_limit)
+        data = http.check_request(data)
+        if not (data.get("query") or "").strip():
+            raise RequestRefused(BadUserInput("The request has no query: send the text of a GraphQL operation"), 400)
+        transport = self._get_stream_transport_from_headers(request.headers)
+        return GraphQLRequestData(
+            query=data["query"],
+            variables=data.get("variables"),
+            operation_name=data.get("operationName") or None,
+            extensions=data.get("extensions"),
+            protocol=transport.protocol if transport else "http",
+        )
+
+    async def execute_operation(
+        self, request: Request, request_adapter: AsyncHTTPRequestAdapter, *given: Any, **named: Any
+    ) -> ExecutionResult | list[ExecutionResult] | SubscriptionExecutionResult:
+        """The result, unless the client goes away before it is there: then its work is cancelled."""
+        work = asyncio.ensure_future(super().execute_operation(request, request_adapter, *given, **named))
+        gone = asyncio.ensure_future(_disconnected(request))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise ClientDisconnect
+            return work.result()
+        finally:
+            gone.cancel()
+            work.cancel()
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """The answer of a result: without `data` where nothing was executed."""
+        answer = await super().process_result(request, result)
+        if result.data is None and result.errors and all(error.path is None for error in result.errors):
+            answer.pop("data", None)
+        return answer
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        """Where resolvers could set headers; it carries the media type that the caller prefers."""
+        sub_response = await super().get_sub_response(request)
+        sub_response.media_type = http.response_type(request.headers.get("accept", ""))
+        return sub_response
+
     def create_response(
         self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
     ) -> Response:
         """The answer as JSON. Only here as bytes: a WebSocket would send them as a binary frame."""
-        response = Response(
-            orjson.dumps(response_data), status_code=sub_response.status_code or 200, media_type="application/json"
-        )
+        assert isinstance(response_data, dict)  # noqa: S101 - batches are refused
+        media_type = sub_response.media_type or http.JSON_TYPE
+        # What the specification asks for: the older media type says 200 whatever became of a well-formed request.
+        status = 400 if media_type == http.GRAPHQL_TYPE and "data" not in response_data else 200
+        response = http.json_response(response_data, media_type=media_type, status=status)
         response.headers.raw.extend(sub_response.headers.raw)
         return response
 
-    async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002
-        """The explorer, for a browser that opens the endpoint."""
-        return explorer_response()
+    def should_render_graphql_ide(self, request: Any) -> bool:  # noqa: ARG002
+        """Never from here: `_respond` sends the explorer before anything else is looked at."""
+        return False
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _strawberrys_refusal(error: HTTPException) -> RequestRefused:
+    if isinstance(error.__cause__, InvalidOperationTypeError):
+        if error.__cause__.operation_type is OperationType.SUBSCRIPTION:
+            message = "A subscription needs a transport that streams: a WebSocket, or Accept: text/event-stream"
+            return RequestRefused(BadUserInput(message), 400)
+        # A GET may be repeated, prefetched and linked to, so it never changes anything.
+        return RequestRefused(BadUserInput("GET is for queries: send a mutation with POST"), 405, {"Allow": "POST"})
+    headers = {"Allow": "GET, POST"} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return RequestRefused(BadUserInput(error.reason), error.status_code, headers)

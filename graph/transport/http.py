@@ -1,0 +1,208 @@
+"""Reading a GraphQL request out of an HTTP request, and writing the answer, as GraphQL over HTTP is specified.
+
+https://graphql.github.io/graphql-over-http/draft/ is the source of the rules here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from email.message import Message
+from typing import Any, NoReturn
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from graph.errors import BadUserInput, ErrorCode, OperationError, Unauthenticated
+
+JSON_TYPE = "application/json"
+GRAPHQL_TYPE = "application/graphql-response+json"
+
+STATUS = {
+    ErrorCode.BAD_USER_INPUT: 400,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.TOO_COSTLY: 429,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.INTERNAL: 500,
+}
+"""The status of a request that is refused as a whole, before any of its operation is looked at."""
+
+
+class RequestRefused(Exception):
+    """The HTTP request is answered with a status of its own.
+
+    Attributes:
+        error: what callers are told.
+        status: the HTTP status.
+        headers: further headers of the answer.
+    """
+
+    def __init__(self, error: OperationError, status: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def refused(error: OperationError) -> RequestRefused:
+    """The request is refused for this error, with the status that its code has."""
+    headers = {"WWW-Authenticate": 'Bearer realm="recallql"'} if isinstance(error, Unauthenticated) else {}
+    if "retryAfter" in error.extensions:
+        headers["Retry-After"] = str(error.extensions["retryAfter"])
+    return RequestRefused(error, STATUS[error.code], headers)
+
+
+def _refuse(message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> NoReturn:
+    raise RequestRefused(BadUserInput(message), status, headers)
+
+
+async def read_json_body(request: Request, *, limit: int) -> Any:
+    """The body of a POST, as JSON.
+
+    Args:
+        request: the request, whose body has not been read.
+        limit: most bytes of the body; 0 for no limit.
+
+    Raises:
+        RequestRefused: it is not JSON in UTF-8, not labelled so, compressed, or too big.
+    """
+    _check_headers(request.headers, limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if limit and len(body) > limit:
+            _too_big(limit)
+    if not body:
+        _refuse(
+            'The request has no body: send a JSON object such as {"query": "{ __typename }"} and its Content-Length'
+        )
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        _refuse(f"The body is not UTF-8: byte {error.start} is wrong")
+    return decode_json(text, "The body")
+
+
+def _check_headers(headers: Mapping[str, str], limit: int) -> None:
+    declared = headers.get("content-type")
+    if declared is None:
+        _refuse(f"The request has no Content-Type: send {JSON_TYPE}", 415)
+    content_type = Message()
+    content_type["content-type"] = declared
+    if content_type.get_content_type() != JSON_TYPE:
+        _refuse(f"Content-Type must be {JSON_TYPE}", 415)
+    charset = content_type.get_param("charset", "utf-8")
+    if not isinstance(charset, str) or charset.lower() not in {"utf-8", "utf8"}:
+        _refuse("The charset in Content-Type must be utf-8", 415)
+    if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+        _refuse("Send the body without a Content-Encoding", 415, {"Accept-Encoding": "identity"})
+    length = headers.get("content-length", "")
+    if limit and length.isdecimal() and int(length[:20]) > limit:
+        _too_big(limit)
+
+
+def _too_big(limit: int) -> NoReturn:
+    _refuse(f"The body is larger than {limit:,} bytes, the most that is accepted", 413)
+
+
+def decode_json(text: str, name: str) -> Any:
+    """JSON as RFC 8259 has it.
+
+    The standard library's parser, because orjson turns whole numbers above 64 bits into floats without a word, and
+    refuses a lone surrogate without saying where: the operations' own checks name the field.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        _refuse(f"{name} is not JSON: {error}")
+    except RecursionError:
+        _refuse(f"{name} is nested too deep")
+    except ValueError as error:  # a number of thousands of digits, or NaN
+        _refuse(f"{name} has a number that is not accepted: {error}")
+
+
+def _no_number(text: str) -> NoReturn:
+    message = f"{text} is not JSON"
+    raise ValueError(message)
+
+
+def read_query_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The request of a GET: `variables` and `extensions` are JSON texts in the address."""
+    read: dict[str, Any] = dict(parameters)
+    for name in ("variables", "extensions"):
+        if name in read:
+            read[name] = decode_json(read[name], name) if read[name] else None
+    return read
+
+
+def check_request(data: Any) -> dict[str, Any]:
+    """The parts of a GraphQL request, each of its type or None.
+
+    Raises:
+        RequestRefused: it is no JSON object, or a part has another type.
+    """
+    if isinstance(data, list):
+        _refuse("A batch of operations is not accepted: send each as a request of its own")
+    if not isinstance(data, dict):
+        _refuse('The body must be a JSON object such as {"query": "{ __typename }"}')
+    kinds = {"query": str, "operationName": str, "documentId": str, "variables": dict, "extensions": dict}
+    for name, kind in kinds.items():
+        value = data.get(name)
+        if value is not None and not isinstance(value, kind):
+            _refuse(f"{name} must be {'a string' if kind is str else 'a JSON object'} or null")
+    for name in ("query", "operationName", "documentId"):
+        if isinstance(data.get(name), str) and not _is_unicode(data[name]):
+            _refuse(f"{name} has a lone surrogate: send whole Unicode characters")
+    return data
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def response_type(accept: str) -> str:
+    """The media type of the answer: the one preferred, `application/json` where neither is named."""
+    best, chosen = 0.0, JSON_TYPE
+    for part in accept.split(","):
+        item = Message()
+        item["content-type"] = part.strip() or JSON_TYPE
+        name = item.get_content_type()
+        try:
+            quality = float(str(item.get_param("q", "1")))
+        except ValueError:
+            quality = 0.0
+        if name in (JSON_TYPE, GRAPHQL_TYPE) and quality > best:
+            best, chosen = quality, name
+    return chosen
+
+
+def encode_json(value: Any) -> bytes:
+    """JSON in UTF-8; a lone surrogate that an answer quotes is escaped."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def json_response(
+    payload: Any, *, media_type: str, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer in the media type that `response_type` found."""
+    response = Response(encode_json(payload), status_code=status, headers=headers)
+    response.headers["content-type"] = f"{media_type}; charset=utf-8"
+    response.headers.add_vary_header("Accept")
+    return response
+
+
+def refusal_response(refusal: RequestRefused, *, media_type: str) -> Response:
+    """The answer to a request that was refused as a whole."""
+    error = {"message": str(refusal.error), "extensions": refusal.error.extensions}
+    return json_response({"errors": [error]}, media_type=media_type, status=refusal.status, headers=refusal.headers)
