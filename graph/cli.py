@@ -42,6 +42,7 @@ app = typer.Typer(
     "spacy_model",
     "enrichment_lease",
     "enrichment_attempts",
+    "enrichment_backoff",
     "enrichment_poll",
     "log_level",
 )
@@ -53,10 +54,26 @@ def serve(settings: Settings) -> None:
     run(settings)
 
 
-@app.command()
-@with_settings(
-    "mongodb_uri", "database", "data_dir", "spacy_model", "enrichment_lease", "enrichment_attempts", "log_level"
+_WORKER_SETTINGS = (
+    "mongodb_uri",
+    "database",
+    "data_dir",
+    "mongod_path",
+    "mongodb_timeout",
+    "write_deadline",
+    "message_window",
+    "token_encoding",
+    "spacy_model",
+    "enrichment_lease",
+    "enrichment_attempts",
+    "enrichment_backoff",
+    "enrichment_poll",
+    "log_level",
 )
+
+
+@app.command()
+@with_settings(*_WORKER_SETTINGS)
 def worker(
     settings: Settings,
     quiet: Annotated[
@@ -67,6 +84,20 @@ def worker(
     from graph.enrichment.process import run  # noqa: PLC0415 - the web process never imports spaCy
 
     run(settings, quiet=quiet)
+
+
+@app.command()
+@with_settings(*_WORKER_SETTINGS)
+def enrich(
+    settings: Settings,
+    failed: Annotated[bool, typer.Option("--failed", help="Begin again what has failed.")] = False,
+    session: Annotated[str | None, typer.Option("--session", help="Only this session.")] = None,
+) -> None:
+    """Work until no enrichment is pending, then end; exit status 1 when some has failed."""
+    from graph.enrichment.process import drain  # noqa: PLC0415 - the web process never imports spaCy
+
+    if drain(settings, failed=failed, session_id=session):
+        raise typer.Exit(1)
 
 
 @app.command()

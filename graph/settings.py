@@ -64,6 +64,9 @@ class Settings(BaseSettings):
         60.0, ge=1, le=3600, description="Seconds after which work of a silent worker is taken over by another."
     )
     enrichment_attempts: int = Field(5, ge=1, le=100, description="Attempts after which an enrichment is FAILED.")
+    enrichment_backoff: float = Field(
+        1.0, gt=0, le=3600, description="Seconds before an enrichment that failed is tried again; doubled each time."
+    )
     enrichment_poll: float = Field(
         5.0, gt=0, le=3600, description="Seconds between looks for pending work when no event comes."
     )

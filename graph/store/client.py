@@ -94,6 +94,16 @@ async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **op
     return documents
 
 
+@asynccontextmanager
+async def change_stream(collection: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> AsyncIterator[Any]:
+    """A change stream from now on by default: `await stream.try_next()` gives an event or None."""
+    stream = collection.watch(pipeline, **options)
+    if hasattr(stream, "__await__"):
+        stream = await stream
+    async with stream:
+        yield stream
+
+
 _UNAVAILABLE = (
     AutoReconnect,
     ConnectionFailure,

@@ -301,6 +301,17 @@ class EmbeddedMongo:
         partial.replace(self._state_path)
 
 
+def running_uri(data_dir: Path) -> str | None:
+    """The connection string of the embedded MongoDB that another process runs in `data_dir`; None when none does."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        state = json.loads((data_dir.expanduser() / "mongod.json").read_bytes())
+        if state["pid"] is not None:
+            port = int(state["port"])
+            with socket.create_connection((_HOST, port), timeout=1):
+                return f"mongodb://{_HOST}:{port}/?replicaSet={REPLICA_SET}"
+    return None
+
+
 def _bind(port: int) -> int:
     """The port (0: any free one), known to be free at this moment."""
     with socket.socket() as probe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graph.store.client import aggregate, translated_errors
 from graph.store.database import Database
@@ -52,3 +53,9 @@ async def entities_in_range(
                 {"$set": {"key": "$_id", "scope": {"$literal": scope}}},
             ],
         )
+
+
+async def replace_all(
+    database: Database, changes: Sequence[tuple[Document | None, Document | None]], session: Any
+) -> None:
+    """Nothing yet: entities of a session are read from its messages."""

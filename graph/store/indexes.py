@@ -29,6 +29,11 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"enrichment.state": "PENDING"},
             name="pending",
         ),
+        IndexModel(
+            [("enrichment.state", ASCENDING), ("createdAt", ASCENDING)],
+            partialFilterExpression={"enrichment.state": {"$in": ["PENDING", "FAILED"]}},
+            name="unfinished",
+        ),
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True)],
     "users": [IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)])],

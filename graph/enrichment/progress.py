@@ -1,0 +1,47 @@
+"""A progress bar for a worker on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from graph.enrichment.worker import Done
+
+
+class Report(Protocol):
+    """Told what was done, and what is left where that is known."""
+
+    def __call__(self, done: Done, pending: int | None = None) -> None: ...
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Report]:
+    """A bar of the messages read so far, of all that were pending; nothing is shown where there is no terminal."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("enriching"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("enriching", total=None, rate="", failed="")
+
+        def report(done: Done, pending: int | None = None) -> None:
+            total = bar.tasks[0].total if pending is None else done.stored + pending
+            speed = bar.tasks[0].speed
+            bar.update(
+                task,
+                completed=done.stored,
+                total=total,
+                rate=f"{speed:,.0f}/s" if speed else "",
+                failed=f"{done.failed:,} failed" if done.failed else "",
+            )
+
+        yield report

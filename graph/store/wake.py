@@ -1,0 +1,69 @@
+"""Waiting for pending work: by a change stream, which is only a hint, since what it misses is found by looking."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from pymongo.errors import OperationFailure
+
+from graph.errors import Unavailable
+from graph.store.client import change_stream, translated_errors
+from graph.store.database import Database
+from graph.store.documents import Document, EnrichmentState
+
+log = logging.getLogger("recallql")
+
+_LOOK_MILLISECONDS = 500  # how long the server holds one look at the stream open: the longest that a stop waits
+
+_MADE_PENDING: list[Document] = [
+    {
+        "$match": {
+            "$or": [
+                {"operationType": "insert"},
+                {
+                    "operationType": "update",
+                    "updateDescription.updatedFields.enrichment.state": EnrichmentState.PENDING.value,
+                },
+            ]
+        }
+    },
+    {"$project": {"_id": 1}},
+]
+
+
+async def wait_for_work(
+    database: Database, due_in: Callable[[], Awaitable[float]], *, poll_seconds: float, stop: asyncio.Event
+) -> None:
+    """Return when a message is made pending, when `due_in` seconds are over, when `stop` is set, or after a poll.
+
+    Args:
+        database: the open database.
+        due_in: seconds until known work is due, asked once the stream is open, so that nothing falls in between.
+        poll_seconds: the longest wait.
+        stop: ends the wait.
+    """
+    until = time.monotonic() + poll_seconds
+    try:
+        with translated_errors():
+            async with change_stream(
+                database.messages, _MADE_PENDING, max_await_time_ms=_LOOK_MILLISECONDS, batch_size=1
+            ) as stream:
+                until = min(until, time.monotonic() + await due_in())
+                while not stop.is_set() and time.monotonic() < until:
+                    if await stream.try_next() is not None:
+                        return
+    except (Unavailable, OperationFailure) as error:
+        # Without the stream, as while a primary is elected, looking now and then does.
+        log.debug("no change stream: %s", error)
+        await sleep(max(0.0, until - time.monotonic()), stop)
+
+
+async def sleep(seconds: float, stop: asyncio.Event) -> None:
+    """Sleep, or until `stop` is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
