@@ -42,7 +42,7 @@ class ServerProcess:
         assert self.process.stdout
         for line in self.process.stdout:
             self.banner += line
-            if found := re.search(r"GraphQL API\s+(http://\S+)/graphql", line):
+            if "Ctrl-C" in line and (found := re.search(r"GraphQL API\s+(http://\S+)/graphql", self.banner)):
                 return found[1]
         raise AssertionError(f"serve ended: {self.stderr()}")
 

@@ -59,7 +59,7 @@ def test_entity_offsets_are_right_in_every_script(tmp_path: Path) -> None:
         "👩‍👩‍👧‍👦 🎉 Octavia Butler lives in Paris.",
         "אוקטביה באטלר. My friend Octavia Butler lives in Paris.",
         "Cafe\u0301, cafe\u0301. My friend Octavia Butler lives in Paris.",
-        "My friend Octavia Butler lives in Paris. \n" * 20_000,
+        "My friend Octavia Butler lives in Paris. \n" * 1_000,
     ]
     with served(tmp_path / "data") as server:
         server.graphql(
