@@ -2,6 +2,7 @@
 
 * RecallQLError
   * StartupError                 the process can't start: one line, exit status 2
+  * ErasureUnderWay              within the store: finish an erasure first; no caller sees it
   * OperationError               an operation was refused; has a `code` that clients see
     * BadUserInput               BAD_USER_INPUT
     * NotFound                   NOT_FOUND
@@ -39,6 +40,18 @@ class RecallQLError(Exception):
 
 class StartupError(RecallQLError):
     """The process can't start as it is set up; the message is one line that says what to change."""
+
+
+class ErasureUnderWay(RecallQLError):
+    """A write met what is being erased: the store finishes that and tries again.
+
+    Attributes:
+        job: the id of the erasure.
+    """
+
+    def __init__(self, job: str) -> None:
+        super().__init__(job)
+        self.job = job
 
 
 class OperationError(RecallQLError):

@@ -14,6 +14,7 @@ from graph.store import client as driver
 from graph.store.indexes import ensure_indexes
 
 OLDEST_MONGODB = (6, 0)
+_MOST_SETTLED = 10_000
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class Database:
         client: the driver's client.
         name: the database's name.
         write_deadline: seconds for which a contended write is tried again.
+        settled: sessions with their users that this process knows to belong together, as far as it remembers.
     """
 
     client: Any
@@ -34,6 +36,8 @@ class Database:
     messages: Any = field(init=False)
     summaries: Any = field(init=False)
     users: Any = field(init=False)
+    erasures: Any = field(init=False)
+    settled: set[tuple[str, str]] = field(init=False, default_factory=set)
     _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=weakref.WeakValueDictionary
     )
@@ -45,6 +49,7 @@ class Database:
         self.messages = database["messages"]
         self.summaries = database["summaries"]
         self.users = database["users"]
+        self.erasures = database["erasures"]
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.
@@ -55,6 +60,12 @@ class Database:
         if lock is None:
             lock = self._locks[session_id] = asyncio.Lock()
         return lock
+
+    def settle(self, session_id: str, user_id: str) -> None:
+        """Remember that a session belongs to a user."""
+        if len(self.settled) >= _MOST_SETTLED:
+            self.settled.clear()
+        self.settled.add((session_id, user_id))
 
     async def ping(self) -> None:
         """Raise `Unavailable` unless MongoDB answers."""

@@ -55,7 +55,33 @@ async def entities_in_range(
         )
 
 
+# Entities are aggregated from the messages when they are read, so the messages' own change is the whole of it: the
+# functions from here on are where a write would keep entities of a wider scope exact, within its transaction.
+
+
 async def replace_all(
     database: Database, changes: Sequence[tuple[Document | None, Document | None]], session: Any
 ) -> None:
     """Nothing yet: entities of a session are read from its messages."""
+
+
+async def replace_mentions(database: Database, old: Document | None, new: Document | None, session: Any) -> None:
+    """Take the mentions of a message as it was out of its session's and user's entities, and put in those it has now.
+
+    Args:
+        database: the open database.
+        old: the message before, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None for a new one.
+        new: the message afterwards; None for a deleted one.
+        session: the driver session of the transaction that writes the message. The session's document is as it was.
+    """
+
+
+async def forget_session(database: Database, session_id: str, user_id: str | None, session: Any) -> None:
+    """Take all mentions of a session's messages away: its entities go, and its user's are as if it had no message.
+
+    The session's document may be gone already within the transaction, and its messages go by themselves.
+    """
+
+
+async def forget_user(database: Database, user_id: str, session: Any) -> None:
+    """Take the entities of a user away, whose sessions go by themselves, at once or soon after."""

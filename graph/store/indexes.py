@@ -37,6 +37,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True)],
     "users": [IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)])],
+    "erasures": [IndexModel([("dueAt", ASCENDING)])],
 }
 
 

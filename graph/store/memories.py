@@ -8,16 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
 
-from graph.errors import Conflict, Unavailable
+from graph.errors import Conflict, ErasureUnderWay
+from graph.store import erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now, pending
+from graph.store.edits import Edit, apply_edit
+from graph.store.keyset import Listing
 from graph.store.merge import merged
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.transactions import in_transaction
+from graph.store.sessions import find_sessions, refuse_other_user
+from graph.store.writes import write_session
 
 _STORED = {"uuid": "_id"}
 
@@ -36,6 +39,11 @@ class NewMessage:
     token_count: int
     metadata: Document = field(default_factory=dict)
     uuid: str | None = None
+
+    @property
+    def edit(self) -> Edit:
+        """What it changes of the message that has its uuid already."""
+        return Edit(self.role, self.content, self.metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +76,33 @@ def as_memory(document: Document) -> Document:
 
 
 async def find_memory(database: Database, scope: Scope, uuid: str, fields: Collection[str]) -> Document | None:
-    """The persisted memory with only `fields`, or None when it is unknown or outside the scope."""
+    """The persisted memory with only `fields`, or None when it is unknown, gone or outside the scope."""
     with translated_errors():
-        found = await database.memories.find_one({"_id": uuid}, projection({*fields, "uuid", "sessionId"}, _STORED))
-        if found is None:
-            return None
-        if scope.user_id is not None and not await database.sessions.find_one(
-            {"_id": found["sessionId"], **scope.sessions()}, {"_id": 1}
-        ):
-            return None
-    return as_memory(found)
+        found = await database.memories.find_one(
+            {"_id": uuid}, projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
+        )
+    if found is None:
+        return None
+    owners = await find_sessions(database, scope, [found["sessionId"]], {"erasedSeq"})
+    return as_memory(found) if owners and found["firstSeq"] > owners[0].get("erasedSeq", 0) else None
+
+
+def list_memories(database: Database, session_id: str, erased_seq: int) -> Listing:
+    """The persisted memories of a session that the caller has been found to see, oldest first.
+
+    Args:
+        database: the open database.
+        session_id: a session read within the caller's scope.
+        erased_seq: the session's `erasedSeq`, or 0.
+    """
+    return Listing(
+        database.memories,
+        {"sessionId": session_id, "firstSeq": {"$gt": erased_seq}},
+        ("firstSeq",),
+        ("sessionId", "firstSeq"),
+        rename=_STORED,
+        shape=as_memory,
+    )
 
 
 async def add_memory(database: Database, scope: Scope, new: NewMemory) -> Added:
@@ -94,17 +119,7 @@ async def add_memory(database: Database, scope: Scope, new: NewMemory) -> Added:
     async def attempt(session: Any) -> Added:
         return await _add(database, scope, new, session)
 
-    async with database.write_lock(new.session_id):
-        with translated_errors():
-            try:
-                return await in_transaction(database.client, attempt, deadline=database.write_deadline)
-            except DuplicateKeyError as error:
-                # Two calls with one idempotency key or message uuid met: the other has committed, and is found now.
-                try:
-                    return await in_transaction(database.client, attempt, deadline=database.write_deadline)
-                except DuplicateKeyError:
-                    message = "another write with the same uuid or idempotencyKey is under way: try again"
-                    raise Unavailable(message) from error
+    return await write_session(database, new.session_id, attempt, user_id=new.user_id or scope.user_id)
 
 
 async def _add(database: Database, scope: Scope, new: NewMemory, session: Any) -> Added:
@@ -113,7 +128,7 @@ async def _add(database: Database, scope: Scope, new: NewMemory, session: Any) -
             {"sessionId": new.session_id, "idempotencyKey": new.idempotency_key}, session=session
         )
         if earlier is not None:
-            await _check_owner(database, scope, new, session)
+            _refuse_erased(await _owner(database, scope, new, session), earlier["firstSeq"])
             return Added(as_memory(earlier), replayed=True)
     known = await _known_messages(database, new, session)
     fresh = [message for message in new.messages if message.uuid not in known]
@@ -121,16 +136,18 @@ async def _add(database: Database, scope: Scope, new: NewMemory, session: Any) -
     changed = [
         (known[message.uuid], message)
         for message in new.messages
-        if message.uuid in known and _differs(known[message.uuid], message)
+        if message.uuid in known and message.edit.changes(known[message.uuid])
     ]
+    if known:
+        oldest = min(message["seq"] for message in known.values())
+        _refuse_erased(await _owner(database, scope, new, session), oldest)
     if not fresh and not changed:
-        await _check_owner(database, scope, new, session)
         return Added(await _memory_of(database, known, new, session), replayed=True)
     tokens = sum(message.token_count for message in fresh)
     tokens += sum(message.token_count - old["tokenCount"] for old, message in changed)
     owner = await _upsert_session(database, scope, new, at, count=len(fresh), tokens=tokens, session=session)
     for old, message in changed:
-        await _update_message(database, old, message, at, session)
+        await apply_edit(database, old, message.edit, token_count=message.token_count, at=at, session=session)
     if not fresh:
         return Added(await _memory_of(database, known, new, session), replayed=False)
     first_seq = owner["lastSeq"] - len(fresh) + 1
@@ -169,22 +186,27 @@ async def _add(database: Database, scope: Scope, new: NewMemory, session: Any) -
     return Added(as_memory(memory), replayed=False)
 
 
-async def _check_owner(database: Database, scope: Scope, new: NewMemory, session: Any) -> None:
-    """Refuse a call that names a session of somebody else."""
-    owner = await database.sessions.find_one({"_id": new.session_id}, {"userId": 1}, session=session)
-    _refuse_other_owner(scope, new, owner)
-
-
-def _refuse_other_owner(scope: Scope, new: NewMemory, owner: Document | None) -> None:
+async def _owner(database: Database, scope: Scope, new: NewMemory, session: Any) -> Document:
+    """The session, of which something is stored, with `erasedSeq`; refused when it is somebody else's."""
+    owner: Document | None = await database.sessions.find_one(
+        {"_id": new.session_id}, {"userId": 1, "erasedSeq": 1}, session=session
+    )
     if owner is None:
-        return
+        raise ErasureUnderWay(erasure.session_job(new.session_id))
+    _refuse_other_owner(scope, new, owner)
+    return owner
+
+
+def _refuse_erased(owner: Document, seq: int) -> None:
+    if seq <= owner.get("erasedSeq", 0):
+        raise ErasureUnderWay(erasure.session_job(owner["_id"]))
+
+
+def _refuse_other_owner(scope: Scope, new: NewMemory, owner: Document) -> None:
     if not scope.sees_session(owner):
         message = f"session {new.session_id!r} is already in use"
         raise Conflict(message)
-    named = new.user_id or scope.user_id
-    if named is not None and owner.get("userId") not in (None, named):
-        message = f"session {new.session_id!r} belongs to another user: a session's user can't change"
-        raise Conflict(message)
+    refuse_other_user(owner, new.user_id or scope.user_id)
 
 
 async def _known_messages(database: Database, new: NewMemory, session: Any) -> dict[str | None, Document]:
@@ -195,15 +217,17 @@ async def _known_messages(database: Database, new: NewMemory, session: Any) -> d
     found = await database.messages.find({"_id": {"$in": uuids}}, session=session).to_list(None)
     for message in found:
         if message["sessionId"] != new.session_id:
-            text = f"message uuid {message['_id']} is already in use: leave uuid out, or send a new one"
-            raise Conflict(text)
+            await _refuse_foreign(database, message, session)
     return {message["_id"]: message for message in found}
 
 
-def _differs(old: Document, new: NewMessage) -> bool:
-    return (old["role"], old["content"]) != (new.role, new.content) or merged(old["metadata"], new.metadata) != old[
-        "metadata"
-    ]
+async def _refuse_foreign(database: Database, message: Document, session: Any) -> None:
+    """Refuse a uuid of another session; one that is being erased there is free again soon."""
+    owner = await database.sessions.find_one({"_id": message["sessionId"]}, {"erasedSeq": 1}, session=session)
+    if owner is None or message["seq"] <= owner.get("erasedSeq", 0):
+        raise ErasureUnderWay(erasure.session_job(message["sessionId"]))
+    text = f"message uuid {message['_id']} is already in use: leave uuid out, or send a new one"
+    raise Conflict(text)
 
 
 async def _memory_of(database: Database, known: dict[str | None, Document], new: NewMemory, session: Any) -> Document:
@@ -237,36 +261,16 @@ async def _upsert_session(
         session=session,
     )
     _refuse_other_owner(scope, new, owner)
+    created = owner["uuid"] == uuid
+    if created:
+        await erasure.refuse_while_under_way(database, erasure.session_job(new.session_id), session)
     changes: Document = {}
     if user_id is not None and owner.get("userId") is None:
         changes["userId"] = user_id
-    if owner["uuid"] != uuid and (metadata := merged(owner["metadata"], new.metadata)) != owner["metadata"]:
+    if not created and (metadata := merged(owner["metadata"], new.metadata)) != owner["metadata"]:
         changes["metadata"] = metadata
     if changes:
         await database.sessions.update_one({"_id": new.session_id}, {"$set": changes}, session=session)
-    if user_id is not None:
-        await _ensure_user(database, user_id, at, session)
+    if user_id is not None and (created or "userId" in changes):
+        await users.give_session(database, user_id, at, session)
     return owner
-
-
-async def _ensure_user(database: Database, user_id: str, at: datetime, session: Any) -> None:
-    """Make the user unless it exists: naming one is enough, as for sessions."""
-    if await database.users.find_one({"_id": user_id}, {"_id": 1}, session=session) is None:
-        await database.users.insert_one(
-            {"_id": user_id, "uuid": new_uuid(), "metadata": {}, "createdAt": at, "updatedAt": at}, session=session
-        )
-
-
-async def _update_message(database: Database, old: Document, new: NewMessage, at: datetime, session: Any) -> None:
-    changes: Document = {
-        "role": new.role,
-        "tokenCount": new.token_count,
-        "metadata": merged(old["metadata"], new.metadata),
-        "updatedAt": at,
-    }
-    if new.content != old["content"]:
-        changes |= {"content": new.content, "entities": [], "enrichment": pending(at)}
-    await database.messages.update_one({"_id": old["_id"]}, {"$set": changes}, session=session)
-    await database.memories.update_one(
-        {"_id": old["memoryId"]}, {"$inc": {"tokenCount": new.token_count - old["tokenCount"]}}, session=session
-    )

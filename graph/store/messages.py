@@ -7,28 +7,43 @@ from collections.abc import Collection
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
+from graph.store.keyset import BATCH, Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import find_sessions
-
-BATCH = 1_000
-"""Documents a cursor brings in its first answer, so that a page is one round trip."""
 
 
 async def find_messages(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[Document]:
-    """Those of the messages that exist within the scope, in no order, with `fields` and `_id`."""
-    wanted = {*fields, "_id"} if scope.user_id is None else {*fields, "_id", "sessionId"}
+    """Those of the messages that exist within the scope, in no order, with `fields` and `_id`.
+
+    A message exists as long as its session does: what is being erased may still stand in the collection.
+    """
+    wanted = {*fields, "_id", "sessionId", "seq"}
     with translated_errors():
         found: list[Document] = await database.messages.find({"_id": {"$in": list(uuids)}}, projection(wanted)).to_list(
             None
         )
-    if scope.user_id is None:
-        return found
-    seen = await find_sessions(database, scope, {message["sessionId"] for message in found}, {"_id"})
-    visible = {session["_id"] for session in seen}
-    return [message for message in found if message["sessionId"] in visible]
+    seen = await find_sessions(database, scope, {message["sessionId"] for message in found}, {"erasedSeq"})
+    erased = {session["_id"]: session.get("erasedSeq", 0) for session in seen}
+    return [message for message in found if message["seq"] > erased.get(message["sessionId"], message["seq"])]
+
+
+def list_messages(database: Database, session_id: str, erased_seq: int) -> Listing:
+    """The messages of a session that the caller has been found to see, oldest first.
+
+    Args:
+        database: the open database.
+        session_id: a session read within the caller's scope.
+        erased_seq: the session's `erasedSeq`, or 0.
+    """
+    return Listing(
+        database.messages,
+        {"sessionId": session_id, "seq": {"$gt": erased_seq}},
+        ("seq",),
+        ("sessionId", "seq"),
+    )
 
 
 async def messages_in_range(

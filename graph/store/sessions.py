@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from graph.errors import Conflict, NotFound
+from graph.store import erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import Document, new_uuid, now
+from graph.store.keyset import Listing
+from graph.store.merge import merged
+from graph.store.metadata import equals
 from graph.store.projection import projection
 from graph.store.scope import Scope
+from graph.store.writes import write_session
 
 _AS_MEMORY = {"sessionId": "_id"}
 
@@ -55,3 +63,176 @@ async def find_sessions(
             {"_id": {"$in": list(session_ids)}, **scope.sessions()}, projection({*fields, "_id"})
         ).to_list(None)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """Which sessions to list: those that meet all that is given.
+
+    Attributes:
+        user_id: whom they belong to.
+        created: the first moment, and the one from which on none is listed any more.
+        updated: likewise, of the last change.
+        metadata: keys, from the outermost one, and the value that stands there.
+    """
+
+    user_id: str | None = None
+    created: tuple[datetime | None, datetime | None] = (None, None)
+    updated: tuple[datetime | None, datetime | None] = (None, None)
+    metadata: tuple[tuple[tuple[str, ...], Any], ...] = ()
+
+
+def list_sessions(
+    database: Database,
+    scope: Scope,
+    wanted: SessionFilter = SessionFilter(),
+    *,
+    by: str = "createdAt",
+    descending: bool = False,
+) -> Listing:
+    """The sessions within the scope that a filter lets through, by `createdAt` or `updatedAt`."""
+    conditions: list[Document] = []
+    for name, (first, end) in (("createdAt", wanted.created), ("updatedAt", wanted.updated)):
+        bounds = {"$gte": first, "$lt": end}
+        if first is not None or end is not None:
+            conditions.append({name: {key: value for key, value in bounds.items() if value is not None}})
+    if wanted.user_id is not None:
+        conditions.append({"userId": wanted.user_id})
+    if scope.sessions():
+        conditions.append(scope.sessions())
+    tests = [test for path, value in wanted.metadata for test in equals(("metadata", *path), value)]
+    if tests:
+        conditions.append({"$expr": {"$and": tests}})
+    match = {"$and": conditions} if conditions else {}
+    owned = wanted.user_id is not None or scope.user_id is not None
+    index = ("userId", by, "_id") if owned else (by, "_id")
+    return Listing(database.sessions, match, (by, "_id"), index, descending)
+
+
+async def create_session(
+    database: Database, scope: Scope, session_id: str, *, user_id: str | None, metadata: Document
+) -> Document:
+    """Make a session without messages.
+
+    Raises:
+        Conflict: it exists, whoever's it is.
+    """
+    owner_id = user_id or scope.user_id
+
+    async def attempt(session: Any) -> Document:
+        if await database.sessions.find_one({"_id": session_id}, {"_id": 1}, session=session) is not None:
+            message = f"session {session_id!r} exists already: change it with updateSession, or choose another id"
+            raise Conflict(message)
+        await erasure.refuse_while_under_way(database, erasure.session_job(session_id), session)
+        at = now()
+        created: Document = {
+            "_id": session_id,
+            "uuid": new_uuid(),
+            **({} if owner_id is None else {"userId": owner_id}),
+            "metadata": metadata,
+            "createdAt": at,
+            "updatedAt": at,
+            "lastSeq": 0,
+            "messageCount": 0,
+            "tokenCount": 0,
+            "summarySeq": 0,
+        }
+        await database.sessions.insert_one(created, session=session)
+        if owner_id is not None:
+            await users.give_session(database, owner_id, at, session)
+        return created
+
+    return await write_session(database, session_id, attempt, user_id=owner_id)
+
+
+async def update_session(
+    database: Database, scope: Scope, session_id: str, *, user_id: str | None, metadata: Document | None
+) -> Document:
+    """Merge metadata into a session, and give it to a user where it belongs to none.
+
+    Raises:
+        NotFound: there is no such session within the scope.
+        Conflict: it belongs to another user.
+    """
+
+    async def attempt(session: Any) -> Document:
+        old = await _session_to_change(database, scope, session_id, session)
+        refuse_other_user(old, user_id)
+        changes: Document = {}
+        at = now()
+        if user_id is not None and old.get("userId") is None:
+            changes["userId"] = user_id
+            await users.give_session(database, user_id, at, session)
+        if (new := merged(old["metadata"], metadata or {})) != old["metadata"]:
+            changes["metadata"] = new
+        if not changes:
+            return old
+        changes["updatedAt"] = max(at, old["updatedAt"])
+        await database.sessions.update_one({"_id": session_id}, {"$set": changes}, session=session)
+        return old | changes
+
+    return await write_session(database, session_id, attempt, user_id=user_id)
+
+
+async def delete_session(database: Database, scope: Scope, session_id: str) -> str | None:
+    """Take a session and its contents away.
+
+    Returns:
+        The id of the erasure that is still to be done, if any.
+
+    Raises:
+        NotFound: there is no such session within the scope.
+    """
+
+    async def attempt(session: Any) -> str | None:
+        owner = await _session_to_change(database, scope, session_id, session)
+        return await erasure.erase_session(database, owner, session)
+
+    return await write_session(database, session_id, attempt)
+
+
+async def delete_contents(database: Database, scope: Scope, session_id: str) -> str | None:
+    """Take all messages, memories and summaries of a session away; the session and its last number stay.
+
+    Returns:
+        The id of the erasure that is still to be done, if any.
+
+    Raises:
+        NotFound: there is no such session within the scope.
+    """
+
+    async def attempt(session: Any) -> str | None:
+        owner = await _session_to_change(database, scope, session_id, session)
+        job = await erasure.erase_contents(database, owner, session)
+        await database.sessions.update_one(
+            {"_id": session_id},
+            {
+                "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, "erasedSeq": owner["lastSeq"]},
+                "$max": {"updatedAt": now()},
+            },
+            session=session,
+        )
+        return job
+
+    return await write_session(database, session_id, attempt)
+
+
+async def _session_to_change(database: Database, scope: Scope, session_id: str, session: Any) -> Document:
+    found: Document | None = await database.sessions.find_one(
+        {"$and": [{"_id": session_id}, scope.sessions()]}, session=session
+    )
+    if found is None:
+        message = f"there is no session {session_id!r}"
+        raise NotFound(message)
+    return found
+
+
+def refuse_other_user(owner: Document, user_id: str | None) -> None:
+    """Refuse to give a session, read with `userId`, to another user than it has.
+
+    Raises:
+        Conflict: it belongs to another one.
+    """
+    if user_id is not None and owner.get("userId") not in (None, user_id):
+        message = f"session {owner['_id']!r} belongs to another user: a session's user can't change"
+        raise Conflict(message)

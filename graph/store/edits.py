@@ -1,0 +1,161 @@
+"""How a message is changed: the one rule, for a message sent again with its uuid and for an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from graph.errors import NotFound
+from graph.store import entities, summaries
+from graph.store.database import Database
+from graph.store.documents import Document, now, pending
+from graph.store.merge import merged
+from graph.store.scope import Scope
+from graph.store.writes import write_session
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What to change of a message: None leaves it; metadata is merged in."""
+
+    role: str | None = None
+    content: str | None = None
+    metadata: Document | None = None
+
+    def text(self, old: Document) -> tuple[str, str]:
+        """Role and content afterwards."""
+        return (
+            old["role"] if self.role is None else self.role,
+            old["content"] if self.content is None else self.content,
+        )
+
+    def changes(self, old: Document) -> bool:
+        """Whether the message differs afterwards."""
+        return self.text(old) != (old["role"], old["content"]) or (
+            merged(old["metadata"], self.metadata or {}) != old["metadata"]
+        )
+
+
+async def apply_edit(
+    database: Database, old: Document, edit: Edit, *, token_count: int, at: datetime, session: Any
+) -> Document:
+    """Within a transaction, change a message and what hangs on it; the caller keeps the session's own counts.
+
+    Args:
+        database: the open database.
+        old: the whole message as it is.
+        edit: what to change.
+        token_count: tokens of role and content afterwards.
+        at: the time of the change.
+        session: the driver session.
+
+    Returns:
+        The whole message as it is afterwards.
+    """
+    role, content = edit.text(old)
+    changes: Document = {
+        "role": role,
+        "tokenCount": token_count,
+        "metadata": merged(old["metadata"], edit.metadata or {}),
+        "updatedAt": max(at, old["updatedAt"]),
+    }
+    if content != old["content"]:
+        changes |= {"content": content, "entities": [], "enrichment": pending(at)}
+    new = old | changes
+    await database.messages.update_one({"_id": old["_id"]}, {"$set": changes}, session=session)
+    if token_count != old["tokenCount"]:
+        await database.memories.update_one(
+            {"_id": old["memoryId"]}, {"$inc": {"tokenCount": token_count - old["tokenCount"]}}, session=session
+        )
+    if content != old["content"]:
+        await entities.replace_mentions(database, old, new, session)
+    if (role, content) != (old["role"], old["content"]):
+        await summaries.mark_stale(database, old["sessionId"], old["seq"], session)
+    return new
+
+
+async def edit_message(
+    database: Database, scope: Scope, uuid: str, edit: Edit, count: Callable[[str, str], Awaitable[int]]
+) -> Document:
+    """Change a message, in one transaction with its session's counts.
+
+    Args:
+        database: the open database.
+        scope: what the caller may see.
+        uuid: the message.
+        edit: what to change.
+        count: tokens of a role and content.
+
+    Raises:
+        NotFound: there is no such message within the scope.
+    """
+
+    async def attempt(session: Any) -> Document:
+        old, _ = await message_with_session(database, scope, uuid, session)
+        if not edit.changes(old):
+            return old
+        tokens = old["tokenCount"] if edit.text(old) == (old["role"], old["content"]) else await count(*edit.text(old))
+        at = now()
+        new = await apply_edit(database, old, edit, token_count=tokens, at=at, session=session)
+        await database.sessions.update_one(
+            {"_id": old["sessionId"]},
+            {"$inc": {"tokenCount": tokens - old["tokenCount"]}, "$max": {"updatedAt": at}},
+            session=session,
+        )
+        return new
+
+    session_id = await _session_id_of(database, uuid)
+    return await write_session(database, session_id, attempt)
+
+
+async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
+    """Take a message away; its number stays unused.
+
+    Raises:
+        NotFound: there is no such message within the scope.
+    """
+
+    async def attempt(session: Any) -> None:
+        old, _ = await message_with_session(database, scope, uuid, session)
+        await database.messages.delete_one({"_id": uuid}, session=session)
+        await database.memories.update_one(
+            {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=session
+        )
+        await entities.replace_mentions(database, old, None, session)
+        await summaries.mark_stale(database, old["sessionId"], old["seq"], session)
+        await database.sessions.update_one(
+            {"_id": old["sessionId"]},
+            {"$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"]}, "$max": {"updatedAt": now()}},
+            session=session,
+        )
+
+    session_id = await _session_id_of(database, uuid)
+    await write_session(database, session_id, attempt)
+
+
+async def _session_id_of(database: Database, uuid: str) -> str:
+    """The session to queue at; whether the caller may see it is for the transaction to find."""
+    found = await database.messages.find_one({"_id": uuid}, {"_id": 0, "sessionId": 1})
+    if found is None:
+        raise _unknown(uuid)
+    session_id: str = found["sessionId"]
+    return session_id
+
+
+async def message_with_session(database: Database, scope: Scope, uuid: str, session: Any) -> tuple[Document, Document]:
+    """Within a transaction, the whole message and its session with `userId` and `erasedSeq`."""
+    message = await database.messages.find_one({"_id": uuid}, session=session)
+    if message is None:
+        raise _unknown(uuid)
+    owner = await database.sessions.find_one(
+        {"_id": message["sessionId"]}, {"userId": 1, "erasedSeq": 1}, session=session
+    )
+    if owner is None or not scope.sees_session(owner) or message["seq"] <= owner.get("erasedSeq", 0):
+        raise _unknown(uuid)
+    return message, owner
+
+
+def _unknown(uuid: str) -> NotFound:
+    return NotFound(f"there is no message {uuid}")

@@ -1,0 +1,192 @@
+"""Erasure: what is deleted leaves no trace, also when a process dies in the middle.
+
+A deletion takes effect in one transaction. What is small goes in it; of what is large, the transaction leaves a job in
+`erasures`, which takes away batch after batch and at last itself. Until then nothing of it is visible: a session's
+contents are reached through its document, and those at or below its `erasedSeq` count as gone.
+
+Each batch is a transaction that writes the job. So no late runner can remove what was added after the job's end,
+and a session can't be made anew while old contents are left: the writer finishes the job first.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from graph.errors import ErasureUnderWay
+from graph.store import entities
+from graph.store.client import translated_errors
+from graph.store.database import Database
+from graph.store.documents import Document, EnrichmentState, now
+from graph.store.transactions import in_transaction
+
+SMALL = 1_000
+"""Most numbers of a session that a deletion's own transaction takes away."""
+BATCH = 1_000
+SESSIONS_AT_ONCE = 100
+"""Sessions of a deleted user that one transaction takes away, with at most `BATCH` numbers together."""
+LEASE = timedelta(seconds=30)
+"""How long a silent runner keeps a job to itself."""
+
+
+def session_job(session_id: str) -> str:
+    """The id of the job that erases contents of a session."""
+    return f"session:{session_id}"
+
+
+def user_job(user_id: str) -> str:
+    """The id of the job that erases the sessions of a user."""
+    return f"user:{user_id}"
+
+
+async def refuse_while_under_way(database: Database, job: str, session: Any) -> None:
+    """Keep a transaction from building on what is being erased.
+
+    Raises:
+        ErasureUnderWay: the job is not done.
+    """
+    if await database.erasures.find_one({"_id": job}, {"_id": 1}, session=session) is not None:
+        raise ErasureUnderWay(job)
+
+
+async def erase_session(database: Database, owner: Document, session: Any, *, small: int = SMALL) -> str | None:
+    """Within a transaction, take away a session and its contents.
+
+    Args:
+        database: the open database.
+        owner: the session with `_id`, `userId`, `lastSeq` and `erasedSeq`.
+        session: the driver session.
+        small: most numbers of the session for which this transaction does all.
+
+    Returns:
+        The id of the job that takes away the rest; None where nothing is left.
+    """
+    await database.sessions.delete_one({"_id": owner["_id"]}, session=session)
+    return await erase_contents(database, owner, session, small=small)
+
+
+async def erase_contents(database: Database, owner: Document, session: Any, *, small: int = SMALL) -> str | None:
+    """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above."""
+    session_id, last = owner["_id"], owner["lastSeq"]
+    await entities.forget_session(database, session_id, owner.get("userId"), session)
+    await database.summaries.delete_many({"sessionId": session_id}, session=session)
+    # What a job still has to take away counts as gone already, and stays with it.
+    first = owner.get("erasedSeq", 0) + 1
+    job = session_job(session_id)
+    if last - first < small:
+        bounds = {"$gte": first}
+        await database.messages.delete_many({"sessionId": session_id, "seq": bounds}, session=session)
+        await database.memories.delete_many({"sessionId": session_id, "firstSeq": bounds}, session=session)
+        return None
+    # A worker that holds one of them meets this write, and stores nothing.
+    await database.messages.update_many(
+        {"sessionId": session_id, "enrichment.state": EnrichmentState.PENDING.value},
+        {"$unset": {"enrichment": ""}},
+        session=session,
+    )
+    await _schedule(database, job, {"sessionId": session_id}, last, session)
+    return job
+
+
+async def erase_sessions_of(database: Database, user_id: str, session: Any) -> list[str]:
+    """Within a transaction, take away the sessions of a user, or as many of them as one transaction can.
+
+    Returns:
+        The ids of the jobs that take away the rest.
+    """
+    owners = await database.sessions.find(
+        {"userId": user_id},
+        {"userId": 1, "lastSeq": 1, "erasedSeq": 1},
+        sort=[("createdAt", 1), ("_id", 1)],
+        limit=SESSIONS_AT_ONCE + 1,
+        session=session,
+    ).to_list(None)
+    jobs = []
+    left = BATCH
+    for owner in owners[:SESSIONS_AT_ONCE]:
+        job = await erase_session(database, owner, session, small=left)
+        jobs.append(job)
+        left -= owner["lastSeq"] if job is None else 0
+    if len(owners) > SESSIONS_AT_ONCE:
+        await _schedule(database, user_job(user_id), {"userId": user_id}, 0, session)
+        jobs.append(user_job(user_id))
+    return [job for job in jobs if job is not None]
+
+
+async def _schedule(database: Database, job: str, subject: Document, last: int, session: Any) -> None:
+    at = now()
+    await database.erasures.update_one(
+        {"_id": job},
+        {"$max": {"lastSeq": last}, "$setOnInsert": {**subject, "createdAt": at}, "$set": {"dueAt": at + LEASE}},
+        upsert=True,
+        session=session,
+    )
+
+
+async def finish(database: Database, job: str) -> None:
+    """Do a job to its end, whoever else is at it.
+
+    Raises:
+        Unavailable: the database does not answer; the job stays, and is taken up again.
+    """
+    done = False
+    with translated_errors():
+        while not done:
+            done = await in_transaction(
+                database.client, lambda session: _step(database, job, session), deadline=database.write_deadline
+            )
+
+
+async def run_pending(database: Database) -> int:
+    """Do the jobs that nobody is at; returns how many there were."""
+    number = 0
+    while True:
+        with translated_errors():
+            job = await database.erasures.find_one_and_update(
+                {"dueAt": {"$lte": now()}},
+                {"$set": {"dueAt": now() + LEASE}},
+                sort=[("dueAt", 1)],
+                projection={"_id": 1},
+                return_document=ReturnDocument.AFTER,
+            )
+        if job is None:
+            return number
+        await finish(database, job["_id"])
+        number += 1
+
+
+async def _step(database: Database, job_id: str, session: Any) -> bool:
+    """One batch; True when the job is done, by whomever."""
+    job = await database.erasures.find_one_and_update(
+        {"_id": job_id}, {"$set": {"dueAt": now() + LEASE}}, return_document=ReturnDocument.AFTER, session=session
+    )
+    if job is None:
+        return True
+    more = await (_more_sessions if "userId" in job else _more_contents)(database, job, session)
+    if not more:
+        await database.erasures.delete_one({"_id": job_id}, session=session)
+    return not more
+
+
+async def _more_sessions(database: Database, job: Document, session: Any) -> bool:
+    return user_job(job["userId"]) in await erase_sessions_of(database, job["userId"], session)
+
+
+async def _more_contents(database: Database, job: Document, session: Any) -> bool:
+    session_id = job["sessionId"]
+    for collection, place in ((database.messages, "seq"), (database.memories, "firstSeq")):
+        found = await collection.find(
+            {"sessionId": session_id, place: {"$lte": job["lastSeq"]}},
+            {"_id": 0, place: 1},
+            sort=[(place, 1)],
+            limit=BATCH,
+            session=session,
+        ).to_list(None)
+        if found:
+            await collection.delete_many(
+                {"sessionId": session_id, place: {"$gte": found[0][place], "$lte": found[-1][place]}}, session=session
+            )
+            return True
+    return False

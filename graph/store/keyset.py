@@ -1,0 +1,144 @@
+"""Keyset pages: what lies between two keys of an index, in its order.
+
+A page is found by where it begins and not by how many items come before it, so each costs the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from graph.store.client import translated_errors
+from graph.store.documents import Document
+from graph.store.projection import projection
+
+Key: TypeAlias = tuple[Any, ...]
+"""The values of a listing's keys on one item: its place."""
+
+BATCH = 1_000
+"""Documents a cursor brings in its first answer, so that a page is one round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Documents of one collection in the order of one of its indexes.
+
+    Attributes:
+        collection: the driver's collection.
+        match: the filter; what it fixes are the index's first keys.
+        keys: one or two paths to order by, the last one unique among what matches.
+        index: the index to use, as its key paths.
+        descending: whether the greatest comes first.
+        rename: names used by callers to those stored.
+        shape: makes a document what callers expect.
+    """
+
+    collection: Any
+    match: Mapping[str, Any]
+    keys: tuple[str, ...]
+    index: Sequence[str]
+    descending: bool = False
+    rename: Mapping[str, str] = field(default_factory=dict)
+    shape: Callable[[Document], Document] = lambda document: document
+
+    @property
+    def hint(self) -> list[tuple[str, int]]:
+        """The index, as the driver takes it."""
+        return [(path, 1) for path in self.index]
+
+    def place(self, document: Document) -> Key:
+        """The key of a document as `page` gives it."""
+        back = {stored: name for name, stored in self.rename.items()}
+        return tuple(document[back.get(path, path)] for path in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a listing is asked for.
+
+    Attributes:
+        size: most items.
+        backwards: the last ones of the part between the keys, not the first ones.
+        after: only what comes after this key; nothing needs to stand there.
+        before: only what comes before this key.
+    """
+
+    size: int
+    backwards: bool = False
+    after: Key | None = None
+    before: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items in the listing's order.
+
+    Attributes:
+        items: at most as many as were asked for.
+        more: whether the part between the keys has more, on the side where it was cut.
+    """
+
+    items: list[Document]
+    more: bool
+
+
+async def page(listing: Listing, window: Window, fields: Collection[str]) -> Page:
+    """One page, each item with `fields` and the listing's keys."""
+    back = {stored: name for name, stored in listing.rename.items()}
+    wanted = {*fields, *(back.get(path, path) for path in listing.keys)}
+    direction = -1 if listing.descending is not window.backwards else 1
+    with translated_errors():
+        found: list[Document] = await listing.collection.find(
+            _between(listing, window.after, window.before),
+            projection(wanted, listing.rename),
+            sort=[(path, direction) for path in listing.keys],
+            limit=window.size + 1,
+            batch_size=min(window.size, BATCH) + 2,
+            hint=listing.hint,
+        ).to_list(None)
+    more = len(found) > window.size
+    items = [listing.shape(document) for document in found[: window.size]]
+    if window.backwards:
+        items.reverse()
+    return Page(items, more)
+
+
+async def any_outside(listing: Listing, *, until: Key | None = None, since: Key | None = None) -> bool:
+    """Whether an item stands at or before `until`, or at or after `since`."""
+    with translated_errors():
+        found = await listing.collection.find_one(
+            _between(listing, since, until, inclusive=True),
+            projection(listing.keys),
+            sort=[(path, -1 if listing.descending else 1) for path in listing.keys],
+            hint=listing.hint,
+        )
+    return found is not None
+
+
+async def count(listing: Listing) -> int:
+    """How many items the listing has."""
+    with translated_errors():
+        number: int = await listing.collection.count_documents(dict(listing.match), hint=listing.hint)
+    return number
+
+
+def _between(listing: Listing, after: Key | None, before: Key | None, *, inclusive: bool = False) -> Document:
+    low, high = (before, after) if listing.descending else (after, before)
+    bounds = []
+    if low is not None:
+        bounds.append(_bound(listing.keys, low, "$gt", inclusive=inclusive))
+    if high is not None:
+        bounds.append(_bound(listing.keys, high, "$lt", inclusive=inclusive))
+    return {"$and": [dict(listing.match), *bounds]} if bounds else dict(listing.match)
+
+
+def _bound(keys: tuple[str, ...], key: Key, operator: str, *, inclusive: bool) -> Document:
+    last = operator + "e" if inclusive else operator
+    if len(keys) == 1:
+        return {keys[0]: {last: key[0]}}
+    # The first condition bounds the scan of the index; the second one decides among those of equal first key.
+    return {
+        keys[0]: {operator + "e": key[0]},
+        "$or": [{keys[0]: {operator: key[0]}}, {keys[1]: {last: key[1]}}],
+    }

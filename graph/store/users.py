@@ -1,0 +1,144 @@
+"""The `users` collection: the people and accounts that sessions belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from graph.errors import Conflict, NotFound
+from graph.store import entities, erasure
+from graph.store.client import translated_errors
+from graph.store.database import Database
+from graph.store.documents import Document, new_uuid, now
+from graph.store.keyset import Listing
+from graph.store.merge import merged
+from graph.store.projection import projection
+from graph.store.scope import Scope
+from graph.store.writes import write
+
+
+async def find_user(
+    database: Database, scope: Scope, user_id: str, fields: Collection[str] | None = None
+) -> Document | None:
+    """The user with only `fields`, or None when it is unknown or outside the scope."""
+    with translated_errors():
+        found: Document | None = await database.users.find_one(
+            {"$and": [{"_id": user_id}, scope.users()]}, projection(fields)
+        )
+    return found
+
+
+async def find_users(
+    database: Database, scope: Scope, user_ids: Collection[str], fields: Collection[str]
+) -> list[Document]:
+    """Those of the users that exist within the scope, in no order, with `fields` and `_id`."""
+    with translated_errors():
+        found: list[Document] = await database.users.find(
+            {"$and": [{"_id": {"$in": list(user_ids)}}, scope.users()]}, projection({*fields, "_id"})
+        ).to_list(None)
+    return found
+
+
+def list_users(database: Database, scope: Scope) -> Listing:
+    """The users within the scope, as they were made."""
+    return Listing(database.users, scope.users(), ("createdAt", "_id"), ("createdAt", "_id"))
+
+
+def new_user(user_id: str, at: datetime, **fields: Any) -> Document:
+    """A user's document."""
+    return {"_id": user_id, "uuid": new_uuid(), "metadata": {}, "createdAt": at, "updatedAt": at, **fields}
+
+
+async def give_session(database: Database, user_id: str, at: datetime, session: Any) -> None:
+    """Within a transaction that gives a session to a user, make the user unless it exists: naming one is enough.
+
+    The user's document is written in any case, so that giving a session and deleting the user can't both succeed
+    unseen by each other.
+    """
+    result = await database.users.update_one({"_id": user_id}, {"$inc": {"sessionsGiven": 1}}, session=session)
+    if not result.matched_count:
+        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
+        await database.users.insert_one(new_user(user_id, at, sessionsGiven=1), session=session)
+
+
+async def create_user(database: Database, user_id: str, fields: Document) -> Document:
+    """Make a user.
+
+    Args:
+        database: the open database.
+        user_id: the caller's id of it.
+        fields: `email`, `firstName`, `lastName` and `metadata`, where they have a value.
+
+    Raises:
+        Conflict: it exists.
+    """
+
+    async def attempt(session: Any) -> Document:
+        if await database.users.find_one({"_id": user_id}, {"_id": 1}, session=session) is not None:
+            message = f"user {user_id!r} exists already: change it with updateUser"
+            raise Conflict(message)
+        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
+        user = new_user(user_id, now(), **fields)
+        await database.users.insert_one(user, session=session)
+        return user
+
+    return await write(database, attempt)
+
+
+async def update_user(
+    database: Database, scope: Scope, user_id: str, fields: Document, metadata: Document | None
+) -> Document:
+    """Change a user.
+
+    Args:
+        database: the open database.
+        scope: what the caller may see.
+        user_id: the user.
+        fields: new values of `email`, `firstName` and `lastName`; None removes one.
+        metadata: merged in.
+
+    Raises:
+        NotFound: there is no such user within the scope.
+    """
+
+    async def attempt(session: Any) -> Document:
+        old: Document | None = await database.users.find_one(
+            {"$and": [{"_id": user_id}, scope.users()]}, session=session
+        )
+        if old is None:
+            raise _unknown(user_id)
+        new = {name: value for name, value in {**old, **fields}.items() if value is not None}
+        new["metadata"] = merged(old["metadata"], metadata or {})
+        if new == old:
+            return old
+        new["updatedAt"] = max(now(), old["updatedAt"])
+        await database.users.replace_one({"_id": user_id}, new, session=session)
+        return new
+
+    return await write(database, attempt)
+
+
+async def delete_user(database: Database, scope: Scope, user_id: str) -> list[str]:
+    """Take a user and its sessions away.
+
+    Returns:
+        The ids of the erasures that are still to be done.
+
+    Raises:
+        NotFound: there is no such user within the scope.
+    """
+
+    async def attempt(session: Any) -> list[str]:
+        result = await database.users.delete_one({"$and": [{"_id": user_id}, scope.users()]}, session=session)
+        if not result.deleted_count:
+            raise _unknown(user_id)
+        await entities.forget_user(database, user_id, session)
+        return await erasure.erase_sessions_of(database, user_id, session)
+
+    async with database.write_lock(f"user\0{user_id}"):
+        return await write(database, attempt)
+
+
+def _unknown(user_id: str) -> NotFound:
+    return NotFound(f"there is no user {user_id!r}")

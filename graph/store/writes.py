@@ -1,0 +1,62 @@
+"""How a session is written: one writer of this process at a time, in one transaction, after what is being erased."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from pymongo.errors import DuplicateKeyError
+
+from graph.errors import ErasureUnderWay, Unavailable
+from graph.store import erasure
+from graph.store.client import translated_errors
+from graph.store.database import Database
+from graph.store.transactions import in_transaction
+
+T = TypeVar("T")
+
+_TRIES = 5
+
+
+async def write_session(
+    database: Database, session_id: str, work: Callable[[Any], Awaitable[T]], *, user_id: str | None = None
+) -> T:
+    """Run `work(session)` in a transaction while no other writer of this process is at the session.
+
+    Args:
+        database: the open database.
+        session_id: the session that is written.
+        work: does its reads and writes with the driver session that it is given; it may run several times.
+        user_id: the user whom the session may be given to.
+
+    Raises:
+        Unavailable: the database does not answer, or other writers kept this one out until the deadline.
+    """
+    async with database.write_lock(session_id), _user_lock(database, session_id, user_id):
+        return await write(database, work)
+
+
+async def write(database: Database, work: Callable[[Any], Awaitable[T]]) -> T:
+    """Run `work(session)` in a transaction; an unfinished erasure that it meets is finished first."""
+    with translated_errors():
+        for _ in range(_TRIES):
+            try:
+                return await in_transaction(database.client, work, deadline=database.write_deadline)
+            except DuplicateKeyError:
+                # Two writers met at one unique key: the other has committed, and is found by the next try.
+                continue
+            except ErasureUnderWay as met:
+                await erasure.finish(database, met.job)
+    raise Unavailable("other writes of the same session, user or uuid are under way: try again")
+
+
+@asynccontextmanager
+async def _user_lock(database: Database, session_id: str, user_id: str | None) -> AsyncIterator[None]:
+    """Queue the sessions that are given to one user, which write its document; later writes to them do not."""
+    if user_id is None or (session_id, user_id) in database.settled:
+        yield
+        return
+    async with database.write_lock(f"user\0{user_id}"):
+        yield
+    database.settle(session_id, user_id)
