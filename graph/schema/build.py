@@ -15,6 +15,7 @@ from graph.schema.errors import public_error
 from graph.schema.mutation import Mutation
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
+from graph.schema.subscription import Subscription
 
 _CACHED_DOCUMENTS = 1_000
 
@@ -34,6 +35,7 @@ def build_schema() -> strawberry.Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=RecallQLExecutor,
         extensions=[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from graph.live.source import Source
 from graph.operations.backend import Backend
 from graph.store import messages, sessions
 from graph.store.documents import Document
@@ -26,6 +27,8 @@ class Context:
         backend: the open parts of the process.
         scope: what the caller may see.
         request: the HTTP request or WebSocket, for transports.
+        take_over: set by a transport that follows subscriptions itself: it is given graphql-core's executor and the
+            source, and shares results among subscribers. Without it, each executes its events on its own.
     """
 
     backend: Backend
@@ -33,6 +36,7 @@ class Context:
     request: Any = None
     response: Any = None
     extras: dict[str, Any] = field(default_factory=dict)
+    take_over: Callable[[Any, Source], None] | None = None
 
     @cached_property
     def _sessions(self) -> DataLoader[_Key, Document | None]:
