@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from graph.enrichment.tokens import TokenCounter
-from graph.live.hub import Hub
 from graph.settings import Settings
 from graph.store.database import Database
 
@@ -17,7 +16,3 @@ class Backend:
     settings: Settings
     database: Database
     tokens: TokenCounter
-    hub: Hub = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hub", Hub(self.database))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -10,7 +11,6 @@ from typing import Any, TypeAlias
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from graph.live.source import Source
 from graph.operations.backend import Backend
 from graph.store import messages, sessions
 from graph.store.documents import Document
@@ -23,12 +23,13 @@ _Key: TypeAlias = tuple[str, frozenset[str]]
 class Context:
     """One request: who asks, and the loaders that turn many look-ups of one query into one read.
 
+    A field that is cancelled, because another one failed, must not cancel the look-up that others wait for too: what a
+    loader gives is shielded.
+
     Attributes:
         backend: the open parts of the process.
         scope: what the caller may see.
         request: the HTTP request or WebSocket, for transports.
-        take_over: set by a transport that follows subscriptions itself: it is given graphql-core's executor and the
-            source, and shares results among subscribers. Without it, each executes its events on its own.
     """
 
     backend: Backend
@@ -36,7 +37,6 @@ class Context:
     request: Any = None
     response: Any = None
     extras: dict[str, Any] = field(default_factory=dict)
-    take_over: Callable[[Any, Source], None] | None = None
 
     @cached_property
     def _sessions(self) -> DataLoader[_Key, Document | None]:
@@ -48,11 +48,11 @@ class Context:
 
     async def session(self, session_id: str, fields: Collection[str]) -> Document | None:
         """A session within the scope."""
-        return await self._sessions.load((session_id, frozenset(fields)))
+        return await asyncio.shield(self._sessions.load((session_id, frozenset(fields))))
 
     async def message(self, uuid: str, fields: Collection[str]) -> Document | None:
         """A message within the scope."""
-        return await self._messages.load((uuid, frozenset(fields)))
+        return await asyncio.shield(self._messages.load((uuid, frozenset(fields))))
 
     async def _load_sessions(self, keys: Sequence[_Key]) -> list[Document | None]:
         return await _load(

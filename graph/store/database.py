@@ -38,7 +38,6 @@ class Database:
     users: Any = field(init=False)
     erasures: Any = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
-    deletions: Any = field(init=False)
     _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=weakref.WeakValueDictionary
     )
@@ -51,7 +50,6 @@ class Database:
         self.summaries = database["summaries"]
         self.users = database["users"]
         self.erasures = database["erasures"]
-        self.deletions = database["deletions"]
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.
