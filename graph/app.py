@@ -15,6 +15,7 @@ from graph.explorer import explorer_routes
 from graph.operations.backend import Backend
 from graph.settings import Settings
 from graph.store.database import open_database
+from graph.transport.security import middleware
 from graph.transport.view import GraphQLView
 
 
@@ -41,7 +42,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
         finally:
             await database.close()
 
-    view = GraphQLView()
+    view = GraphQLView(settings)
     return Starlette(
         routes=[
             Route("/", _home),
@@ -50,6 +51,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             Route("/graphql", view, methods=None),
             WebSocketRoute("/graphql", view),
         ],
+        middleware=middleware(settings),
         lifespan=lifespan,
     )
 

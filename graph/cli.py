@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from graph import token_commands
 from graph.errors import StartupError
 from graph.options import with_settings
 from graph.settings import Settings
@@ -34,6 +35,13 @@ app = typer.Typer(
     "mongodb_pool_size",
     "mongodb_timeout",
     "write_deadline",
+    "auth",
+    "jwt_public_key",
+    "jwt_jwks_url",
+    "jwt_issuer",
+    "jwt_audience",
+    "jwt_leeway",
+    "allowed_origins",
     "body_limit",
     "message_window",
     "token_encoding",
@@ -115,6 +123,9 @@ def schema(
     elif not check.exists() or check.read_text(encoding="utf-8") != text:
         typer.echo(f"{check} is stale: run `recallql schema > {check}`", err=True)
         raise typer.Exit(1)
+
+
+app.add_typer(token_commands.app, name="token")
 
 
 def _exit_on_signals() -> None:

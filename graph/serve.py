@@ -9,6 +9,7 @@ from importlib.metadata import version
 import uvicorn
 from starlette.applications import Starlette
 
+from graph.access.authenticator import Authenticator, check_exposure
 from graph.app import create_app
 from graph.deployment import mongodb
 from graph.errors import StartupError
@@ -47,6 +48,8 @@ def serve(settings: Settings) -> None:
         StartupError: the address is taken, or MongoDB can't be used.
     """
     configure_logging(settings)
+    check_exposure(settings)
+    Authenticator(settings)  # an unusable key ends the start here, before anything runs
     listener = _listen(settings)
     with listener, mongodb(settings) as uri, Workers(settings, uri):
         app = create_app(settings, uri)

@@ -7,11 +7,11 @@ flag of the commands that use it. See `graph.options` for how the flags are made
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from graph.errors import StartupError
 
@@ -43,6 +43,26 @@ class Settings(BaseSettings):
         20.0, gt=0, le=55, description="Seconds for which a write that meets other writers is tried again."
     )
 
+    auth: Literal["auto", "required", "off", "off-anywhere"] = Field(
+        "auto",
+        description="Whether callers must authenticate; auto: when a RECALLQL_JWT_ key is set. off is for loopback;"
+        " off-anywhere for where something else keeps strangers out, as a container's published port does.",
+    )
+    jwt_secret: SecretStr | None = Field(None, description="Secret that signs the JWTs of end users with HS256.")
+    jwt_public_key: str | None = Field(
+        None, description="Public key of the JWTs of end users (RS256, ES256, …): PEM text, or a file of it."
+    )
+    jwt_jwks_url: str | None = Field(None, description="Address of the public keys of the JWTs of end users (JWKS).")
+    jwt_issuer: str | None = Field(None, description="The iss that a JWT must have.")
+    jwt_audience: str | None = Field(
+        None, description="The aud that a JWT must have; without it, one that has an aud is refused."
+    )
+    jwt_leeway: float = Field(10.0, ge=0, le=600, description="Seconds by which clocks may differ.")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins of web pages that may call, with commas between: https://app.example.com; * is any.",
+    )
+
     body_limit: int = Field(16_777_216, ge=0, description="Most bytes of a request's body; 0 for no limit.")
 
     token_encoding: str = Field(
@@ -70,6 +90,11 @@ class Settings(BaseSettings):
     enrichment_poll: float = Field(
         5.0, gt=0, le=3600, description="Seconds between looks for pending work when no event comes."
     )
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def load_settings(**flags: object) -> Settings:

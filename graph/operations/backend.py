@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from graph.access.authenticator import Authenticator
 from graph.enrichment.tokens import TokenCounter
 from graph.settings import Settings
 from graph.store.database import Database
@@ -16,3 +17,7 @@ class Backend:
     settings: Settings
     database: Database
     tokens: TokenCounter
+    authenticator: Authenticator = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "authenticator", Authenticator(self.settings))

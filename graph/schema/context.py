@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any, TypeAlias
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from graph.access.caller import ANYONE, Caller
 from graph.operations.backend import Backend
 from graph.store import messages, sessions
 from graph.store.documents import Document
@@ -23,20 +23,28 @@ _Key: TypeAlias = tuple[str, frozenset[str]]
 class Context:
     """One request: who asks, and the loaders that turn many look-ups of one query into one read.
 
-    A field that is cancelled, because another one failed, must not cancel the look-up that others wait for too: what a
-    loader gives is shielded.
-
     Attributes:
         backend: the open parts of the process.
         scope: what the caller may see.
         request: the HTTP request or WebSocket, for transports.
+        caller: who asks; its scope is `scope`.
+        connection_params: the payload of a WebSocket's `connection_init`.
+        changes: whether the operation is a mutation.
     """
 
     backend: Backend
     scope: Scope
     request: Any = None
     response: Any = None
+    caller: Caller = ANYONE
+    connection_params: dict[str, Any] | None = None
+    changes: bool = False
     extras: dict[str, Any] = field(default_factory=dict)
+
+    def identify(self, caller: Caller) -> None:
+        """Go on as this caller."""
+        self.caller = caller
+        self.scope = caller.scope
 
     @cached_property
     def _sessions(self) -> DataLoader[_Key, Document | None]:
@@ -48,11 +56,11 @@ class Context:
 
     async def session(self, session_id: str, fields: Collection[str]) -> Document | None:
         """A session within the scope."""
-        return await asyncio.shield(self._sessions.load((session_id, frozenset(fields))))
+        return await self._sessions.load((session_id, frozenset(fields)))
 
     async def message(self, uuid: str, fields: Collection[str]) -> Document | None:
         """A message within the scope."""
-        return await asyncio.shield(self._messages.load((uuid, frozenset(fields))))
+        return await self._messages.load((uuid, frozenset(fields)))
 
     async def _load_sessions(self, keys: Sequence[_Key]) -> list[Document | None]:
         return await _load(

@@ -38,6 +38,7 @@ class Database:
     users: Any = field(init=False)
     erasures: Any = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
+    service_keys: Any = field(init=False)
     _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=weakref.WeakValueDictionary
     )
@@ -50,6 +51,7 @@ class Database:
         self.summaries = database["summaries"]
         self.users = database["users"]
         self.erasures = database["erasures"]
+        self.service_keys = database["serviceKeys"]
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.

@@ -36,6 +36,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True)],
+    "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
     "users": [IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)])],
     "erasures": [IndexModel([("dueAt", ASCENDING)])],
 }

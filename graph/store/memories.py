@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from graph.errors import Conflict, ErasureUnderWay
+from graph.errors import Conflict, ErasureUnderWay, Forbidden
 from graph.store import erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
@@ -204,8 +204,8 @@ def _refuse_erased(owner: Document, seq: int) -> None:
 
 def _refuse_other_owner(scope: Scope, new: NewMemory, owner: Document) -> None:
     if not scope.sees_session(owner):
-        message = f"session {new.session_id!r} is already in use"
-        raise Conflict(message)
+        # Whoever's it is, or nobody's: a caller learns no more than that its own are elsewhere.
+        raise Forbidden("that sessionId is not yours to write to: choose another")
     refuse_other_user(owner, new.user_id or scope.user_id)
 
 

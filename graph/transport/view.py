@@ -16,17 +16,20 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as ASGIScope
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult, SubscriptionExecutionResult
 from strawberry.types.graphql import OperationType
+from strawberry.types.unset import UNSET, UnsetType
 
+from graph.access.caller import NOBODY
 from graph.errors import BadUserInput, ErrorCode, OperationError
 from graph.explorer import explorer_response
 from graph.operations.backend import Backend
 from graph.schema.build import build_schema
 from graph.schema.context import Context
-from graph.store.scope import EVERYTHING
+from graph.settings import Settings
 from graph.transport import http
 from graph.transport.http import RequestRefused
 
@@ -36,8 +39,8 @@ log = logging.getLogger("recallql")
 class GraphQLView(GraphQL[Context, None]):
     """The `/graphql` endpoint."""
 
-    def __init__(self) -> None:
-        super().__init__(build_schema())
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(build_schema(), allowed_origins=settings.allowed_origins)
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or serve one WebSocket."""
@@ -72,9 +75,26 @@ class GraphQLView(GraphQL[Context, None]):
             return http.json_response({"errors": [masked]}, media_type=media_type, status=500)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        """The context of one request."""
+        """The context of one request, with its caller; of a WebSocket, before it says who it is."""
         backend: Backend = request.app.state.backend
-        return Context(backend, EVERYTHING, request, response)
+        if isinstance(request, WebSocket):
+            return Context(backend, NOBODY.scope, request, response, caller=NOBODY)
+        caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
+        return Context(backend, caller.scope, request, response, caller=caller)
+
+    async def on_ws_connect(self, context: Context) -> UnsetType:
+        """Find out who opened a WebSocket: from its `connection_init`, or from its header where that has nothing."""
+        parameters: dict[str, Any] = {name.lower(): value for name, value in (context.connection_params or {}).items()}
+        given = parameters.get("authorization", context.request.headers.get("authorization"))
+        backend = context.backend
+        try:
+            context.identify(
+                await backend.authenticator.authenticate(backend.database, given if isinstance(given, str) else None)
+            )
+        except OperationError as error:
+            raise ConnectionRejectionError from error
+        nothing_to_say: UnsetType = UNSET
+        return nothing_to_say
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """The operation that the request asks for."""
@@ -104,6 +124,8 @@ class GraphQLView(GraphQL[Context, None]):
         gone = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if named["context"].changes:
+                await asyncio.wait({work})  # a change is carried through: it is all or nothing, and has a deadline
             if not work.done():
                 raise ClientDisconnect
             return work.result()

@@ -1,0 +1,95 @@
+"""From an `Authorization` header to a caller: the one check that HTTP, WebSocket, SSE and the Zep routes share."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from graph.access import keys
+from graph.access.caller import ANYONE, Caller
+from graph.access.jwt import TokenChecker
+from graph.errors import StartupError, Unauthenticated
+from graph.settings import Settings
+from graph.store.database import Database
+from graph.store.scope import EVERYTHING
+
+
+def authentication_is_on(settings: Settings) -> bool:
+    """Whether callers must authenticate."""
+    if settings.auth == "auto":
+        return _accepts_jwt(settings)
+    return settings.auth == "required"
+
+
+def _accepts_jwt(settings: Settings) -> bool:
+    return any(key is not None for key in (settings.jwt_secret, settings.jwt_public_key, settings.jwt_jwks_url))
+
+
+class Authenticator:
+    """Finds out who asks."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the keys of tokens.
+
+        Raises:
+            StartupError: they are unusable.
+        """
+        self.on = authentication_is_on(settings)
+        self._tokens = TokenChecker(settings) if self.on and _accepts_jwt(settings) else None
+
+    async def authenticate(self, database: Database, authorization: str | None) -> Caller:
+        """The caller with this `Authorization` header, or the same text from a WebSocket's `connection_init`.
+
+        Args:
+            database: where service keys are kept.
+            authorization: `Bearer` and a service key or JWT.
+
+        Raises:
+            Unauthenticated: there is none, or it is not valid (any more).
+            Unavailable: what is needed to check it can't be reached.
+        """
+        if not self.on:
+            return ANYONE
+        scheme, _, token = (authorization or "").strip().partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            kinds = "a service key or JWT" if self._tokens else "a service key"
+            message = f"authentication is required: send the header Authorization: Bearer and {kinds}"
+            raise Unauthenticated(message)
+        if token.startswith(keys.PREFIX):
+            key = await keys.find_valid_key(database, token)
+            if key is None:
+                raise Unauthenticated("the service key is unknown or revoked")
+            return Caller(f"key:{key.id}", EVERYTHING, key.right)
+        if self._tokens is None:
+            raise Unauthenticated("that is no service key: they begin with rql_, and JWTs are not set up here")
+        return await self._tokens.check(token)
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to be reached from other machines without authentication.
+
+    Raises:
+        StartupError: the address is not loopback, and authentication is off.
+    """
+    if authentication_is_on(settings) or settings.auth == "off-anywhere" or is_loopback(settings.host):
+        return
+    message = (
+        f"RECALLQL_HOST {settings.host} can be reached from other machines, and authentication is off: set"
+        " RECALLQL_AUTH=required and make a key with `recallql token create NAME`, or set RECALLQL_JWT_JWKS_URL,"
+        " RECALLQL_JWT_PUBLIC_KEY or RECALLQL_JWT_SECRET; or listen on 127.0.0.1"
+    )
+    raise StartupError(message)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address or name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host or None, None, flags=socket.AI_PASSIVE)}
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(str(address)).is_loopback for address in found)

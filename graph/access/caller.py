@@ -1,0 +1,61 @@
+"""Who asks, and what that allows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+
+from graph.errors import Forbidden
+from graph.store.scope import EVERYTHING, Scope
+
+
+class Right(IntEnum):
+    """What a caller may do; each includes those before it.
+
+    NOTHING: a WebSocket that has not said who it is. READ: queries and subscriptions. WRITE: mutations. ADMIN: what
+    reaches beyond a conversation, see `graph.access.rules`.
+    """
+
+    NOTHING = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The sender of a request, or the other end of a WebSocket.
+
+    Attributes:
+        name: unique to the caller, for the log and for what is counted by caller; no secret.
+        scope: what it sees: a filter that reaches the database with every read and write.
+        right: what it may do.
+        expires_at: Unix time after which the credentials are void; None for never.
+    """
+
+    name: str
+    scope: Scope
+    right: Right
+    expires_at: float | None = None
+
+    def seconds_left(self) -> float | None:
+        """Seconds until the credentials expire, not below 0; None for never. A subscription ends then."""
+        return None if self.expires_at is None else max(0.0, self.expires_at - time.time())
+
+    def require(self, right: Right) -> None:
+        """Refuse what the caller may not do.
+
+        Raises:
+            Forbidden: the caller has a lesser right.
+        """
+        if self.right < right:
+            message = f"your credentials allow {self.right.name.lower()}, and this needs {right.name.lower()}"
+            raise Forbidden(message)
+
+
+ANYONE = Caller("anyone", EVERYTHING, Right.ADMIN)
+"""The caller where authentication is off."""
+
+NOBODY = Caller("nobody", Scope(user_id=""), Right.NOTHING)
+"""The caller before it is known: no user has the empty id."""

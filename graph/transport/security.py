@@ -1,0 +1,110 @@
+"""What every answer says to browsers, and which hosts and origins are served."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graph.access.authenticator import authentication_is_on
+from graph.errors import Forbidden
+from graph.settings import Settings
+from graph.transport import http
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Where a route says nothing else, as the explorer does."""
+
+
+def middleware(settings: Settings) -> list[Middleware]:
+    """The layers around all routes, outermost first."""
+    layers = [Middleware(SecurityHeaders)]
+    if not authentication_is_on(settings):
+        layers.append(Middleware(LocalHostsOnly))
+    if settings.allowed_origins:
+        layers.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.allowed_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["authorization", "content-type", "x-recallql-cost", "last-event-id"],
+                expose_headers=["retry-after"],
+                max_age=600,
+            )
+        )
+    return layers
+
+
+class SecurityHeaders:
+    """Adds the headers that keep a browser from misusing an answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and add to what is sent."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class LocalHostsOnly:
+    """Where callers need no credentials, refuses requests for other hosts than this machine.
+
+    Otherwise any web page could read the service on its visitor's machine, by letting its own name resolve to
+    127.0.0.1 (DNS rebinding). Such a name has a dot and is no address.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or refuse."""
+        if scope["type"] in ("http", "websocket"):
+            host = Headers(scope=scope).get("host", "")
+            if not is_local_name(host):
+                error = Forbidden(
+                    "without authentication, only this machine's own names are served: call localhost or an address,"
+                    " or set RECALLQL_AUTH=required"
+                )
+                if scope["type"] == "websocket":
+                    await send({"type": "websocket.close", "code": 1008})
+                    return
+                media_type = http.response_type(Headers(scope=scope).get("accept", ""))
+                await http.refusal_response(http.refused(error), media_type=media_type)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a `Host` header can't be a name that somebody else's name server answers for."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if "." not in name or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""The compiled executor against the stock one, on random queries over the whole schema."""
