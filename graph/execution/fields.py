@@ -1,7 +1,7 @@
 """Fields that are read from the parent's document.
 
-A field made here says which paths it reads; `Selection` turns them into the projection. One source of truth: what
-is read is declared where it is used.
+A field made here says which paths it reads and how: `graph.execution.plan` turns the first into the projection and the
+second into the compiled response. One source of truth: what is read is declared where it is used.
 """
 
 from __future__ import annotations
@@ -10,11 +10,30 @@ from collections.abc import Callable
 from typing import Any
 
 import strawberry
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
-from graph.execution.selection import READS
-
+READS = "reads"
+"""Key in a Strawberry field's metadata: the paths of the parent's document that the field's resolver reads."""
 READ = "read"
-"""Key in a Strawberry field's metadata: the function of the parent's document that gives the field's value."""
+"""Likewise: the pure function of the parent's document (and of the field's arguments) that gives the field's value."""
+PATH = "path"
+"""Likewise: a key of the parent's document, where the value is just what stands there."""
+DEFAULT = "default"
+"""Likewise, beside `PATH`: the value where the document has no such key."""
+
+
+def definition_of(element: Any) -> Any:
+    """Strawberry's definition of a field or type of graphql-core's schema."""
+    return element.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+
+
+class DocumentType:
+    """Mixin of the types whose source is a MongoDB document, which carries no Python class."""
+
+    @classmethod
+    def is_type_of(cls, _document: Any, _info: Any) -> bool:
+        """Always: a resolver's return type says what its documents are."""
+        return True
 
 
 def stored(path: str, *, description: str, default: Any = ...) -> Any:
@@ -26,8 +45,8 @@ def stored(path: str, *, description: str, default: Any = ...) -> Any:
         default: the value where the document has no such key; without one, its absence is an error.
     """
     if default is ...:
-        return computed(lambda document: document[path], path, description=description)
-    return computed(lambda document: document.get(path, default), path, description=description)
+        return _field(lambda document: document[path], (path,), description, {PATH: path})
+    return _field(lambda document: document.get(path, default), (path,), description, {PATH: path, DEFAULT: default})
 
 
 def computed(read: Callable[[Any], Any], *reads: str, description: str) -> Any:
@@ -38,13 +57,27 @@ def computed(read: Callable[[Any], Any], *reads: str, description: str) -> Any:
         reads: the paths that it reads.
         description: what the schema says of the field.
     """
+    return _field(read, reads, description, {})
 
+
+def _field(read: Callable[[Any], Any], reads: tuple[str, ...], description: str, metadata: dict[str, Any]) -> Any:
     def resolver(root: strawberry.Parent[Any]) -> Any:
         return read(root)
 
-    return strawberry.field(resolver=resolver, description=description, metadata={READS: reads, READ: read})
+    metadata = {READS: reads, READ: read, **metadata}
+    return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
-def resolved(*reads: str, description: str) -> Any:
-    """A field with a resolver of its own, which reads these paths of the parent's document and what else it fetches."""
-    return strawberry.field(description=description, metadata={READS: reads})
+def resolved(*reads: str, description: str, read: Callable[..., Any] | None = None) -> Any:
+    """A field with a resolver of its own, which reads these paths of the parent's document and what else it fetches.
+
+    Args:
+        reads: the paths that it reads.
+        description: what the schema says of the field.
+        read: where the value can be computed from the document and the field's arguments alone, a pure function that
+            gives what the resolver would, or raises where it can't.
+    """
+    metadata: dict[str, Any] = {READS: reads}
+    if read is not None:
+        metadata[READ] = read
+    return strawberry.field(description=description, metadata=metadata)

@@ -6,28 +6,25 @@ is read from MongoDB is what the executor is about to ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import FieldDetails
-from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from graph.execution.plan import Plan, plan_of
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
-
-READS = "reads"
-"""Key in a Strawberry field's metadata: the paths of the parent's document that the field's resolver reads."""
 
 
 class Selection:
     """The fields selected on an object type, from all places of the operation that contribute to one response value."""
 
-    __slots__ = ("_details", "_executor", "type")
+    __slots__ = ("_executor", "_plan", "type")
 
     def __init__(self, executor: Executor[Any], object_type: GraphQLObjectType, details: list[FieldDetails]) -> None:
         self._executor = executor
-        self._details = details
+        self._plan: Plan = plan_of(executor, object_type, details)
         self.type = object_type
 
     @classmethod
@@ -42,16 +39,13 @@ class Selection:
         named = raw.schema.get_type(type_name) if type_name else get_named_type(raw.return_type)
         return cls(raw.executor, named, [FieldDetails(node, None) for node in raw.field_nodes])
 
-    def _groups(self) -> Iterator[list[FieldDetails]]:
-        yield from self._executor.collect_subfields(self.type, self._details).grouped_field_set.values()
-
     def selects(self, field_name: str) -> bool:
         """Whether the field is selected, under whatever alias."""
-        return any(group[0].node.name.value == field_name for group in self._groups())
+        return any(group[0].node.name.value == field_name for group in self._plan.groups.values())
 
     def below(self, field_name: str) -> Selection | None:
         """What is selected below a field, under all its aliases together; None when the field is not selected."""
-        groups = [group for group in self._groups() if group[0].node.name.value == field_name]
+        groups = [group for group in self._plan.groups.values() if group[0].node.name.value == field_name]
         if not groups:
             return None
         field = self.type.fields[field_name]
@@ -61,10 +55,4 @@ class Selection:
 
     def reads(self) -> frozenset[str]:
         """The paths of the parent's document that the selected fields read."""
-        paths: set[str] = set()
-        for group in self._groups():
-            field = self.type.fields.get(group[0].node.name.value)
-            if field is not None:  # __typename is no field of the type
-                definition = field.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-                paths.update(definition.metadata.get(READS, ()))
-        return frozenset(paths)
+        return self._plan.reads

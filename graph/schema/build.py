@@ -10,7 +10,7 @@ from graphql import GraphQLError, lexicographic_sort_schema, print_schema
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
-from graph.execution.executor import RecallQLExecutor
+from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.schema.errors import public_error
 from graph.schema.guard import Guard
 from graph.schema.mutation import Mutation
@@ -30,18 +30,23 @@ class _Schema(strawberry.Schema):
 
 
 @cache
-def build_schema() -> strawberry.Schema:
-    """The schema, made once a process."""
+def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached: bool = True) -> strawberry.Schema:
+    """The schema, made once a process.
+
+    Args:
+        executor: what executes operations; tests compare the one that compiles with the stock one.
+        cached: whether parsed and validated documents are kept for the next request with the same text.
+    """
+    caches = [
+        lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
+        lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
+    ]
     return _Schema(
         query=Query,
         mutation=Mutation,
         config=StrawberryConfig(scalar_map=SCALARS),
-        execution_context_class=RecallQLExecutor,
-        extensions=[
-            lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
-            lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
-            Guard,
-        ],
+        execution_context_class=executor,
+        extensions=[*(caches if cached else ()), Guard],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,9 @@ _Key: TypeAlias = tuple[str, frozenset[str]]
 @dataclass
 class Context:
     """One request: who asks, and the loaders that turn many look-ups of one query into one read.
+
+    A field that is cancelled, because another one failed, must not cancel the look-up that others wait for too: what a
+    loader gives is shielded.
 
     Attributes:
         backend: the open parts of the process.
@@ -56,11 +60,11 @@ class Context:
 
     async def session(self, session_id: str, fields: Collection[str]) -> Document | None:
         """A session within the scope."""
-        return await self._sessions.load((session_id, frozenset(fields)))
+        return await asyncio.shield(self._sessions.load((session_id, frozenset(fields))))
 
     async def message(self, uuid: str, fields: Collection[str]) -> Document | None:
         """A message within the scope."""
-        return await self._messages.load((uuid, frozenset(fields)))
+        return await asyncio.shield(self._messages.load((uuid, frozenset(fields))))
 
     async def _load_sessions(self, keys: Sequence[_Key]) -> list[Document | None]:
         return await _load(

@@ -34,6 +34,13 @@ class Match(DocumentType):
         return found  # type: ignore[return-value]
 
 
+def _matches(entity: Document, first: int | None = None) -> list[Match]:
+    """Those that the source holds itself."""
+    check_last(first, "first")
+    found: list[Match] = entity["matches"][:first]
+    return found
+
+
 @strawberry.type(
     description="A person, place, organisation or the like that a text mentions. It lives in a scope, a message, a"
     " session or a user, which is part of its id."
@@ -53,14 +60,12 @@ class Entity(Node, DocumentType):
     first_seen_at: datetime = stored("firstSeenAt", description="When the first message that mentions it was added.")
     last_seen_at: datetime = stored("lastSeenAt", description="When the last message that mentions it was added.")
 
-    @resolved("matches", description="Where it stands, in order of appearance within the scope.")
+    @resolved("matches", description="Where it stands, in order of appearance within the scope.", read=_matches)
     async def matches(
         root: strawberry.Parent[Any],
         first: Annotated[int | None, strawberry.argument(description="Only so many, at most 1,000.")] = None,
     ) -> list[Match]:
-        check_last(first, "first")
-        found: list[Match] = root["matches"][:first]
-        return found
+        return _matches(root, first)
 
 
 def message_entities(message: Document) -> list[Document]:

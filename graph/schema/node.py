@@ -8,6 +8,10 @@ from typing import Any
 
 import strawberry
 
+from graph.execution.fields import DocumentType
+
+__all__ = ["TYPENAME", "DocumentType", "Node", "global_id", "parse_global_id"]
+
 TYPENAME = "__typename"
 """Key that a resolver of the interface adds to a document, to say which type it is."""
 
@@ -38,12 +42,3 @@ class Node:
         """The type that the resolver noted on the document."""
         name: str = document[TYPENAME]
         return name
-
-
-class DocumentType:
-    """Mixin of the types whose source is a MongoDB document, which carries no Python class."""
-
-    @classmethod
-    def is_type_of(cls, _document: Any, _info: Any) -> bool:
-        """Always: a resolver's return type says what its documents are."""
-        return True

@@ -10,14 +10,18 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from graph.execution.leaves import as_it_is, total_for
+
 JSON = NewType("JSON", object)
 UUID = NewType("UUID", str)
 
 
+@total_for(datetime)
 def _write_time(value: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, which is what MongoDB keeps."""
-    time = value.astimezone(UTC)
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+    """RFC 3339 in UTC with milliseconds, which is what MongoDB keeps. A time without a zone is in UTC."""
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat("T", "milliseconds") + "Z"
 
 
 def _read_time(value: Any) -> datetime:
@@ -49,7 +53,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="JSON",
         description="Any JSON value. Metadata is always a JSON object.",
         specified_by_url="https://ecma-international.org/publications-and-standards/standards/ecma-404/",
-        serialize=lambda value: value,
+        serialize=as_it_is,
         parse_value=lambda value: value,
     ),
     UUID: strawberry.scalar(

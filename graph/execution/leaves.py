@@ -1,0 +1,107 @@
+"""Scalars and enums: the code that completes one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar
+from uuid import UUID
+
+from graphql import GraphQLEnumType, GraphQLError, GraphQLScalarType
+from graphql.execution.executor import Executor
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_TOTAL = "total_for"
+_BUILT_IN: Mapping[str, str] = {
+    "String": "{v}.__class__ is str",
+    "ID": "{v}.__class__ is str",
+    "Boolean": "{v}.__class__ is bool",
+    "Int": "{v}.__class__ is int and -2147483648 <= {v} <= 2147483647",
+    "Float": "{v}.__class__ is float and -1.7976931348623157e308 <= {v} <= 1.7976931348623157e308",
+}
+"""When a value of a built-in scalar is written as it is."""
+
+_PLAIN = (str, int, float, datetime, dict, list, Enum, UUID)
+
+
+class Unusual(Exception):
+    """Something is not plainly as the schema says: no error, but a request for the stock path."""
+
+
+def total_for(*classes: type) -> Callable[[_F], _F]:
+    """Mark a scalar's `serialize` as one that gives a value that is not null for all of these classes' values."""
+
+    def mark(serialize: _F) -> _F:
+        setattr(serialize, _TOTAL, classes)
+        return serialize
+
+    return mark
+
+
+@total_for(dict, list, str, int, float, bool)
+def as_it_is(value: Any) -> Any:
+    """The `serialize` of a scalar whose values are JSON already."""
+    return value
+
+
+def leaf_expression(
+    leaf: GraphQLScalarType | GraphQLEnumType, read: str, names: dict[str, Any], *, nullable: bool
+) -> str:
+    """The expression that completes a value of a scalar or enum.
+
+    Args:
+        leaf: the type.
+        read: the expression that gives the value.
+        names: takes what the expression calls, by name.
+        nullable: whether the value may be null.
+    """
+    complete = f"{'nullable' if nullable else 'leaf'}_{leaf.name}"
+    names[complete] = _completer(leaf, nullable)
+    if isinstance(leaf, GraphQLEnumType):
+        table = f"enum_{leaf.name}"
+        names[table] = _enum_name_of(leaf)
+        return f"(n if (v := {read}).__class__ is str and (n := {table}(v)) else {complete}(v))"
+    if leaf.name in _BUILT_IN:
+        test, write = _BUILT_IN[leaf.name].format(v="v"), "v"
+    else:
+        serialize = leaf.coerce_output_value
+        classes: tuple[type, ...] = getattr(serialize, _TOTAL, ())
+        if not classes:
+            return f"{complete}({read})"
+        first = f"class_{leaf.name}"
+        names[first] = classes[0]
+        test = f"v.__class__ is {first}"
+        if serialize is as_it_is:
+            write = "v"
+        else:
+            names[f"serialize_{leaf.name}"] = serialize
+            write = f"serialize_{leaf.name}(v)"
+    return f"({write} if {test.replace('v.__class__', f'(v := {read}).__class__', 1)} else {complete}(v))"
+
+
+@cache
+def _enum_name_of(leaf: GraphQLEnumType) -> Callable[[str], str | None]:
+    """Gives the name for a value that is stored as text; None where the stock path must say what is wrong."""
+    names: dict[str, str] = {}
+    for value in {str(value.value) for value in leaf.values.values() if isinstance(value.value, str)}:
+        with suppress(GraphQLError):
+            names[value] = leaf.coerce_output_value(value)
+    return names.get
+
+
+@cache
+def _completer(leaf: GraphQLScalarType | GraphQLEnumType, nullable: bool) -> Callable[[Any], Any]:
+    """Completes any value as the stock executor does, or raises."""
+
+    def complete(value: Any) -> Any:
+        if value is None and nullable:
+            return None
+        if not isinstance(value, _PLAIN):  # an exception or something to await means something else
+            raise Unusual
+        return Executor.complete_leaf_value(leaf, value)
+
+    return complete
