@@ -36,10 +36,11 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             timeout=settings.mongodb_timeout,
             write_deadline=settings.write_deadline,
         )
-        app.state.backend = Backend(settings, database, load_counter(settings.token_encoding))
+        app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
         try:
             yield
         finally:
+            await backend.hub.close()
             await database.close()
 
     view = GraphQLView(settings)

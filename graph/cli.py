@@ -45,6 +45,8 @@ app = typer.Typer(
     "body_limit",
     "message_window",
     "token_encoding",
+    "keep_alive",
+    "subscriptions_per_connection",
     "worker_processes",
     "await_entities_timeout",
     "spacy_model",

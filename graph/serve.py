@@ -29,6 +29,11 @@ class _Server(uvicorn.Server):
         async with self._app.router.lifespan_context(self._app):
             await super().serve(sockets)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Live results have no end of their own, and uvicorn would wait for it.
+        self._app.state.backend.hub.drain()
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and sockets:
@@ -60,6 +65,7 @@ def serve(settings: Settings) -> None:
             access_log=False,
             timeout_graceful_shutdown=10,
             server_header=False,
+            ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
         )
         _Server(config, app).run(sockets=[listener])
 

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
 
     body_limit: int = Field(16_777_216, ge=0, description="Most bytes of a request's body; 0 for no limit.")
 
+    keep_alive: float = Field(15.0, gt=0, le=600, description="Seconds between pings on a stream of live results.")
+    subscriptions_per_connection: int = Field(
+        100, ge=1, le=10_000, description="Most operations that run on one WebSocket at once."
+    )
+
     token_encoding: str = Field(
         "cl100k_base",
         min_length=1,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from graph.access.authenticator import Authenticator
 from graph.enrichment.tokens import TokenCounter
+from graph.live.hub import Hub
 from graph.settings import Settings
 from graph.store.database import Database
 
@@ -18,6 +19,8 @@ class Backend:
     database: Database
     tokens: TokenCounter
     authenticator: Authenticator = field(init=False)
+    hub: Hub = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "authenticator", Authenticator(self.settings))
+        object.__setattr__(self, "hub", Hub(self.database))

@@ -16,6 +16,7 @@ from graph.schema.guard import Guard
 from graph.schema.mutation import Mutation
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
+from graph.schema.subscription import Subscription
 
 _CACHED_DOCUMENTS = 1_000
 
@@ -44,6 +45,7 @@ def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached
     return _Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=executor,
         extensions=[*(caches if cached else ()), Guard],

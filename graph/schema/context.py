@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -12,6 +12,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from graph.access.caller import ANYONE, Caller
+from graph.live.source import Source
 from graph.operations.backend import Backend
 from graph.store import messages, sessions
 from graph.store.documents import Document
@@ -34,6 +35,8 @@ class Context:
         caller: who asks; its scope is `scope`.
         connection_params: the payload of a WebSocket's `connection_init`.
         changes: whether the operation is a mutation.
+        take_over: set by a transport that follows subscriptions itself: it is given graphql-core's executor and the
+            source, and shares results among subscribers. Without it, each executes its events on its own.
     """
 
     backend: Backend
@@ -44,6 +47,7 @@ class Context:
     connection_params: dict[str, Any] | None = None
     changes: bool = False
     extras: dict[str, Any] = field(default_factory=dict)
+    take_over: Callable[[Any, Source], None] | None = None
 
     def identify(self, caller: Caller) -> None:
         """Go on as this caller."""

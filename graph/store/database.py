@@ -39,6 +39,7 @@ class Database:
     erasures: Any = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
     service_keys: Any = field(init=False)
+    deletions: Any = field(init=False)
     _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=weakref.WeakValueDictionary
     )
@@ -52,6 +53,7 @@ class Database:
         self.users = database["users"]
         self.erasures = database["erasures"]
         self.service_keys = database["serviceKeys"]
+        self.deletions = database["deletions"]
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.

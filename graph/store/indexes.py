@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.errors import CollectionInvalid
 
 INDEXES: dict[str, list[IndexModel]] = {
     "sessions": [
@@ -39,10 +41,16 @@ INDEXES: dict[str, list[IndexModel]] = {
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
     "users": [IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)])],
     "erasures": [IndexModel([("dueAt", ASCENDING)])],
+    "deletions": [],
 }
 
 
 async def ensure_indexes(database: Any) -> None:
     """Make what is missing of `INDEXES`, and the collections with them."""
+    existing = await database.list_collection_names()
     for name, models in INDEXES.items():
-        await database[name].create_indexes(models)
+        if models:
+            await database[name].create_indexes(models)
+        elif name not in existing:
+            with contextlib.suppress(CollectionInvalid):  # another process just made it
+                await database.create_collection(name)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar, cast
 from uuid import uuid4
 
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
@@ -18,7 +20,13 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.streaming import AsyncTextStream, HTTPStreamTransport, merge_stream_with_heartbeat
 from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.subscriptions import (
+    GRAPHQL_SSE_PROTOCOL,
+    GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    MULTIPART_SUBSCRIPTION_PROTOCOL,
+)
 from strawberry.types import ExecutionResult, SubscriptionExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
@@ -32,6 +40,9 @@ from graph.schema.context import Context
 from graph.settings import Settings
 from graph.transport import http
 from graph.transport.http import RequestRefused
+from graph.transport.shared import Operation, OperationFailed
+from graph.transport.streams import EventStream, MultipartStream
+from graph.transport.websocket import TransportWSHandler
 
 log = logging.getLogger("recallql")
 
@@ -39,8 +50,22 @@ log = logging.getLogger("recallql")
 class GraphQLView(GraphQL[Context, None]):
     """The `/graphql` endpoint."""
 
+    graphql_transport_ws_handler_class = TransportWSHandler
+    stream_transport_classes_by_protocol: ClassVar[dict[str, type[HTTPStreamTransport]]] = {  # type: ignore[misc]
+        GRAPHQL_SSE_PROTOCOL: EventStream,
+        MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartStream,
+    }
+
     def __init__(self, settings: Settings) -> None:
-        super().__init__(build_schema(), allowed_origins=settings.allowed_origins)
+        super().__init__(
+            build_schema(),
+            allowed_origins=settings.allowed_origins,
+            subscription_protocols=(
+                GRAPHQL_TRANSPORT_WS_PROTOCOL,
+                GRAPHQL_SSE_PROTOCOL,
+                MULTIPART_SUBSCRIPTION_PROTOCOL,
+            ),
+        )
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request, or serve one WebSocket."""
@@ -119,7 +144,19 @@ class GraphQLView(GraphQL[Context, None]):
     async def execute_operation(
         self, request: Request, request_adapter: AsyncHTTPRequestAdapter, *given: Any, **named: Any
     ) -> ExecutionResult | list[ExecutionResult] | SubscriptionExecutionResult:
-        """The result, unless the client goes away before it is there: then its work is cancelled."""
+        """The result, unless the client goes away before it is there: then its work is cancelled.
+
+        Where the client asks for a stream, it is one of results as JSON.
+        """
+        data: GraphQLRequestData = named["request_data"]
+        transport = self._get_stream_transport(data.protocol)
+        if transport is not None:
+            allowed = transport.allowed_operation_types(OperationType.from_http(request_adapter.method))
+            options = {"operation_extensions": data.extensions, "allowed_operation_types": allowed}
+            operation = Operation(
+                self.schema, named["context"], data.query or "", data.variables, data.operation_name, options
+            )
+            return cast("SubscriptionExecutionResult", operation.results())
         work = asyncio.ensure_future(super().execute_operation(request, request_adapter, *given, **named))
         gone = asyncio.ensure_future(_disconnected(request))
         try:
@@ -157,6 +194,35 @@ class GraphQLView(GraphQL[Context, None]):
         response = http.json_response(response_data, media_type=media_type, status=status)
         response.headers.raw.extend(sub_response.headers.raw)
         return response
+
+    def _stream_result(self, request: Request, result: Any, transport: HTTPStreamTransport) -> AsyncTextStream:
+        assert isinstance(transport, EventStream | MultipartStream)  # noqa: S101 - those that `__init__` names
+        hub = request.app.state.backend.hub
+
+        async def stream() -> AsyncGenerator[str, None]:
+            async with aclosing(result):
+                try:
+                    async for payload in result:
+                        yield transport.encode_payload(payload)
+                except OperationFailed as failure:
+                    errors = [error.formatted for error in failure.errors]
+                    yield transport.encode_payload(http.encode_json({"errors": errors}).decode())
+            if not hub.is_closing:  # else the client is to come back, to this process's successor
+                yield transport.encode_complete()
+
+        return merge_stream_with_heartbeat(
+            stream,
+            lambda: transport.heartbeat_message(str),
+            interval=min(transport.heartbeat_interval, request.app.state.backend.settings.keep_alive),
+            send_initial_heartbeat=transport.send_initial_heartbeat,
+        )
+
+    def decode_json(self, data: str | bytes) -> object:
+        """A message of a WebSocket."""
+        try:
+            return json.loads(data)
+        except RecursionError:
+            raise json.JSONDecodeError("nested too deep", "", 0) from None
 
     def should_render_graphql_ide(self, request: Any) -> bool:  # noqa: ARG002
         """Never from here: `_respond` sends the explorer before anything else is looked at."""

@@ -1,0 +1,198 @@
+"""Followers with the same request: each event is executed and encoded once for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from graph.errors import Unavailable
+from graph.live.source import Place, Source
+from graph.store.documents import Document
+
+if TYPE_CHECKING:
+    from graph.live.hub import Hub
+
+Execute: TypeAlias = Callable[[Document], Awaitable[Any]]
+"""Makes a payload from an event."""
+
+MOST_WAITING = 1_000
+"""Events of a group that may wait to be executed."""
+MOST_KEPT = 256
+MOST_KEPT_BYTES = 1_048_576
+"""Payloads that a group keeps for followers that have not taken them. One that is further behind reads the store."""
+
+_PAUSE = 0.2  # seconds between reads while the database does not answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    place: Place
+    payload: Any
+    size: int
+
+
+class Group:
+    """The followers of one topic that share a request.
+
+    Events are numbered as they come in. Payloads are kept in that order, a bounded number of them; what a follower
+    misses it reads from the store.
+    """
+
+    def __init__(self, execute: Execute) -> None:
+        self.execute = execute
+        self.followers = 0
+        self.incoming = 0
+        """Number of the next event to come in."""
+        self._waiting: deque[tuple[Place, Document]] = deque()
+        self._kept: deque[_Kept] = deque()
+        self._kept_bytes = 0
+        self._first = 0  # number of the first payload kept
+        self.ended = False
+        """Whether what is followed is gone."""
+        self._worker: asyncio.Task[None] | None = None
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    def publish(self, place: Place, event: Document) -> None:
+        """Take in an event."""
+        if len(self._waiting) >= MOST_WAITING:
+            self.overrun()
+        self._waiting.append((place, event))
+        self.incoming += 1
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+
+    def overrun(self) -> None:
+        """Forget all events that came in: every follower has to read the store."""
+        # One number is left out, so that even a follower that was up to date is behind.
+        self.incoming += 1
+        self._waiting.clear()
+        self._kept.clear()
+        self._kept_bytes = 0
+        self._first = self.incoming
+        self._wake()
+
+    def end(self) -> None:
+        """Let the followers end: what they follow is gone."""
+        self.ended = True
+        self._wake()
+
+    def close(self) -> None:
+        """Stop working; nobody follows any more."""
+        if self._worker is not None:
+            self._worker.cancel()
+
+    async def _work(self) -> None:
+        while self._waiting:
+            place, event = self._waiting[0]
+            number = self.incoming - len(self._waiting)
+            payload = await self.execute(event)
+            if not self._waiting or self.incoming - len(self._waiting) != number:
+                continue  # overrun meanwhile
+            self._waiting.popleft()
+            self._keep(_Kept(place, payload, len(payload) if isinstance(payload, bytes) else 0))
+            self._wake()
+
+    def _keep(self, kept: _Kept) -> None:
+        self._kept.append(kept)
+        self._kept_bytes += kept.size
+        while len(self._kept) > 1 and (len(self._kept) > MOST_KEPT or self._kept_bytes > MOST_KEPT_BYTES):
+            self._kept_bytes -= self._kept.popleft().size
+            self._first += 1
+
+    def reaches_back_to(self, number: int) -> bool:
+        """Whether the payload with this number is kept, or still to come."""
+        return number >= self._first
+
+    def kept(self, number: int) -> _Kept | None:
+        """The payload with this number, or None while it is still to come."""
+        index = number - self._first
+        return self._kept[index] if index < len(self._kept) else None
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def changed(self) -> None:
+        """Wait for the next payload."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+
+class Follower:
+    """One subscriber: a place in its source, and the number of the payload that it takes next from its group."""
+
+    def __init__(self, hub: Hub, group: Group, source: Source) -> None:
+        self._hub = hub
+        self._group = group
+        self._source = source
+        self._number = group.incoming
+        self._closed = False
+
+    async def payloads(self) -> AsyncGenerator[Any, None]:
+        """The stored events after the follower's place, then the live ones, each once and in order.
+
+        Waits while the database does not answer. Ends when what is followed is gone.
+
+        Raises:
+            Forbidden: what came to life is not the caller's.
+        """
+        group, source = self._group, self._source
+        await self._hub.opened()
+        behind = source.reads_store_first
+        while not self._hub.is_closing:
+            if behind or not group.reaches_back_to(self._number):
+                async for payload in self._stored():
+                    yield payload
+                behind = False
+                continue
+            kept = group.kept(self._number)
+            if kept is None:
+                if group.ended:
+                    return
+                await group.changed()
+                continue
+            if not source.known:
+                await self._check()
+            comes_next = source.is_next(kept.place)
+            behind = comes_next is None
+            if behind:
+                continue
+            self._number += 1
+            if comes_next:
+                source.place = kept.place
+                yield kept.payload
+
+    async def _stored(self) -> AsyncGenerator[Any, None]:
+        """What the store has after the follower's place. What it does not have yet comes in under a later number."""
+        while True:
+            self._number = self._group.incoming
+            try:
+                async for event in self._source.stored(self._hub.at):
+                    yield await self._group.execute(event)
+            except Unavailable:
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
+
+    async def _check(self) -> None:
+        while True:
+            with suppress(Unavailable):
+                await self._source.check()
+                return
+            await asyncio.sleep(_PAUSE)
+
+    def close(self) -> None:
+        """Follow no more."""
+        if not self._closed:
+            self._closed = True
+            self._hub.leave(self._source.topic, self._group)

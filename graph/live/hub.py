@@ -1,0 +1,207 @@
+"""The one place of a process where changes come in, and from where they go to the groups that follow them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from contextlib import aclosing
+from typing import Any
+
+from graph.errors import Unavailable
+from graph.live.group import Execute, Follower, Group
+from graph.live.source import Feed, Source, Topic, UpdateKind, update_of
+from graph.store import following
+from graph.store.changes import Change, ChangeKind, Moment, Opened, watch
+from graph.store.database import Database
+from graph.store.documents import now
+
+log = logging.getLogger("recallql")
+
+_KINDS = {ChangeKind.MESSAGE_EDITED: UpdateKind.EDITED, ChangeKind.MESSAGE_ENRICHED: UpdateKind.ENRICHED}
+_PAUSE = 0.2  # seconds between reads while the database does not answer
+
+
+class Hub:
+    """Opens the change stream with the first follower and closes it with the last.
+
+    Attributes:
+        at: the moment up to which changes have been handed to the groups; None while the stream is not open.
+        is_closing: followers end because the service stops, and not because what they follow is gone.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.at: Moment | None = None
+        self.is_closing = False
+        self._database = database
+        self._feeds: dict[Feed, dict[str | None, dict[Hashable, Group]]] = {feed: {} for feed in Feed}
+        self._followers = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._open = asyncio.Event()
+        self._changed_messages: dict[str, set[UpdateKind]] = {}
+        self._changed_sessions: set[str] = set()
+        self._deleted: set[str] = set()  # while changed messages are looked up
+        self._look = asyncio.Event()
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether the change stream is open or being opened."""
+        return bool(self._tasks)
+
+    def follow(self, source: Source, request: Hashable, execute: Execute) -> Follower:
+        """Follow a source from now on; close the follower when it is done with.
+
+        Args:
+            source: what to follow, and from where.
+            request: what the result depends on besides the event; followers with an equal one share their results.
+            execute: makes the result of an event.
+        """
+        feed, key = source.topic
+        groups = self._feeds[feed].setdefault(key, {})
+        group = groups.get(request)
+        if group is None:
+            group = groups[request] = Group(execute)
+        group.ended = group.ended or self.is_closing
+        group.followers += 1
+        self._followers += 1
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._take_in()), asyncio.create_task(self._look_up())]
+            for task in self._tasks:
+                task.add_done_callback(_log_failure)
+        return Follower(self, group, source)
+
+    def leave(self, topic: Topic, group: Group) -> None:
+        """Take one follower off a group."""
+        self._followers -= 1
+        group.followers -= 1
+        if not group.followers:
+            group.close()
+            feed, key = topic
+            groups = self._feeds[feed].get(key, {})
+            for request in [request for request, other in groups.items() if other is group]:
+                del groups[request]
+            if not groups:
+                self._feeds[feed].pop(key, None)
+        if not self._followers:
+            self._stop()
+
+    def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+        self._open.clear()
+        self.at = None
+        self._changed_messages.clear()
+        self._changed_sessions.clear()
+
+    async def opened(self) -> None:
+        """Wait until the stream has a beginning, from which on nothing is missed."""
+        await self._open.wait()
+
+    def drain(self) -> None:
+        """Let all followers end, those to come as well, since the service stops."""
+        self.is_closing = True
+        self._open.set()
+        for feed in Feed:
+            for key in list(self._feeds[feed]):
+                self._end((feed, key))
+
+    async def close(self) -> None:
+        """Drain, and close the change stream."""
+        self.drain()
+        tasks = self._tasks
+        self._stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take_in(self) -> None:
+        async with aclosing(watch(self._database)) as changes:
+            async for change in changes:
+                if isinstance(change, Opened):
+                    self.at = change.at
+                    if change.lost:
+                        self._resynchronise()
+                    self._open.set()
+                else:
+                    # No step between the two is awaited: a follower that sees this moment sees these events, too.
+                    self._dispatch(change)
+                    self.at = change.at
+
+    def _resynchronise(self) -> None:
+        for feed in self._feeds.values():
+            for groups in feed.values():
+                for group in groups.values():
+                    group.overrun()
+
+    def _end(self, topic: Topic) -> None:
+        feed, key = topic
+        # Taken out, so that whoever comes next waits for it to come to life again.
+        for group in self._feeds[feed].pop(key, {}).values():
+            group.end()
+
+    def _dispatch(self, change: Change) -> None:
+        document = change.document
+        match change.kind:
+            case ChangeKind.MESSAGE_ADDED:
+                if document is not None:
+                    self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
+            case ChangeKind.MESSAGE_DELETED:
+                if document is not None and self._feeds[Feed.UPDATED]:
+                    self._deleted.add(change.id)
+                    event = update_of(UpdateKind.DELETED, document)
+                    self._publish((Feed.UPDATED, document["sessionId"]), now(), event)
+            case ChangeKind.SESSION_DELETED:
+                self._end((Feed.ADDED, change.id))
+                self._end((Feed.UPDATED, change.id))
+            case ChangeKind.SESSION_CHANGED:
+                if self._feeds[Feed.SESSIONS]:
+                    self._changed_sessions.add(change.id)
+                    self._look.set()
+            case kind:
+                if self._feeds[Feed.UPDATED]:
+                    self._changed_messages.setdefault(change.id, set()).add(_KINDS[kind])
+                    self._look.set()
+
+    def _publish(self, topic: Topic, place: Any, event: Any) -> None:
+        feed, key = topic
+        for group in self._feeds[feed].get(key, {}).values():
+            group.publish(place, event)
+
+    async def _look_up(self) -> None:
+        """Read what changed, since an update's event does not hold it: all that changed during one read is the next."""
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            messages, self._changed_messages = self._changed_messages, {}
+            session_ids, self._changed_sessions = self._changed_sessions, set()
+            if messages:
+                await self._publish_messages(messages)
+            if session_ids:
+                await self._publish_sessions(session_ids)
+
+    async def _publish_messages(self, changed: dict[str, set[UpdateKind]]) -> None:
+        self._deleted.clear()
+        found = await _persistently(lambda: following.messages_by_id(self._database, changed, self.at))
+        for uuid, kinds in changed.items():
+            message = found.get(uuid)
+            if message is None or uuid in self._deleted:
+                continue  # deleted since, which is an event of its own
+            for kind in sorted(kinds):
+                self._publish((Feed.UPDATED, message["sessionId"]), now(), update_of(kind, message))
+
+    async def _publish_sessions(self, session_ids: set[str]) -> None:
+        for session in await _persistently(lambda: following.sessions_by_id(self._database, session_ids, self.at)):
+            for topic in {(Feed.SESSIONS, session.get("userId")), (Feed.SESSIONS, None)}:
+                self._publish(topic, now(), session)
+
+
+async def _persistently(read: Any) -> Any:
+    while True:
+        try:
+            return await read()
+        except Unavailable:
+            await asyncio.sleep(_PAUSE)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("following the database failed", exc_info=error)

@@ -1,0 +1,118 @@
+"""The subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import strawberry
+
+from graph.execution.fields import stored
+from graph.live.source import Source, UpdateKind
+from graph.operations import following
+from graph.schema.context import Context, Info
+from graph.schema.message import Message
+from graph.schema.node import DocumentType
+from graph.schema.session import Session
+
+strawberry.enum(
+    UpdateKind,
+    name="MessageUpdateKind",
+    description="EDITED: role, content or metadata changed. DELETED: the message is gone."
+    " ENRICHED: its entities are there, or failed to come.",
+)
+
+
+@strawberry.type(description="What happened to a message.")
+class MessageUpdate(DocumentType):
+    """The source is made by `graph.live.source.update_of`."""
+
+    kind: UpdateKind = stored("kind", description="EDITED, DELETED or ENRICHED.")
+    uuid: strawberry.ID = stored("uuid", description="UUID of the message.")
+    seq: int = stored("seq", description="Place of the message in its session.")
+    message: Message | None = stored("message", description="The message as it is now; null when it was deleted.")
+
+
+@strawberry.type(
+    description="What can be followed, over a WebSocket (graphql-transport-ws), server-sent events or multipart HTTP."
+)
+class Subscription:
+    """The root of every subscription."""
+
+    @strawberry.subscription(
+        description="Every message of a session after `afterSeq`, each once and in order: those already stored, then"
+        " those to come. A client that reconnects with the last `seq` it saw misses nothing. A session that does not"
+        " exist is waited for; the subscription completes when the session is deleted."
+    )
+    async def message_added(
+        self,
+        info: Info,
+        session_id: Annotated[
+            strawberry.ID, strawberry.argument(description="The application's own id of the session.")
+        ],
+        after_seq: Annotated[
+            int | None,
+            strawberry.argument(
+                description="`seq` of the last message that you have, 0 for every message; without it, those to come."
+            ),
+        ] = None,
+    ) -> AsyncIterator[Message]:
+        context = info.context
+        source = await following.messages_added(context.backend, context.scope, session_id, after_seq)
+        return _events(info, source)
+
+    @strawberry.subscription(
+        description="Edits, deletions and finished enrichments of a session's messages, from now on."
+    )
+    async def message_updated(
+        self,
+        info: Info,
+        session_id: Annotated[
+            strawberry.ID, strawberry.argument(description="The application's own id of the session.")
+        ],
+    ) -> AsyncIterator[MessageUpdate]:
+        source = await following.messages_updated(info.context.backend, info.context.scope, session_id)
+        return _events(info, source)
+
+    @strawberry.subscription(
+        description="Sessions that are new or changed (a message, a summary, metadata), from now on: for a list of"
+        " conversations that stays fresh. Changes that come close together may come as one."
+    )
+    async def session_updated(
+        self,
+        info: Info,
+        user_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Only sessions of this user; without it, all that you may see."),
+        ] = None,
+    ) -> AsyncIterator[Session]:
+        source = await following.sessions_updated(info.context.backend, info.context.scope, user_id)
+        return _events(info, source)
+
+
+def _events(info: Info, source: Source) -> AsyncIterator[Any]:
+    take_over = info.context.take_over
+    if take_over is None:
+        return _own_events(info.context, source)
+    take_over(info._raw_info.executor, source)  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry has no public way to it
+    return _no_events()
+
+
+async def _own_events(context: Context, source: Source) -> AsyncGenerator[Any, None]:
+    follower = context.backend.hub.follow(source, object(), _as_it_is)
+    try:
+        async with aclosing(follower.payloads()) as payloads:
+            async for event in payloads:
+                yield event
+    finally:
+        follower.close()
+
+
+async def _as_it_is(event: Any) -> Any:
+    return event
+
+
+async def _no_events() -> AsyncIterator[Any]:
+    return
+    yield

@@ -1,0 +1,130 @@
+"""GraphQL over WebSocket: the graphql-transport-ws protocol.
+
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md is the source of the rules here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from graphql import GraphQLError
+from starlette.websockets import WebSocketDisconnect
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
+    BaseGraphQLTransportWSHandler,
+)
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as _Operation
+
+from graph.errors import TooCostly
+from graph.schema.context import Context
+from graph.schema.errors import public_error
+from graph.transport.shared import Operation, OperationFailed
+
+_GOING_AWAY = 1001
+
+
+class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """One connection.
+
+    Strawberry's handler keeps the connection's state. Here each operation has a context of its own, subscribers share
+    results, and every message a client may send gets an answer that the protocol knows.
+    """
+
+    async def handle(self) -> None:
+        """Serve the connection until it is closed."""
+        pings = asyncio.create_task(self._keep_alive())
+        try:
+            await super().handle()
+        finally:
+            pings.cancel()
+
+    async def _keep_alive(self) -> None:
+        interval = self.context.backend.settings.keep_alive
+        with suppress(WebSocketDisconnected, WebSocketDisconnect, RuntimeError):
+            while True:
+                await asyncio.sleep(interval)
+                if self.connection_acknowledged:
+                    await self.send_message({"type": "ping"})
+
+    async def handle_message(self, message: Any) -> None:
+        """Act on a message; one that is none of the protocol's closes the connection with 4400."""
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            await self.handle_invalid_message("A message is a JSON object with a type")
+            return
+        if message.get("payload", ...) is None:
+            del message["payload"]
+        await super().handle_message(message)  # type: ignore[arg-type]
+
+    async def handle_ping(self, message: Any) -> None:
+        """Answer a ping with a pong that carries its payload."""
+        await self.websocket.send_json({**message, "type": "pong"})
+
+    async def handle_subscribe(self, message: Any) -> None:
+        """Begin an operation."""
+        if not self.connection_acknowledged:
+            await self.websocket.close(code=4401, reason="Unauthorized")
+            return
+        problem = _problem_of(message)
+        if problem is not None:
+            await self.handle_invalid_message(problem)
+            return
+        operation_id, payload = message["id"], message["payload"]
+        if operation_id in self.operations:
+            await self.websocket.close(code=4409, reason=f"Subscriber for {operation_id[:64]} already exists")
+            return
+        operation = _Operation(
+            self, operation_id, payload["query"], payload.get("variables"), payload.get("operationName")
+        )
+        most = self.context.backend.settings.subscriptions_per_connection
+        if len(self.operations) >= most:
+            refusal = TooCostly(
+                f"{most} operations run on this connection, which is the most: complete one, or open another connection"
+            )
+            error = public_error(GraphQLError(str(refusal), original_error=refusal))
+            operation.completed = True
+            await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+            return
+        self.operations[operation_id] = operation
+        operation.task = asyncio.create_task(self.run_operation(operation))
+        operation.task.add_done_callback(self._task_done)
+
+    async def run_operation(self, operation: Any) -> None:
+        """Send the results of an operation until it is done."""
+        run = Operation(
+            self.schema, replace(self.context), operation.query, operation.variables, operation.operation_name
+        )
+        send = self.websocket.ws.send_text  # type: ignore[attr-defined]
+        before = f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
+        try:
+            async with aclosing(run.results()) as results:
+                async for payload in results:
+                    await send(f"{before}{payload}}}")
+            if self.context.backend.hub.is_closing:
+                # Not complete: the client is to come back, to this process's successor.
+                await self.websocket.close(_GOING_AWAY, "The service is restarting: connect again")
+            else:
+                await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        except OperationFailed as failure:
+            await operation.send_initial_errors(failure.errors)
+        except (WebSocketDisconnected, WebSocketDisconnect):
+            self.operations.pop(operation.id, None)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is to know that no more comes
+            await operation.send_initial_errors([public_error(GraphQLError(str(error), original_error=error))])
+
+
+def _problem_of(message: Any) -> str | None:
+    """What is wrong with a subscribe message."""
+    payload = message.get("payload")
+    if not isinstance(message.get("id"), str) or not message["id"]:
+        return "subscribe needs an id, a non-empty string"
+    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+        return "subscribe needs a payload with a query, a string"
+    if not isinstance(payload.get("variables"), dict | None):
+        return "variables must be an object or null"
+    if not isinstance(payload.get("operationName"), str | None):
+        return "operationName must be a string or null"
+    return None
