@@ -40,6 +40,7 @@ class Database:
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
     service_keys: Any = field(init=False)
     deletions: Any = field(init=False)
+    entities: Any = field(init=False)
     _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=weakref.WeakValueDictionary
     )
@@ -54,6 +55,7 @@ class Database:
         self.erasures = database["erasures"]
         self.service_keys = database["serviceKeys"]
         self.deletions = database["deletions"]
+        self.entities = database["entities"]
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.

@@ -15,10 +15,10 @@ from typing import Any
 import bson
 from pymongo import UpdateOne
 
-from graph.store import entities
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, EntityDocument, new_uuid, now, pending
+from graph.store.mentions import replace_all
 from graph.store.transactions import in_transaction
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
@@ -227,7 +227,7 @@ async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) 
                 changes.append((old, {**old, "entities": change["entities"]}))
             updates.append(UpdateOne({"_id": old["_id"]}, {"$set": change}))
         await database.messages.bulk_write(updates, ordered=False, session=session)
-        await entities.replace_all(database, changes, session)
+        await replace_all(database, changes, session)
         return len(held)
 
     with translated_errors():

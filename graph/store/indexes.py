@@ -8,6 +8,8 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import CollectionInvalid
 
+from graph.store.owners import HIGHEST_RANK
+
 INDEXES: dict[str, list[IndexModel]] = {
     "sessions": [
         IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)]),
@@ -36,9 +38,21 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"enrichment.state": {"$in": ["PENDING", "FAILED"]}},
             name="unfinished",
         ),
+        IndexModel([("sessionId", ASCENDING), ("entities.key", ASCENDING), ("seq", ASCENDING)]),
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True)],
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
+    "entities": [
+        IndexModel(
+            [("owner", ASCENDING), ("rank", ASCENDING), ("key", ASCENDING)],
+            partialFilterExpression={"rank": {"$lt": HIGHEST_RANK}},
+        ),
+        IndexModel([("owner", ASCENDING), ("label", ASCENDING), ("rank", ASCENDING), ("key", ASCENDING)]),
+        IndexModel(
+            [("userId", ASCENDING), ("key", ASCENDING), ("own.first.at", ASCENDING), ("sessionId", ASCENDING)],
+            partialFilterExpression={"userId": {"$exists": True}},
+        ),
+    ],
     "users": [IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)])],
     "erasures": [IndexModel([("dueAt", ASCENDING)])],
     "deletions": [],

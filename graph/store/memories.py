@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from graph.errors import Conflict, ErasureUnderWay, Forbidden
-from graph.store import erasure, users
+from graph.store import entities, erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now, pending
@@ -269,6 +269,8 @@ async def _upsert_session(
         changes["userId"] = user_id
     if not created and (metadata := merged(owner["metadata"], new.metadata)) != owner["metadata"]:
         changes["metadata"] = metadata
+    if "userId" in changes:
+        await entities.give_to_user(database, new.session_id, changes["userId"], session)
     if changes:
         await database.sessions.update_one({"_id": new.session_id}, {"$set": changes}, session=session)
     if user_id is not None and (created or "userId" in changes):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from graph.errors import Conflict, NotFound
-from graph.store import erasure, users
+from graph.store import entities, erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now
@@ -163,6 +163,7 @@ async def update_session(
         if user_id is not None and old.get("userId") is None:
             changes["userId"] = user_id
             await users.give_session(database, user_id, at, session)
+            await entities.give_to_user(database, session_id, user_id, session)
         if (new := merged(old["metadata"], metadata or {})) != old["metadata"]:
             changes["metadata"] = new
         if not changes:
