@@ -1,29 +1,26 @@
 """The explorer page, in a real browser that reaches no other host."""
 
-import asyncio
 import html
 import json
+import os
 import re
 import shutil
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import strawberry
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, WebSocket, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
-from strawberry.asgi import GraphQL
-from strawberry.scalars import JSON
+from starlette.routing import Route
 
 from graph.explorer import (
     EXPLORER_CDN_CSP,
@@ -33,6 +30,7 @@ from graph.explorer import (
     explorer_response,
     explorer_routes,
 )
+from tests import server_process
 
 ROOT = Path(__file__).parent.parent
 ARTIFACTS = ROOT / "test-artifacts"
@@ -49,144 +47,8 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-@strawberry.type
-class Entity:
-    name: str
-    label: str
-
-
-@strawberry.type
-class Match:
-    start: int
-    end: int
-    text: str
-
-
-@strawberry.type
-class MemoryEntity(Entity):
-    @strawberry.field
-    def matches(self, first: int) -> list[Match]:
-        return [Match(start=8, end=22, text="Octavia Butler")][:first]
-
-
-@strawberry.type
-class Message:
-    uuid: strawberry.ID
-    seq: int
-    created_at: str
-    role: str
-    content: str
-    metadata: JSON
-    token_count: int
-    entities: list[Entity]
-
-
-@strawberry.type
-class Summary:
-    content: str
-
-
-@strawberry.type
-class Session:
-    session_id: strawberry.ID
-    message_count: int
-
-
-@strawberry.type
-class Memory:
-    token_count: int
-    messages: list[Message]
-    entities: list[MemoryEntity]
-    summary: Summary | None = None
-
-
-@strawberry.type
-class AddMemoryPayload:
-    memory: Memory
-    session: Session
-
-
-@strawberry.input
-class MessageInput:
-    role: str
-    content: str
-    metadata: JSON | None = None
-
-
-@strawberry.input
-class AddMemoryInput:
-    session_id: strawberry.ID
-    messages: list[MessageInput]
-    await_entities: bool = False
-
-
-STORED: dict[str, list[Message]] = {}
-
-
-def memory_of(session_id: str) -> Memory:
-    return Memory(
-        token_count=52, messages=STORED[session_id], entities=[MemoryEntity(name="Octavia Butler", label="PERSON")]
-    )
-
-
-@strawberry.type
-class Query:
-    @strawberry.field
-    def memory(self, session_id: strawberry.ID) -> Memory | None:
-        return memory_of(session_id) if session_id in STORED else None
-
-
-@strawberry.type
-class Mutation:
-    @strawberry.mutation
-    def add_memory(self, input: AddMemoryInput) -> AddMemoryPayload:  # noqa: A002
-        stored = STORED.setdefault(input.session_id, [])
-        stored.extend(
-            Message(
-                uuid=strawberry.ID(f"00000000-0000-4000-8000-{seq:012}"),
-                seq=seq,
-                created_at="2025-01-01T00:00:00Z",
-                role=message.role,
-                content=message.content,
-                metadata=message.metadata or JSON({}),
-                token_count=10,
-                entities=[Entity(name="Octavia Butler", label="PERSON")],
-            )
-            for seq, message in enumerate(input.messages, start=len(stored) + 1)
-        )
-        return AddMemoryPayload(
-            memory=memory_of(input.session_id),
-            session=Session(session_id=input.session_id, message_count=len(stored)),
-        )
-
-
-@strawberry.type
-class Subscription:
-    @strawberry.subscription
-    async def message_added(self, session_id: strawberry.ID, after_seq: int | None = 0) -> AsyncGenerator[Message]:
-        for message in STORED.get(session_id, [])[after_seq:]:
-            yield message
-        await asyncio.Event().wait()
-
-
-def small_service() -> Starlette:
-    graphql = GraphQL[object, object](strawberry.Schema(Query, Mutation, Subscription), graphql_ide=None)
-
-    async def page(request: Request) -> Response:
-        return explorer_response()
-
-    return Starlette(
-        routes=[
-            *explorer_routes(),
-            Route("/graphql", page, methods=["GET"]),
-            Route("/graphql", graphql, methods=["POST"]),
-            WebSocketRoute("/graphql", graphql),
-        ]
-    )
-
-
 @contextmanager
-def served(app: Starlette) -> Iterator[str]:
+def serving(app: Starlette) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio", lifespan="off"))
@@ -201,11 +63,11 @@ def served(app: Starlette) -> Iterator[str]:
             thread.join()
 
 
-@pytest.fixture
-def explorer_server() -> Iterator[str]:
-    """The base URL of a service with the explorer."""
-    with served(small_service()) as base_url:
-        yield base_url
+@pytest.fixture(scope="module")
+def explorer_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of the whole service."""
+    with server_process.served(tmp_path_factory.mktemp("explorer") / "data", "--worker-processes", "0") as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -215,7 +77,7 @@ def cdn_server() -> Iterator[str]:
     async def page(request: Request) -> Response:
         return explorer_response(source="cdn")
 
-    with served(Starlette(routes=[*explorer_routes(source="cdn"), Route("/graphql", page)])) as base_url:
+    with serving(Starlette(routes=[*explorer_routes(source="cdn"), Route("/graphql", page)])) as base_url:
         yield base_url
 
 
@@ -266,7 +128,8 @@ class Visit:
 def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
-        pytest.fail("These tests drive a real browser: install Chromium (Debian: apt-get install chromium).")
+        missing = "these tests drive a real browser: install Chromium (Debian: apt-get install chromium)"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, headless=True, args=CHROMIUM_ARGUMENTS)
         yield browser
