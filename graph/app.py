@@ -15,6 +15,7 @@ from graph.explorer import explorer_routes
 from graph.operations.backend import Backend
 from graph.settings import Settings
 from graph.store.database import open_database
+from graph.store.erasure import keep_running
 from graph.transport.security import middleware
 from graph.transport.view import GraphQLView
 
@@ -36,6 +37,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             timeout=settings.mongodb_timeout,
             write_deadline=settings.write_deadline,
         )
+        database.run(keep_running(database))
         app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
         try:
             yield

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graph.errors import BadUserInput, Forbidden
+from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.backend import Backend
+from graph.operations.sessions import check_user_id
 from graph.store import memories, messages
 from graph.store.memories import Added, NewMemory, NewMessage
 from graph.store.scope import Scope
@@ -56,10 +57,7 @@ async def add_memory(
         Unavailable: the database does not answer.
     """
     validation.check_id(session_id, "sessionId")
-    if user_id is not None:
-        validation.check_id(user_id, "userId")
-        if scope.user_id not in (None, user_id):
-            raise Forbidden("userId must be your own")
+    check_user_id(scope, user_id)
     if idempotency_key is not None:
         validation.check_id(idempotency_key, "idempotencyKey")
     new = NewMemory(

@@ -19,6 +19,11 @@ MAX_MESSAGES = 1_000
 MAX_METADATA_BYTES = 262_144
 MAX_METADATA_DEPTH = 32
 MAX_LAST = 1_000
+MAX_EMAIL_BYTES = 320
+MAX_NAME_BYTES = 1_024
+MAX_PAGE = 1_000
+MAX_NODES = 1_000
+MAX_PATH_KEYS = MAX_METADATA_DEPTH
 _INT64 = 2**63
 
 
@@ -72,6 +77,37 @@ def check_uuid(value: str, name: str) -> str:
     except ValueError:
         pass
     raise BadUserInput(f"{name} is not a UUID such as 123e4567-e89b-12d3-a456-426614174000")
+
+
+def check_page(first: int | None, last: int | None) -> int:
+    """The size of a page of a connection; without any, the greatest there is."""
+    if first is not None and last is not None:
+        raise BadUserInput("first and last can't both be given: first takes a page forwards, last one backwards")
+    for name, value in (("first", first), ("last", last)):
+        if value is not None and not 0 <= value <= MAX_PAGE:
+            raise BadUserInput(f"{name} must be from 0 to {MAX_PAGE:,}, not {value:,}")
+    if last is not None:
+        return last
+    return MAX_PAGE if first is None else first
+
+
+def check_path(value: str, name: str) -> tuple[str, ...]:
+    """The keys of a dotted path into metadata."""
+    check_text(value, name, most_bytes=MAX_METADATA_BYTES)
+    keys = tuple(value.split("."))
+    if "" in keys:
+        raise BadUserInput(f"{name} has an empty key: write keys with single dots between them, such as customer.plan")
+    if any(key.startswith("$") for key in keys):
+        raise BadUserInput(f"{name} has a key that begins with $, and no metadata holds such keys")
+    if len(keys) > MAX_PATH_KEYS:
+        raise BadUserInput(f"{name} has {len(keys)} keys, and metadata is at most {MAX_PATH_KEYS} levels deep")
+    return keys
+
+
+def check_json(value: Any, name: str) -> Any:
+    """Any JSON value that metadata may hold."""
+    _check_json(value, name, depth=1)
+    return value
 
 
 def check_last(value: int | None, name: str = "last") -> int | None:

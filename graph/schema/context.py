@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
 from typing import Any, TypeAlias
 
 import strawberry
@@ -14,7 +14,7 @@ from strawberry.dataloader import DataLoader
 from graph.access.caller import ANYONE, Caller
 from graph.live.source import Source
 from graph.operations.backend import Backend
-from graph.store import messages, sessions
+from graph.store import memories, messages, sessions, summaries, users
 from graph.store.documents import Document
 from graph.store.scope import Scope
 
@@ -49,46 +49,57 @@ class Context:
     extras: dict[str, Any] = field(default_factory=dict)
     take_over: Callable[[Any, Source], None] | None = None
 
+    _loaders: dict[str, DataLoader[_Key, Document | None]] = field(default_factory=dict)
+
     def identify(self, caller: Caller) -> None:
         """Go on as this caller."""
         self.caller = caller
         self.scope = caller.scope
 
-    @cached_property
-    def _sessions(self) -> DataLoader[_Key, Document | None]:
-        return DataLoader(self._load_sessions)
-
-    @cached_property
-    def _messages(self) -> DataLoader[_Key, Document | None]:
-        return DataLoader(self._load_messages)
-
     async def session(self, session_id: str, fields: Collection[str]) -> Document | None:
         """A session within the scope."""
-        return await asyncio.shield(self._sessions.load((session_id, frozenset(fields))))
+        return await self._find("session", session_id, fields)
 
     async def message(self, uuid: str, fields: Collection[str]) -> Document | None:
         """A message within the scope."""
-        return await asyncio.shield(self._messages.load((uuid, frozenset(fields))))
+        return await self._find("message", uuid, fields)
 
-    async def _load_sessions(self, keys: Sequence[_Key]) -> list[Document | None]:
-        return await _load(
-            keys, lambda ids, fields: sessions.find_sessions(self.backend.database, self.scope, ids, fields)
-        )
+    async def user(self, user_id: str, fields: Collection[str]) -> Document | None:
+        """A user within the scope."""
+        return await self._find("user", user_id, fields)
 
-    async def _load_messages(self, keys: Sequence[_Key]) -> list[Document | None]:
-        return await _load(
-            keys, lambda ids, fields: messages.find_messages(self.backend.database, self.scope, ids, fields)
-        )
+    async def summary(self, uuid: str, fields: Collection[str]) -> Document | None:
+        """A summary within the scope."""
+        return await self._find("summary", uuid, fields)
+
+    async def memory(self, uuid: str, fields: Collection[str]) -> Document | None:
+        """A persisted memory within the scope."""
+        found = await self._find("memory", uuid, fields)
+        return None if found is None else memories.as_memory(found)
+
+    async def _find(self, kind: str, key: str, fields: Collection[str]) -> Document | None:
+        loader = self._loaders.get(kind)
+        if loader is None:
+            loader = self._loaders[kind] = DataLoader(partial(self._load, kind))
+        return await asyncio.shield(loader.load((key, frozenset(fields))))
+
+    async def _load(self, kind: str, keys: Sequence[_Key]) -> list[Document | None]:
+        """Look up the keys with one read for each set of fields."""
+        found: dict[_Key, Document] = {}
+        for fields in {fields for _, fields in keys}:
+            ids = [id_ for id_, wanted in keys if wanted == fields]
+            for document in await _FINDERS[kind](self.backend.database, self.scope, ids, fields):
+                found[document["_id"], fields] = document
+        return [found.get(key) for key in keys]
 
 
-async def _load(keys: Sequence[_Key], find: Any) -> list[Document | None]:
-    """Look up the keys with one read for each set of fields."""
-    found: dict[_Key, Document] = {}
-    for fields in {fields for _, fields in keys}:
-        ids = [id_ for id_, wanted in keys if wanted == fields]
-        for document in await find(ids, fields):
-            found[document["_id"], fields] = document
-    return [found.get(key) for key in keys]
+_FINDERS: dict[str, Callable[..., Awaitable[list[Document]]]] = {
+    "session": sessions.find_sessions,
+    "message": messages.find_messages,
+    "user": users.find_users,
+    "summary": summaries.find_summaries,
+    "memory": memories.find_memories,
+}
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -11,7 +11,7 @@ from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.operations.validation import check_last
 from graph.schema.context import Info
-from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.node import DocumentType, Node, entity_id
 from graph.store.documents import Document
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Entity(Node, DocumentType):
     """The source is an entity view: see `message_entities`."""
 
     id: strawberry.ID = computed(
-        lambda entity: global_id("Entity", f"{entity['scope']}:{entity['key']}"),
+        lambda entity: entity_id(entity["scope"], entity["key"]),
         "scope",
         "key",
         description="Opaque global id, unique to the entity within its scope.",

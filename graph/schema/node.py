@@ -28,7 +28,20 @@ def parse_global_id(value: str) -> tuple[str, str] | None:
     except (binascii.Error, ValueError):
         return None
     type_name, colon, key = text.partition(":")
-    return (type_name, key) if colon else None
+    return (type_name, key) if colon and global_id(type_name, key) == value else None
+
+
+def entity_id(scope: str, key: str) -> strawberry.ID:
+    """The global id of an entity in a scope. Both parts may hold any character, so the key's length stands first."""
+    return global_id("Entity", f"{len(key)}:{key}{scope}")
+
+
+def parse_entity_key(key: str) -> tuple[str, str] | None:
+    """Scope and entity key from the key of an entity's global id; None where it is none."""
+    length, _, rest = key.partition(":")
+    if not (length.isascii() and length.isdecimal() and len(length) <= 6 and len(rest) > int(length)):
+        return None
+    return rest[int(length) :], rest[: int(length)]
 
 
 @strawberry.interface(description="Anything with a global id, for `node(id:)` and for client caches.")

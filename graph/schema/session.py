@@ -9,11 +9,19 @@ import strawberry
 
 from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
+from graph.schema.connection import After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.context import Info
 from graph.schema.memory import Memory
+from graph.schema.message import Message
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import JSON
+from graph.schema.user import User
+from graph.store.memories import list_memories
+from graph.store.messages import list_messages
 from graph.store.sessions import find_session_memory
+
+_MESSAGE_CURSORS = Cursors("message", (int,))
+_MEMORY_CURSORS = Cursors("memory", (int,))
 
 
 @strawberry.type(description="A conversation, by the id that the application chose for it.")
@@ -39,3 +47,42 @@ class Session(Node, DocumentType):
             info.context.backend.database, info.context.scope, root["_id"], Selection.of(info).reads()
         )
         return found  # type: ignore[return-value]
+
+    @resolved("userId", description="The user whom it belongs to; null where it belongs to none.")
+    async def user(root: strawberry.Parent[Any], info: Info) -> User | None:
+        user_id = root.get("userId")
+        if user_id is None:
+            return None
+        return await info.context.user(user_id, Selection.of(info).reads())  # type: ignore[return-value]
+
+    @resolved("_id", "erasedSeq", description="Its whole history, oldest first.")
+    async def messages(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Message]:
+        context = info.context
+
+        async def total() -> int:
+            owner = await context.session(root["_id"], {"messageCount"})
+            return 0 if owner is None else owner["messageCount"]
+
+        window = window_of(_MESSAGE_CURSORS, first, after, last, before)
+        listing = list_messages(context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        return await connect(info, listing, _MESSAGE_CURSORS, window, total=total)  # type: ignore[return-value]
+
+    @resolved("_id", "erasedSeq", description="What each `addMemory` persisted, oldest first.")
+    async def memories(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Memory]:
+        window = window_of(_MEMORY_CURSORS, first, after, last, before)
+        listing = list_memories(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        return await connect(info, listing, _MEMORY_CURSORS, window)  # type: ignore[return-value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ class Database:
         client: the driver's client.
         name: the database's name.
         write_deadline: seconds for which a contended write is tried again.
+        background: what this process does beside its requests; ended when the database is closed.
         settled: sessions with their users that this process knows to belong together, as far as it remembers.
     """
 
@@ -41,6 +43,7 @@ class Database:
     service_keys: Any = field(init=False)
     deletions: Any = field(init=False)
     entities: Any = field(init=False)
+    background: set[asyncio.Task[None]] = field(init=False, default_factory=set)
     _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=weakref.WeakValueDictionary
     )
@@ -73,13 +76,23 @@ class Database:
             self.settled.clear()
         self.settled.add((session_id, user_id))
 
+    def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `work` in the background, at most until the database is closed."""
+        task = asyncio.create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+        return task
+
     async def ping(self) -> None:
         """Raise `Unavailable` unless MongoDB answers."""
         with driver.translated_errors():
             await self.client.admin.command("ping")
 
     async def close(self) -> None:
-        """Close the connections."""
+        """End what runs in the background, and close the connections."""
+        for task in self.background:
+            task.cancel()
+        await asyncio.gather(*self.background, return_exceptions=True)
         await driver.close(self.client)
 
 

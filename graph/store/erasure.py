@@ -10,25 +10,31 @@ and a session can't be made anew while old contents are left: the writer finishe
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from datetime import timedelta
 from typing import Any
 
 from pymongo import ReturnDocument
 
-from graph.errors import ErasureUnderWay
+from graph.errors import ErasureUnderWay, Unavailable
 from graph.store import entities
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now
 from graph.store.transactions import in_transaction
 
+log = logging.getLogger("recallql")
+
 SMALL = 1_000
 """Most numbers of a session that a deletion's own transaction takes away."""
 BATCH = 1_000
 SESSIONS_AT_ONCE = 100
 """Sessions of a deleted user that one transaction takes away, with at most `BATCH` numbers together."""
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=10)
 """How long a silent runner keeps a job to itself."""
+PAUSE = 5.0
+"""Seconds between looks for jobs that a process left."""
 
 
 def session_job(session_id: str) -> str:
@@ -155,6 +161,28 @@ async def run_pending(database: Database) -> int:
             return number
         await finish(database, job["_id"])
         number += 1
+
+
+def begin(database: Database, job: str) -> asyncio.Task[None]:
+    """Do a job in the background. Where that fails, `run_pending` takes it up once its lease has run out."""
+    return database.run(_finish_or_log(database, job))
+
+
+async def _finish_or_log(database: Database, job: str) -> None:
+    try:
+        await finish(database, job)
+    except Unavailable as error:
+        log.warning("an erasure is put off: %s", error)
+
+
+async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
+    """Take up, until cancelled, the jobs that a process left: at once, and then every `pause` seconds."""
+    while True:
+        try:
+            await run_pending(database)
+        except Unavailable as error:
+            log.warning("erasures are put off: %s", error)
+        await asyncio.sleep(pause)
 
 
 async def _step(database: Database, job_id: str, session: Any) -> bool:

@@ -19,7 +19,7 @@ from graph.store.keyset import Listing
 from graph.store.merge import merged
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import find_sessions, refuse_other_user
+from graph.store.sessions import refuse_other_user, visible
 from graph.store.writes import write_session
 
 _STORED = {"uuid": "_id"}
@@ -75,16 +75,14 @@ def as_memory(document: Document) -> Document:
     return {("uuid" if name == "_id" else name): value for name, value in document.items()}
 
 
-async def find_memory(database: Database, scope: Scope, uuid: str, fields: Collection[str]) -> Document | None:
-    """The persisted memory with only `fields`, or None when it is unknown, gone or outside the scope."""
+async def find_memories(
+    database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
+) -> list[Document]:
+    """Those of the persisted memories that exist within the scope, in no order, with `fields` and `_id`."""
+    wanted = projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
     with translated_errors():
-        found = await database.memories.find_one(
-            {"_id": uuid}, projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
-        )
-    if found is None:
-        return None
-    owners = await find_sessions(database, scope, [found["sessionId"]], {"erasedSeq"})
-    return as_memory(found) if owners and found["firstSeq"] > owners[0].get("erasedSeq", 0) else None
+        found: list[Document] = await database.memories.find({"_id": {"$in": list(uuids)}}, wanted).to_list(None)
+    return await visible(database, scope, found, "firstSeq")
 
 
 def list_memories(database: Database, session_id: str, erased_seq: int) -> Listing:

@@ -10,7 +10,7 @@ from graph.store.documents import Document, EnrichmentState
 from graph.store.keyset import BATCH, Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import find_sessions
+from graph.store.sessions import visible
 
 
 async def find_messages(
@@ -25,9 +25,7 @@ async def find_messages(
         found: list[Document] = await database.messages.find({"_id": {"$in": list(uuids)}}, projection(wanted)).to_list(
             None
         )
-    seen = await find_sessions(database, scope, {message["sessionId"] for message in found}, {"erasedSeq"})
-    erased = {session["_id"]: session.get("erasedSeq", 0) for session in seen}
-    return [message for message in found if message["seq"] > erased.get(message["sessionId"], message["seq"])]
+    return await visible(database, scope, found, "seq")
 
 
 def list_messages(database: Database, session_id: str, erased_seq: int) -> Listing:

@@ -65,6 +65,22 @@ async def find_sessions(
     return found
 
 
+async def visible(database: Database, scope: Scope, found: Collection[Document], place: str) -> list[Document]:
+    """Those of some documents whose session exists within the scope, and that are not being erased.
+
+    Args:
+        database: the open database.
+        scope: what the caller may see.
+        found: documents read with `sessionId` and `place`.
+        place: the path of their number in the session.
+    """
+    if not found:
+        return []
+    owners = await find_sessions(database, scope, {document["sessionId"] for document in found}, {"erasedSeq"})
+    erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
+    return [document for document in found if document[place] > erased.get(document["sessionId"], document[place])]
+
+
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
     """Which sessions to list: those that meet all that is given.

@@ -9,6 +9,18 @@ from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.projection import projection
+from graph.store.scope import Scope
+from graph.store.sessions import visible
+
+
+async def find_summaries(
+    database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
+) -> list[Document]:
+    """Those of the summaries that exist within the scope, in no order, with `fields` and `_id`."""
+    wanted = projection({*fields, "_id", "sessionId", "lastSeq"})
+    with translated_errors():
+        found: list[Document] = await database.summaries.find({"_id": {"$in": list(uuids)}}, wanted).to_list(None)
+    return await visible(database, scope, found, "lastSeq")
 
 
 async def newest_summary(database: Database, session_id: str, fields: Collection[str] | None = None) -> Document | None:

@@ -1,0 +1,60 @@
+"""Changing and deleting messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graph.operations import validation
+from graph.operations.backend import Backend
+from graph.store import edits
+from graph.store.documents import Document
+from graph.store.edits import Edit
+from graph.store.scope import Scope
+
+
+async def update_message(
+    backend: Backend,
+    scope: Scope,
+    uuid: str,
+    *,
+    role: str | None = None,
+    content: str | None = None,
+    metadata: Any = None,
+) -> Document:
+    """Change a message: what is None stays as it is, and metadata is merged in.
+
+    Tokens are counted again. New content is read for entities again, and what covers the message in summaries is
+    marked stale.
+
+    Returns:
+        The whole document.
+
+    Raises:
+        BadUserInput: something is not accepted.
+        NotFound: the caller sees no such message.
+    """
+    edit = Edit(
+        None if role is None else validation.check_role(role, "role"),
+        None if content is None else validation.check_content(content, "content"),
+        None if metadata is None else validation.check_metadata(metadata),
+    )
+
+    async def count(role: str, content: str) -> int:
+        return await backend.tokens.count_message_async(role, content)
+
+    return await edits.edit_message(backend.database, scope, validation.check_uuid(uuid, "uuid"), edit, count)
+
+
+async def delete_message(backend: Backend, scope: Scope, uuid: str) -> str:
+    """Delete a message; its number in the session is never used again.
+
+    Returns:
+        The uuid in its canonical form.
+
+    Raises:
+        BadUserInput: `uuid` is none.
+        NotFound: the caller sees no such message.
+    """
+    uuid = validation.check_uuid(uuid, "uuid")
+    await edits.delete_message(backend.database, scope, uuid)
+    return uuid

@@ -1,0 +1,110 @@
+"""Making, changing and deleting users."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import Any, Final
+
+from graph.errors import Forbidden
+from graph.operations import validation
+from graph.operations.backend import Backend
+from graph.store import erasure
+from graph.store import users as store
+from graph.store.documents import Document
+from graph.store.scope import Scope
+
+
+class Unchanged(Enum):
+    """The type of `UNCHANGED`."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+"""Leaves a field of a user as it is, where None removes it."""
+
+
+async def create_user(
+    backend: Backend,
+    scope: Scope,
+    user_id: str,
+    *,
+    email: str | None = None,
+    first_name: str | None = None,
+    last_name: str | None = None,
+    metadata: Any = None,
+) -> Document:
+    """Make a user.
+
+    Returns:
+        The whole document.
+
+    Raises:
+        BadUserInput: something is not accepted.
+        Conflict: the user exists.
+        Forbidden: the caller is another user.
+    """
+    validation.check_id(user_id, "userId")
+    if scope.user_id not in (None, user_id):
+        raise Forbidden("userId must be your own")
+    fields = {name: value for name, value in _checked(email, first_name, last_name).items() if value is not None}
+    fields["metadata"] = validation.check_metadata(metadata)
+    return await store.create_user(backend.database, user_id, fields)
+
+
+async def update_user(
+    backend: Backend,
+    scope: Scope,
+    user_id: str,
+    *,
+    email: str | Unchanged | None = UNCHANGED,
+    first_name: str | Unchanged | None = UNCHANGED,
+    last_name: str | Unchanged | None = UNCHANGED,
+    metadata: Any = None,
+) -> Document:
+    """Change a user; None removes a field, and metadata is merged in.
+
+    Returns:
+        The whole document.
+
+    Raises:
+        BadUserInput: something is not accepted.
+        NotFound: the caller sees no such user.
+    """
+    return await store.update_user(
+        backend.database,
+        scope,
+        validation.check_id(user_id, "userId"),
+        _checked(email, first_name, last_name),
+        None if metadata is None else validation.check_metadata(metadata),
+    )
+
+
+async def delete_user(backend: Backend, scope: Scope, user_id: str) -> None:
+    """Delete a user with its sessions and all that they hold: unseen when this returns, without any trace soon after.
+
+    Raises:
+        BadUserInput: `user_id` is no usable id.
+        NotFound: the caller sees no such user.
+    """
+    database = backend.database
+    jobs = await store.delete_user(database, scope, validation.check_id(user_id, "userId"))
+    tasks = {job: erasure.begin(database, job) for job in jobs}
+    if sessions := tasks.get(erasure.user_job(user_id)):
+        # So many sessions that one transaction can't take them away: each is unseen when this is through.
+        await asyncio.shield(sessions)
+
+
+def _checked(
+    email: str | Unchanged | None, first_name: str | Unchanged | None, last_name: str | Unchanged | None
+) -> Document:
+    """The fields that are to change, as they are stored."""
+    sent = {"email": email, "firstName": first_name, "lastName": last_name}
+    checked: Document = {}
+    for name, value in sent.items():
+        if isinstance(value, Unchanged):
+            continue
+        most = validation.MAX_EMAIL_BYTES if name == "email" else validation.MAX_NAME_BYTES
+        checked[name] = None if value is None else validation.check_text(value, name, most_bytes=most, empty=True)
+    return checked

@@ -1,0 +1,211 @@
+"""Relay's Cursor Connections over keyset pages.
+
+A connection's source is a plain document, `{"edges": [{"cursor", "node"}], "pageInfo": {…}, "totalCount"}`, which holds
+what is selected of it and nothing else.
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+
+import orjson
+import strawberry
+
+from graph.errors import BadUserInput
+from graph.execution.fields import stored
+from graph.execution.selection import Selection
+from graph.operations.validation import check_page
+from graph.schema.context import Info
+from graph.schema.node import DocumentType
+from graph.store import keyset
+from graph.store.documents import Document
+from graph.store.keyset import Key, Listing, Window
+
+T = TypeVar("T")
+
+First: TypeAlias = Annotated[
+    int | None,
+    strawberry.argument(
+        description="The first so many, from 0 to 1,000; 1,000 where neither first nor last is given."
+        " Not together with last."
+    ),
+]
+After: TypeAlias = Annotated[
+    str | None,
+    strawberry.argument(description="Only what comes after this cursor, which works also when its item is gone."),
+]
+Last: TypeAlias = Annotated[
+    int | None,
+    strawberry.argument(description="The last so many, from 0 to 1,000, in the same order. Not together with first."),
+]
+Before: TypeAlias = Annotated[
+    str | None,
+    strawberry.argument(description="Only what comes before this cursor, which works also when its item is gone."),
+]
+
+
+@strawberry.type(description="Where a page stands in its list, as Relay's Cursor Connections define it.")
+class PageInfo(DocumentType):
+    """Built by `connect`."""
+
+    has_next_page: bool = stored(
+        "hasNextPage",
+        description="Forwards: whether more follows. Backwards (`last`): whether anything stands at or after `before`.",
+    )
+    has_previous_page: bool = stored(
+        "hasPreviousPage",
+        description="Backwards (`last`): whether more comes before. Forwards: whether anything stands at or before"
+        " `after`.",
+    )
+    start_cursor: str | None = stored(
+        "startCursor", description="Cursor of the page's first item, for `before`; null on an empty page."
+    )
+    end_cursor: str | None = stored(
+        "endCursor", description="Cursor of the page's last item, for `after`; null on an empty page."
+    )
+
+
+@strawberry.type(description="An item of a list, with its place.")
+class Edge(DocumentType, Generic[T]):
+    """Built by `connect`."""
+
+    cursor: str = stored("cursor", description="The item's place, opaque, for `after` and `before`.")
+    node: T = stored("node", description="The item.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(DocumentType, Generic[T]):
+    """Built by `connect`."""
+
+    edges: list[Edge[T]] = stored("edges", description="The page's items, in the list's order.")
+    page_info: PageInfo = stored("pageInfo", description="Whether there is more, and from where to go on.")
+    total_count: int = stored(
+        "totalCount", description="How many items the whole list has; counted only when it is selected."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """How the places of a list are written.
+
+    Attributes:
+        kind: names the list and its order, so that a cursor of another one is told.
+        types: of the values of a key: `int`, `str` or `datetime`.
+    """
+
+    kind: str
+    types: tuple[type, ...]
+
+    def write(self, key: Key) -> str:
+        """The cursor of a place."""
+        parts = [_milliseconds(value) if isinstance(value, datetime) else value for value in key]
+        return urlsafe_b64encode(orjson.dumps([self.kind, *parts])).decode().rstrip("=")
+
+    def read(self, cursor: str | None, name: str) -> Key | None:
+        """The place that a cursor stands for.
+
+        Raises:
+            BadUserInput: it is no cursor of this list.
+        """
+        if cursor is None:
+            return None
+        try:
+            kind, *parts = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if kind == self.kind and len(parts) == len(self.types):
+                key = tuple(map(_part, parts, self.types))
+                if self.write(key) == cursor:
+                    return key
+        except (binascii.Error, ValueError, TypeError, OverflowError):
+            pass
+        raise BadUserInput(
+            f"{name} is no cursor of this list: send a cursor, startCursor or endCursor of it as it was given, with the"
+            " same order"
+        )
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def _milliseconds(time: datetime) -> int:
+    return math.floor((time - _EPOCH) / timedelta(milliseconds=1))
+
+
+def _part(value: Any, kind: type) -> Any:
+    """One value of a key, from how it is written; wrong types and sizes are the errors that Python has for them."""
+    if kind is str:
+        if isinstance(value, str):
+            return value
+        raise TypeError
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError
+    if kind is datetime:
+        return _EPOCH + timedelta(milliseconds=value)
+    if not 0 <= value < 2**63:
+        raise OverflowError
+    return value
+
+
+def window_of(cursors: Cursors, first: int | None, after: str | None, last: int | None, before: str | None) -> Window:
+    """The checked arguments of a connection.
+
+    Raises:
+        BadUserInput: a number is out of range, both are given, or a cursor is none of this list.
+    """
+    return Window(
+        check_page(first, last), last is not None, cursors.read(after, "after"), cursors.read(before, "before")
+    )
+
+
+async def connect(
+    info: Info,
+    listing: Listing,
+    cursors: Cursors,
+    window: Window,
+    *,
+    total: Callable[[], Awaitable[int]] | None = None,
+) -> Document:
+    """Read what is selected of a connection.
+
+    Args:
+        info: of the field that is a connection.
+        listing: the whole list.
+        cursors: how its places are written.
+        window: the part that is asked for.
+        total: how many items the list has, where that need not be counted.
+    """
+    selected = Selection.of(info)
+    edges, page_info = selected.below("edges"), selected.below("pageInfo")
+    source: Document = {}
+    if edges or page_info:
+        node = edges.below("node") if edges else None
+        page = await keyset.page(listing, window, node.reads() if node else ())
+        source["edges"] = [{"cursor": cursors.write(listing.place(item)), "node": item} for item in page.items]
+        source["pageInfo"] = await _page_info(listing, window, page, source["edges"], page_info)
+    if selected.selects("totalCount"):
+        source["totalCount"] = await (total() if total else keyset.count(listing))
+    return source
+
+
+async def _page_info(
+    listing: Listing, window: Window, page: keyset.Page, edges: list[Document], selected: Selection | None
+) -> Document:
+    """Relay's `HasNextPage` and `HasPreviousPage`; the side that the page was not cut on is looked at when selected."""
+    info: Document = {
+        "startCursor": edges[0]["cursor"] if edges else None,
+        "endCursor": edges[-1]["cursor"] if edges else None,
+    }
+    if window.backwards:
+        info["hasPreviousPage"] = page.more
+        if selected and selected.selects("hasNextPage"):
+            info["hasNextPage"] = window.before is not None and await keyset.any_outside(listing, since=window.before)
+    else:
+        info["hasNextPage"] = page.more
+        if selected and selected.selects("hasPreviousPage"):
+            info["hasPreviousPage"] = window.after is not None and await keyset.any_outside(listing, until=window.after)
+    return info

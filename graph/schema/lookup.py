@@ -1,0 +1,99 @@
+"""What a global id names: one function a type, from the key within the id to the source of the type."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeAlias
+
+from graph.errors import BadUserInput
+from graph.operations.validation import MAX_ID_BYTES, check_text, check_uuid
+from graph.schema.context import Context
+from graph.schema.entity import message_entities, summary_entities
+from graph.schema.node import parse_entity_key
+from graph.store.documents import Document
+from graph.store.entities import entities_in_range
+from graph.store.sessions import find_session_memory
+
+Lookup: TypeAlias = Callable[[Context, str, Collection[str]], Awaitable[Document | None]]
+
+
+def _is_uuid(key: str) -> bool:
+    try:
+        return check_uuid(key, "id") == key
+    except BadUserInput:
+        return False
+
+
+def _is_id(key: str) -> bool:
+    try:
+        check_text(key, "id", most_bytes=MAX_ID_BYTES)
+    except BadUserInput:
+        return False
+    return True
+
+
+async def _session(context: Context, key: str, fields: Collection[str]) -> Document | None:
+    return await context.session(key, fields) if _is_id(key) else None
+
+
+async def _user(context: Context, key: str, fields: Collection[str]) -> Document | None:
+    return await context.user(key, fields) if _is_id(key) else None
+
+
+async def _message(context: Context, key: str, fields: Collection[str]) -> Document | None:
+    return await context.message(key, fields) if _is_uuid(key) else None
+
+
+async def _summary(context: Context, key: str, fields: Collection[str]) -> Document | None:
+    return await context.summary(key, fields) if _is_uuid(key) else None
+
+
+async def _memory(context: Context, key: str, fields: Collection[str]) -> Document | None:
+    kind, _, name = key.partition(":")
+    if kind == "m" and _is_uuid(name):
+        return await context.memory(name, fields)
+    if kind == "s" and _is_id(name):
+        return await find_session_memory(context.backend.database, context.scope, name, fields)
+    return None
+
+
+async def _entity(context: Context, key: str, fields: Collection[str]) -> Document | None:  # noqa: ARG001
+    parsed = parse_entity_key(key)
+    if parsed is None:
+        return None
+    scope, entity_key = parsed
+    for entity in await _entities_of(context, scope):
+        if entity["key"] == entity_key:
+            return entity
+    return None
+
+
+async def _entities_of(context: Context, scope: str) -> list[Document]:
+    kind, _, name = scope.partition(":")
+    of_text = {"_id", "createdAt", "entities"}
+    if kind == "m" and (message := await _message(context, name, of_text)):
+        return message_entities(message)
+    if kind == "y" and (summary := await _summary(context, name, of_text)):
+        return summary_entities(summary)
+    if kind == "s" and (session := await _session(context, name, {"erasedSeq"})):
+        return await entities_in_range(context.backend.database, name, scope, first_seq=session.get("erasedSeq", 0) + 1)
+    if kind == "e" and (memory := await _memory(context, f"m:{name}", {"sessionId", "firstSeq", "lastSeq"})):
+        return await entities_in_range(
+            context.backend.database,
+            memory["sessionId"],
+            scope,
+            first_seq=memory["firstSeq"],
+            last_seq=memory["lastSeq"],
+        )
+    return []
+
+
+LOOKUPS: dict[str, Lookup] = {
+    "Session": _session,
+    "Message": _message,
+    "Memory": _memory,
+    "Summary": _summary,
+    "User": _user,
+    "Entity": _entity,
+}
+"""By the name of the type."""
