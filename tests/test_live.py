@@ -9,8 +9,14 @@ import pytest
 from starlette.applications import Starlette
 
 from graph.app import create_app
+from graph.errors import Forbidden
+from graph.live.source import Feed
+from graph.operations.following import messages_added, messages_updated, sessions_updated
 from graph.settings import Settings
 from graph.store.database import Database
+from graph.store.edits import delete_message
+from graph.store.scope import EVERYTHING, Scope
+from graph.store.sessions import delete_contents, delete_session
 from tests.graphql_client import ADD, Client, serving
 from tests.live_client import ADDED, SESSIONS, UPDATED, Socket, socket_to
 
@@ -150,6 +156,119 @@ async def test_a_list_of_sessions_stays_fresh(client: Client, app: Starlette) ->
         assert (await socket.data())["sessionUpdated"] == {"sessionId": "of ada", "messageCount": 3}
 
 
+async def test_deletions_are_told_and_leave_no_trace(client: Client, app: Starlette, database: Database) -> None:
+    await add(client, "s", 3)
+    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(UPDATED, {"id": "s"})
+        await watching(app)
+        await delete_message(database, EVERYTHING, found[1]["_id"])
+        update = (await socket.data())["messageUpdated"]
+        assert update == {"kind": "DELETED", "uuid": found[1]["_id"], "seq": 2, "message": None}
+        assert await database.deletions.count_documents({}) == 0
+        await delete_contents(database, EVERYTHING, "s")
+        update = (await socket.data())["messageUpdated"]
+        assert update == {"kind": "CLEARED", "uuid": None, "seq": 3, "message": None}
+
+
+async def test_holes_of_deleted_messages_hold_nobody_up(client: Client, database: Database) -> None:
+    await add(client, "s", 6)
+    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+    for index in (1, 4, 5):
+        await delete_message(database, EVERYTHING, found[index]["_id"])
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(ADDED, {"id": "s", "after": 0})
+        assert await socket.seqs(3) == [1, 3, 4]
+        await add(client, "s")
+        assert await socket.seqs(1) == [7]
+        await delete_contents(database, EVERYTHING, "s")
+        await add(client, "s")
+        assert await socket.seqs(1) == [8]
+
+
+async def test_a_deleted_session_completes_its_subscriptions(
+    client: Client, app: Starlette, database: Database
+) -> None:
+    await add(client, "s")
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(ADDED, {"id": "s", "after": 0}, "1")
+        assert await socket.seqs(1) == [1]
+        await delete_session(database, EVERYTHING, "s")
+        assert await socket.receive() == {"id": "1", "type": "complete"}
+        await socket.subscribe(ADDED, {"id": "s", "after": 0}, "2")
+        await watching(app)
+        await add(client, "s", 2)
+        assert await socket.seqs(2) == [1, 2]
+
+
+async def test_another_users_session_is_forbidden(client: Client, app: Starlette) -> None:
+    await add(client, "of bob", userId="bob")
+    backend, ada = app.state.backend, Scope("ada")
+    for subscription in (messages_added, messages_updated):
+        with pytest.raises(Forbidden):
+            await subscription(backend, ada, "of bob")
+    with pytest.raises(Forbidden):
+        await sessions_updated(backend, ada, "bob")
+    assert (await sessions_updated(backend, ada)).user_id == "ada"
+
+
+async def test_a_session_that_comes_to_life_as_another_users_is_forbidden(client: Client, app: Starlette) -> None:
+    backend, ada = app.state.backend, Scope("ada")
+
+    async def follow() -> None:
+        follower = backend.hub.follow(await messages_added(backend, ada, "later"), "r", as_it_is)
+        try:
+            async for message in follower.payloads():
+                pytest.fail(f"{message} is not hers")
+        finally:
+            follower.close()
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0.2)
+    await add(client, "later", userId="bob")
+    with pytest.raises(Forbidden):
+        await following
+
+
+async def test_subscribers_with_one_request_share_its_execution(client: Client, app: Starlette) -> None:
+    """Also when they start at different places."""
+    async with socket_to(url(client)) as socket:
+        for number in range(10):
+            await socket.subscribe(ADDED, {"id": "s", "after": 0}, str(number))
+        await socket.subscribe(ADDED, {"id": "s"}, "from now on")
+        await socket.subscribe(ADDED.replace("content", "uuid"), {"id": "s"}, "another")
+        await watching(app)
+        groups = app.state.backend.hub._feeds[Feed.ADDED]["s"]
+        assert sorted(group.followers for group in groups.values()) == [1, 11]
+
+
+async def test_a_subscription_sees_the_database_as_it_is_at_each_event(client: Client, app: Starlette) -> None:
+    query = "subscription S { sessionUpdated { memory { messages { seq } } } }"
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(query, {})
+        await watching(app)
+        for count in (1, 2, 3):
+            await add(client, "s")
+            messages = (await socket.data())["sessionUpdated"]["memory"]["messages"]
+            assert len(messages) == count
+
+
+async def test_after_the_oplog_is_lost_subscribers_read_the_store(client: Client, app: Starlette) -> None:
+    """As `Opened(lost=True)` makes the hub do; the oplog itself is outrun in the slow tests."""
+    hub = app.state.backend.hub
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(ADDED, {"id": "s", "after": 0})
+        await watching(app)
+        publish, hub._publish = hub._publish, lambda *_: None
+        await add(client, "s", 3)
+        await asyncio.sleep(0.3)
+        hub._publish = publish
+        hub._resynchronise()
+        assert await socket.seqs(3) == [1, 2, 3]
+        await add(client, "s")
+        assert await socket.seqs(1) == [4]
+
+
 @pytest.mark.parametrize(
     ("after", "part"),
     [(-1, "afterSeq must be 0 or more, not -1"), (4, "the last message of the session is 3")],
@@ -178,3 +297,7 @@ async def watching(app: Starlette) -> None:
     """Wait until the change stream has its beginning, and each follower so far has read the store."""
     await app.state.backend.hub.opened()
     await asyncio.sleep(0.1)
+
+
+async def as_it_is(event: Any) -> Any:
+    return event

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graph.errors import Unavailable
-from graph.live.source import Place, Source
+from graph.live.source import Gone, Place, Source
+from graph.store.changes import Moment
 from graph.store.documents import Document
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 Execute: TypeAlias = Callable[[Document], Awaitable[Any]]
 """Makes a payload from an event."""
+
+DELETION: Place = object()
+"""The place of an event that tells of a deletion of what is followed, and is for no client."""
 
 MOST_WAITING = 1_000
 """Events of a group that may wait to be executed."""
@@ -52,7 +56,7 @@ class Group:
         self._kept_bytes = 0
         self._first = 0  # number of the first payload kept
         self.ended = False
-        """Whether what is followed is gone."""
+        """Whether the followers are to end."""
         self._worker: asyncio.Task[None] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -76,7 +80,7 @@ class Group:
         self._wake()
 
     def end(self) -> None:
-        """Let the followers end: what they follow is gone."""
+        """Let the followers end, since the service stops."""
         self.ended = True
         self._wake()
 
@@ -89,7 +93,7 @@ class Group:
         while self._waiting:
             place, event = self._waiting[0]
             number = self.incoming - len(self._waiting)
-            payload = await self.execute(event)
+            payload = None if place is DELETION else await self.execute(event)
             if not self._waiting or self.incoming - len(self._waiting) != number:
                 continue  # overrun meanwhile
             self._waiting.popleft()
@@ -146,31 +150,42 @@ class Follower:
         Raises:
             Forbidden: what came to life is not the caller's.
         """
-        group, source = self._group, self._source
         await self._hub.opened()
-        behind = source.reads_store_first
-        while not self._hub.is_closing:
-            if behind or not group.reaches_back_to(self._number):
+        with suppress(Gone):
+            if self._source.reads_store_first and not self._hub.is_closing:
                 async for payload in self._stored():
                     yield payload
-                behind = False
-                continue
-            kept = group.kept(self._number)
-            if kept is None:
+            async for payload in self._live():
+                yield payload
+
+    async def _live(self) -> AsyncGenerator[Any, None]:
+        group, source = self._group, self._source
+        while not self._hub.is_closing:
+            kept = group.kept(self._number) if group.reaches_back_to(self._number) else None
+            if kept is None and group.reaches_back_to(self._number):
                 if group.ended:
                     return
                 await group.changed()
                 continue
-            if not source.known:
-                await self._check()
-            comes_next = source.is_next(kept.place)
-            behind = comes_next is None
-            if behind:
+            comes_next = None if kept is None else await self._comes_next(kept.place)
+            if kept is None or comes_next is None:
+                async for payload in self._stored():
+                    yield payload
                 continue
             self._number += 1
             if comes_next:
                 source.place = kept.place
                 yield kept.payload
+
+    async def _comes_next(self, place: Place) -> bool | None:
+        """As `Source.is_next`; looks at what is followed where that is due."""
+        source = self._source
+        if place is DELETION:
+            await self._persistently(source.check_life)
+            return False
+        if not source.known:
+            await self._persistently(source.check)
+        return source.is_next(place)
 
     async def _stored(self) -> AsyncGenerator[Any, None]:
         """What the store has after the follower's place. What it does not have yet comes in under a later number."""
@@ -184,10 +199,10 @@ class Follower:
             else:
                 return
 
-    async def _check(self) -> None:
+    async def _persistently(self, look: Callable[[Moment | None], Awaitable[None]]) -> None:
         while True:
             with suppress(Unavailable):
-                await self._source.check()
+                await look(self._hub.at)
                 return
             await asyncio.sleep(_PAUSE)
 

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from graph.errors import Unavailable
-from graph.live.group import Execute, Follower, Group
+from graph.live.group import DELETION, Execute, Follower, Group
 from graph.live.source import Feed, Source, Topic, UpdateKind, update_of
 from graph.store import following
 from graph.store.changes import Change, ChangeKind, Moment, Opened, watch
@@ -18,7 +18,12 @@ from graph.store.documents import now
 
 log = logging.getLogger("recallql")
 
-_KINDS = {ChangeKind.MESSAGE_EDITED: UpdateKind.EDITED, ChangeKind.MESSAGE_ENRICHED: UpdateKind.ENRICHED}
+_KINDS = {
+    ChangeKind.MESSAGE_EDITED: UpdateKind.EDITED,
+    ChangeKind.MESSAGE_ENRICHED: UpdateKind.ENRICHED,
+    ChangeKind.MESSAGE_DELETED: UpdateKind.DELETED,
+    ChangeKind.MESSAGES_CLEARED: UpdateKind.CLEARED,
+}
 _PAUSE = 0.2  # seconds between reads while the database does not answer
 
 
@@ -102,9 +107,8 @@ class Hub:
         """Let all followers end, those to come as well, since the service stops."""
         self.is_closing = True
         self._open.set()
-        for feed in Feed:
-            for key in list(self._feeds[feed]):
-                self._end((feed, key))
+        for group in self._groups():
+            group.end()
 
     async def close(self) -> None:
         """Drain, and close the change stream."""
@@ -127,31 +131,25 @@ class Hub:
                     self.at = change.at
 
     def _resynchronise(self) -> None:
-        for feed in self._feeds.values():
-            for groups in feed.values():
-                for group in groups.values():
-                    group.overrun()
+        for group in self._groups():
+            group.overrun()
 
-    def _end(self, topic: Topic) -> None:
-        feed, key = topic
-        # Taken out, so that whoever comes next waits for it to come to life again.
-        for group in self._feeds[feed].pop(key, {}).values():
-            group.end()
+    def _groups(self) -> list[Group]:
+        return [group for feed in self._feeds.values() for groups in feed.values() for group in groups.values()]
 
     def _dispatch(self, change: Change) -> None:
         document = change.document
         match change.kind:
             case ChangeKind.MESSAGE_ADDED:
-                if document is not None:
-                    self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
-            case ChangeKind.MESSAGE_DELETED:
-                if document is not None and self._feeds[Feed.UPDATED]:
-                    self._deleted.add(change.id)
-                    event = update_of(UpdateKind.DELETED, document)
-                    self._publish((Feed.UPDATED, document["sessionId"]), now(), event)
+                self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
+            case ChangeKind.MESSAGE_DELETED | ChangeKind.MESSAGES_CLEARED:
+                self._deleted.add(change.id)
+                self._look.set()  # which forgets it
+                event = update_of(_KINDS[change.kind], document)
+                self._publish((Feed.UPDATED, document["sessionId"]), now(), event)
             case ChangeKind.SESSION_DELETED:
-                self._end((Feed.ADDED, change.id))
-                self._end((Feed.UPDATED, change.id))
+                self._publish((Feed.ADDED, change.id), DELETION, {})
+                self._publish((Feed.UPDATED, change.id), DELETION, {})
             case ChangeKind.SESSION_CHANGED:
                 if self._feeds[Feed.SESSIONS]:
                     self._changed_sessions.add(change.id)
@@ -171,6 +169,7 @@ class Hub:
         while True:
             await self._look.wait()
             self._look.clear()
+            self._deleted.clear()
             messages, self._changed_messages = self._changed_messages, {}
             session_ids, self._changed_sessions = self._changed_sessions, set()
             if messages:
@@ -179,7 +178,6 @@ class Hub:
                 await self._publish_sessions(session_ids)
 
     async def _publish_messages(self, changed: dict[str, set[UpdateKind]]) -> None:
-        self._deleted.clear()
         found = await _persistently(lambda: following.messages_by_id(self._database, changed, self.at))
         for uuid, kinds in changed.items():
             message = found.get(uuid)

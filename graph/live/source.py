@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
 from typing import Any, ClassVar, TypeAlias
 
@@ -18,6 +19,8 @@ from graph.store.scope import Scope
 PAGE = 100
 """Documents that a follower reads from the store at once."""
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 Place: TypeAlias = Any
 """How far a follower has come: a `seq`, or a time; later ones are greater."""
 
@@ -28,6 +31,7 @@ class UpdateKind(StrEnum):
     EDITED = "EDITED"
     DELETED = "DELETED"
     ENRICHED = "ENRICHED"
+    CLEARED = "CLEARED"
 
 
 class Feed(Enum):
@@ -40,6 +44,10 @@ class Feed(Enum):
 
 Topic: TypeAlias = tuple[Feed, str | None]
 """A feed, and the session or user in it; None for all users."""
+
+
+class Gone(Exception):
+    """What is followed is no more: the subscription completes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,18 +83,58 @@ class Source(ABC):
         del place
         return True
 
-    @abstractmethod
-    async def check(self) -> None:
+    async def check(self, after: Moment | None) -> None:
         """Find out about what was not `known`; raise `Forbidden` when it is another's."""
+        del after
+
+    async def check_life(self, after: Moment | None) -> None:
+        """Raise `Gone` if a deletion that is told was one of what is followed, and not of what was there before."""
+        del after
 
 
 @dataclass(slots=True, kw_only=True)
-class MessagesAdded(Source):
+class _InSession(Source):
+    """Something of one session.
+
+    Attributes:
+        session_id: the caller's id.
+        session_uuid: tells the session from one that is made under its id after it was deleted; None while unknown.
+    """
+
+    session_id: str
+    session_uuid: str | None
+
+    async def session(self, after: Moment | None) -> Document | None:
+        """The session, or None while it does not exist yet.
+
+        Raises:
+            Forbidden: it is another's.
+            Gone: it is no more.
+        """
+        session = await following.session_state(self.database, self.session_id, after)
+        if self.session_uuid is not None and (session is None or session["uuid"] != self.session_uuid):
+            raise Gone
+        if session is not None:
+            check_visible(self.scope, session)
+            self.known = True
+            self.session_uuid = session["uuid"]
+        return session
+
+    async def check(self, after: Moment | None) -> None:
+        """Look at the session."""
+        await self.session(after)
+
+    async def check_life(self, after: Moment | None) -> None:
+        """Look at the session."""
+        if self.session_uuid is not None:
+            await self.session(after)
+
+
+@dataclass(slots=True, kw_only=True)
+class MessagesAdded(_InSession):
     """The messages of a session, by `seq`; an event is a message."""
 
     reads_store_first = True
-
-    session_id: str
 
     @property
     def topic(self) -> Topic:
@@ -95,9 +143,11 @@ class MessagesAdded(Source):
 
     async def stored(self, after: Moment | None) -> AsyncIterator[Document]:
         """The messages after the place, page by page."""
-        session = await self._visible_session(after)
+        session = await self.session(after)
         if session is None:
             return
+        # A session that was cleared may still be on its way out of the collection.
+        self.place = max(self.place, session.get("erasedSeq", 0))
         while True:
             page = await following.messages_after(self.database, self.session_id, self.place, limit=PAGE, after=after)
             for message in page:
@@ -114,25 +164,18 @@ class MessagesAdded(Source):
             return False
         return True if place == self.place + 1 else None
 
-    async def check(self) -> None:
-        """Look at the session."""
-        await self._visible_session(None)
-
-    async def _visible_session(self, after: Moment | None) -> Document | None:
-        session = await following.session_state(self.database, self.session_id, after)
-        if session is not None:
-            check_visible(self.scope, session)
-            self.known = True
-        return session
+    async def check_life(self, after: Moment | None) -> None:
+        """What was followed from its first message on, and was never looked at, is gone."""
+        if self.session_uuid is None and self.place > 0:
+            raise Gone
+        await _InSession.check_life(self, after)
 
 
 @dataclass(slots=True, kw_only=True)
-class MessagesUpdated(Source):
+class MessagesUpdated(_InSession):
     """Changed messages of a session, by time; an event has `kind`, `uuid`, `seq` and `message`."""
 
     reads_store_first = False  # from now on: there is nothing to catch up with
-
-    session_id: str
 
     @property
     def topic(self) -> Topic:
@@ -142,20 +185,15 @@ class MessagesUpdated(Source):
     async def stored(self, after: Moment | None) -> AsyncIterator[Document]:
         """What changed since the place. A deletion leaves nothing to be found."""
         since, self.place = self.place, now()
+        if await self.session(after) is None:
+            return
         for message in await following.messages_changed_since(
             self.database, self.session_id, since, limit=10 * PAGE, after=after
         ):
             if message["updatedAt"] > message["createdAt"] and message["updatedAt"] >= since:
                 yield update_of(UpdateKind.EDITED, message)
-            if "at" in message["enrichment"] and message["enrichment"]["at"] >= since:
+            if message.get("enrichment", {}).get("at", _NEVER) >= since:
                 yield update_of(UpdateKind.ENRICHED, message)
-
-    async def check(self) -> None:
-        """Look at the session."""
-        session = await following.session_state(self.database, self.session_id)
-        if session is not None:
-            check_visible(self.scope, session)
-            self.known = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -179,17 +217,15 @@ class SessionsUpdated(Source):
         ):
             yield session
 
-    async def check(self) -> None:
-        """Nothing: a user's sessions are his, also before there are any."""
-
 
 def update_of(kind: UpdateKind, message: Document) -> Document:
-    """The event of a changed message; of a deleted one, only `_id`, `seq` and `sessionId` are known."""
+    """The event of a changed message: whole, `_id` and `seq` of a deleted one, `seq` where the session was cleared."""
+    is_there = kind in (UpdateKind.EDITED, UpdateKind.ENRICHED)
     return {
         "kind": kind,
-        "uuid": message["_id"],
+        "uuid": message.get("_id"),
         "seq": message["seq"],
-        "message": None if kind is UpdateKind.DELETED else message,
+        "message": message if is_there else None,
     }
 
 

@@ -44,6 +44,7 @@ async def messages_added(
         place=_last_seq(session) if after_seq is None else after_seq,
         known=session is not None or scope.user_id is None,
         session_id=session_id,
+        session_uuid=None if session is None else session["uuid"],
     )
 
 
@@ -61,6 +62,7 @@ async def messages_updated(backend: Backend, scope: Scope, session_id: str) -> M
         place=now(),
         known=session is not None or scope.user_id is None,
         session_id=session_id,
+        session_uuid=None if session is None else session["uuid"],
     )
 
 

@@ -9,6 +9,9 @@ import strawberry
 from graphql import GraphQLError, lexicographic_sort_schema, print_schema
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import DEFAULT_ALLOWED_OPERATION_TYPES
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.schema.errors import public_error
@@ -22,6 +25,12 @@ _CACHED_DOCUMENTS = 1_000
 
 
 class _Schema(strawberry.Schema):
+    async def execute(self, *given: Any, **named: Any) -> ExecutionResult:
+        """Execute a query or mutation; a subscription is for `stream` alone."""
+        allowed = set(named.get("allowed_operation_types") or DEFAULT_ALLOWED_OPERATION_TYPES)
+        named["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
+        return await super().execute(*given, **named)
+
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:  # noqa: ARG002 - the signature is Strawberry's
         """Give every error of every result its code, and mask and log what is unforeseen, on whatever transport.
 

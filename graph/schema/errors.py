@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from graphql import GraphQLError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from graph.errors import ErrorCode, OperationError
 
@@ -28,8 +29,8 @@ def public_error(error: GraphQLError) -> GraphQLError:
         return _with(error, str(cause), cause.extensions)
     if isinstance(cause, RecursionError) and error.path is None:
         return _with(error, "The operation is nested too deep", {"code": ErrorCode.TOO_COSTLY.value})
-    if cause is None or isinstance(cause, GraphQLError):
-        # graphql-core's own: the document, a variable or a value is not what the schema says.
+    if cause is None or isinstance(cause, GraphQLError | CannotGetOperationTypeError | InvalidOperationTypeError):
+        # graphql-core's and Strawberry's own: the document, a variable or a value is not what the schema says.
         extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
         return _with(error, error.message, extensions)
     error_id = uuid4().hex

@@ -20,7 +20,7 @@ strawberry.enum(
     UpdateKind,
     name="MessageUpdateKind",
     description="EDITED: role, content or metadata changed. DELETED: the message is gone."
-    " ENRICHED: its entities are there, or failed to come.",
+    " ENRICHED: its entities are there, or failed to come. CLEARED: all messages of the session up to `seq` are gone.",
 )
 
 
@@ -28,10 +28,10 @@ strawberry.enum(
 class MessageUpdate(DocumentType):
     """The source is made by `graph.live.source.update_of`."""
 
-    kind: UpdateKind = stored("kind", description="EDITED, DELETED or ENRICHED.")
-    uuid: strawberry.ID = stored("uuid", description="UUID of the message.")
-    seq: int = stored("seq", description="Place of the message in its session.")
-    message: Message | None = stored("message", description="The message as it is now; null when it was deleted.")
+    kind: UpdateKind = stored("kind", description="EDITED, DELETED, ENRICHED or CLEARED.")
+    uuid: strawberry.ID | None = stored("uuid", description="UUID of the message; null when the session was cleared.")
+    seq: int = stored("seq", description="Place of the message in its session; of the last one that was cleared.")
+    message: Message | None = stored("message", description="The message as it is now; null when it is gone.")
 
 
 @strawberry.type(
@@ -63,7 +63,8 @@ class Subscription:
         return _events(info, source)
 
     @strawberry.subscription(
-        description="Edits, deletions and finished enrichments of a session's messages, from now on."
+        description="Edits, deletions and finished enrichments of a session's messages, from now on. After the service"
+        " could not follow MongoDB's oplog, edits and enrichments are told later; deletions meanwhile are not."
     )
     async def message_updated(
         self,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, TypeAlias
 
@@ -38,6 +38,7 @@ class ChangeKind(Enum):
     MESSAGE_EDITED = auto()
     MESSAGE_ENRICHED = auto()
     MESSAGE_DELETED = auto()
+    MESSAGES_CLEARED = auto()
     SESSION_CHANGED = auto()
     SESSION_DELETED = auto()
 
@@ -50,13 +51,14 @@ class Change:
         kind: what happened.
         id: the message's uuid, or the session's id.
         at: when it was committed.
-        document: the message as it was added; of a deleted message, `_id`, `sessionId` and `seq`.
+        document: the message as it was added; of a deleted message, `_id`, `sessionId` and `seq`; of a session that
+            was cleared, `sessionId` and `seq` of the last message that went.
     """
 
     kind: ChangeKind
     id: str
     at: Moment
-    document: Document | None = None
+    document: Document = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ class Opened:
     lost: bool
 
 
-async def announce_deletions(database: Database, messages: Sequence[Document], session: Any) -> None:
-    """Tell subscribers of messages that this transaction deletes.
+async def announce_deletion(database: Database, message: Document, session: Any) -> None:
+    """Tell subscribers of a message that this transaction deletes.
 
     MongoDB's own delete events hold nothing but `_id`, and subscribers need the session. Pre-images would hold it, and
     the deleted text with it. So the transaction adds a note to `deletions` and removes it again: the events carry
@@ -81,14 +83,12 @@ async def announce_deletions(database: Database, messages: Sequence[Document], s
 
     Args:
         database: the open database.
-        messages: what is deleted, each with `_id`, `sessionId` and `seq`.
-        session: the driver session whose transaction deletes them.
+        message: what is deleted, with `_id`, `sessionId` and `seq`.
+        session: the driver session whose transaction deletes it.
     """
-    if not messages:
-        return
-    notes = [{name: message[name] for name in ("_id", "sessionId", "seq")} for message in messages]
-    await database.deletions.insert_many(notes, session=session)
-    await database.deletions.delete_many({"_id": {"$in": [note["_id"] for note in notes]}}, session=session)
+    note = {name: message[name] for name in ("_id", "sessionId", "seq")}
+    await database.deletions.insert_one(note, session=session)
+    await database.deletions.delete_one({"_id": note["_id"]}, session=session)
 
 
 @asynccontextmanager
@@ -210,14 +210,23 @@ _PIPELINE: list[Document] = [
 ]
 
 
+def _session_changes(event: Document, operation: str, key: str, at: Moment) -> list[Change]:
+    if operation == "delete":
+        return [Change(ChangeKind.SESSION_DELETED, key, at)]
+    changes = [Change(ChangeKind.SESSION_CHANGED, key, at)]
+    erased = event.get("updateDescription", {}).get("updatedFields", {}).get("erasedSeq")
+    if erased is not None:
+        changes.append(Change(ChangeKind.MESSAGES_CLEARED, key, at, {"sessionId": key, "seq": erased}))
+    return changes
+
+
 def _changes_of(event: Document) -> list[Change]:
     collection, operation, at = event["ns"]["coll"], event["operationType"], event["clusterTime"]
     key = event["documentKey"]["_id"]
     if collection == "deletions":
         return [Change(ChangeKind.MESSAGE_DELETED, key, at, event["fullDocument"])]
     if collection == "sessions":
-        kind = ChangeKind.SESSION_DELETED if operation == "delete" else ChangeKind.SESSION_CHANGED
-        return [Change(kind, key, at)]
+        return _session_changes(event, operation, key, at)
     if operation == "insert":
         return [Change(ChangeKind.MESSAGE_ADDED, key, at, event["fullDocument"])]
     if operation == "replace":

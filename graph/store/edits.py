@@ -9,6 +9,7 @@ from typing import Any
 
 from graph.errors import NotFound
 from graph.store import entities, summaries
+from graph.store.changes import announce_deletion
 from graph.store.database import Database
 from graph.store.documents import Document, now, pending
 from graph.store.merge import merged
@@ -119,6 +120,7 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
 
     async def attempt(session: Any) -> None:
         old, _ = await message_with_session(database, scope, uuid, session)
+        await announce_deletion(database, old, session)
         await database.messages.delete_one({"_id": uuid}, session=session)
         await database.memories.update_one(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=session

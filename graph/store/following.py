@@ -13,11 +13,11 @@ from graph.store.scope import Scope
 
 
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> Document | None:
-    """`userId` and `lastSeq` of a session, whoever may see it: what decides on a subscription."""
+    """`uuid`, `userId`, `lastSeq` and `erasedSeq` of a session, whoever may see it: what decides on a subscription."""
     with translated_errors():
         async with causally_after(database, after) as session:
             found: Document | None = await database.sessions.find_one(
-                {"_id": session_id}, {"userId": 1, "lastSeq": 1}, session=session
+                {"_id": session_id}, {"uuid": 1, "userId": 1, "lastSeq": 1, "erasedSeq": 1}, session=session
             )
     return found
 

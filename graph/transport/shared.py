@@ -68,10 +68,11 @@ class Operation:
             **self.options,
         )
         async with aclosing(stream):
-            async for result in stream:
-                if isinstance(result, PreExecutionError):
-                    raise OperationFailed(result.errors or [])
-                yield encode_json(process_result(cast("OperationResult", result))).decode()
+            async for result in cast("AsyncGenerator[OperationResult, None]", stream):
+                errors = result.errors or []
+                if isinstance(result, PreExecutionError) or (errors and all(error.path is None for error in errors)):
+                    raise OperationFailed(errors)
+                yield encode_json(process_result(result)).decode()
         for executor, source in self.taken:
             async with aclosing(self._follow(executor, source)) as results:
                 async for payload in results:
