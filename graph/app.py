@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route, WebSocketRoute
@@ -18,6 +19,7 @@ from graph.store.database import open_database
 from graph.store.erasure import keep_running
 from graph.transport.security import middleware
 from graph.transport.view import GraphQLView
+from graph.zep.routes import ZepPaths, zep_routes
 
 
 def create_app(settings: Settings, uri: str) -> Starlette:
@@ -53,8 +55,9 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             *explorer_routes(),
             Route("/graphql", view, methods=None),
             WebSocketRoute("/graphql", view),
+            *zep_routes(),
         ],
-        middleware=middleware(settings),
+        middleware=[*middleware(settings), Middleware(ZepPaths)],
         lifespan=lifespan,
     )
 

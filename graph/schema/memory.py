@@ -9,6 +9,7 @@ import strawberry
 
 from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
+from graph.operations.recall import recalled_messages
 from graph.operations.validation import check_last
 from graph.schema.context import Info
 from graph.schema.entity import Entity
@@ -67,6 +68,7 @@ class Memory(Node, DocumentType):
         "firstSeq",
         "lastSeq",
         "summarySeq",
+        "erasedSeq",
         description="Its messages, oldest first. Of a session's memory: those that the newest summary does not cover,"
         " at most the message window (12, unless the service is set otherwise).",
     )
@@ -79,21 +81,17 @@ class Memory(Node, DocumentType):
     ) -> list[Message]:
         check_last(last)
         fields = Selection.of(info).reads()
-        database = info.context.backend.database
         if _is_persisted(root):
             found = await messages.messages_in_range(
-                database, root["sessionId"], fields, first_seq=root["firstSeq"], last_seq=root["lastSeq"], last=last
-            )
-        elif last is None:
-            found = await messages.messages_in_range(
-                database,
+                info.context.backend.database,
                 root["sessionId"],
                 fields,
-                first_seq=root.get("summarySeq", 0) + 1,
-                last=info.context.backend.settings.message_window,
+                first_seq=root["firstSeq"],
+                last_seq=root["lastSeq"],
+                last=last,
             )
         else:
-            found = await messages.messages_in_range(database, root["sessionId"], fields, last=last)
+            found = await recalled_messages(info.context.backend, root, fields, last=last)
         return found  # type: ignore[return-value]
 
     @resolved(

@@ -39,6 +39,7 @@ class Database:
     summaries: Any = field(init=False)
     users: Any = field(init=False)
     erasures: Any = field(init=False)
+    counters: Any = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
     service_keys: Any = field(init=False)
     deletions: Any = field(init=False)
@@ -59,6 +60,7 @@ class Database:
         self.service_keys = database["serviceKeys"]
         self.deletions = database["deletions"]
         self.entities = database["entities"]
+        self.counters = database["counters"]
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.

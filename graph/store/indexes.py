@@ -5,10 +5,25 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel
 from pymongo.errors import CollectionInvalid
 
 from graph.store.owners import HIGHEST_RANK
+
+
+def _words() -> IndexModel:
+    """The words of a content, for a search within one session.
+
+    English stemming, so that "book" finds "books"; words of other languages are cut alike in the text and the query. No
+    field of ours names a document's language.
+    """
+    return IndexModel(
+        [("sessionId", ASCENDING), ("content", TEXT)],
+        name="words",
+        default_language="english",
+        language_override="textLanguage",
+    )
+
 
 INDEXES: dict[str, list[IndexModel]] = {
     "sessions": [
@@ -16,6 +31,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("updatedAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("userId", ASCENDING), ("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
     ],
     "memories": [
         IndexModel([("sessionId", ASCENDING), ("firstSeq", ASCENDING)], unique=True),
@@ -39,8 +56,9 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="unfinished",
         ),
         IndexModel([("sessionId", ASCENDING), ("entities.key", ASCENDING), ("seq", ASCENDING)]),
+        _words(),
     ],
-    "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True)],
+    "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True), _words()],
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
     "entities": [
         IndexModel(
@@ -53,9 +71,13 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"userId": {"$exists": True}},
         ),
     ],
-    "users": [IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)])],
+    "users": [
+        IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
+    ],
     "erasures": [IndexModel([("dueAt", ASCENDING)])],
     "deletions": [],
+    "counters": [],
 }
 
 

@@ -83,6 +83,37 @@ async def messages_in_range(
     return found
 
 
+async def page_of_messages(
+    database: Database, session: Document, fields: Collection[str], *, skip: int, limit: int | None
+) -> list[Document]:
+    """Messages of a session by how many come before them, oldest first; `None` for all that follow.
+
+    While none was deleted, the place is known from the number of the message, and any page costs the same.
+
+    Args:
+        database: the open database.
+        session: read within the caller's scope, with `_id`, `lastSeq`, `messageCount` and `erasedSeq`.
+        fields: what to read of each message.
+        skip: how many messages come before.
+        limit: most messages.
+    """
+    first = session.get("erasedSeq", 0) + 1
+    if skip >= session["messageCount"] or limit == 0:
+        return []
+    if session["lastSeq"] - first + 1 == session["messageCount"]:
+        return await messages_in_range(database, session["_id"], fields, first_seq=first + skip, limit=limit)
+    with translated_errors():
+        found: list[Document] = await database.messages.find(
+            {"sessionId": session["_id"], "seq": {"$gte": first}},
+            projection(fields),
+            sort=[("seq", 1)],
+            skip=skip,
+            limit=limit or 0,
+            batch_size=BATCH + 1,
+        ).to_list(None)
+    return found
+
+
 async def count_pending(database: Database, session_id: str, first_seq: int, last_seq: int) -> int:
     """How many messages of a range still wait for their entities."""
     with translated_errors():

@@ -1,0 +1,88 @@
+"""Searching a session's messages or summaries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from graph.operations import validation
+from graph.operations.backend import Backend
+from graph.store import search as store
+from graph.store.documents import Document
+from graph.store.scope import Scope
+from graph.store.search import Searched
+from graph.store.sessions import find_session
+
+MAX_RESULTS = 1_000
+MAX_WORDS = 200
+"""Different words of a text that are looked for: the first ones."""
+
+_OPERATORS = re.compile(r'["\\]|(?<!\w)-')
+"""What MongoDB's text search reads as a phrase or a negation, and people write as punctuation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for.
+
+    Attributes:
+        text: words, of which at least one must occur, up to inflection; None finds by the rest, newest first.
+        since: only what was created then or later.
+        until: only what was created before then.
+        keep: only documents for which this is true.
+        limit: most results.
+    """
+
+    text: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    keep: Callable[[Document], bool] | None = None
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A result.
+
+    Attributes:
+        document: the whole message or summary.
+        nearness: from 0 to 1, higher is nearer; 0 where no text was looked for.
+    """
+
+    document: Document
+    nearness: float
+
+
+async def search_session(
+    backend: Backend, scope: Scope, session_id: str, searched: Searched, query: Query
+) -> list[Hit]:
+    """The messages or summaries of a session that a query finds, nearest first; none for an unknown session.
+
+    Only words are compared so far. Vectors, when they come, rank here: another source of hits with their nearness,
+    merged with these.
+
+    Raises:
+        BadUserInput: the text or the limit is not accepted.
+    """
+    limit = min(query.limit, MAX_RESULTS)
+    words = None
+    if query.text is not None:
+        text = validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)
+        words = " ".join(list(dict.fromkeys(_OPERATORS.sub(" ", text).split()))[:MAX_WORDS])
+    session = await find_session(backend.database, scope, session_id, {"_id", "erasedSeq"})
+    if session is None or not limit:
+        return []
+    found = await store.search(
+        backend.database,
+        session,
+        searched,
+        words=words,
+        since=query.since,
+        until=query.until,
+        keep=query.keep,
+        limit=limit,
+    )
+    # The score has no upper bound; this keeps its order.
+    return [Hit(document, (score := document.pop("score", 0.0)) / (1 + score)) for document in found]

@@ -1,0 +1,109 @@
+"""The whole numbers of sessions and users, counted from 1, that Zep's clients page by.
+
+They are allotted when they are first asked for, not when a session is made: one counter that every new session wrote to
+would be a queue for all writers. A number is never used again, so a deletion leaves a hole.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from pymongo import ReturnDocument, UpdateOne
+
+from graph.store.client import translated_errors
+from graph.store.database import Database
+from graph.store.documents import Document
+from graph.store.writes import write
+
+Numbered: TypeAlias = Literal["sessions", "users"]
+
+_AT_ONCE = 200
+"""Numbers that one transaction allots."""
+
+
+async def ensure_number(database: Database, collection: Numbered, document: Document) -> Document:
+    """The whole document of a session or user with its `number`."""
+    if "number" not in document:
+        await _allot(database, collection, {"_id": document["_id"]})
+        with translated_errors():
+            found = await _collection(database, collection).find_one({"_id": document["_id"]}, {"number": 1})
+        # Deleted in the meantime: it had no number, and the caller's copy needs one.
+        document["number"] = (found or {}).get("number", 0)
+    return document
+
+
+async def list_by_number(
+    database: Database, collection: Numbered, match: Document, *, after: int | None, limit: int | None
+) -> list[Document]:
+    """Those that match, whole, by ascending number.
+
+    Args:
+        database: the open database.
+        collection: which ones.
+        match: the filter of the caller's scope.
+        after: only greater numbers.
+        limit: at most so many; None for all.
+    """
+    found: list[Document] = []
+    last = after or 0
+    while limit is None or len(found) < limit:
+        with translated_errors():
+            found += (
+                await _collection(database, collection)
+                .find(
+                    {**match, "number": {"$gt": last}},
+                    sort=[("number", 1)],
+                    limit=0 if limit is None else limit - len(found),
+                )
+                .to_list(None)
+            )
+        if limit is not None and len(found) >= limit:
+            break
+        last = max([last, *(document["number"] for document in found[-1:])])
+        # New numbers are greater than all that there were, so they come at the end of what was found.
+        if not await _allot(database, collection, match):
+            break
+    return found
+
+
+async def _allot(database: Database, collection: Numbered, match: Document) -> int:
+    """Number some of those that match and have no number yet, in the order they were made; how many they were."""
+    documents = _collection(database, collection)
+    with translated_errors():
+        if await documents.find_one({**match, "number": None}, {"_id": 1}) is None:
+            return 0
+
+    async def attempt(session: Any) -> int:
+        found = await documents.find(
+            {**match, "number": None},
+            {"_id": 1},
+            sort=[("createdAt", 1), ("_id", 1)],
+            limit=_AT_ONCE,
+            session=session,
+        ).to_list(None)
+        if not found:
+            return 0
+        counter = await database.counters.find_one_and_update(
+            {"_id": collection},
+            {"$inc": {"last": len(found)}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        first = counter["last"] - len(found) + 1
+        await documents.bulk_write(
+            [
+                UpdateOne({"_id": document["_id"]}, {"$set": {"number": number}})
+                for number, document in enumerate(found, first)
+            ],
+            session=session,
+        )
+        return len(found)
+
+    # One at a time in this process; the counter's document orders the processes.
+    async with database.write_lock(f"numbers\0{collection}"):
+        return await write(database, attempt)
+
+
+def _collection(database: Database, collection: Numbered) -> Any:
+    return database.sessions if collection == "sessions" else database.users

@@ -1,0 +1,73 @@
+"""Finding messages and summaries of one session by words, time and a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from graph.store.client import translated_errors
+from graph.store.database import Database
+from graph.store.documents import Document
+
+
+class Searched(StrEnum):
+    """What is looked at."""
+
+    MESSAGES = "messages"
+    SUMMARIES = "summaries"
+
+
+_PLACE = {Searched.MESSAGES: "seq", Searched.SUMMARIES: "lastSeq"}
+
+
+async def search(
+    database: Database,
+    session: Document,
+    searched: Searched,
+    *,
+    words: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    keep: Callable[[Document], bool] | None,
+    limit: int,
+) -> list[Document]:
+    """Whole documents: by how well they match the words, with their `score`; without words, the newest first.
+
+    Args:
+        database: the open database.
+        session: read within the caller's scope, with `_id` and `erasedSeq`.
+        searched: which documents.
+        words: of which at least one must occur.
+        since: the earliest `createdAt`.
+        until: the first one that is too late.
+        keep: a test of each document; it costs a read of each that matches the rest.
+        limit: most documents, at least 1.
+    """
+    place = _PLACE[searched]
+    match: Document = {"sessionId": session["_id"], place: {"$gt": session.get("erasedSeq", 0)}}
+    if times := {key: time for key, time in (("$gte", since), ("$lt", until)) if time is not None}:
+        match["createdAt"] = times
+    projection: Document | None = None
+    order: list[tuple[str, Any]] = [(place, -1)]
+    if words is not None:
+        match["$text"] = {"$search": words}
+        projection = {"score": {"$meta": "textScore"}}
+        order = [("score", {"$meta": "textScore"}), *order]
+    collection = database.messages if searched is Searched.MESSAGES else database.summaries
+    found: list[Document] = []
+    with translated_errors():
+        cursor = collection.find(match, projection, sort=order, limit=limit if keep is None else 0)
+        if keep is None:
+            found = await cursor.to_list(None)
+            return found
+        try:
+            async for document in cursor:
+                if keep(document):
+                    found.append(document)
+                    if len(found) == limit:
+                        break
+        finally:
+            await cursor.close()
+    return found

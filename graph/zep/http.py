@@ -1,0 +1,208 @@
+"""Reading a Zep request and writing the answer; errors are one line of text, as Zep's clients expect."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, NoReturn, TypeAlias
+from urllib.parse import unquote_to_bytes, urlsplit
+from uuid import uuid4
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from graph.access.caller import Right
+from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
+from graph.operations.backend import Backend
+from graph.settings import Settings
+from graph.store.scope import Scope
+
+log = logging.getLogger("recallql")
+
+STATUS = {
+    ErrorCode.BAD_USER_INPUT: 400,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.CONFLICT: 400,  # Zep has no 409: what exists already is a bad request
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.TOO_COSTLY: 429,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.INTERNAL: 500,
+}
+
+MOST = 2**31 - 1
+"""Greater numbers in the address mean the same as this one."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,1000}")
+
+
+class TooLarge(OperationError):
+    """The body is over the limit."""
+
+
+class Call:
+    """One request: who asks, and what for.
+
+    Attributes:
+        backend: the open parts of the process.
+        scope: what the caller may see.
+    """
+
+    def __init__(self, request: Request, scope: Scope) -> None:
+        self._request = request
+        self.backend: Backend = request.app.state.backend
+        self.scope = scope
+
+    def path(self, name: str) -> str:
+        """A part of the path, percent-decoded here so that an encoded `/` stays within its part."""
+        try:
+            return unquote_to_bytes(self._request.path_params[name]).decode()
+        except UnicodeDecodeError:
+            raise BadUserInput("the address is not UTF-8") from None
+
+    def number(self, name: str, *, least: int = 0) -> int | None:
+        """A whole number of the query string; absent or empty is None."""
+        text = self._request.query_params.get(name, "")
+        if not text:
+            return None
+        if not _WHOLE.fullmatch(text) or int(text) < least:
+            message = f"{name} must be a whole number from {least}"
+            raise BadUserInput(message)
+        return min(int(text), MOST)
+
+    async def body(self) -> dict[str, Any]:
+        """The body, a JSON object whatever its Content-Type says: the JavaScript client sends some as text/plain.
+
+        Raises:
+            BadUserInput: it is none.
+            TooLarge: it is over the limit.
+        """
+        limit = self.backend.settings.body_limit
+        body = bytearray()
+        async for chunk in self._request.stream():
+            body += chunk
+            if limit and len(body) > limit:
+                message = f"the body is larger than {limit:,} bytes, the most that is accepted"
+                raise TooLarge(message)
+        value = _decoded(bytes(body))
+        if not isinstance(value, dict):
+            raise BadUserInput("the body must be a JSON object")
+        return value
+
+
+def _decoded(body: bytes) -> Any:
+    # The standard library's parser: orjson turns whole numbers above 64 bits into floats without a word.
+    try:
+        return json.loads(body.decode(), parse_constant=_no_number, parse_float=_finite)
+    except UnicodeDecodeError as error:
+        message = f"the body is not UTF-8: byte {error.start} is wrong"
+    except json.JSONDecodeError as error:
+        message = f"the body is not JSON: {error}"
+    except RecursionError:
+        message = "the body is nested too deep"
+    except ValueError as error:
+        message = f"the body has a number that is not accepted: {error}"
+    raise BadUserInput(message)
+
+
+def _no_number(text: str) -> NoReturn:
+    message = f"{text} is not JSON"
+    raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        message = "it is too large for a float"
+        raise ValueError(message)
+    return value
+
+
+def text_of(body: dict[str, Any], name: str) -> str | None:
+    """A text of a body; absent and null are None."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        message = f"{name} must be a string"
+        raise BadUserInput(message)
+    return value
+
+
+def needed_text(body: dict[str, Any], name: str, prefix: str = "") -> str:
+    """A text that a body must have."""
+    value = text_of(body, name)
+    if value is None:
+        message = f"{prefix}{name} is missing: send a string"
+        raise BadUserInput(message)
+    return value
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+async def _scope_of(request: Request, right: Right) -> Scope:
+    """What the caller may see: the one place where a Zep request is authenticated.
+
+    Raises:
+        Unauthenticated: who asks is not known.
+        Forbidden: the caller may not do this.
+    """
+    backend: Backend = request.app.state.backend
+    if right > Right.READ:
+        _refuse_foreign_page(request, backend.settings)
+    caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
+    caller.require(right)
+    return caller.scope
+
+
+def _refuse_foreign_page(request: Request, settings: Settings) -> None:
+    """Refuse what a page of another site sends from its visitor's browser, which would need no credentials here."""
+    origin = request.headers.get("origin")
+    if origin is None or origin in settings.allowed_origins:
+        return
+    if urlsplit(origin).netloc != request.headers.get("host"):
+        message = f"the origin {origin} is not allowed: add it to RECALLQL_ALLOWED_ORIGINS"
+        raise Forbidden(message)
+
+
+def endpoint(handler: Handler, right: Right) -> Endpoint:
+    """The handler as Starlette calls it, for callers with a right, every error answered as Zep's clients expect."""
+
+    @wraps(handler)
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(Call(request, await _scope_of(request, right)))
+        except OperationError as error:
+            status = 413 if isinstance(error, TooLarge) else STATUS[error.code]
+            return refusal(str(error), status, error)
+        except ClientDisconnect:
+            return refusal("the connection was closed", 400)
+        except Exception:
+            error_id = uuid4().hex
+            log.exception("error %s at %s", error_id, request.url.path)
+            return refusal(f"something went wrong here; the service's log has it under {error_id}", 500)
+
+    return answer
+
+
+def refusal(message: str, status: int, error: OperationError | None = None) -> Response:
+    """An error as one line of text."""
+    line = " ".join(message.split()).encode(errors="backslashreplace")
+    headers = {"WWW-Authenticate": 'Bearer realm="recallql"'} if status == 401 else {}
+    if error is not None and "retryAfter" in error.extensions:
+        headers["Retry-After"] = str(error.extensions["retryAfter"])
+    return PlainTextResponse(line, status, headers)
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    """An answer in JSON."""
+    return Response(orjson.dumps(value), status, media_type="application/json")
+
+
+def done() -> Response:
+    """The answer of what has nothing to say."""
+    return PlainTextResponse("OK")

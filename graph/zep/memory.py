@@ -1,0 +1,75 @@
+"""A session's memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from graph.errors import BadUserInput, NotFound
+from graph.operations.deletion import delete_memory
+from graph.operations.memory import MessageToAdd, add_memory
+from graph.operations.recall import recalled_messages
+from graph.store.documents import Document
+from graph.store.sessions import find_session
+from graph.store.summaries import newest_summary
+from graph.zep.http import Call, done, json_answer, needed_text, text_of
+from graph.zep.shapes import MESSAGE, message_of, own_metadata, summary_of
+
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
+
+
+async def get(call: Call) -> Response:
+    """The newest summary, and the messages since or the last so many; 404 where there is nothing to remember."""
+    session_id = call.path("session_id")
+    last = call.number("lastn")
+    database = call.backend.database
+    session = await find_session(
+        database, call.scope, session_id, {"_id", "metadata", "messageCount", "summarySeq", "erasedSeq"}
+    )
+    if session is None or not session["messageCount"]:
+        message = f"session {session_id!r} has no memory"
+        raise NotFound(message)
+    summary = await newest_summary(database, session_id) if session.get("summarySeq") else None
+    messages = await recalled_messages(call.backend, session, MESSAGE, last=last)
+    memory: Document = {"messages": [message_of(message) for message in messages]}
+    if summary is not None:
+        memory["summary"] = summary_of(summary)
+    if metadata := own_metadata(session["metadata"]):
+        memory["metadata"] = metadata
+    return json_answer(memory)
+
+
+async def add(call: Call) -> Response:
+    """Add messages; the session is made where it is new."""
+    body = await call.body()
+    sent = body.get("messages")
+    if sent is not None and not isinstance(sent, list):
+        raise BadUserInput("messages must be a list")
+    await add_memory(
+        call.backend,
+        call.scope,
+        call.path("session_id"),
+        [_message(item, f"messages[{place}]") for place, item in enumerate(sent or [])],
+        metadata=own_metadata(body.get("metadata")),
+    )
+    return done()
+
+
+def _message(item: Any, name: str) -> MessageToAdd:
+    if not isinstance(item, dict):
+        message = f"{name} must be a JSON object"
+        raise BadUserInput(message)
+    uuid = text_of(item, "uuid")
+    return MessageToAdd(
+        needed_text(item, "role", f"{name}."),
+        needed_text(item, "content", f"{name}."),
+        own_metadata(item.get("metadata")),
+        None if uuid in ("", _NO_UUID) else uuid,  # as clients write an absent one
+    )
+
+
+async def delete(call: Call) -> Response:
+    """Delete all messages and summaries."""
+    await delete_memory(call.backend, call.scope, call.path("session_id"))
+    return done()

@@ -1,0 +1,79 @@
+"""The messages of a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from graph.errors import BadUserInput, NotFound
+from graph.operations import messages as operations
+from graph.operations.validation import check_uuid
+from graph.store.documents import Document
+from graph.store.messages import find_messages, page_of_messages
+from graph.store.sessions import find_session
+from graph.zep.http import Call, json_answer
+from graph.zep.shapes import MESSAGE, message_of, own_metadata
+
+_PAGE = 100
+"""Messages of a page whose size is not given."""
+
+_FIELDS_OF_A_MESSAGE = {"uuid", "created_at", "updated_at", "role", "content", "token_count", "metadata"}
+
+
+async def all_of(call: Call) -> Response:
+    """A page of the messages, oldest first, or all of them."""
+    limit, cursor = call.number("limit"), call.number("cursor", least=1)
+    session_id = call.path("session_id")
+    session = await find_session(
+        call.backend.database, call.scope, session_id, {"_id", "messageCount", "lastSeq", "erasedSeq"}
+    )
+    if session is None:
+        return json_answer({"messages": [], "total_count": 0, "row_count": 0})
+    size = _PAGE if limit is None else limit
+    found = await page_of_messages(
+        call.backend.database,
+        session,
+        MESSAGE,
+        skip=((cursor or 1) - 1) * size,
+        limit=None if limit is None and cursor is None else size,
+    )
+    return json_answer(
+        {
+            "messages": [message_of(message) for message in found],
+            "total_count": session["messageCount"],
+            "row_count": len(found),
+        }
+    )
+
+
+async def get(call: Call) -> Response:
+    """One message."""
+    return json_answer(message_of(await _message(call)))
+
+
+async def update(call: Call) -> Response:
+    """Merge metadata into a message."""
+    metadata = _metadata(await call.body())
+    message = await _message(call)
+    changed = await operations.update_message(call.backend, call.scope, message["_id"], metadata=metadata)
+    return json_answer(message_of(changed))
+
+
+def _metadata(body: Document) -> Any:
+    """What is to be merged in: `{"metadata": {…}}`, or the bare map, which the Python client sends."""
+    if "metadata" not in body or not body.keys() <= _FIELDS_OF_A_MESSAGE:
+        return own_metadata(body)
+    if not isinstance(body["metadata"], dict):
+        raise BadUserInput("metadata must be a JSON object")
+    return own_metadata(body["metadata"])
+
+
+async def _message(call: Call) -> Document:
+    uuid = check_uuid(call.path("message_id"), "the message's uuid")
+    session_id = call.path("session_id")
+    found = await find_messages(call.backend.database, call.scope, [uuid], {*MESSAGE, "sessionId"})
+    if not found or found[0]["sessionId"] != session_id:
+        message = f"session {session_id!r} has no message {uuid}"
+        raise NotFound(message)
+    return found[0]

@@ -1,0 +1,99 @@
+"""Searching a session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from graph.errors import BadUserInput
+from graph.operations.search import Hit, Query, search_session
+from graph.store.documents import Document
+from graph.store.search import Searched
+from graph.zep.http import Call, json_answer, text_of
+from graph.zep.shapes import message_of, metadata_of, own_metadata, summary_of
+from graph.zep.where import predicate_of
+
+_DEFAULT_LIMIT = 20
+_SCOPES = {"messages": Searched.MESSAGES, "summary": Searched.SUMMARIES}
+_TYPES = {"similarity", "mmr"}
+_KEYS = {"where", "start_date", "end_date"}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+async def search(call: Call) -> Response:
+    """What the session's messages or summaries have to say to a query."""
+    limit = call.number("limit")
+    body = await call.body()
+    searched = _SCOPES[_one_of(body, "search_scope", _SCOPES.keys(), "messages")]
+    _one_of(body, "search_type", _TYPES, "similarity")
+    _check_lambda(body.get("mmr_lambda"))
+    text = (text_of(body, "text") or "").strip() or None
+    metadata = body.get("metadata") or {}
+    if not isinstance(metadata, dict) or not metadata.keys() <= _KEYS:
+        raise BadUserInput("metadata must be an object of where, start_date and end_date")
+    if text is None and not any(value is not None for value in metadata.values()):
+        raise BadUserInput("the query is empty: send text, or metadata to filter by")
+    query = Query(
+        text,
+        since=_time(metadata.get("start_date"), "start_date"),
+        until=_time(metadata.get("end_date"), "end_date", end=True),
+        keep=_test(metadata.get("where"), searched),
+        limit=_DEFAULT_LIMIT if limit is None else limit,
+    )
+    hits = await search_session(call.backend, call.scope, call.path("session_id"), searched, query)
+    return json_answer([_result(hit, searched) for hit in hits])
+
+
+def _one_of(body: Document, name: str, allowed: Any, default: str) -> str:
+    value = text_of(body, name) or default
+    if value not in allowed:
+        message = f"{name} must be one of {', '.join(sorted(allowed))}"
+        raise BadUserInput(message)
+    return value
+
+
+def _check_lambda(value: Any) -> None:
+    """It weighs diversity in a ranking by vectors, and has nothing to weigh before there are any."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1):
+        raise BadUserInput("mmr_lambda must be a number from 0 to 1")
+
+
+def _time(value: Any, name: str, *, end: bool = False) -> datetime | None:
+    """A day or a moment, UTC where it has no zone. A day given as the end is within the range, and so is a moment."""
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            day = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+            return day + timedelta(days=1) if end else day
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment + timedelta(milliseconds=1) if end else moment
+    except (TypeError, ValueError, OverflowError):
+        message = f"{name} must be a date such as 2023-07-01, or a time such as 2023-07-01T12:00:00Z"
+        raise BadUserInput(message) from None
+
+
+def _test(where: Any, searched: Searched) -> Callable[[Document], bool] | None:
+    """The filter, on the metadata that a client reads: with the entities under `system`."""
+    if where is None:
+        return None
+    holds = predicate_of(where)
+    if searched is Searched.MESSAGES:
+        return lambda message: holds(metadata_of(message))
+    return lambda summary: holds(own_metadata(summary.get("metadata") or {}))
+
+
+def _result(hit: Hit, searched: Searched) -> Document:
+    found = hit.document
+    return {
+        "message": message_of(found) if searched is Searched.MESSAGES else None,
+        "summary": summary_of(found) if searched is Searched.SUMMARIES else None,
+        "metadata": None,
+        "dist": hit.nearness,
+        "embedding": None,
+    }

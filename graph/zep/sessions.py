@@ -1,0 +1,57 @@
+"""Sessions."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from graph.errors import BadUserInput, NotFound
+from graph.operations import sessions as operations
+from graph.store.documents import Document
+from graph.store.numbers import ensure_number, list_by_number
+from graph.store.sessions import find_session
+from graph.store.users import find_user
+from graph.zep.http import Call, json_answer, needed_text, text_of
+from graph.zep.shapes import own_metadata, session_of
+
+
+async def add(call: Call) -> Response:
+    """Make a session; its user must exist."""
+    body = await call.body()
+    session_id, user_id = needed_text(body, "session_id"), text_of(body, "user_id") or None
+    if user_id is not None and await find_user(call.backend.database, call.scope, user_id, {"_id"}) is None:
+        message = f"there is no user {user_id!r}: add it first"
+        raise BadUserInput(message)
+    session = await operations.create_session(
+        call.backend, call.scope, session_id, user_id=user_id, metadata=own_metadata(body.get("metadata"))
+    )
+    return json_answer(await _numbered(call, session), 201)
+
+
+async def all_of(call: Call) -> Response:
+    """The sessions with an `id` above the cursor, ascending."""
+    limit, cursor = call.number("limit"), call.number("cursor")
+    found = await list_by_number(call.backend.database, "sessions", call.scope.sessions(), after=cursor, limit=limit)
+    return json_answer([session_of(session) for session in found])
+
+
+async def get(call: Call) -> Response:
+    """One session."""
+    session_id = call.path("session_id")
+    session = await find_session(call.backend.database, call.scope, session_id)
+    if session is None:
+        message = f"there is no session {session_id!r}"
+        raise NotFound(message)
+    return json_answer(await _numbered(call, session))
+
+
+async def update(call: Call) -> Response:
+    """Merge metadata into a session; what else the body has can't change and is passed over, as Zep does."""
+    body = await call.body()
+    session = await operations.update_session(
+        call.backend, call.scope, call.path("session_id"), metadata=own_metadata(body.get("metadata"))
+    )
+    return json_answer(await _numbered(call, session))
+
+
+async def _numbered(call: Call, session: Document) -> Document:
+    return session_of(await ensure_number(call.backend.database, "sessions", session))

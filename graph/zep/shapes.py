@@ -1,0 +1,101 @@
+"""MongoDB documents as Zep's clients read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from graph.store.documents import Document
+
+MESSAGE = {"_id", "role", "content", "metadata", "tokenCount", "entities", "createdAt", "updatedAt"}
+"""What `message_of` reads."""
+
+_SYSTEM = "system"
+
+
+def time_of(time: datetime) -> str:
+    """RFC 3339, in UTC."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def own_metadata(value: Any) -> Any:
+    """Metadata as a caller may write it: the top-level key `system` is the server's. What is no map stays as it is."""
+    if not isinstance(value, dict):
+        return value
+    return {name: item for name, item in value.items() if name != _SYSTEM}
+
+
+def session_of(session: Document) -> Document:
+    """A Session."""
+    return {
+        "uuid": session["uuid"],
+        "id": session["number"],
+        "created_at": time_of(session["createdAt"]),
+        "updated_at": time_of(session["updatedAt"]),
+        "deleted_at": None,
+        "session_id": session["_id"],
+        "metadata": own_metadata(session["metadata"]) or None,
+        "user_id": session.get("userId"),
+    }
+
+
+def user_of(user: Document) -> Document:
+    """A User."""
+    return {
+        "uuid": user["uuid"],
+        "id": user["number"],
+        "created_at": time_of(user["createdAt"]),
+        "updated_at": time_of(user["updatedAt"]),
+        "deleted_at": None,
+        "user_id": user["_id"],
+        "email": user.get("email"),
+        "first_name": user.get("firstName"),
+        "last_name": user.get("lastName"),
+        "metadata": own_metadata(user["metadata"]) or None,
+    }
+
+
+def message_of(message: Document) -> Document:
+    """A Message, with what was found in it under `metadata.system`."""
+    shaped: Document = {
+        "uuid": message["_id"],
+        "created_at": time_of(message["createdAt"]),
+        "updated_at": time_of(message["updatedAt"]),
+        "role": message["role"],
+        "content": message["content"],
+        "token_count": message["tokenCount"],
+    }
+    if metadata := metadata_of(message):
+        shaped["metadata"] = metadata
+    return shaped
+
+
+def metadata_of(message: Document) -> Document:
+    """A message's metadata with its entities, which are not stored there."""
+    metadata: Document = own_metadata(message["metadata"])
+    if entities := message["entities"]:
+        metadata[_SYSTEM] = {
+            "entities": [
+                {
+                    "Name": entity["name"],
+                    "Label": entity["label"],
+                    "Matches": [
+                        {"Start": match["start"], "End": match["end"], "Text": match["text"]}
+                        for match in entity["matches"]
+                    ],
+                }
+                for entity in entities
+            ]
+        }
+    return metadata
+
+
+def summary_of(summary: Document) -> Document:
+    """A Summary."""
+    return {
+        "uuid": summary["_id"],
+        "created_at": time_of(summary["createdAt"]),
+        "content": summary["content"],
+        "recent_message_uuid": summary["lastMessageUuid"],
+        "token_count": summary["tokenCount"],
+    }

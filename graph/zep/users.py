@@ -1,0 +1,83 @@
+"""Users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from graph.errors import NotFound
+from graph.operations import users as operations
+from graph.store.documents import Document
+from graph.store.numbers import ensure_number, list_by_number
+from graph.store.users import find_user
+from graph.zep.http import Call, done, json_answer, needed_text, text_of
+from graph.zep.shapes import own_metadata, session_of, user_of
+
+
+async def add(call: Call) -> Response:
+    """Make a user."""
+    body = await call.body()
+    user = await operations.create_user(
+        call.backend,
+        call.scope,
+        needed_text(body, "user_id"),
+        metadata=own_metadata(body.get("metadata")),
+        **_fields(body),
+    )
+    return json_answer(await _numbered(call, user), 201)
+
+
+async def all_of(call: Call) -> Response:
+    """The users with an `id` above the cursor, ascending."""
+    limit, cursor = call.number("limit"), call.number("cursor")
+    found = await list_by_number(call.backend.database, "users", call.scope.users(), after=cursor, limit=limit)
+    return json_answer([user_of(user) for user in found])
+
+
+async def get(call: Call) -> Response:
+    """One user."""
+    return json_answer(await _numbered(call, await _user(call)))
+
+
+async def update(call: Call) -> Response:
+    """Change what is sent, and merge metadata in."""
+    body = await call.body()
+    user = await operations.update_user(
+        call.backend, call.scope, call.path("user_id"), metadata=own_metadata(body.get("metadata")), **_fields(body)
+    )
+    return json_answer(await _numbered(call, user))
+
+
+async def delete(call: Call) -> Response:
+    """Delete a user, with its sessions."""
+    await operations.delete_user(call.backend, call.scope, call.path("user_id"))
+    return done()
+
+
+async def sessions_of(call: Call) -> Response:
+    """The sessions of a user."""
+    user = await _user(call)
+    found = await list_by_number(
+        call.backend.database, "sessions", {"userId": user["_id"], **call.scope.sessions()}, after=None, limit=None
+    )
+    return json_answer([session_of(session) for session in found])
+
+
+def _fields(body: Document) -> dict[str, Any]:
+    """The fields that are sent with a value: the clients leave out those without."""
+    sent = {name: text_of(body, name) for name in ("email", "first_name", "last_name")}
+    return {name: value for name, value in sent.items() if value is not None}
+
+
+async def _user(call: Call) -> Document:
+    user_id = call.path("user_id")
+    user = await find_user(call.backend.database, call.scope, user_id)
+    if user is None:
+        message = f"there is no user {user_id!r}"
+        raise NotFound(message)
+    return user
+
+
+async def _numbered(call: Call, user: Document) -> Document:
+    return user_of(await ensure_number(call.backend.database, "users", user))

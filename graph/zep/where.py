@@ -1,0 +1,221 @@
+r"""The metadata filters of Zep's search: `{"where": {"jsonpath": …}}`, with `and` and `or` around them.
+
+Zep hands a path to PostgreSQL, whose dialect (lax SQL/JSON path) differs from RFC 9535 in a few forms. They are
+rewritten here, and the library evaluates them:
+
+* `$.a[*] ? (@.b == 1)` keeps what the filter in parentheses lets through; `[*]` on what is no list is the thing itself,
+  and a filter looks at each item of a list.
+* `<>`, `exists(…)`, `@."a key"`, `starts with "x"`; `@.a[*] == 1` is true when one item is equal.
+
+`like_regex` is refused: a caller's regular expression could hold the service for as long as it liked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment, JSONPathError
+from jsonpath.function_extensions import ExpressionType, FilterFunction
+
+from graph.errors import BadUserInput
+
+Predicate: TypeAlias = Callable[[Any], bool]
+Step: TypeAlias = Callable[[Any], Iterator[Any]]
+
+MAX_PATH = 2_000
+"""Characters of one path."""
+MAX_CONDITIONS = 100
+MAX_DEPTH = 16
+
+_EXAMPLE = '{"jsonpath": "$[*] ? (@.foo == \\"bar\\")"}'
+
+
+class _StartsWith(FilterFunction):
+    arg_types = [ExpressionType.VALUE, ExpressionType.VALUE]  # noqa: RUF012 - the library's own way
+    return_type = ExpressionType.LOGICAL
+
+    def __call__(self, value: object, prefix: object) -> bool:
+        return isinstance(value, str) and isinstance(prefix, str) and value.startswith(prefix)
+
+
+def _environment() -> JSONPathEnvironment:
+    environment = JSONPathEnvironment(strict=True)
+    for of_regular_expressions in ("match", "search"):
+        del environment.function_extensions[of_regular_expressions]
+    environment.function_extensions["starts_with"] = _StartsWith()
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+_STRING = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
+_STEPS = r"(?:\.[^\W\d]\w*|\.\"(?:[^\"\\]|\\.)*\"|\[\s*(?:\d+|\*|\"(?:[^\"\\]|\\.)*\")\s*\])*"
+_TOKEN = re.compile(
+    rf"(?P<path>@{_STEPS})(?:\s*(?P<operator>==|!=|<>|<=|>=|<|>)\s*(?P<literal>{_STRING}|-?\d[\w.+-]*|true|false|null)"
+    rf"|\s+starts\s+with\s+(?P<prefix>{_STRING}))?"
+    rf"|(?P<string>{_STRING})|(?P<exists>\bexists\s*(?=\())|(?P<unequal><>)|(?P<regex>like_regex\b)|(?P<root>\$)"
+)
+_QUOTED_KEY = re.compile(r'\.("(?:[^"\\]|\\.)*")')
+_ITEMS = re.compile(r"\[\s*\*\s*\]")
+
+
+def predicate_of(where: Any) -> Predicate:
+    """What a `where` lets through, as a function of metadata.
+
+    Raises:
+        BadUserInput: it is not well formed.
+    """
+    count = [0]
+    return _condition(where, count, 1)
+
+
+def _condition(where: Any, count: list[int], depth: int) -> Predicate:
+    count[0] += 1
+    if depth > MAX_DEPTH or count[0] > MAX_CONDITIONS:
+        message = f"where has more than {MAX_CONDITIONS} conditions, or is nested deeper than {MAX_DEPTH} levels"
+        raise BadUserInput(message)
+    match where:
+        case {"jsonpath": str(path), **others} if not others:
+            return _path_predicate(path)
+        case {"and": [_, *_] as parts, **others} if not others:
+            inner = [_condition(part, count, depth + 1) for part in parts]
+            return lambda metadata: all(holds(metadata) for holds in inner)
+        case {"or": [_, *_] as parts, **others} if not others:
+            inner = [_condition(part, count, depth + 1) for part in parts]
+            return lambda metadata: any(holds(metadata) for holds in inner)
+    message = f"where and each condition in it must be an object with one of jsonpath, and, or: such as {_EXAMPLE}"
+    raise BadUserInput(message)
+
+
+def _path_predicate(path: str) -> Predicate:
+    if len(path) > MAX_PATH:
+        message = f"a jsonpath has {len(path):,} characters, and at most {MAX_PATH:,} are accepted"
+        raise BadUserInput(message)
+    try:
+        steps = list(_steps(path.strip()))
+    except (JSONPathError, RecursionError, ValueError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).split("\n", 1)[0]
+        message = f"the jsonpath {path!r} is not understood ({reason}): write it such as {_EXAMPLE}"
+        raise BadUserInput(message) from None
+
+    def holds(metadata: Any) -> bool:
+        nodes: list[Any] = [metadata]
+        try:
+            for step in steps:
+                nodes = [result for node in nodes for result in step(node)]
+        except (JSONPathError, RecursionError):
+            return False  # as in PostgreSQL's lax mode, what can't be evaluated does not match
+        return bool(nodes)
+
+    return holds
+
+
+def _steps(path: str) -> Iterator[Step]:
+    """The parts of a path, each from one node to those that it leads to."""
+    path = re.sub(r"^lax\b\s*", "", path)
+    _refuse_multiplying(path)
+    if not path.startswith("$"):
+        message = "it must begin with $"
+        raise ValueError(message)
+    rest = path[1:]
+    while rest:
+        end = _accessor_end(rest)
+        yield from _accessor(rest[:end])
+        rest = rest[end:].lstrip()
+        if rest.startswith("?"):
+            condition, rest = _parenthesised(rest[1:].lstrip())
+            yield _filter(_ENVIRONMENT.compile(f"$[?{_rewritten(condition)}]"))
+
+
+def _accessor_end(text: str) -> int:
+    """Where the accessor ends: at a `?` that is in no brackets or string."""
+    depth = 0
+    for place, sign in _signs(text):
+        depth += (sign == "[") - (sign == "]")
+        if sign == "?" and not depth:
+            return place
+    return len(text)
+
+
+def _parenthesised(text: str) -> tuple[str, str]:
+    """A condition in parentheses, and what comes after it."""
+    depth = 0
+    for place, sign in _signs(text):
+        depth += (sign == "(") - (sign == ")")
+        if not depth:
+            if place:
+                return text[: place + 1], text[place + 1 :].lstrip()
+            break
+    message = "a filter is ? and a condition in parentheses"
+    raise ValueError(message)
+
+
+def _signs(text: str) -> Iterator[tuple[int, str]]:
+    """The characters of a path, each string as one."""
+    for match in re.finditer(rf"{_STRING}|.", text, re.DOTALL):
+        yield match.start(), match[0]
+
+
+def _refuse_multiplying(path: str) -> None:
+    """Refuse what leads to one node several times: repeated, it would take time without bound."""
+    signs = [sign for _, sign in _signs(path)]
+    if "," in signs or sum(pair == (".", ".") for pair in pairwise(signs)) > 1:
+        message = "it has several places in one pair of brackets, or .. twice"
+        raise ValueError(message)
+
+
+def _accessor(text: str) -> Iterator[Step]:
+    text = _QUOTED_KEY.sub(r"[\1]", text.strip())
+    pieces = _ITEMS.split(text)
+    for number, piece in enumerate(pieces):
+        if number:
+            yield _items
+        if piece.strip():
+            yield _follow(_ENVIRONMENT.compile(f"${piece.strip()}"))
+
+
+def _items(node: Any) -> Iterator[Any]:
+    if isinstance(node, list):
+        yield from node
+    else:
+        yield node
+
+
+def _follow(path: JSONPath | CompoundJSONPath) -> Step:
+    return lambda node: iter(path.findall(node)) if isinstance(node, dict | list) else iter(())
+
+
+def _filter(path: JSONPath | CompoundJSONPath) -> Step:
+    return lambda node: iter(path.findall(node if isinstance(node, list) else [node]))
+
+
+def _rewritten(condition: str) -> str:
+    return _TOKEN.sub(_rewrite, condition)
+
+
+def _rewrite(match: re.Match[str]) -> str:
+    if match["regex"] or match["root"]:
+        message = f"{match[0]} is not supported in a filter"
+        raise ValueError(message)
+    if match["exists"]:
+        return ""
+    if match["unequal"]:
+        return "!="
+    if match["path"] is None:
+        return match[0]
+    head, *rest = _ITEMS.split(_QUOTED_KEY.sub(r"[\1]", match["path"]))
+    last = "@" + rest[-1] if rest else head
+    if match["operator"]:
+        test = f"{last} {match['operator'].replace('<>', '!=')} {match['literal']}"
+    elif match["prefix"]:
+        test = f"starts_with({last}, {match['prefix']})"
+    elif not rest:
+        return head
+    else:
+        return head + "".join(f"[*]{piece}" for piece in rest)
+    for piece in reversed([head, *("@" + piece for piece in rest[:-1])] if rest else []):
+        test = f"{piece}[?{test}]"
+    return test

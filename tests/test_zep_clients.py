@@ -1,0 +1,30 @@
+"""Every call of Zep's clients, run by the clients themselves in processes of their own."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from tests.graphql_client import ADD, Client
+from tests.zep_clients.running import run_node, run_python
+
+
+def base_url(client: Client) -> str:
+    return str(client.http.base_url).rstrip("/")
+
+
+@pytest.mark.parametrize("mode", ["sync", "async", "javascript"])
+async def test_every_call_does_what_zep_did(client: Client, mode: str) -> None:
+    for number in range(3):
+        added = {"sessionId": f"s{number}", "userId": f"u{number}", "messages": [{"role": "human", "content": "Hi"}]}
+        await client.data(ADD, input=added)
+    seen: Any
+    if mode == "javascript":
+        seen = await run_node("every-call.mjs", base_url(client), "p")
+    else:
+        seen = await run_python("every_call.py", base_url(client), "p", mode)
+    assert sorted(chain(*seen["users"])) == ["p-ada", "u0", "u1", "u2"]
+    assert sorted(chain(*seen["sessions"])) == ["p-session", "s0", "s1", "s2"]
+    assert [len(chunk) for chunk in seen["users"] + seen["sessions"]] == [2, 2, 2, 2]
