@@ -23,6 +23,17 @@ app = typer.Typer(
 )
 
 
+_SUMMARY_SETTINGS = (
+    "summary_max_tokens",
+    "llm_base_url",
+    "llm_model",
+    "llm_timeout",
+    "llm_attempts",
+    "llm_max_input_tokens",
+    "llm_prompt",
+)
+
+
 @app.command()
 @with_settings(
     "host",
@@ -54,6 +65,7 @@ app = typer.Typer(
     "enrichment_attempts",
     "enrichment_backoff",
     "enrichment_poll",
+    *_SUMMARY_SETTINGS,
     "log_level",
 )
 def serve(settings: Settings) -> None:
@@ -78,6 +90,7 @@ _WORKER_SETTINGS = (
     "enrichment_attempts",
     "enrichment_backoff",
     "enrichment_poll",
+    *_SUMMARY_SETTINGS,
     "log_level",
 )
 

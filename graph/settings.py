@@ -96,6 +96,21 @@ class Settings(BaseSettings):
         5.0, gt=0, le=3600, description="Seconds between looks for pending work when no event comes."
     )
 
+    summary_max_tokens: int = Field(256, ge=16, le=8192, description="Most tokens of a summary.")
+    llm_base_url: str | None = Field(
+        None,
+        description="Where an OpenAI-compatible API that writes summaries is: http://localhost:11434/v1; without it and"
+        " llm_model, sentences are picked.",
+    )
+    llm_model: str | None = Field(None, description="The model that writes summaries.")
+    llm_api_key: SecretStr | None = Field(None, description="Key of that API.")
+    llm_timeout: float = Field(30.0, gt=0, le=600, description="Seconds for one answer of that API.")
+    llm_attempts: int = Field(3, ge=1, le=10, description="Times that API is asked for one summary.")
+    llm_max_input_tokens: int = Field(6_000, ge=512, le=1_000_000, description="Most tokens sent to that API at once.")
+    llm_prompt: str | None = Field(
+        None, min_length=1, description="What the model is told to do; $max_tokens stands for the length of a summary."
+    )
+
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:

@@ -11,6 +11,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
+
 from graph.settings import PREFIX, Settings
 
 log = logging.getLogger("recallql")
@@ -97,4 +99,7 @@ class Workers:
 def _as_environment(settings: Settings) -> dict[str, str]:
     """The settings that were given, as the worker's environment: flags reach it that way."""
     given = settings.model_dump(exclude_unset=True, exclude={"mongodb_uri"}, mode="json")
+    # A dump hides what is secret.
+    secrets = {name: getattr(settings, name) for name in given}
+    given |= {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}

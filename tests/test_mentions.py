@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from graph.enrichment.keys import entity_key, resolve_aliases
 from graph.errors import RecallQLError
 from graph.store import edits, enrichment, sessions, users
 from graph.store.database import Database
@@ -17,6 +16,7 @@ from graph.store.documents import Document, EntityDocument
 from graph.store.edits import Edit
 from graph.store.enrichment import Limits, Outcome
 from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.names import entity_key, resolve_aliases
 from graph.store.scope import EVERYTHING
 
 NAMES = [

@@ -17,6 +17,7 @@ from rich.console import Console
 from graph.deployment import mongodb
 from graph.enrichment.entities import Extractor
 from graph.enrichment.progress import Report, progress_bar
+from graph.enrichment.summaries import open_summariser
 from graph.enrichment.worker import Worker
 from graph.errors import Unavailable
 from graph.logs import configure_logging
@@ -64,21 +65,23 @@ async def _run(settings: Settings, uri: str, *, quiet: bool) -> None:
     if quiet:
         loop = asyncio.get_running_loop()
         threading.Thread(target=_end_with_stdin, args=(loop, stop), daemon=True).start()
-    async with _opened(settings, uri) as (database, extractor):
+    async with _opened(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
         with progress_bar(Console(stderr=True, quiet=quiet)) as report:
-            worker = Worker(database, extractor, settings, on_progress=report)
+            worker = Worker(database, extractor, settings, summariser=summariser, on_progress=report)
             async with _counting(database, worker, report, session_id=None, shown=not quiet and sys.stderr.isatty()):
                 await worker.run(stop)
 
 
 async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str | None) -> int:
     stop = _stop_on_signals()
-    async with _opened(settings, uri) as (database, extractor):
+    async with _opened(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
         if failed:
             await enrichment.retry(database, session_id=session_id)
         console = Console(stderr=True)
         with progress_bar(console) as report:
-            worker = Worker(database, extractor, settings, session_id=session_id, on_progress=report)
+            worker = Worker(
+                database, extractor, settings, summariser=summariser, session_id=session_id, on_progress=report
+            )
             async with _counting(database, worker, report, session_id=session_id, shown=console.is_terminal):
                 await worker.run(stop, drain=True)
         left = await enrichment.progress(database, session_id)

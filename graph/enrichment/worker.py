@@ -13,17 +13,20 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from graph.enrichment.documents import entity_documents
+from graph.enrichment.summaries import SummaryJobs
 from graph.errors import Unavailable
-from graph.store import enrichment
+from graph.store import enrichment, summarising
 from graph.store.documents import Document, EntityDocument, now
 from graph.store.enrichment import Claim, Limits, Outcome
 from graph.store.wake import sleep, wait_for_work
 
 if TYPE_CHECKING:
-    from graph.enrichment.entities import ExtractedEntity, Extractor
+    from graph.enrichment.entities import Extractor
+    from graph.enrichment.summariser import Summariser
     from graph.settings import Settings
     from graph.store.database import Database
 
@@ -34,6 +37,7 @@ _BATCH_TOKENS = 16_384
 _LONGEST_BACKOFF = 300.0  # seconds
 _RENEWALS = 3  # in the time of a lease
 _PAUSE_WITHOUT_DATABASE = 1.0  # seconds
+_DRAIN_POLL = 0.2  # seconds: what ends a drain is no event
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class Worker:
         database: the open database.
         extractor: finds the entities; used by one thread at a time.
         settings: lease, attempts, backoff and poll.
+        summariser: writes the summaries that become due; without one, none are written here.
         session_id: only messages of this session.
         on_progress: told after each batch.
     """
@@ -61,6 +66,7 @@ class Worker:
         extractor: Extractor,
         settings: Settings,
         *,
+        summariser: Summariser | None = None,
         session_id: str | None = None,
         on_progress: Callable[[Done], None] | None = None,
     ) -> None:
@@ -72,21 +78,36 @@ class Worker:
         self._limits = Limits(_BATCH_MESSAGES, _BATCH_TOKENS, settings.enrichment_attempts)
         self._held: dict[str, Claim] = {}
         self._storing: asyncio.Task[None] | None = None
+        self._model = asyncio.Lock()
+        self.summaries = (
+            None
+            if summariser is None
+            else SummaryJobs(
+                database,
+                summariser,
+                self._entities_of,
+                settings,
+                session_id=session_id,
+                busy=lambda: bool(self._held),
+            )
+        )
         self.done = Done()
 
     async def run(self, stop: asyncio.Event, *, drain: bool = False) -> None:
         """Work until `stop` is set, or, to `drain`, until nothing is pending. What was not begun is given back."""
-        async with self._renewing():
+        async with self._renewing(), self._summarising(stop):
             try:
                 while not stop.is_set():
                     await self._work_while_there_is_any(stop)
-                    if drain and await self._database_answers(self._due_in) is None:
+                    if drain and await self._nothing_is_left():
                         return
                     if not stop.is_set():
                         await wait_for_work(
                             self._database,
                             self._seconds_to_wait,
-                            poll_seconds=self._settings.enrichment_poll,
+                            poll_seconds=min(_DRAIN_POLL, self._settings.enrichment_poll)
+                            if drain
+                            else self._settings.enrichment_poll,
                             stop=stop,
                         )
             finally:
@@ -100,7 +121,8 @@ class Worker:
                 return
             ahead = asyncio.create_task(self._claim(stop))
             try:
-                outcomes = await asyncio.to_thread(self._extract, held.messages)
+                async with self._model:
+                    outcomes = await asyncio.to_thread(self._extract, held.messages)
                 await self._stored()
                 self._storing = asyncio.create_task(self._store(held, outcomes, stop))
             finally:
@@ -141,7 +163,7 @@ class Worker:
         return [
             self._failure(message, result.reason)
             if not isinstance(result, list)
-            else Outcome(message["_id"], message["enrichment"]["attempts"], _documents(result))
+            else Outcome(message["_id"], message["enrichment"]["attempts"], entity_documents(result))
             for message, result in zip(messages, results, strict=True)
         ]
 
@@ -157,6 +179,13 @@ class Worker:
         """Store a batch; until the database takes it, or the worker has to end."""
         while True:
             try:
+                if self.summaries is not None:
+                    # First, so that a worker that ends in between finds the messages, and so the sessions, again.
+                    await summarising.mark_due(
+                        self._database,
+                        self._settings.message_window,
+                        {message["sessionId"] for message in held.messages},
+                    )
                 stored = await self._store_or_split(held.lease, outcomes)
             except Unavailable as error:
                 log.warning("%s", error)
@@ -168,6 +197,8 @@ class Worker:
                 self.done.failed += sum(outcome.failure is not None for outcome in outcomes)
                 break
         self._held.pop(held.lease, None)
+        if self.summaries is not None:
+            self.summaries.wake()
         if self._on_progress is not None:
             self._on_progress(self.done)
 
@@ -228,30 +259,42 @@ class Worker:
                 with contextlib.suppress(Unavailable):
                     await enrichment.renew(self._database, held, lease_seconds=lease_seconds)
 
-    async def _due_in(self) -> float | None:
-        """Seconds until the next pending message is due; None when none is pending."""
-        due = await enrichment.next_due(self._database, self._session_id)
-        return None if due is None else max(0.0, (due - now()).total_seconds())
+    @asynccontextmanager
+    async def _summarising(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Write summaries meanwhile."""
+        if self.summaries is None:
+            yield
+            return
+        with contextlib.suppress(Unavailable):
+            # Another message window, an import, or messages that failed: what no batch of ours will note.
+            within = None if self._session_id is None else [self._session_id]
+            await summarising.mark_due(self._database, self._settings.message_window, within)
+        writing = asyncio.create_task(self.summaries.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await writing
+
+    async def _entities_of(self, text: str) -> list[EntityDocument]:
+        """The entities of a summary; without them where the model can't read it."""
+        async with self._model:
+            (found,) = await asyncio.to_thread(self._extractor.extract, [text])
+        return entity_documents(found) if isinstance(found, list) else []
+
+    async def _nothing_is_left(self) -> bool:
+        try:
+            return not await self._dues()
+        except Unavailable:
+            return False
+
+    async def _dues(self) -> list[datetime]:
+        """When the next message is due, and the next session."""
+        dues = [await enrichment.next_due(self._database, self._session_id)]
+        if self.summaries is not None:
+            dues.append(await summarising.next_due_session(self._database, self._session_id))
+        return [due for due in dues if due is not None]
 
     async def _seconds_to_wait(self) -> float:
-        due = await self._due_in()
-        return self._settings.enrichment_poll if due is None else due
-
-    async def _database_answers(self, ask: Callable[[], object]) -> float | None:
-        """The answer, or 0 while the database is away: there may be work."""
-        try:
-            return await ask()  # type: ignore[misc, no-any-return]
-        except Unavailable:
-            return 0.0
-
-
-def _documents(found: Sequence[ExtractedEntity]) -> list[EntityDocument]:
-    return [
-        {
-            "key": entity.key,
-            "name": entity.name,
-            "label": entity.label,
-            "matches": [{"start": match.start, "end": match.end, "text": match.text} for match in entity.matches],
-        }
-        for entity in found
-    ]
+        dues = await self._dues()
+        return min((max(0.05, (due - now()).total_seconds()) for due in dues), default=self._settings.enrichment_poll)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from graph.enrichment.keys import normalise_name
 from graph.store.client import aggregate, translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.keyset import Listing
 from graph.store.mentions import forget_session, forget_user, give_to_user, replace_all
+from graph.store.names import normalise_name
 from graph.store.owners import HIGHEST_RANK, entity_id
 
 __all__ = ["forget_session", "forget_user", "give_to_user", "replace_all"]

@@ -33,6 +33,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("userId", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel(
+            [("summarising.dueAt", ASCENDING)],
+            partialFilterExpression={"summarising.dueAt": {"$exists": True}},
+            name="summarising",
+        ),
     ],
     "memories": [
         IndexModel([("sessionId", ASCENDING), ("firstSeq", ASCENDING)], unique=True),

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 
-from graph.enrichment.keys import resolve_aliases
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.mentions_of_users import Moved, follow, load
+from graph.store.names import resolve_aliases
 from graph.store.owners import entity_id, rank, session_owner, user_owner
 
 Change: TypeAlias = tuple[Document | None, Document | None]

@@ -1,0 +1,202 @@
+"""Writing the rolling summaries that are due: the other kind of job of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from graph.enrichment.llm import DEFAULT_PROMPT, ChatCompletionsSummariser, LLMOptions
+from graph.enrichment.rolling import Coverage, StepLimits, Uncovered, cover, next_step
+from graph.enrichment.summariser import Summariser
+from graph.enrichment.tokens import load_counter
+from graph.errors import StartupError, Unavailable
+from graph.store import summarising
+from graph.store.documents import Document, EntityDocument, now
+from graph.store.summarising import Due, Standing
+from graph.store.wake import sleep
+
+if TYPE_CHECKING:
+    from graph.settings import Settings
+    from graph.store.database import Database
+
+log = logging.getLogger("recallql")
+
+_LIMITS = StepLimits()
+_RENEWALS = 3  # in the time of a lease
+_PAUSE_WITHOUT_DATABASE = 1.0  # seconds
+_LONGEST_BACKOFF = 300.0  # seconds
+_SHARE = 0.1  # of the time, while messages wait for their entities
+
+
+@asynccontextmanager
+async def open_summariser(settings: Settings) -> AsyncIterator[Summariser]:
+    """The summariser that the settings name: a model's, or the extractive one.
+
+    Raises:
+        StartupError: a setting can't work.
+    """
+    counter = load_counter()
+    if settings.llm_base_url is None and settings.llm_model is None:
+        yield Summariser(counter=counter, max_tokens=settings.summary_max_tokens)
+        return
+    if settings.llm_base_url is None or settings.llm_model is None:
+        raise StartupError("RECALLQL_LLM_BASE_URL and RECALLQL_LLM_MODEL belong together: set both, or neither")
+    options = LLMOptions(
+        base_url=settings.llm_base_url,
+        model=settings.llm_model,
+        api_key=settings.llm_api_key,
+        timeout=settings.llm_timeout,
+        max_attempts=settings.llm_attempts,
+        prompt=settings.llm_prompt or DEFAULT_PROMPT,
+        max_input_tokens=settings.llm_max_input_tokens,
+        max_output_tokens=settings.summary_max_tokens,
+    )
+    async with ChatCompletionsSummariser(options) as llm:
+        yield Summariser(llm, counter=counter, max_tokens=settings.summary_max_tokens)
+
+
+class SummaryJobs:
+    """Writes due summaries, one session at a time.
+
+    Args:
+        database: the open database.
+        summariser: writes the text.
+        extract: finds the entities of a text, away from the event loop.
+        settings: lease, attempts, backoff and message window.
+        session_id: only this session.
+        busy: whether messages wait for their entities, which go first: summaries then take a tenth of the time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        summariser: Summariser,
+        extract: Callable[[str], Awaitable[list[EntityDocument]]],
+        settings: Settings,
+        *,
+        session_id: str | None = None,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._database = database
+        self._summariser = summariser
+        self._extract = extract
+        self._settings = settings
+        self._session_id = session_id
+        self._busy = busy
+        self._wake = asyncio.Event()
+        self.written = 0
+
+    def wake(self) -> None:
+        """There may be a due session now."""
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what is due until `stop` is set."""
+        while not stop.is_set():
+            self._wake.clear()
+            started = time.monotonic()
+            try:
+                found = await self.write_next()
+            except Unavailable as error:
+                log.warning("%s", error)
+                await sleep(_PAUSE_WITHOUT_DATABASE, stop)
+                continue
+            if not found:
+                await self._wait(stop)
+            elif self._busy():
+                await sleep((time.monotonic() - started) * (1 / _SHARE - 1), stop)
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
+        await asyncio.wait(waits, timeout=self._settings.enrichment_poll, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def write_next(self) -> bool:
+        """Write all summaries of the session that is due next; False when none is."""
+        due = await summarising.claim_session(
+            self._database, lease_seconds=self._settings.enrichment_lease, session_id=self._session_id
+        )
+        if due is None:
+            return False
+        if due.attempts > self._settings.enrichment_attempts:
+            log.error("session %r can't be summarised: the worker ended at each attempt", due.session_id)
+            await summarising.give_up(self._database, due)
+            return True
+        async with self._renewing(due):
+            try:
+                while not await self._step(due):
+                    continue
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("session %r can't be summarised", due.session_id)
+                await self._put_off(due)
+        return True
+
+    async def _put_off(self, due: Due) -> None:
+        if due.attempts >= self._settings.enrichment_attempts:
+            await summarising.give_up(self._database, due)
+            return
+        longest = min(_LONGEST_BACKOFF, self._settings.enrichment_backoff * 2 ** (due.attempts - 1))
+        pause = timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - jitter
+        await summarising.postpone(self._database, due, now() + pause)
+
+    async def _step(self, due: Due) -> bool:
+        """Write one summary; True when there is nothing more to do, or the session is not held any more."""
+        standing = await summarising.standing_of(self._database, due)
+        if standing is None:
+            return True
+        window = self._settings.message_window
+        size = _LIMITS.page_size(window)
+        found = await summarising.uncovered(self._database, due, standing, size + 1)
+        page = [Uncovered(message["seq"], message["tokenCount"]) for message in found[:size]]
+        step = next_step(page, more=len(found) > size, window=window, limits=_LIMITS)
+        if step is None:
+            return await summarising.finish(self._database, due, standing)
+        messages = await summarising.contents(self._database, due, step.first_seq, step.last_seq)
+        if messages:
+            before = standing.previous
+            covered = cover(Coverage(before["firstSeq"], before["lastSeq"]) if before else None, step)
+            summary = await self._write(standing, messages)
+            summary |= {"firstSeq": covered.first_seq, "lastSeq": covered.last_seq}
+            self.written += await summarising.store_summary(self._database, due, standing, messages, summary)
+        return False
+
+    async def _write(self, standing: Standing, messages: Sequence[Document]) -> Document:
+        previous = standing.previous["content"] if standing.previous else None
+        text = await self._summariser.summarise(
+            previous, [(message["role"], message["content"]) for message in messages]
+        )
+        return {
+            "content": text.content,
+            "tokenCount": text.token_count,
+            "source": text.source,
+            "entities": await self._extract(text.content),
+            **({"fellBackReason": text.fell_back_reason} if text.fell_back_reason else {}),
+        }
+
+    @asynccontextmanager
+    async def _renewing(self, due: Due) -> AsyncIterator[None]:
+        renewing = asyncio.create_task(self._renew(due))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+    async def _renew(self, due: Due) -> None:
+        """A model may take longer for one answer than a lease lasts."""
+        lease_seconds = self._settings.enrichment_lease
+        while True:
+            await asyncio.sleep(lease_seconds / _RENEWALS)
+            with contextlib.suppress(Unavailable):
+                await summarising.renew_session(self._database, due, lease_seconds=lease_seconds)
