@@ -9,8 +9,12 @@ merged over messages when their edges follow one rule.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-Span = tuple[int, int, str]  # start, end (exclusive, in code points), label
+from graph.enrichment.places import is_place
+
+if TYPE_CHECKING:
+    from graph.enrichment.places import Span
 
 # Values rather than names: an article belongs to "the 1960s", "a dozen".
 VALUE_LABELS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL"})
@@ -53,6 +57,36 @@ def trim_span(text: str, start: int, end: int, label: str) -> tuple[int, int] | 
     if not any(map(str.isalnum, text[start:end])):
         return None
     return start, end
+
+
+def join_names(text: str, spans: list[Span]) -> list[Span]:
+    """Join a capitalised word to the person whose name follows it directly: "Octavia" and "Estelle Butler".
+
+    Small models take an uncommon first name for a place of its own. Two entities written next to each other with
+    nothing but a space between them are one name: in prose a comma or a word would part them. A well-known place
+    stays by itself.
+    """
+    joined: list[Span] = []
+    for start, end, label in spans:
+        before = joined[-1] if joined else None
+        if before is not None and label == "PERSON" and _is_first_name(text, before, start):
+            joined[-1] = (before[0], end, label)
+        else:
+            joined.append((start, end, label))
+    return joined
+
+
+def _is_first_name(text: str, span: Span, start_of_next: int) -> bool:
+    start, end, label = span
+    word = text[start:end]
+    return (
+        label not in VALUE_LABELS
+        and word.isalpha()
+        and word.istitle()
+        and text[end:start_of_next] == " "
+        and text[start_of_next].isupper()
+        and not is_place(word)
+    )
 
 
 def _longest_line(text: str, start: int, end: int) -> tuple[int, int]:

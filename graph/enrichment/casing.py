@@ -10,13 +10,22 @@ makes that file.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SHOUTING = 0.7  # of the letters
 _MIN_SHOUTED_WORDS = 3
-_MIN_UNKNOWN = 4  # letters of an unknown word that may be a name
+_MIN_UNKNOWN, _MAX_UNKNOWN = 4, 20  # letters of an unknown word that may be a name
+_MIN_TYPO = 6  # letters: most shorter words are one letter from some other word
+_DRAWN_OUT = re.compile(r"(.)\1\1")  # "sooo", "hmmm"
+_WORD_ENDING = re.compile(
+    r"(?:ing|ings|ly|[st]ions?|ness|[ai]ble|ous|ive|ments?|ful|less|i[sz]ed?|i[sz]es|ity|ities|etic|isms?|ically)$",
+)
 
 
 @cache
@@ -49,12 +58,32 @@ def restore_case(text: str) -> str:
         if not word.islower():
             continue
         cased = usual.get(word)
-        if cased is None and no_capitals and end - start >= _MIN_UNKNOWN and _stands_alone(text, start, end):
+        if cased is None and no_capitals and _stands_alone(text, start, end) and _may_be_name(word):
             cased = word.capitalize()
         if cased is not None and cased != word and len(cased) == end - start:
             parts += (lowered[done:start], cased)
             done = end
     return "".join((*parts, lowered[done:])) if parts else lowered
+
+
+@lru_cache(maxsize=10_000)
+def _may_be_name(word: str) -> bool:
+    """Whether a word that is in no list may be a name, rather than a slip in a common word or a form of it."""
+    if not _MIN_UNKNOWN <= len(word) <= _MAX_UNKNOWN or _DRAWN_OUT.search(word):
+        return False
+    if len(word) < _MIN_TYPO:
+        return True
+    return not _WORD_ENDING.search(word) and not any(_usual_casing().get(near) == near for near in _likely_slips(word))
+
+
+def _likely_slips(word: str) -> Iterator[str]:
+    """What was meant where a letter was added, doubled or not doubled, or swapped with the next; also a singular."""
+    for position, letter in enumerate(word):
+        head, tail = word[:position], word[position + 1 :]
+        yield head + tail
+        yield head + letter + letter + tail
+        if tail:
+            yield head + tail[0] + letter + tail[1:]
 
 
 def _is_shouted(text: str, words: int) -> bool:

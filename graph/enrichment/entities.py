@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graph.enrichment.boundaries import trim_span
+from graph.enrichment.boundaries import join_names, trim_span
 from graph.enrichment.casing import restore_case
 from graph.enrichment.keys import entity_key
 from graph.enrichment.languages import LanguageDetector
@@ -18,7 +18,7 @@ from graph.errors import StartupError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from graph.enrichment.boundaries import Span
+    from graph.enrichment.places import Span
 
     _Prepared = tuple[str, str]  # the text, and what the model reads of it
 
@@ -161,7 +161,7 @@ class Extractor:
             return spans
         if self._steps.boundaries:
             trimmed = [(trim_span(seen, start, end, label), label) for start, end, label in spans]
-            spans = [(*edges, label) for edges, label in trimmed if edges is not None]
+            spans = join_names(seen, [(*edges, label) for edges, label in trimmed if edges is not None])
         return mark_places(seen, spans) if self._steps.places else spans
 
 

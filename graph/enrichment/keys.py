@@ -62,7 +62,7 @@ def resolve_aliases(entities: Iterable[tuple[str, str, int]]) -> dict[str, str]:
             for part in set(parts):
                 by_word[part].append(key)
     longer = {
-        key: [other for other in by_word[parts[0]] if _is_part(parts, words[other])]
+        key: [other for other in min((by_word[part] for part in parts), key=len) if _is_part(parts, words[other])]
         for key, parts in words.items()
         if parts and counts[key] > 0 and any(len(part) > 1 for part in parts)
     }

@@ -11,7 +11,7 @@ from graph.enrichment.models import load_model
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from graph.enrichment.boundaries import Span
+    from graph.enrichment.places import Span
 
     Piece = tuple[str, tuple[int, int]]  # text, (index of the whole text, offset into it)
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from graph.enrichment.boundaries import Span
+Span = tuple[int, int, str]  # start, end (exclusive, in code points), label
 
 _LABEL = "GPE"
 _MISTAKEN = frozenset({"PERSON", "ORG", "NORP", "LOC", "FAC", "PRODUCT", "WORK_OF_ART"})
-_CAPITALISED = re.compile(r"[^\W\d_a-z][\w’.-]*(?: [^\W\d_a-z][\w’.-]*)*")
-_MAX_WORDS = 4
+# A run of capitalised words that is more than a place is another name: "Paris Hilton".
+_CAPITALISED = re.compile(r"(?:[A-Z]\.){2,}|[^\W\d_a-z](?:[\w’-]*\w)?(?: [^\W\d_a-z](?:[\w’-]*\w)?)*")
 
 
 @cache
@@ -36,6 +35,10 @@ def _plain(name: str) -> str:
     )
 
 
+def is_place(name: str) -> bool:
+    return _plain(name) in _places()
+
+
 def mark_places(cased: str, spans: list[Span]) -> list[Span]:
     """Label as a place each span that is the name of one, and add places that stand alone in capitals.
 
@@ -43,17 +46,16 @@ def mark_places(cased: str, spans: list[Span]) -> list[Span]:
         cased: the text the spans lie in, in the casing the model saw.
         spans: entities in order, without overlap.
     """
-    places = _places()
     marked = [
-        (start, end, _LABEL if label in _MISTAKEN and _plain(cased[start:end]) in places else label)
+        (start, end, _LABEL if label in _MISTAKEN and is_place(cased[start:end]) else label)
         for start, end, label in spans
     ]
+    starts = [start for start, _, _ in marked]
     added = []
     for match in _CAPITALISED.finditer(cased):
-        name = match.group().rstrip(".-’") if not match.group().endswith("U.S.") else match.group()
-        # A run of capitals that is more than the name is another name: "Paris Hilton".
-        if _plain(name) in places:
-            start, end = match.start(), match.start() + len(name)
-            if not any(start < other_end and other_start < end for other_start, other_end, _ in marked):
+        if is_place(match.group()):
+            start, end = match.span()
+            following = bisect_left(starts, end)
+            if following == 0 or marked[following - 1][1] <= start:
                 added.append((start, end, _LABEL))
     return sorted([*marked, *added]) if added else marked
