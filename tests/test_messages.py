@@ -88,9 +88,7 @@ async def test_an_edit_that_changes_nothing_leaves_the_time_of_the_last_change(c
     first, *_ = await add(client)
     before = await update(client, first["uuid"])
     await asyncio.sleep(0.002)
-    same = await update(
-        client, first["uuid"], content=first["content"], role=first["role"], metadata={"nothing": None}
-    )
+    same = await update(client, first["uuid"], content=first["content"], role=first["role"], metadata={"nothing": None})
     assert same == before
 
 
@@ -159,7 +157,9 @@ async def test_a_deleted_memory_leaves_the_session(client: Client, database: Dat
     session = await exact(client)
     assert (session["messageCount"], session["tokenCount"], session["metadata"]) == (0, 0, {"kept": 1})
     assert session["memories"]["totalCount"] == 0
-    memory = (await client.data('{ memory(sessionId: "s") { summary { uuid } messages { seq } tokenCount } }'))["memory"]
+    memory = (await client.data('{ memory(sessionId: "s") { summary { uuid } messages { seq } tokenCount } }'))[
+        "memory"
+    ]
     assert memory == {"summary": None, "messages": [], "tokenCount": 0}
     assert (await client.error(UPDATE, input={"uuid": messages[0]["uuid"], "content": "x"}))["code"] == "NOT_FOUND"
     assert [message["seq"] for message in await add(client)] == [4, 5, 6]

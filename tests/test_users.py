@@ -12,7 +12,9 @@ FIELDS = "id userId uuid email firstName lastName metadata createdAt updatedAt"
 CREATE = f"mutation($input: CreateUserInput!) {{ createUser(input: $input) {{ user {{ {FIELDS} }} }} }}"
 UPDATE = f"mutation($input: UpdateUserInput!) {{ updateUser(input: $input) {{ user {{ {FIELDS} }} }} }}"
 DELETE = "mutation($id: ID!) { deleteUser(userId: $id) { deleted deletedId } }"
-READ = f"query($id: ID!) {{ user(userId: $id) {{ {FIELDS} sessions {{ totalCount edges {{ node {{ sessionId }} }} }} }} }}"
+READ = (
+    f"query($id: ID!) {{ user(userId: $id) {{ {FIELDS} sessions {{ totalCount edges {{ node {{ sessionId }} }} }} }} }}"
+)
 
 
 async def create(client: Client, user_id: str, **more: Any) -> dict[str, Any]:
@@ -110,7 +112,7 @@ async def test_a_deleted_user_takes_its_sessions_along(client: Client) -> None:
     await client.data(ADD, input={"sessionId": "c", "messages": OCTAVIA})
     user = (await client.data(READ, id="ann"))["user"]
     assert (await client.data(DELETE, id="ann"))["deleteUser"] == {"deleted": True, "deletedId": user["id"]}
-    found = await client.data('{ sessions { edges { node { sessionId } } } users { edges { node { userId } } } }')
+    found = await client.data("{ sessions { edges { node { sessionId } } } users { edges { node { userId } } } }")
     assert [edge["node"]["sessionId"] for edge in found["sessions"]["edges"]] == ["b", "c"]
     assert [edge["node"]["userId"] for edge in found["users"]["edges"]] == ["bob"]
     again = await client.data(ADD, input={"sessionId": "a0", "messages": OCTAVIA[:1], "userId": "ann"})
