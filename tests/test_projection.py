@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +19,19 @@ async def octavia(client: Client) -> Client:
 
 
 async def reads(client: Client, commands: Commands, query: str, **variables: Any) -> list[tuple[str, dict[str, Any]]]:
-    """The reads of a query: collection and projection of each."""
+    """What a query reads: collection and projection of each read, and of each look-up within it."""
     with commands.recorded() as seen:
         await client.data(query, **variables)
     assert {name for name, _ in seen} <= {"find", "aggregate", "count"}
-    return [(command[name], command.get("projection", {})) for name, command in seen]
+    return [read for name, command in seen for read in _parts(name, command)]
+
+
+def _parts(name: str, command: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield command[name], command.get("projection", {})
+    for stage in command.get("pipeline", ()):
+        if "$lookup" in stage:
+            lookup = stage["$lookup"]
+            yield lookup["from"], next(inner["$project"] for inner in lookup["pipeline"] if "$project" in inner)
 
 
 async def test_only_selected_fields_are_read(octavia: Client, commands: Commands) -> None:

@@ -64,7 +64,7 @@ class Writer:
 
     def arguments(self, executor: Executor[Any]) -> _Arguments:
         """The values of the arguments in this operation, for `one` and `many`."""
-        return tuple([_argument_values(executor, field, details) for field, details in self.with_arguments])
+        return tuple([argument_values(executor, field, details) for field, details in self.with_arguments])
 
 
 def compile_writer(plan: Plan, plan_of: _PlanOf) -> Writer | None:
@@ -220,7 +220,7 @@ def _functions(source: str, names: tuple[tuple[str, Any], ...]) -> dict[str, Any
     return scope
 
 
-def _argument_values(executor: Executor[Any], field: GraphQLField, details: FieldDetails) -> dict[str, Any]:
+def argument_values(executor: Executor[Any], field: GraphQLField, details: FieldDetails) -> dict[str, Any]:
     """A field's arguments as its function takes them, by the same steps as the stock executor's."""
     definition = definition_of(field)
     values = get_argument_values(field, details.node, executor.variable_values, None, executor.hide_suggestions)

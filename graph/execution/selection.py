@@ -6,11 +6,12 @@ is read from MongoDB is what the executor is about to ask for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from graphql import GraphQLObjectType, get_named_type
+from graphql import GraphQLError, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import FieldDetails
 
+from graph.execution.compile import argument_values
 from graph.execution.plan import Plan, plan_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ class Selection:
         named = get_named_type(field.type)
         assert isinstance(named, GraphQLObjectType)  # noqa: S101 - callers descend into object types only
         return Selection(self._executor, named, [details for group in groups for details in group])
+
+    def sole(self, field_name: str) -> tuple[Selection, dict[str, Any]] | None:
+        """What is selected below a field and the field's arguments, where it is selected once and they are right."""
+        groups = [group for group in self._plan.groups.values() if group[0].node.name.value == field_name]
+        if len(groups) != 1:
+            return None
+        field = self.type.fields[field_name]
+        below = Selection(self._executor, cast("GraphQLObjectType", get_named_type(field.type)), groups[0])
+        try:
+            return below, argument_values(self._executor, field, groups[0][0])
+        except GraphQLError:
+            return None  # the executor finds it again, and reports it where it belongs
 
     def reads(self) -> frozenset[str]:
         """The paths of the parent's document that the selected fields read."""

@@ -7,6 +7,9 @@ from collections.abc import Collection
 from graph.operations.backend import Backend
 from graph.store.documents import Document
 from graph.store.messages import messages_in_range
+from graph.store.recall import Recent, TooLarge, find_recent_memory
+from graph.store.scope import Scope
+from graph.store.sessions import find_session_memory
 
 
 async def recalled_messages(
@@ -29,3 +32,33 @@ async def recalled_messages(
         last = backend.settings.message_window
     session_id = session["_id"] if "_id" in session else session["sessionId"]
     return await messages_in_range(backend.database, session_id, fields, first_seq=first, last=last)
+
+
+async def recalled_memory(
+    backend: Backend,
+    scope: Scope,
+    session_id: str,
+    fields: Collection[str],
+    message_fields: Collection[str],
+    *,
+    last: int | None = None,
+) -> Document | None:
+    """A session's memory as one, with `messages` as `recalled_messages` gives them, by one read where that can be.
+
+    Args:
+        backend: the open parts of this process.
+        scope: what the caller may see.
+        session_id: the session.
+        fields: what to read of the session.
+        message_fields: what to read of each message.
+        last: how many of the newest messages, at least 1, to give instead of the default.
+    """
+    recent = Recent(last or backend.settings.message_window, message_fields, after_summary=last is None)
+    try:
+        return await find_recent_memory(backend.database, scope, session_id, fields, recent)
+    except TooLarge:
+        wanted = {*fields, "summarySeq", "erasedSeq"}
+        memory = await find_session_memory(backend.database, scope, session_id, wanted)
+        if memory is not None:
+            memory["messages"] = await recalled_messages(backend, memory, message_fields, last=last)
+        return memory

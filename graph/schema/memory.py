@@ -9,8 +9,8 @@ import strawberry
 
 from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
-from graph.operations.recall import recalled_messages
-from graph.operations.validation import check_last
+from graph.operations.recall import recalled_memory, recalled_messages
+from graph.operations.validation import MAX_LAST, check_last
 from graph.schema.context import Info
 from graph.schema.entity import Entity
 from graph.schema.message import Message
@@ -19,6 +19,7 @@ from graph.schema.scalars import JSON
 from graph.schema.summary import Summary
 from graph.store import entities, messages, summaries
 from graph.store.documents import Document
+from graph.store.sessions import find_session_memory
 
 if TYPE_CHECKING:
     from graph.schema.session import Session
@@ -32,6 +33,12 @@ def _is_persisted(memory: Document) -> bool:
 def _id(memory: Document) -> strawberry.ID:
     key = f"m:{memory['uuid']}" if _is_persisted(memory) else f"s:{memory['sessionId']}"
     return global_id("Memory", key)
+
+
+def _messages(memory: Document, last: int | None = None) -> list[Message]:  # noqa: ARG001 - read as `last` says
+    """Those that were read with the memory."""
+    found: list[Message] = memory["messages"]
+    return found
 
 
 @strawberry.type(
@@ -71,6 +78,7 @@ class Memory(Node, DocumentType):
         "erasedSeq",
         description="Its messages, oldest first. Of a session's memory: those that the newest summary does not cover,"
         " at most the message window (12, unless the service is set otherwise).",
+        read=_messages,
     )
     async def messages(
         root: strawberry.Parent[Any],
@@ -80,6 +88,8 @@ class Memory(Node, DocumentType):
         ] = None,
     ) -> list[Message]:
         check_last(last)
+        if "messages" in root:
+            return _messages(root)
         fields = Selection.of(info).reads()
         if _is_persisted(root):
             found = await messages.messages_in_range(
@@ -116,3 +126,15 @@ class Memory(Node, DocumentType):
             last_seq=root.get("lastSeq"),
         )
         return found  # type: ignore[return-value]
+
+
+async def session_memory(info: Info, session_id: str) -> Document | None:
+    """A session's memory as the source of the field at hand, with its messages where they are selected once."""
+    context, selected = info.context, Selection.of(info)
+    messages_ = selected.sole("messages")
+    last = messages_[1].get("last") if messages_ else None
+    if messages_ is None or not (last is None or 0 < last <= MAX_LAST):
+        return await find_session_memory(context.backend.database, context.scope, session_id, selected.reads())
+    return await recalled_memory(
+        context.backend, context.scope, session_id, selected.reads(), messages_[0].reads(), last=last
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from typing import Any
 
 import strawberry
@@ -18,7 +19,11 @@ TYPENAME = "__typename"
 
 def global_id(type_name: str, key: str) -> strawberry.ID:
     """The id of an object, opaque to callers and unique over all types."""
-    return strawberry.ID(urlsafe_b64encode(f"{type_name}:{key}".encode()).decode().rstrip("="))
+    text = b2a_base64(f"{type_name}:{key}".encode(), newline=False).decode().rstrip("=")
+    return strawberry.ID(text.translate(_URL_SAFE) if "+" in text or "/" in text else text)
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 def parse_global_id(value: str) -> tuple[str, str] | None:

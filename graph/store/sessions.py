@@ -19,7 +19,7 @@ from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.writes import write_session
 
-_AS_MEMORY = {"sessionId": "_id"}
+AS_MEMORY = {"sessionId": "_id"}
 
 
 async def find_session(
@@ -42,7 +42,7 @@ async def find_session_memory(
     """
     with translated_errors():
         found: Document | None = await database.sessions.find_one(
-            {"_id": session_id, **scope.sessions()}, projection({*fields, "sessionId"}, _AS_MEMORY)
+            {"_id": session_id, **scope.sessions()}, projection({*fields, "sessionId"}, AS_MEMORY)
         )
     return None if found is None else as_session_memory(found)
 

@@ -8,9 +8,9 @@ import strawberry
 
 from graph.execution.selection import Selection
 from graph.schema.context import Info
-from graph.schema.memory import Memory
+from graph.schema.memory import Memory, session_memory
 from graph.schema.session import Session
-from graph.store.sessions import find_session, find_session_memory
+from graph.store.sessions import find_session
 
 SessionId = Annotated[strawberry.ID, strawberry.argument(description="The application's own id of the session.")]
 
@@ -21,10 +21,7 @@ class MemoryQueries:
 
     @strawberry.field(description="A session's memory: its newest summary and messages. Null for an unknown session.")
     async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
-        found = await find_session_memory(
-            info.context.backend.database, info.context.scope, session_id, Selection.of(info).reads()
-        )
-        return found  # type: ignore[return-value]
+        return await session_memory(info, session_id)  # type: ignore[return-value]
 
     @strawberry.field(description="A session. Null for an unknown one.")
     async def session(self, info: Info, session_id: SessionId) -> Session | None:
