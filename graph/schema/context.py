@@ -14,7 +14,7 @@ from strawberry.dataloader import DataLoader
 from graph.access.caller import ANYONE, Caller
 from graph.live.source import Source
 from graph.operations.backend import Backend
-from graph.store import memories, messages, sessions, summaries, users
+from graph.store import entities, memories, messages, sessions, summaries, users
 from graph.store.documents import Document
 from graph.store.scope import Scope
 
@@ -50,6 +50,7 @@ class Context:
     take_over: Callable[[Any, Source], None] | None = None
 
     _loaders: dict[str, DataLoader[_Key, Document | None]] = field(default_factory=dict)
+    _mentions: DataLoader[Any, list[Document]] | None = None
 
     def identify(self, caller: Caller) -> None:
         """Go on as this caller."""
@@ -76,6 +77,15 @@ class Context:
         """A persisted memory within the scope."""
         found = await self._find("memory", uuid, fields)
         return None if found is None else memories.as_memory(found)
+
+    async def mentions(self, entity: Document, first: int | None) -> list[Document]:
+        """The matches of an entity that was read within the scope."""
+        if self._mentions is None:
+            self._mentions = DataLoader(partial(self._load_mentions), cache=False)
+        return await asyncio.shield(self._mentions.load((entity, first)))
+
+    async def _load_mentions(self, asked: list[tuple[Document, int | None]]) -> list[list[Document]]:
+        return await entities.mentions_of_all(self.backend.database, asked)
 
     async def _find(self, kind: str, key: str, fields: Collection[str]) -> Document | None:
         loader = self._loaders.get(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +11,16 @@ import strawberry
 from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.operations.validation import check_last
+from graph.schema.connection import After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.context import Info
 from graph.schema.node import DocumentType, Node, entity_id
+from graph.store import entities
 from graph.store.documents import Document
+from graph.store.sessions import one_session
 
 if TYPE_CHECKING:
     from graph.schema.message import Message
+    from graph.schema.session import Session
 
 
 @strawberry.type(description="One mention of an entity in a message's content.")
@@ -35,10 +40,17 @@ class Match(DocumentType):
 
 
 def _matches(entity: Document, first: int | None = None) -> list[Match]:
-    """Those that the source holds itself."""
+    """Those that the source holds itself; the entity of a session, a user or a summary holds none."""
     check_last(first, "first")
     found: list[Match] = entity["matches"][:first]
     return found
+
+
+_WITHIN = ("scope", "key", "keys", "sessionId", "firstSeq", "lastSeq", "matches")  # what tells where it is mentioned
+_IN_A_SESSION = Cursors("message that mentions", (int,))
+_OF_A_USER = Cursors("message of a user that mentions", (datetime, str))
+_SESSIONS = Cursors("session that mentions", (datetime, str))
+_ONE_SESSION = Cursors("the session that mentions", (str,))
 
 
 @strawberry.type(
@@ -60,12 +72,73 @@ class Entity(Node, DocumentType):
     first_seen_at: datetime = stored("firstSeenAt", description="When the first message that mentions it was added.")
     last_seen_at: datetime = stored("lastSeenAt", description="When the last message that mentions it was added.")
 
-    @resolved("matches", description="Where it stands, in order of appearance within the scope.", read=_matches)
+    @resolved(
+        *_WITHIN,
+        description="Where messages mention it, in order of appearance within the scope. Of a summary's entity: in the"
+        " messages that the summary covers.",
+        read=_matches,
+    )
     async def matches(
         root: strawberry.Parent[Any],
+        info: Info,
         first: Annotated[int | None, strawberry.argument(description="Only so many, at most 1,000.")] = None,
     ) -> list[Match]:
-        return _matches(root, first)
+        if "matches" in root:
+            return _matches(root, first)
+        check_last(first, "first")
+        return await info.context.mentions(root, first)  # type: ignore[return-value]
+
+    @resolved(*_WITHIN, description="The messages within the scope that mention it, oldest first.")
+    async def messages(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Annotated[Message, strawberry.lazy("graph.schema.message")]]:
+        database = info.context.backend.database
+        cursors = _OF_A_USER if root["scope"].startswith("u:") else _IN_A_SESSION
+        window = window_of(cursors, first, after, last, before)
+        if cursors is _OF_A_USER:
+            listing = await entities.list_messages_of_user_that_mention(database, root)
+        elif "matches" in root:
+            listing = entities.list_messages(database, sorted({match["messageId"] for match in root["matches"]}))
+        else:
+            listing = entities.list_messages_that_mention(database, root)
+        return await connect(info, listing, cursors, window)  # type: ignore[return-value]
+
+    @resolved(*_WITHIN, description="The sessions within the scope that mention it, the first to do so first.")
+    async def sessions(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Annotated[Session, strawberry.lazy("graph.schema.session")]]:
+        database = info.context.backend.database
+        if root["scope"].startswith("u:"):
+            window = window_of(_SESSIONS, first, after, last, before)
+            listing = entities.list_sessions_that_mention(database, root)
+            source = await connect(info, listing, _SESSIONS, window)
+            edges = Selection.of(info).below("edges")
+            node = edges.below("node") if edges else None
+            if node is not None:
+                reads = {"_id", *node.reads()}
+                sessions = await asyncio.gather(
+                    *(info.context.session(edge["node"]["sessionId"], reads) for edge in source["edges"])
+                )
+                # One that has been deleted in this moment is left out.
+                pairs = zip(source["edges"], sessions, strict=True)
+                source["edges"] = [{**edge, "node": session} for edge, session in pairs if session is not None]
+            return source  # type: ignore[return-value]
+        window = window_of(_ONE_SESSION, first, after, last, before)
+        session_id = root.get("sessionId")
+        if session_id is None:
+            message = await info.context.message(root["matches"][0]["messageId"], {"sessionId"})
+            session_id = message["sessionId"] if message else ""
+        return await connect(info, one_session(database, session_id), _ONE_SESSION, window)  # type: ignore[return-value]
 
 
 def message_entities(message: Document) -> list[Document]:
@@ -74,8 +147,24 @@ def message_entities(message: Document) -> list[Document]:
 
 
 def summary_entities(summary: Document) -> list[Document]:
-    """The entities of a summary, likewise. Their matches lie in the summary's content, so they have no message."""
-    return _entities_of(summary, f"y:{summary['_id']}")
+    """The entities that a summary names, read with `SUMMARY_READS`.
+
+    They are counted in the summary's own text. That is no message, so where they are mentioned is looked up in the
+    messages that the summary covers.
+    """
+    return [
+        {name: value for name, value in entity.items() if name != "matches"}
+        | {
+            "keys": [entity["key"]],
+            "sessionId": summary["sessionId"],
+            "firstSeq": summary["firstSeq"],
+            "lastSeq": summary["lastSeq"],
+        }
+        for entity in _entities_of(summary, f"y:{summary['_id']}")
+    ]
+
+
+SUMMARY_READS = ("entities", "_id", "createdAt", "sessionId", "firstSeq", "lastSeq")
 
 
 def _entities_of(document: Document, scope: str) -> list[Document]:

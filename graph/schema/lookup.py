@@ -8,10 +8,10 @@ from typing import TypeAlias
 from graph.errors import BadUserInput
 from graph.operations.validation import MAX_ID_BYTES, check_text, check_uuid
 from graph.schema.context import Context
-from graph.schema.entity import message_entities, summary_entities
+from graph.schema.entity import SUMMARY_READS, message_entities, summary_entities
 from graph.schema.node import parse_entity_key
 from graph.store.documents import Document
-from graph.store.entities import entities_in_range
+from graph.store.entities import entities_in_range, find_entity
 from graph.store.sessions import find_session_memory
 
 Lookup: TypeAlias = Callable[[Context, str, Collection[str]], Awaitable[Document | None]]
@@ -62,6 +62,11 @@ async def _entity(context: Context, key: str, fields: Collection[str]) -> Docume
     if parsed is None:
         return None
     scope, entity_key = parsed
+    kind, _, name = scope.partition(":")
+    if (kind == "s" and await _session(context, name, {"_id"})) or (
+        kind == "u" and await _user(context, name, {"_id"})
+    ):
+        return await find_entity(context.backend.database, scope, entity_key)
     for entity in await _entities_of(context, scope):
         if entity["key"] == entity_key:
             return entity
@@ -70,13 +75,11 @@ async def _entity(context: Context, key: str, fields: Collection[str]) -> Docume
 
 async def _entities_of(context: Context, scope: str) -> list[Document]:
     kind, _, name = scope.partition(":")
-    of_text = {"_id", "createdAt", "entities"}
+    of_text = set(SUMMARY_READS)
     if kind == "m" and (message := await _message(context, name, of_text)):
         return message_entities(message)
     if kind == "y" and (summary := await _summary(context, name, of_text)):
         return summary_entities(summary)
-    if kind == "s" and (session := await _session(context, name, {"erasedSeq"})):
-        return await entities_in_range(context.backend.database, name, scope, first_seq=session.get("erasedSeq", 0) + 1)
     if kind == "e" and (memory := await _memory(context, f"m:{name}", {"sessionId", "firstSeq", "lastSeq"})):
         return await entities_in_range(
             context.backend.database,

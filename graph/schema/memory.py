@@ -17,8 +17,9 @@ from graph.schema.message import Message
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import JSON
 from graph.schema.summary import Summary
-from graph.store import entities, messages, summaries
+from graph.store import entities, keyset, messages, summaries
 from graph.store.documents import Document
+from graph.store.owners import session_owner
 from graph.store.sessions import find_session_memory
 
 if TYPE_CHECKING:
@@ -116,14 +117,18 @@ class Memory(Node, DocumentType):
         info: Info,
         labels: Annotated[list[str] | None, strawberry.argument(description="Only these labels.")] = None,
     ) -> list[Entity]:
-        scope = f"e:{root['uuid']}" if _is_persisted(root) else f"s:{root['sessionId']}"
+        database = info.context.backend.database
+        if not _is_persisted(root):
+            listing = entities.list_entities(database, session_owner(root["sessionId"]), labels=labels)
+            page = await keyset.page(listing, keyset.Window(entities.MOST), Selection.of(info).reads())
+            return page.items  # type: ignore[return-value]
         found = await entities.entities_in_range(
-            info.context.backend.database,
+            database,
             root["sessionId"],
-            scope,
+            f"e:{root['uuid']}",
             labels=labels,
-            first_seq=root.get("firstSeq", 1),
-            last_seq=root.get("lastSeq"),
+            first_seq=root["firstSeq"],
+            last_seq=root["lastSeq"],
         )
         return found  # type: ignore[return-value]
 

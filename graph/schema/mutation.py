@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from graph.schema.mutations.enrichment import EnrichmentMutations
 from graph.schema.mutations.memory import MemoryMutations
 from graph.schema.mutations.messages import MessageMutations
 from graph.schema.mutations.sessions import SessionMutations
@@ -11,5 +12,5 @@ from graph.schema.mutations.users import UserMutations
 
 
 @strawberry.type(description="What can be changed. A refused change changes nothing.")
-class Mutation(MemoryMutations, SessionMutations, MessageMutations, UserMutations):
+class Mutation(MemoryMutations, SessionMutations, MessageMutations, UserMutations, EnrichmentMutations):
     """Each domain's mutations; add a domain as a further base."""

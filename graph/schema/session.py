@@ -11,15 +11,23 @@ from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.schema.connection import After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.context import Info
+from graph.schema.enrichment import EnrichmentProgress
+from graph.schema.entity import Entity
+from graph.schema.entity_list import Labels, Search, entities_of
 from graph.schema.memory import Memory, session_memory
 from graph.schema.message import Message
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import JSON
+from graph.schema.summary import Summary
 from graph.schema.user import User
+from graph.store.enrichment import progress
 from graph.store.memories import list_memories
 from graph.store.messages import list_messages
+from graph.store.owners import session_owner
+from graph.store.summaries import list_summaries
 
 _MESSAGE_CURSORS = Cursors("message", (int,))
+_SUMMARY_CURSORS = Cursors("summary", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
 
 
@@ -69,6 +77,38 @@ class Session(Node, DocumentType):
         window = window_of(_MESSAGE_CURSORS, first, after, last, before)
         listing = list_messages(context.backend.database, root["_id"], root.get("erasedSeq", 0))
         return await connect(info, listing, _MESSAGE_CURSORS, window, total=total)  # type: ignore[return-value]
+
+    @resolved("_id", description="Names in its messages, merged by label and name, most mentioned first.")
+    async def entities(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        labels: Labels = None,
+        search: Search = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entity]:
+        page = (first, after, last, before)
+        return await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]
+
+    @resolved("_id", description="All its summaries, the oldest first; the last one is the one in use.")
+    async def summaries(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Summary]:
+        window = window_of(_SUMMARY_CURSORS, first, after, last, before)
+        listing = list_summaries(info.context.backend.database, root["_id"])
+        return await connect(info, listing, _SUMMARY_CURSORS, window)  # type: ignore[return-value]
+
+    @resolved("_id", description="How far the extraction of its messages' entities has come.")
+    async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
+        return await progress(info.context.backend.database, root["_id"])  # type: ignore[return-value]
 
     @resolved("_id", "erasedSeq", description="What each `addMemory` persisted, oldest first.")
     async def memories(

@@ -8,7 +8,7 @@ from enum import StrEnum
 import strawberry
 
 from graph.execution.fields import computed, stored
-from graph.schema.entity import Entity, summary_entities
+from graph.schema.entity import SUMMARY_READS, Entity, summary_entities
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import UUID
 
@@ -43,8 +43,7 @@ class Summary(Node, DocumentType):
     )
     entities: list[Entity] = computed(
         summary_entities,
-        "entities",
-        "_id",
-        "createdAt",
-        description="Names found in the summary.",
+        *SUMMARY_READS,
+        description="Names found in the summary: `mentionCount` counts them there, `matches` are those of the messages"
+        " that it covers.",
     )

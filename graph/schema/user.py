@@ -10,9 +10,12 @@ import strawberry
 from graph.execution.fields import computed, resolved, stored
 from graph.schema.connection import After, Before, Connection, First, Last, connect, window_of
 from graph.schema.context import Info
+from graph.schema.entity import Entity
+from graph.schema.entity_list import Labels, Search, entities_of
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import JSON
 from graph.schema.session_list import OldestFirst, OrderArgument, SessionOrder, session_cursors
+from graph.store.owners import user_owner
 from graph.store.sessions import SessionFilter, list_sessions
 
 if TYPE_CHECKING:
@@ -55,3 +58,18 @@ class User(Node, DocumentType):
             descending=order.descending,
         )
         return await connect(info, listing, cursors, window)  # type: ignore[return-value]
+
+    @resolved("_id", description="Names in the messages of all its sessions, merged likewise, most mentioned first.")
+    async def entities(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        labels: Labels = None,
+        search: Search = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entity]:
+        page = (first, after, last, before)
+        return await entities_of(info, user_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]

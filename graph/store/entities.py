@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from graph.store.client import aggregate, translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
-from graph.store.keyset import Listing
+from graph.store.keyset import Listing, Window, page
 from graph.store.mentions import forget_session, forget_user, give_to_user, replace_all
 from graph.store.names import normalise_name
 from graph.store.owners import HIGHEST_RANK, entity_id
@@ -50,16 +52,15 @@ def list_entities(
         # The key ends with the name in the form that is compared, and is in the index.
         match["key"] = {"$regex": f"^[^:]*:.*{re.escape(normalise_name(search))}", "$options": "s"}
     index = ("owner", "rank", "key") if labels is None else ("owner", "label", "rank", "key")
-    return Listing(database.entities, match, ("rank", "key"), index, shape=as_entity)
-
-
-READ = ("owner", "key", "keys", "sessionId", "firstSeq", "firstSeenAt")
-"""What a document of `entities` is read with beside what is selected, for `as_entity` and `mentions`."""
+    return Listing(database.entities, match, ("rank", "key"), index, rename={"scope": "owner"}, shape=as_entity)
 
 
 def as_entity(document: Document) -> Document:
     """A document of `entities` as the source of an `Entity`."""
-    return {**document, "scope": document["owner"], "keys": document.get("keys", [document["key"]])}
+    entity = {**document, "keys": document.get("keys", [document["key"]])}
+    if "owner" in document:
+        entity["scope"] = document["owner"]
+    return entity
 
 
 async def find_entity(database: Database, owner: str, key: str) -> Document | None:
@@ -71,90 +72,118 @@ async def find_entity(database: Database, owner: str, key: str) -> Document | No
     return None if found is None else as_entity(found)
 
 
-async def messages_that_mention(
-    database: Database,
-    session_id: str,
-    keys: Sequence[str],
-    fields: Collection[str],
-    *,
-    first_seq: int = 1,
-    last_seq: int | None = None,
-    limit: int = MOST,
-) -> list[Document]:
-    """A session's messages that mention any of the keys, oldest first."""
-    bounds: Document = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
+def list_messages_that_mention(database: Database, entity: Document) -> Listing:
+    """A session's messages that mention an entity, oldest first.
+
+    Args:
+        database: the open database.
+        entity: with `sessionId` and `keys`, and with `firstSeq` and `lastSeq` where it lives in only a part of it.
+    """
+    bounds: Document = {"$gte": entity.get("firstSeq", 1)}
+    if "lastSeq" in entity:
+        bounds["$lte"] = entity["lastSeq"]
+    match = {"sessionId": entity["sessionId"], "entities.key": {"$in": list(entity["keys"])}, "seq": bounds}
+    return Listing(database.messages, match, ("seq",), ("sessionId", "entities.key", "seq"))
+
+
+def list_messages(database: Database, uuids: Sequence[str]) -> Listing:
+    """These messages of one session, oldest first."""
+    return Listing(database.messages, {"_id": {"$in": list(uuids)}}, ("seq",), ("_id",))
+
+
+async def list_messages_of_user_that_mention(database: Database, entity: Document) -> Listing:
+    """The messages of all of a user's sessions that mention an entity, in the order in which they were added.
+
+    No index has this order: the mentions are sorted, of which there are as many as `mentionCount` says.
+    """
     with translated_errors():
-        found: list[Document] = await database.messages.find(
-            {"sessionId": session_id, "entities.key": {"$in": list(keys)}, "seq": bounds},
-            dict.fromkeys({*fields, "_id", "seq"}, 1),
-            sort=[("seq", 1)],
-            limit=limit,
-            batch_size=limit + 1,
-        ).to_list(None)
-    return found
+        sessions = await database.entities.distinct("sessionId", _of_user(entity))
+    match = {"sessionId": {"$in": sessions}, "entities.key": entity["key"]}
+    return Listing(database.messages, match, ("createdAt", "_id"), ("sessionId", "entities.key", "seq"))
 
 
-def list_sessions_that_mention(database: Database, user_id: str, key: str) -> Listing:
-    """A user's sessions that mention an entity, the earliest first, as documents with `sessionId` and `own`."""
-    return Listing(
-        database.entities,
-        {"userId": user_id, "key": key},
-        ("own.first.at", "sessionId"),
-        ("userId", "key", "own.first.at", "sessionId"),
-    )
+def _of_user(entity: Document) -> Document:
+    return {"userId": entity["scope"].partition(":")[2], "key": entity["key"]}
 
 
-async def mentions(
-    database: Database, entity: Document, *, first: int | None = None, last_seq: int | None = None
-) -> list[Document]:
-    """The matches of a session's or user's entity in order of appearance, at most `MOST`, each with `messageId`."""
-    limit = MOST if first is None else min(first, MOST)
+def list_sessions_that_mention(database: Database, entity: Document) -> Listing:
+    """A user's sessions that mention an entity, the earliest first, as documents with `sessionId`."""
+    keys = ("own.first.at", "sessionId")
+
+    def shape(found: Document) -> Document:
+        return {"sessionId": found["sessionId"], keys[0]: found["own"]["first"]["at"]}
+
+    return Listing(database.entities, _of_user(entity), keys, ("userId", "key", *keys), shape=shape)
+
+
+async def mentions(database: Database, entity: Document, *, first: int | None = None) -> list[Document]:
+    """The matches of an entity in order of appearance, at most `MOST`, each with `messageId`."""
+    return (await mentions_of_all(database, [(entity, first)]))[0]
+
+
+async def mentions_of_all(database: Database, asked: Sequence[tuple[Document, int | None]]) -> list[list[Document]]:
+    """The matches of several entities, as `mentions` gives those of one.
+
+    Entities of one session are looked for in one read, which a session with very many messages may not fit into: what
+    that leaves open is read by itself.
+    """
+    found: list[list[Document] | None] = [None] * len(asked)
+    by_session: defaultdict[str, list[int]] = defaultdict(list)
+    for number, (entity, _) in enumerate(asked):
+        if "sessionId" in entity:
+            by_session[entity["sessionId"]].append(number)
+    for numbers in by_session.values():
+        if len(numbers) > 1:
+            together = [asked[number] for number in numbers]
+            for number, matches in zip(numbers, await _read_together(database, together), strict=True):
+                found[number] = matches
+    return [
+        await _read(database, *asked[number]) if matches is None else matches for number, matches in enumerate(found)
+    ]
+
+
+def _limit(first: int | None) -> int:
+    return MOST if first is None else min(first, MOST)
+
+
+async def _read_together(
+    database: Database, asked: Sequence[tuple[Document, int | None]]
+) -> list[list[Document] | None]:
+    some = {
+        "sessionId": asked[0][0]["sessionId"],
+        "keys": sorted({key for entity, _ in asked for key in entity["keys"]}),
+        "firstSeq": min(entity.get("firstSeq", 1) for entity, _ in asked),
+    }
+    messages = (await page(list_messages_that_mention(database, some), Window(_TOGETHER), _MENTIONING)).items
+    results: list[list[Document] | None] = []
+    for entity, first in asked:
+        limit = _limit(first)
+        reach = entity.get("lastSeq", math.inf)
+        matches = [
+            match
+            for message in messages
+            if entity.get("firstSeq", 1) <= message["seq"] <= reach
+            for match in _matches(message, entity["keys"])
+        ]
+        whole = len(messages) < _TOGETHER or len(matches) >= limit
+        results.append(matches[:limit] if whole else None)
+    return results
+
+
+async def _read(database: Database, entity: Document, first: int | None) -> list[Document]:
+    limit = _limit(first)
     if limit == 0:
         return []
-    keys = entity["keys"]
-    fields = ("entities", "createdAt")
     if "sessionId" in entity:
-        found = await messages_that_mention(
-            database,
-            entity["sessionId"],
-            keys,
-            fields,
-            first_seq=entity["firstSeq"],
-            last_seq=last_seq,
-            limit=limit,
-        )
+        listing = list_messages_that_mention(database, entity)
     else:
-        found = await _messages_of_user(database, entity, fields, limit)
-    return [match for message in found for match in _matches(message, keys)][:limit]
+        listing = await list_messages_of_user_that_mention(database, entity)
+    messages = (await page(listing, Window(limit), _MENTIONING)).items
+    return [match for message in messages for match in _matches(message, entity["keys"])][:limit]
 
 
-async def _messages_of_user(
-    database: Database, entity: Document, fields: Collection[str], limit: int
-) -> list[Document]:
-    """The first messages of all the user's sessions that mention an entity, in the order in which they were added."""
-    user_id = entity["owner"].partition(":")[2]
-    # Of the first so many mentions, each is in one of the first so many sessions that mention it.
-    with translated_errors():
-        sessions = await database.entities.find(
-            {"userId": user_id, "key": entity["key"]},
-            {"sessionId": 1},
-            sort=[("own.first.at", 1), ("sessionId", 1)],
-            limit=limit,
-        ).to_list(None)
-        return await aggregate(
-            database.messages,
-            [
-                {
-                    "$match": {
-                        "sessionId": {"$in": [session["sessionId"] for session in sessions]},
-                        "entities.key": entity["key"],
-                    }
-                },
-                {"$sort": {"createdAt": 1, "sessionId": 1, "seq": 1}},
-                {"$limit": limit},
-                {"$project": dict.fromkeys(fields, 1)},
-            ],
-        )
+_MENTIONING = ("_id", "seq", "entities")
+_TOGETHER = 2_000  # messages
 
 
 def _matches(message: Document, keys: Collection[str]) -> list[Document]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, TEXT, IndexModel
+from pymongo import ASCENDING, TEXT, IndexModel
 from pymongo.errors import CollectionInvalid
 
 from graph.store.owners import HIGHEST_RANK
@@ -63,7 +63,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sessionId", ASCENDING), ("entities.key", ASCENDING), ("seq", ASCENDING)]),
         _words(),
     ],
-    "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", DESCENDING)], unique=True), _words()],
+    "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True), _words()],
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
     "entities": [
         IndexModel(

@@ -98,6 +98,11 @@ class SessionFilter:
     metadata: tuple[tuple[tuple[str, ...], Any], ...] = ()
 
 
+def one_session(database: Database, session_id: str) -> Listing:
+    """A list of one session that the caller has been found to see."""
+    return Listing(database.sessions, {"_id": session_id}, ("_id",), ("_id",))
+
+
 def list_sessions(
     database: Database,
     scope: Scope,

@@ -8,6 +8,7 @@ from typing import Any
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
+from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import visible
@@ -21,6 +22,11 @@ async def find_summaries(
     with translated_errors():
         found: list[Document] = await database.summaries.find({"_id": {"$in": list(uuids)}}, wanted).to_list(None)
     return await visible(database, scope, found, "lastSeq")
+
+
+def list_summaries(database: Database, session_id: str) -> Listing:
+    """The summaries of a session that the caller has been found to see, the oldest first."""
+    return Listing(database.summaries, {"sessionId": session_id}, ("lastSeq",), ("sessionId", "lastSeq"))
 
 
 async def newest_summary(database: Database, session_id: str, fields: Collection[str] | None = None) -> Document | None:

@@ -1,0 +1,53 @@
+"""The state of enrichment, and trying again what failed."""
+
+from __future__ import annotations
+
+from graph.errors import BadUserInput, Forbidden, NotFound
+from graph.operations import validation
+from graph.operations.backend import Backend
+from graph.store import enrichment
+from graph.store.documents import Document
+from graph.store.messages import find_messages
+from graph.store.scope import Scope
+from graph.store.sessions import find_session
+
+
+async def enrichment_progress(backend: Backend, scope: Scope) -> Document:
+    """How far the enrichment of all messages is.
+
+    Raises:
+        Forbidden: the caller sees only what is theirs.
+    """
+    if scope.user_id is not None:
+        raise Forbidden("the state of the whole service is not for end users: ask for a session's own enrichment")
+    return await enrichment.progress(backend.database)
+
+
+async def retry_enrichment(
+    backend: Backend, scope: Scope, *, session_id: str | None = None, uuid: str | None = None
+) -> int:
+    """Make failed messages pending again, with all their attempts before them.
+
+    Args:
+        backend: the open parts of this process.
+        scope: what the caller may see.
+        session_id: those of this session.
+        uuid: this message; exactly one of both is given.
+
+    Returns:
+        How many were begun again.
+
+    Raises:
+        BadUserInput: none or both are given, or `uuid` is none.
+        NotFound: the caller sees no such session or message.
+    """
+    if (session_id is None) == (uuid is None):
+        raise BadUserInput("give sessionId or uuid, one of both")
+    if session_id is not None:
+        if await find_session(backend.database, scope, session_id, {"_id"}) is None:
+            raise NotFound(f"there is no session {session_id!r}")
+        return await enrichment.retry(backend.database, session_id=session_id)
+    uuid = validation.check_uuid(uuid or "", "uuid")
+    if not await find_messages(backend.database, scope, [uuid], {"_id"}):
+        raise NotFound(f"there is no message {uuid}")
+    return await enrichment.retry(backend.database, uuid=uuid)
