@@ -28,3 +28,8 @@ async def test_every_call_does_what_zep_did(client: Client, mode: str) -> None:
     assert sorted(chain(*seen["users"])) == ["p-ada", "u0", "u1", "u2"]
     assert sorted(chain(*seen["sessions"])) == ["p-session", "s0", "s1", "s2"]
     assert [len(chunk) for chunk in seen["users"] + seen["sessions"]] == [2, 2, 2, 2]
+
+
+async def test_langchain_keeps_its_history_here(client: Client) -> None:
+    seen = await run_python("langchain.py", base_url(client), "a session/of: LangChain's")
+    assert len(seen["uuids"]) == 8
