@@ -140,6 +140,41 @@ def schema(
         raise typer.Exit(1)
 
 
+@app.command("import-zep")
+@with_settings(
+    "mongodb_uri",
+    "database",
+    "data_dir",
+    "mongod_path",
+    "mongod_cache_mb",
+    "mongodb_timeout",
+    "write_deadline",
+    "token_encoding",
+    "log_level",
+)
+def import_zep(
+    settings: Settings,
+    base_url: Annotated[str, typer.Argument(help="The Zep v1 server, such as http://localhost:8000.")],
+    api_key: Annotated[
+        str | None, typer.Option("--api-key", envvar="ZEP_API_KEY", help="Its bearer token, if it needs one.")
+    ] = None,
+) -> None:
+    """Take over the users, sessions and messages of a Zep v1 server; run it again to continue after a break."""
+    from graph import import_zep as command  # noqa: PLC0415 - other commands need no web client
+
+    _exit_on_signals()
+    try:
+        report = command.run(settings, base_url, api_key)
+    except SystemExit:
+        typer.echo("Stopped: run it again to continue", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"Imported {command.said(report)}")
+    for refused in report.refused:
+        typer.echo(f"Not imported: {refused}", err=True)
+    if report.refused:
+        raise typer.Exit(1)
+
+
 app.add_typer(token_commands.app, name="token")
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from graph.errors import BadUserInput
@@ -19,12 +20,17 @@ from graph.store.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class MessageToAdd:
-    """A message as a caller sends it, unchecked."""
+    """A message as a caller sends it, unchecked.
+
+    Attributes:
+        created_at: when it was said, for a message that was kept elsewhere until now; UTC, in whole milliseconds.
+    """
 
     role: str
     content: str
     metadata: Any = None
     uuid: str | None = None
+    created_at: datetime | None = None
 
 
 async def add_memory(
@@ -93,11 +99,12 @@ async def _checked_messages(backend: Backend, sent: Sequence[MessageToAdd]) -> l
                 validation.check_content(message.content, f"{name}.content"),
                 validation.check_metadata(message.metadata, f"{name}.metadata"),
                 uuid,
+                message.created_at,
             )
         )
     counts = await backend.tokens.count_messages_async([(message.role, message.content) for message in checked])
     return [
-        NewMessage(message.role, message.content, count, message.metadata, message.uuid)
+        NewMessage(message.role, message.content, count, message.metadata, message.uuid, message.created_at)
         for message, count in zip(checked, counts, strict=True)
     ]
 

@@ -9,7 +9,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import erasure
 from graph.store import sessions as store
-from graph.store.documents import Document
+from graph.store.documents import Document, Origin
 from graph.store.scope import Scope
 
 
@@ -29,7 +29,13 @@ def check_user_id(scope: Scope, user_id: str | None) -> str | None:
 
 
 async def create_session(
-    backend: Backend, scope: Scope, session_id: str, *, user_id: str | None = None, metadata: Any = None
+    backend: Backend,
+    scope: Scope,
+    session_id: str,
+    *,
+    user_id: str | None = None,
+    metadata: Any = None,
+    origin: Origin | None = None,
 ) -> Document:
     """Make a session without messages.
 
@@ -39,6 +45,7 @@ async def create_session(
         session_id: the caller's id of the session, at most 512 bytes.
         user_id: the user that it belongs to; made where it is new.
         metadata: any JSON object.
+        origin: where it was made elsewhere.
 
     Returns:
         The whole document.
@@ -54,6 +61,7 @@ async def create_session(
         validation.check_id(session_id, "sessionId"),
         user_id=check_user_id(scope, user_id),
         metadata=validation.check_metadata(metadata),
+        origin=origin,
     )
 
 

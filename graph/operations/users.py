@@ -11,7 +11,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import erasure
 from graph.store import users as store
-from graph.store.documents import Document
+from graph.store.documents import Document, Origin
 from graph.store.scope import Scope
 
 
@@ -34,8 +34,9 @@ async def create_user(
     first_name: str | None = None,
     last_name: str | None = None,
     metadata: Any = None,
+    origin: Origin | None = None,
 ) -> Document:
-    """Make a user.
+    """Make a user; `origin` says where it was made elsewhere.
 
     Returns:
         The whole document.
@@ -50,7 +51,7 @@ async def create_user(
         raise Forbidden("userId must be your own")
     fields = {name: value for name, value in _checked(email, first_name, last_name).items() if value is not None}
     fields["metadata"] = validation.check_metadata(metadata)
-    return await store.create_user(backend.database, user_id, fields)
+    return await store.create_user(backend.database, user_id, fields, origin=origin)
 
 
 async def update_user(

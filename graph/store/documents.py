@@ -6,6 +6,7 @@ A read gives only the fields that were asked for, so every key may be absent fro
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias, TypedDict
@@ -36,6 +37,19 @@ class EntityDocument(TypedDict):
     name: str
     label: str
     matches: list[MatchDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a session or user brings along that was made elsewhere.
+
+    Attributes:
+        uuid: in canonical form.
+        created_at: when it was made there; UTC, in whole milliseconds.
+    """
+
+    uuid: str
+    created_at: datetime
 
 
 def new_uuid() -> str:

@@ -32,6 +32,7 @@ class NewMessage:
     Attributes:
         uuid: the caller's, in canonical form; None lets the store choose.
         token_count: tokens of `"{role}: {content}"`.
+        created_at: when it was said, where it was kept elsewhere until now; None for now.
     """
 
     role: str
@@ -39,6 +40,7 @@ class NewMessage:
     token_count: int
     metadata: Document = field(default_factory=dict)
     uuid: str | None = None
+    created_at: datetime | None = None
 
     @property
     def edit(self) -> Edit:
@@ -173,7 +175,7 @@ async def _add(database: Database, scope: Scope, new: NewMemory, session: Any) -
                 "metadata": message.metadata,
                 "tokenCount": message.token_count,
                 "entities": [],
-                "createdAt": at,
+                "createdAt": min(message.created_at or at, at),
                 "updatedAt": at,
                 "enrichment": pending(at),
             }

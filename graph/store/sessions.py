@@ -11,7 +11,7 @@ from graph.errors import Conflict, NotFound
 from graph.store import entities, erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.documents import Document, new_uuid, now
+from graph.store.documents import Document, Origin, new_uuid, now
 from graph.store.keyset import Listing
 from graph.store.merge import merged
 from graph.store.metadata import equals
@@ -131,7 +131,13 @@ def list_sessions(
 
 
 async def create_session(
-    database: Database, scope: Scope, session_id: str, *, user_id: str | None, metadata: Document
+    database: Database,
+    scope: Scope,
+    session_id: str,
+    *,
+    user_id: str | None,
+    metadata: Document,
+    origin: Origin | None = None,
 ) -> Document:
     """Make a session without messages.
 
@@ -148,10 +154,10 @@ async def create_session(
         at = now()
         created: Document = {
             "_id": session_id,
-            "uuid": new_uuid(),
+            "uuid": origin.uuid if origin else new_uuid(),
             **({} if owner_id is None else {"userId": owner_id}),
             "metadata": metadata,
-            "createdAt": at,
+            "createdAt": min(origin.created_at, at) if origin else at,
             "updatedAt": at,
             "lastSeq": 0,
             "messageCount": 0,

@@ -10,7 +10,7 @@ from graph.errors import Conflict, NotFound
 from graph.store import entities, erasure
 from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.documents import Document, new_uuid, now
+from graph.store.documents import Document, Origin, new_uuid, now
 from graph.store.keyset import Listing
 from graph.store.merge import merged
 from graph.store.projection import projection
@@ -62,13 +62,14 @@ async def give_session(database: Database, user_id: str, at: datetime, session: 
         await database.users.insert_one(new_user(user_id, at, sessionsGiven=1), session=session)
 
 
-async def create_user(database: Database, user_id: str, fields: Document) -> Document:
+async def create_user(database: Database, user_id: str, fields: Document, *, origin: Origin | None = None) -> Document:
     """Make a user.
 
     Args:
         database: the open database.
         user_id: the caller's id of it.
         fields: `email`, `firstName`, `lastName` and `metadata`, where they have a value.
+        origin: where it was made elsewhere.
 
     Raises:
         Conflict: it exists.
@@ -80,6 +81,8 @@ async def create_user(database: Database, user_id: str, fields: Document) -> Doc
             raise Conflict(message)
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
         user = new_user(user_id, now(), **fields)
+        if origin is not None:
+            user |= {"uuid": origin.uuid, "createdAt": min(origin.created_at, user["createdAt"])}
         await database.users.insert_one(user, session=session)
         return user
 
