@@ -17,12 +17,12 @@ from graph.enrichment.boundaries import join_names, trim_span
 from graph.enrichment.casing import restore_case
 from graph.enrichment.chunks import MAX_CHUNK, split_chunks
 from graph.enrichment.entities import EntityMatch, ExtractedEntity, ExtractionFailure, Extractor, Steps
-from graph.enrichment.keys import entity_key, resolve_aliases
 from graph.enrichment.masking import mask
 from graph.enrichment.models import ModelNotFoundError
 from graph.enrichment.places import mark_places
 from graph.enrichment.sentences import split_sentences
 from graph.errors import StartupError
+from graph.store.names import entity_key, resolve_aliases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,7 +194,7 @@ def test_a_language_and_its_model_must_agree(tmp_path: Path) -> None:
 
 
 def test_keys_and_sentences_load_no_spacy() -> None:
-    modules = "graph.enrichment.keys, graph.enrichment.sentences, graph.enrichment.entities, sys"
+    modules = "graph.store.names, graph.enrichment.sentences, graph.enrichment.entities, sys"
     code = f"import {modules}; print('spacy' in sys.modules or 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

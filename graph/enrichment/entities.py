@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from graph.enrichment.boundaries import join_names, trim_span
 from graph.enrichment.casing import restore_case
-from graph.enrichment.keys import entity_key
 from graph.enrichment.languages import LanguageDetector
 from graph.enrichment.masking import mask
 from graph.enrichment.pipeline import PASS_CHARACTERS, PASS_TEXTS, Pipeline
 from graph.enrichment.places import mark_places
 from graph.errors import StartupError
+from graph.store.names import entity_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
