@@ -44,7 +44,7 @@ class AddMemoryInput:
     idempotency_key: str | None = strawberry.field(
         default=None, description="A retry with the same key changes nothing and returns what the first call did."
     )
-    await_entities: bool = strawberry.field(
+    await_entities: bool | None = strawberry.field(
         default=False,
         description="Wait for the entities, some seconds at most; look at `enrichment` to see if they came.",
     )
@@ -78,7 +78,7 @@ class MemoryMutations:
             metadata=input.metadata,
             user_id=input.user_id,
             idempotency_key=input.idempotency_key,
-            await_entities=input.await_entities,
+            await_entities=bool(input.await_entities),
         )
         session = Selection.of(info).below("session")
         found = await context.session(input.session_id, session.reads()) if session else None
