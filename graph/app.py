@@ -52,7 +52,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
         routes=[
             Route("/", _home),
             Route("/health", _health),
-            *explorer_routes(),
+            *(explorer_routes() if settings.explorer else ()),
             Route("/graphql", view, methods=None),
             WebSocketRoute("/graphql", view),
             *zep_routes(),

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from graph.access.authenticator import Authenticator, check_exposure
+from graph.access.trusted import TrustedDocuments
 from graph.app import create_app
 from graph.deployment import mongodb
 from graph.errors import StartupError
@@ -54,7 +55,8 @@ def serve(settings: Settings) -> None:
     """
     configure_logging(settings)
     check_exposure(settings)
-    Authenticator(settings)  # an unusable key ends the start here, before anything runs
+    Authenticator(settings)  # what is unusable ends the start here, before anything runs
+    TrustedDocuments(settings)
     listener = _listen(settings)
     with listener, mongodb(settings) as uri, Workers(settings, uri):
         app = create_app(settings, uri)

@@ -64,6 +64,41 @@ class Settings(BaseSettings):
     )
 
     body_limit: int = Field(16_777_216, ge=0, description="Most bytes of a request's body; 0 for no limit.")
+    max_tokens: int = Field(1_000, ge=0, description="Most tokens of an operation's text; 0 for no limit.")
+    max_depth: int = Field(15, ge=0, description="Most levels of fields in each other; 0 for no limit.")
+    max_aliases: int = Field(30, ge=0, description="Most aliases in an operation; 0 for no limit.")
+    max_directives: int = Field(5, ge=0, description="Most directives on one field or other element; 0 for no limit.")
+    max_root_fields: int = Field(20, ge=0, description="Most fields at an operation's root; 0 for no limit.")
+    max_fields: int = Field(
+        250, ge=0, description="Most fields on one object, the same one twice counted twice; 0 for no limit."
+    )
+    max_cost: int = Field(
+        50_000, ge=0, description="Most objects that an answer can hold, by the request; 0 for no limit."
+    )
+    report_cost: bool = Field(
+        False, description="Whether every answer says its cost; otherwise those with the header X-RecallQL-Cost do."
+    )
+    user_budget: int = Field(
+        500_000, ge=0, description="Cost that each user with a JWT may cause a minute, by process; 0 for no limit."
+    )
+    service_budget: int = Field(
+        0, ge=0, description="Cost that each other caller may cause a minute, by process; 0 for no limit."
+    )
+    trusted_documents: Path | None = Field(
+        None, description="Manifest of trusted documents, as graphql-codegen's client preset writes it."
+    )
+    trusted_documents_only: bool = Field(False, description="Whether nothing but trusted documents is accepted.")
+    introspection: bool = Field(True, description="Whether callers may ask for the schema.")
+    suggestions: bool = Field(True, description="Whether errors suggest names that are like an unknown one.")
+    explorer: bool = Field(True, description="Whether browsers get the explorer at /graphql.")
+    get_queries: bool = Field(True, description="Whether queries may come by GET.")
+    request_timeout: float = Field(30.0, ge=0, description="Seconds for a request's body to come; 0 for no limit.")
+    operation_timeout: float = Field(
+        30.0, ge=0, description="Seconds for a query until it is given up; 0 for no limit. Changes have a deadline."
+    )
+    database_timeout: float = Field(
+        20.0, ge=0, description="Seconds that MongoDB may take for all of a query; 0 for no limit."
+    )
 
     keep_alive: float = Field(15.0, gt=0, le=600, description="Seconds between pings on a stream of live results.")
     subscriptions_per_connection: int = Field(

@@ -23,7 +23,7 @@ def settings_table() -> str:
         default = field.get_default(call_default_factory=False)
         if name == "data_dir":
             shown = "`~/.local/share/recallql`"
-        elif default in (None, "", []):
+        elif default in (None, "", [], ()):
             shown = "none"
         else:
             shown = f"`{default}`"

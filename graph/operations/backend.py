@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from graph.access.authenticator import Authenticator
+from graph.access.budget import Budgets
+from graph.access.trusted import TrustedDocuments
 from graph.enrichment.tokens import TokenCounter
 from graph.live.hub import Hub
 from graph.settings import Settings
@@ -20,7 +22,11 @@ class Backend:
     tokens: TokenCounter
     authenticator: Authenticator = field(init=False)
     hub: Hub = field(init=False)
+    budgets: Budgets = field(init=False)
+    trusted: TrustedDocuments = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "authenticator", Authenticator(self.settings))
         object.__setattr__(self, "hub", Hub(self.database))
+        object.__setattr__(self, "budgets", Budgets(self.settings))
+        object.__setattr__(self, "trusted", TrustedDocuments(self.settings))

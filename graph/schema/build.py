@@ -7,21 +7,19 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError, lexicographic_sort_schema, print_schema
-from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import DEFAULT_ALLOWED_OPERATION_TYPES
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
-from graph.schema.errors import public_error
+from graph.schema.documents import Documents, kept_documents
+from graph.schema.errors import public_error, without_suggestion
 from graph.schema.guard import Guard
 from graph.schema.mutation import Mutation
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
 from graph.schema.subscription import Subscription
-
-_CACHED_DOCUMENTS = 1_000
 
 
 class _Schema(strawberry.Schema):
@@ -31,12 +29,14 @@ class _Schema(strawberry.Schema):
         named["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
         return await super().execute(*given, **named)
 
-    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:  # noqa: ARG002 - the signature is Strawberry's
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Give every error of every result its code, and mask and log what is unforeseen, on whatever transport.
 
         In place: Strawberry hands over the list that the result has.
         """
         errors[:] = [public_error(error) for error in errors]
+        if execution_context is not None and not execution_context.context.backend.settings.suggestions:
+            errors[:] = [without_suggestion(error) for error in errors]
 
 
 @cache
@@ -47,17 +47,14 @@ def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached
         executor: what executes operations; tests compare the one that compiles with the stock one.
         cached: whether parsed and validated documents are kept for the next request with the same text.
     """
-    caches = [
-        lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
-        lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
-    ]
+    kept = kept_documents() if cached else None
     return _Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=executor,
-        extensions=[*(caches if cached else ()), Guard],
+        extensions=[lambda: Documents(kept), Guard],
     )
 
 

@@ -29,6 +29,8 @@ def public_error(error: GraphQLError) -> GraphQLError:
         return _with(error, str(cause), cause.extensions)
     if isinstance(cause, RecursionError) and error.path is None:
         return _with(error, "The operation is nested too deep", {"code": ErrorCode.TOO_COSTLY.value})
+    if error.path is None and error.message.endswith("aborted."):  # by graphql-core, at its own limits
+        return _with(error, error.message, {"code": ErrorCode.TOO_COSTLY.value})
     if cause is None or isinstance(cause, GraphQLError | CannotGetOperationTypeError | InvalidOperationTypeError):
         # graphql-core's and Strawberry's own: the document, a variable or a value is not what the schema says.
         extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
@@ -40,6 +42,12 @@ def public_error(error: GraphQLError) -> GraphQLError:
         f"Something went wrong here; the service's log has it under {error_id}",
         {"code": ErrorCode.INTERNAL.value, "id": error_id},
     )
+
+
+def without_suggestion(error: GraphQLError) -> GraphQLError:
+    """The error without graphql-core's guess at what was meant, which tells names of the schema."""
+    message, found, _ = error.message.partition(" Did you mean ")
+    return _with(error, message, error.extensions or {}) if found else error
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:

@@ -1,37 +1,80 @@
-"""What is checked of an operation after it was parsed and validated, and before it is executed."""
+"""What is checked of a valid operation before it is executed: rights, cost, budget; and how long it may take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from graphql import DocumentNode, FieldNode, FragmentSpreadNode, GraphQLError, InlineFragmentNode, SelectionSetNode
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 
+from graph.access.cost import operation_cost
 from graph.access.rules import needed_right
-from graph.errors import OperationError, Unauthenticated
+from graph.errors import OperationError, TooCostly, Unauthenticated
 from graph.schema.context import Context
+from graph.store.client import time_limit
+
+COST_HEADER = "x-recallql-cost"
 
 
 class Guard(SchemaExtension):
     """Refuses operations that the caller may not send. Stands after the validation in the list of extensions."""
 
-    def on_validate(self) -> Iterator[None]:
+    _cost: int | None = None
+
+    async def on_validate(self) -> AsyncIterator[None]:
         """Refuse, as a failed validation does, before anything is executed."""
         execution = self.execution_context
         if not execution.pre_execution_errors and execution.graphql_document is not None:
             try:
-                _check_rights(execution.context, execution.graphql_document, execution.operation_name)
+                await self._check(execution.context, execution.graphql_document)
             except OperationError as error:
                 execution.pre_execution_errors = [GraphQLError(str(error), original_error=error)]
         yield
 
+    async def _check(self, context: Context, document: DocumentNode) -> None:
+        execution = self.execution_context
+        context.backend.trusted.check(execution.query)
+        operation = operation_named(document, execution.operation_name)
+        _check_rights(context, document, operation)
+        schema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
+        self._cost = operation_cost(schema, document, operation, execution.variables or {})
+        most = context.backend.settings.max_cost
+        if most and self._cost > most:
+            message = (
+                f"the operation may give {self._cost:,} objects, and at most {most:,} are accepted:"
+                " ask for fewer with first or last"
+            )
+            raise TooCostly(message, cost={"requested": self._cost, "allowed": most})
+        await context.backend.budgets.spend(context.caller, self._cost)
 
-def _check_rights(context: Context, document: DocumentNode, name: str | None) -> None:
+    def on_execute(self) -> Iterator[None]:
+        """Bound the time that the database takes for a query; changes have their own deadline."""
+        execution = self.execution_context
+        seconds = execution.context.backend.settings.database_timeout
+        limited = seconds and execution.operation_type.value == "query"
+        with time_limit(seconds) if limited else nullcontext():
+            yield
+
+    def get_results(self) -> dict[str, Any]:
+        """The cost, for callers that ask for it."""
+        context: Context = self.execution_context.context
+        if self._cost is None or not _is_asked_for(context, self.execution_context.operation_extensions):
+            return {}
+        return {"cost": {"requested": self._cost, "allowed": context.backend.settings.max_cost}}
+
+
+def _is_asked_for(context: Context, extensions: Mapping[str, Any] | None) -> bool:
+    if context.backend.settings.report_cost or (extensions or {}).get("cost") is True:
+        return True
+    return context.request is not None and COST_HEADER in context.request.headers
+
+
+def _check_rights(context: Context, document: DocumentNode, operation: OperationDefinitionNode) -> None:
     if context.caller.seconds_left() == 0:
         raise Unauthenticated("the credentials have expired: connect again with new ones")
-    operation = operation_named(document, name)
     kind: Any = operation.operation.value
     context.caller.require(needed_right(kind, root_fields(document, operation)))
     context.changes = kind == "mutation"

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -104,6 +105,13 @@ async def change_stream(collection: Any, pipeline: Sequence[Mapping[str, Any]], 
         stream = await stream
     async with stream:
         yield stream
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Bound the time that all operations within the block take together; MongoDB stops what is not done by then."""
+    with pymongo.timeout(seconds):
+        yield
 
 
 _UNAVAILABLE = (

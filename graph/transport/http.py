@@ -5,6 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/ is the source of the rules he
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from email.message import Message
@@ -14,6 +15,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from graph.access.trusted import TrustedDocuments
 from graph.errors import BadUserInput, ErrorCode, OperationError, Unauthenticated
 
 JSON_TYPE = "application/json"
@@ -60,22 +62,28 @@ def _refuse(message: str, status: int = 400, headers: Mapping[str, str] | None =
     raise RequestRefused(BadUserInput(message), status, headers)
 
 
-async def read_json_body(request: Request, *, limit: int) -> Any:
+def asks_for_nothing(request: Request) -> bool:
+    """Whether a browser opens the address, rather than a client that asks for something there."""
+    return request.method == "GET" and {"query", "documentId"}.isdisjoint(request.query_params)
+
+
+async def read_json_body(request: Request, *, limit: int, seconds: float) -> Any:
     """The body of a POST, as JSON.
 
     Args:
         request: the request, whose body has not been read.
         limit: most bytes of the body; 0 for no limit.
+        seconds: how long it may take to come; 0 for no limit.
 
     Raises:
         RequestRefused: it is not JSON in UTF-8, not labelled so, compressed, or too big.
     """
     _check_headers(request.headers, limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if limit and len(body) > limit:
-            _too_big(limit)
+    try:
+        async with asyncio.timeout(seconds or None):
+            body = await _read(request, limit)
+    except TimeoutError:
+        _refuse(f"The body did not come within {seconds:g} seconds", 408, {"Connection": "close"})
     if not body:
         _refuse(
             'The request has no body: send a JSON object such as {"query": "{ __typename }"} and its Content-Length'
@@ -85,6 +93,15 @@ async def read_json_body(request: Request, *, limit: int) -> Any:
     except UnicodeDecodeError as error:
         _refuse(f"The body is not UTF-8: byte {error.start} is wrong")
     return decode_json(text, "The body")
+
+
+async def _read(request: Request, limit: int) -> bytearray:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if limit and len(body) > limit:
+            _too_big(limit)
+    return body
 
 
 def _check_headers(headers: Mapping[str, str], limit: int) -> None:
@@ -158,6 +175,34 @@ def check_request(data: Any) -> dict[str, Any]:
         if isinstance(data.get(name), str) and not _is_unicode(data[name]):
             _refuse(f"{name} has a lone surrogate: send whole Unicode characters")
     return data
+
+
+def operation_text(data: Mapping[str, Any], trusted: TrustedDocuments) -> str:
+    """The text of the operation, which the request has or names.
+
+    Raises:
+        RequestRefused: it does neither, or both, or names none that is known.
+    """
+    query, document_id = data.get("query"), data.get("documentId")
+    if document_id is not None:
+        if query is not None:
+            _refuse("Send a query or a documentId, not both")
+        try:
+            return trusted.text(document_id)
+        except BadUserInput as error:
+            raise refused(error) from None
+    if query is None or not query.strip():
+        _refuse("The request has no query: send the text of a GraphQL operation")
+    text: str = query
+    return text
+
+
+def retry_after(answer: Mapping[str, Any]) -> int | None:
+    """Seconds until the same request can succeed, where the caller's budget is spent."""
+    if "data" in answer:
+        return None
+    waits = [error.get("extensions", {}).get("retryAfter") for error in answer.get("errors") or ()]
+    return next((seconds for seconds in waits if isinstance(seconds, int)), None)
 
 
 def _is_unicode(text: str) -> bool:

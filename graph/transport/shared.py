@@ -15,6 +15,7 @@ from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult as OperationResult
 from strawberry.types.execution import PreExecutionError
 
+from graph.access.expiry import until_expiry
 from graph.errors import OperationError
 from graph.live.source import Source
 from graph.schema.context import Context
@@ -83,7 +84,7 @@ class Operation:
         hub = context.backend.hub
         follower = hub.follow(source, _request_of(executor, context), _execution(executor, context))
         try:
-            async with aclosing(follower.payloads()) as payloads:
+            async with aclosing(until_expiry(follower.payloads(), context.caller)) as payloads:
                 async for payload in payloads:
                     yield payload
         except OperationError as error:

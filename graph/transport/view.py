@@ -32,7 +32,7 @@ from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
 from graph.access.caller import NOBODY
-from graph.errors import BadUserInput, ErrorCode, OperationError
+from graph.errors import BadUserInput, ErrorCode, OperationError, Unavailable
 from graph.explorer import explorer_response
 from graph.operations.backend import Backend
 from graph.schema.build import build_schema
@@ -57,6 +57,7 @@ class GraphQLView(GraphQL[Context, None]):
     }
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         super().__init__(
             build_schema(),
             allowed_origins=settings.allowed_origins,
@@ -81,7 +82,7 @@ class GraphQLView(GraphQL[Context, None]):
         accept = request.headers.get("accept", "")
         media_type = http.response_type(accept)
         try:
-            if request.method == "GET" and "query" not in request.query_params and "text/html" in accept:
+            if "text/html" in accept and self._settings.explorer and http.asks_for_nothing(request):
                 return explorer_response()
             return await self.run(request)
         except RequestRefused as refusal:
@@ -125,16 +126,18 @@ class GraphQLView(GraphQL[Context, None]):
         """The operation that the request asks for."""
         raw: Request = request._request  # type: ignore[attr-defined]  # noqa: SLF001 - the adapter has no stream
         if raw.method == "GET":
+            if not self._settings.get_queries:
+                raise RequestRefused(BadUserInput("Send the operation with POST"), 405, {"Allow": "POST"})
             data = http.read_query_parameters(raw.query_params)
         else:
-            settings = raw.app.state.backend.settings
-            data = await http.read_json_body(raw, limit=settings.body_limit)
+            data = await http.read_json_body(
+                raw, limit=self._settings.body_limit, seconds=self._settings.request_timeout
+            )
         data = http.check_request(data)
-        if not (data.get("query") or "").strip():
-            raise RequestRefused(BadUserInput("The request has no query: send the text of a GraphQL operation"), 400)
+        backend: Backend = raw.app.state.backend
         transport = self._get_stream_transport_from_headers(request.headers)
         return GraphQLRequestData(
-            query=data["query"],
+            query=http.operation_text(data, backend.trusted),
             variables=data.get("variables"),
             operation_name=data.get("operationName") or None,
             extensions=data.get("extensions"),
@@ -160,11 +163,15 @@ class GraphQLView(GraphQL[Context, None]):
         work = asyncio.ensure_future(super().execute_operation(request, request_adapter, *given, **named))
         gone = asyncio.ensure_future(_disconnected(request))
         try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            seconds = self._settings.operation_timeout or None
+            await asyncio.wait({work, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if named["context"].changes:
                 await asyncio.wait({work})  # a change is carried through: it is all or nothing, and has a deadline
-            if not work.done():
+            if not work.done() and gone.done():
                 raise ClientDisconnect
+            if not work.done():
+                message = f"the operation took longer than {seconds:g} seconds, and was given up"
+                raise Unavailable(message)
             return work.result()
         finally:
             gone.cancel()
@@ -191,7 +198,10 @@ class GraphQLView(GraphQL[Context, None]):
         media_type = sub_response.media_type or http.JSON_TYPE
         # What the specification asks for: the older media type says 200 whatever became of a well-formed request.
         status = 400 if media_type == http.GRAPHQL_TYPE and "data" not in response_data else 200
-        response = http.json_response(response_data, media_type=media_type, status=status)
+        headers = {}
+        if seconds := http.retry_after(response_data):
+            status, headers = HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(seconds)}
+        response = http.json_response(response_data, media_type=media_type, status=status, headers=headers)
         response.headers.raw.extend(sub_response.headers.raw)
         return response
 

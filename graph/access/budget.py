@@ -1,0 +1,46 @@
+"""How much a caller may cost over time."""
+
+from __future__ import annotations
+
+import math
+
+from aiolimiter import AsyncLimiter
+from cachetools import LRUCache
+
+from graph.access.caller import Caller
+from graph.errors import TooCostly
+from graph.settings import Settings
+
+_PERIOD = 60.0  # seconds
+_CALLERS = 100_000
+
+
+class Budgets:
+    """A leaky bucket for each caller, in this process alone: callers of several processes have one in each."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._of_users = settings.user_budget
+        self._of_services = settings.service_budget
+        self._buckets: LRUCache[str, AsyncLimiter] = LRUCache(_CALLERS)
+
+    async def spend(self, caller: Caller, cost: int) -> None:
+        """Take the cost of an operation from the caller's budget.
+
+        Raises:
+            TooCostly: not so much is left; `extensions.retryAfter` says in how many seconds it will be.
+        """
+        most = self._of_services if caller.scope.user_id is None else self._of_users
+        if not most:
+            return
+        details = {"requested": cost, "allowed": most}
+        if cost > most:
+            message = f"the operation costs {cost:,}, and your whole budget is {most:,} a minute: ask for less at once"
+            raise TooCostly(message, cost=details)
+        bucket = self._buckets.get(caller.name)
+        if bucket is None:
+            bucket = self._buckets[caller.name] = AsyncLimiter(most, _PERIOD)
+        if not bucket.has_capacity(cost):
+            seconds = math.ceil(cost / most * _PERIOD)
+            message = f"the operation costs {cost:,}, and less than that is left of your budget of {most:,} a minute"
+            raise TooCostly(message, cost=details, retryAfter=seconds)
+        await bucket.acquire(cost)

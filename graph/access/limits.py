@@ -1,0 +1,127 @@
+"""What an operation may be like, from its text alone: checked before it is validated, which costs more than this.
+
+Each limit is of the whole document, as a request sends it, through fragments where they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    Node,
+    SelectionSetNode,
+    Visitor,
+    visit,
+)
+from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
+
+from graph.errors import TooCostly
+from graph.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most of each; 0 for no limit."""
+
+    tokens: int
+    depth: int
+    aliases: int
+    directives: int
+    root_fields: int
+    fields: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Those that are set."""
+        return cls(
+            settings.max_tokens,
+            settings.max_depth,
+            settings.max_aliases,
+            settings.max_directives,
+            settings.max_root_fields,
+            settings.max_fields,
+        )
+
+
+def check_limits(document: DocumentNode, limits: Limits) -> None:
+    """Refuse a document that is over a limit.
+
+    Raises:
+        TooCostly: the message names the limit, what was sent, and what is allowed.
+    """
+    counts = _Counts()
+    visit(document, counts)
+    _refuse(counts.aliases, limits.aliases, "aliases", "RECALLQL_MAX_ALIASES")
+    _refuse(counts.directives, limits.directives, "directives on one element", "RECALLQL_MAX_DIRECTIVES")
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    shape = _Shape(fragments)
+    for operation in document.definitions:
+        if isinstance(operation, OperationDefinitionNode):
+            fields, depth = shape.of(operation.selection_set)
+            _refuse(fields, limits.root_fields, "fields at its root", "RECALLQL_MAX_ROOT_FIELDS")
+            _refuse(shape.widest, limits.fields, "fields on one object", "RECALLQL_MAX_FIELDS")
+            _refuse(depth, limits.depth, "levels of fields", "RECALLQL_MAX_DEPTH")
+
+
+def _refuse(found: int, most: int, what: str, setting: str) -> None:
+    if most and found > most:
+        message = f"the operation has {found:,} {what}, and at most {most:,} are accepted ({setting})"
+        raise TooCostly(message, limit={"requested": found, "allowed": most})
+
+
+class _Counts(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.aliases = 0
+        self.directives = 0
+
+    def enter(self, node: Node, *_: object) -> None:
+        self.aliases += isinstance(node, FieldNode) and node.alias is not None
+        self.directives = max(self.directives, len(getattr(node, "directives", None) or ()))
+
+
+class _Shape:
+    """How many fields a selection set has by itself, and how deep it is.
+
+    What is known of a fragment is kept, so that fragments that use each other cost no more than their text.
+    """
+
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self._fragments = fragments
+        self._known: dict[str, tuple[int, int]] = {}
+        self._open: set[str] = set()
+        self.widest = 0
+
+    def of(self, selection_set: SelectionSetNode) -> tuple[int, int]:
+        """Fields at the top, and levels of fields."""
+        parts = list(self._parts(selection_set))
+        fields = sum(fields for fields, _ in parts)
+        self.widest = max(self.widest, fields)
+        return fields, max((depth for _, depth in parts), default=0)
+
+    def _parts(self, selection_set: SelectionSetNode) -> Iterator[tuple[int, int]]:
+        for selection in selection_set.selections:
+            if isinstance(selection, FieldNode):
+                below = 0
+                # Introspection has a rule of its own: how often its lists may be nested.
+                if selection.selection_set is not None and not selection.name.value.startswith("__"):
+                    _, below = self.of(selection.selection_set)
+                yield 1, below + 1
+            elif isinstance(selection, InlineFragmentNode):
+                yield self.of(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                yield self._of_fragment(selection.name.value)
+
+    def _of_fragment(self, name: str) -> tuple[int, int]:
+        if name in self._open or name not in self._fragments:
+            return 0, 0  # the validation refuses both
+        if name not in self._known:
+            self._open.add(name)
+            self._known[name] = self.of(self._fragments[name].selection_set)
+            self._open.discard(name)
+        return self._known[name]

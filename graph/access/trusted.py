@@ -1,0 +1,71 @@
+"""Trusted documents: operations that are known beforehand, which a request names by the hash of their text.
+
+The manifest is what graphql-codegen's client preset writes (`persistedDocuments`): a JSON object of hash to text.
+https://github.com/graphql/graphql-over-http/blob/main/spec/Appendix%20A%20--%20Persisted%20Documents.md has the rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from graph.errors import BadUserInput, Forbidden, StartupError
+from graph.settings import Settings
+
+_PREFIX = "sha256:"
+
+
+class TrustedDocuments:
+    """The documents of a manifest, by each identifier that names them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the manifest.
+
+        Raises:
+            StartupError: it can't be used, or there is none where nothing else is accepted.
+        """
+        self._only = settings.trusted_documents_only
+        self._texts: dict[str, str] = {}
+        if settings.trusted_documents is not None:
+            for name, text in _read(settings.trusted_documents).items():
+                self._texts[name] = self._texts[f"{_PREFIX}{hashlib.sha256(text.encode()).hexdigest()}"] = text
+        elif self._only:
+            raise StartupError("RECALLQL_TRUSTED_DOCUMENTS_ONLY needs RECALLQL_TRUSTED_DOCUMENTS, a manifest's path")
+        self._trusted = frozenset(self._texts.values())
+
+    def text(self, document_id: str) -> str:
+        """The text of the document with this identifier: `sha256:` and the hash, or the manifest's own.
+
+        Raises:
+            BadUserInput: there is none.
+        """
+        text = self._texts.get(document_id)
+        if text is None:
+            raise BadUserInput("no trusted document has that documentId")
+        return text
+
+    def check(self, text: str | None) -> None:
+        """Refuse what is not trusted, where nothing else is accepted.
+
+        Raises:
+            Forbidden: the text is not in the manifest.
+        """
+        if self._only and text not in self._trusted:
+            raise Forbidden("only trusted documents are accepted here: send the documentId of one")
+
+
+def _read(path: Path) -> dict[str, str]:
+    problem = "is not a JSON object of hash to text, as graphql-codegen writes it"
+    try:
+        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"can't be read ({error.strerror})"
+        manifest = None
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or not all(isinstance(text, str) for text in manifest.values()):
+        message = f"RECALLQL_TRUSTED_DOCUMENTS {path} {problem}"
+        raise StartupError(message)
+    return manifest
