@@ -136,13 +136,22 @@ def world(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _compare(world: World, query: str, variables: dict[str, Any]) -> None:
     stock = world.run(query, variables, SelectingExecutor)
     compiled = world.run(query, variables)
+    if compiled == stock:
+        return
     # Two reads that both fail race, and the first to fail cancels the other: the stock executor has several answers.
-    others = 0
-    answers = {stock}
-    while compiled not in answers and others < 8:
-        answers.add(world.run(query, variables, SelectingExecutor))
-        others += 1
+    answers = {stock, *(world.run(query, variables, SelectingExecutor) for _ in range(8))}
+    if len(answers) > 1:
+        compiled, answers = _of_any_item(compiled), {_of_any_item(answer) for answer in answers}
     assert compiled in answers, f"{query}\n{variables}\nstock:    {stock!r}\ncompiled: {compiled!r}"
+
+
+def _of_any_item(answer: bytes) -> bytes:
+    """An answer whose errors do not say which item of a list was the first to fail."""
+    told = orjson.loads(answer)
+    for error in told["errors"]:
+        path = error["path"] if isinstance(error, dict) else error[1]
+        path[:] = ["*" if isinstance(part, int) else part for part in path]
+    return orjson.dumps(told)
 
 
 def _random_query(world: World, data: st.DataObject) -> None:
@@ -182,14 +191,14 @@ query Memory($id: ID!, $last: Int, $few: Boolean = false) {
 @pytest.mark.parametrize("name", SESSIONS)
 @pytest.mark.parametrize("few", [True, False])
 def test_what_is_plain_in_wrong_documents_has_the_same_answer(world: World, name: str, few: bool) -> None:
-    for last in range(0, 31, 3):
+    for last in range(0, 13, 2):
         _compare(world, EVERYTHING_PLAIN, {"id": name, "last": last, "few": few})
 
 
 def test_a_plain_list_is_written_without_the_stock_path(world: World) -> None:
     CountingExecutor.fields = 0
-    answer = orjson.loads(world.run(EVERYTHING_PLAIN, {"id": "plain", "last": 8}, CountingExecutor))
-    assert len(answer["data"]["memory"]["messages"]) == 8
+    answer = orjson.loads(world.run(EVERYTHING_PLAIN, {"id": "plain", "last": 6}, CountingExecutor))
+    assert len(answer["data"]["memory"]["messages"]) == 6
     assert answer["errors"] == []
     assert CountingExecutor.fields == 1  # memory, which is written with its messages
 

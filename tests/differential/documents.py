@@ -41,7 +41,7 @@ async def fill(backend: Backend, seed: int = 8) -> list[str]:
     """Sessions with messages, entities and summaries, in half of which something is wrong; gives the message ids."""
     chance = random.Random(seed)
     for name in SESSIONS:
-        for number in range({"long": 30, "empty:ids": 1}.get(name, 8)):
+        for number in range({"long": 12, "empty:ids": 1}.get(name, 6)):
             await add_memory(
                 backend,
                 EVERYTHING,

@@ -44,7 +44,7 @@ class Query:
     declarations: list[str] = field(default_factory=list)
     fragments: list[str] = field(default_factory=list)
     aliases: int = 0
-    fields_left: int = 60
+    fields_left: int = 40
 
     def text(self) -> str:
         """The document."""
