@@ -49,15 +49,19 @@ def stored(path: str, *, description: str, default: Any = ...) -> Any:
     return _field(lambda document: document.get(path, default), (path,), description, {PATH: path, DEFAULT: default})
 
 
-def computed(read: Callable[[Any], Any], *reads: str, description: str) -> Any:
+def computed(
+    read: Callable[[Any], Any], *reads: str, description: str, plain: Callable[[Any], Any] | None = None
+) -> Any:
     """A field that is a pure function of the parent's document.
 
     Args:
         read: takes the document, returns the value.
         reads: the paths that it reads.
         description: what the schema says of the field.
+        plain: where the value is objects, a cheaper function that leaves out what only resolvers with a function of
+            their own (`resolved`) read of them.
     """
-    return _field(read, reads, description, {})
+    return _field(read, reads, description, {READ: plain or read})
 
 
 def _field(read: Callable[[Any], Any], reads: tuple[str, ...], description: str, metadata: dict[str, Any]) -> Any:

@@ -167,6 +167,37 @@ def summary_entities(summary: Document) -> list[Document]:
 SUMMARY_READS = ("entities", "_id", "createdAt", "sessionId", "firstSeq", "lastSeq")
 
 
+def plain_entities(message: Document) -> list[Document]:
+    """As `message_entities`, but the matches do not know their message."""
+    uuid, at, entities = message["_id"], message["createdAt"], message["entities"]
+    if entities.__class__ is list and not entities:
+        return []
+    scope = f"m:{uuid}"
+    return [
+        {
+            "scope": scope,
+            "key": entity["key"],
+            "name": entity["name"],
+            "label": entity["label"],
+            "mentionCount": len(entity["matches"]),
+            "firstSeenAt": at,
+            "lastSeenAt": at,
+            "matches": _checked(entity["matches"]),
+        }
+        for entity in entities
+    ]
+
+
+def _checked(matches: Any) -> list[Document]:
+    found: list[Document] = matches
+    if found.__class__ is not list:
+        raise TypeError
+    for match in found:
+        if match.__class__ is not dict:
+            raise TypeError
+    return found
+
+
 def _entities_of(document: Document, scope: str) -> list[Document]:
     at = document["createdAt"]
     return [

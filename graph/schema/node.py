@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 
@@ -20,7 +20,7 @@ TYPENAME = "__typename"
 def global_id(type_name: str, key: str) -> strawberry.ID:
     """The id of an object, opaque to callers and unique over all types."""
     text = b2a_base64(f"{type_name}:{key}".encode(), newline=False).decode().rstrip("=")
-    return strawberry.ID(text.translate(_URL_SAFE) if "+" in text or "/" in text else text)
+    return cast("strawberry.ID", text.translate(_URL_SAFE) if "+" in text or "/" in text else text)
 
 
 _URL_SAFE = str.maketrans("+/", "-_")

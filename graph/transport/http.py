@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from email.message import Message
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import orjson
@@ -108,6 +109,16 @@ def _check_headers(headers: Mapping[str, str], limit: int) -> None:
     declared = headers.get("content-type")
     if declared is None:
         _refuse(f"The request has no Content-Type: send {JSON_TYPE}", 415)
+    _check_content_type(declared)
+    if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+        _refuse("Send the body without a Content-Encoding", 415, {"Accept-Encoding": "identity"})
+    length = headers.get("content-length", "")
+    if limit and length.isdecimal() and int(length[:20]) > limit:
+        _too_big(limit)
+
+
+@lru_cache(maxsize=256)
+def _check_content_type(declared: str) -> None:
     content_type = Message()
     content_type["content-type"] = declared
     if content_type.get_content_type() != JSON_TYPE:
@@ -115,11 +126,6 @@ def _check_headers(headers: Mapping[str, str], limit: int) -> None:
     charset = content_type.get_param("charset", "utf-8")
     if not isinstance(charset, str) or charset.lower() not in {"utf-8", "utf8"}:
         _refuse("The charset in Content-Type must be utf-8", 415)
-    if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
-        _refuse("Send the body without a Content-Encoding", 415, {"Accept-Encoding": "identity"})
-    length = headers.get("content-length", "")
-    if limit and length.isdecimal() and int(length[:20]) > limit:
-        _too_big(limit)
 
 
 def _too_big(limit: int) -> NoReturn:
@@ -213,6 +219,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=256)
 def response_type(accept: str) -> str:
     """The media type of the answer: the one preferred, `application/json` where neither is named."""
     best, chosen = 0.0, JSON_TYPE
