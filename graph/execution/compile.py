@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graphql import (
@@ -164,7 +165,7 @@ class _Code:
             return f"d.get({path!r}, {metadata[DEFAULT]!r})" if DEFAULT in metadata else f"d[{path!r}]"
         function = f"read_{parent.name}_{name}"
         self.names[function] = metadata[READ]
-        if not field.args:
+        if not field.args or len(signature(metadata[READ]).parameters) == 1:
             return f"{function}(d)"
         self.with_arguments.append((field, details))
         return f"{function}(d, **a[{len(self.with_arguments) - 1}])"

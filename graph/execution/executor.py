@@ -23,7 +23,13 @@ class _Info(_OperationContextAwareGraphQLResolveInfo):
 
 
 class SelectingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Strawberry's executor, known to the resolve info so that `Selection` can ask it what is selected."""
+    """Strawberry's executor, known to the resolve info so that `Selection` can ask it what is selected.
+
+    Attributes:
+        conditions: kept here by `plan_of`.
+    """
+
+    conditions: tuple[Any, ...] | None = None
 
     def build_resolve_info(self, *args: Any, **kwargs: Any) -> Any:
         """The info that resolvers get."""

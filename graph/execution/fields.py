@@ -79,7 +79,8 @@ def resolved(*reads: str, description: str, read: Callable[..., Any] | None = No
         reads: the paths that it reads.
         description: what the schema says of the field.
         read: where the value can be computed from the document and the field's arguments alone, a pure function that
-            gives what the resolver would, or raises where it can't.
+            gives what the resolver would, or raises where it can't. It takes the document, and the arguments unless
+            they make no difference to it.
     """
     metadata: dict[str, Any] = {READS: reads}
     if read is not None:

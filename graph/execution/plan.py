@@ -102,7 +102,14 @@ def _is_unusual(item: FieldDetails) -> bool:
 
 
 def _conditions(executor: Executor[Any]) -> tuple[Any, ...]:
-    """The values of the variables that decide what the operation includes."""
+    """The values of the variables that decide what the operation includes, found once an operation."""
+    values: tuple[Any, ...] | None = getattr(executor, "conditions", None)
+    if values is None:
+        values = executor.conditions = _find_conditions(executor)  # type: ignore[attr-defined]
+    return values
+
+
+def _find_conditions(executor: Executor[Any]) -> tuple[Any, ...]:
     operation = executor.operation
     known = _condition_names.get(id(operation))
     if known is None:

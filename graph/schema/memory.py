@@ -36,8 +36,8 @@ def _id(memory: Document) -> strawberry.ID:
     return global_id("Memory", key)
 
 
-def _messages(memory: Document, last: int | None = None) -> list[Message]:  # noqa: ARG001 - read as `last` says
-    """Those that were read with the memory."""
+def _messages(memory: Document) -> list[Message]:
+    """Those that were read with the memory, as the arguments say."""
     found: list[Message] = memory["messages"]
     return found
 

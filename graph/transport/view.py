@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 from uuid import uuid4
@@ -135,7 +136,7 @@ class GraphQLView(GraphQL[Context, None]):
             )
         data = http.check_request(data)
         backend: Backend = raw.app.state.backend
-        transport = self._get_stream_transport_from_headers(request.headers)
+        transport = self._stream_asked_for(raw.headers.get("accept", ""))
         return GraphQLRequestData(
             query=http.operation_text(data, backend.trusted),
             variables=data.get("variables"),
@@ -143,6 +144,10 @@ class GraphQLView(GraphQL[Context, None]):
             extensions=data.get("extensions"),
             protocol=transport.protocol if transport else "http",
         )
+
+    @lru_cache(maxsize=256)  # noqa: B019 - a process has one view
+    def _stream_asked_for(self, accept: str) -> HTTPStreamTransport | None:
+        return self._get_stream_transport_from_headers({"accept": accept})
 
     async def execute_operation(
         self, request: Request, request_adapter: AsyncHTTPRequestAdapter, *given: Any, **named: Any
