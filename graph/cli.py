@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from graph import token_commands
-from graph.errors import StartupError
+from graph.errors import OperationError, StartupError, TransferError
 from graph.options import with_settings
 from graph.settings import Settings
 
@@ -142,6 +142,55 @@ def enrich(
         raise typer.Exit(1)
 
 
+_TRANSFER_SETTINGS = (
+    "mongodb_uri",
+    "database",
+    "data_dir",
+    "mongod_path",
+    "mongod_cache_mb",
+    "mongodb_timeout",
+    "write_deadline",
+)
+
+
+@app.command(name="export")
+@with_settings(*_TRANSFER_SETTINGS)
+def export_(
+    settings: Settings,
+    file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")] = Path("-"),
+    session: Annotated[str | None, typer.Option("--session", help="Only this session and its user.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Only this user and its sessions.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an export to the same file that was stopped.")
+    ] = False,
+) -> None:
+    """Write users and sessions, with all that belongs to them, as NDJSON; a server may run meanwhile."""
+    from graph.transfer.commands import run_export  # noqa: PLC0415 - other commands need none of it
+    from graph.transfer.export import Wanted  # noqa: PLC0415
+
+    _interrupt_on_sigterm()
+    run_export(settings, file, Wanted(session, user), resume=resume)
+
+
+@app.command(name="import")
+@with_settings(*_TRANSFER_SETTINGS, "token_encoding")
+def import_(
+    settings: Settings,
+    file: Annotated[Path, typer.Argument(help="The NDJSON file; - is standard input.")] = Path("-"),
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave what is stored with other contents, rather than stop.")
+    ] = False,
+) -> None:
+    """Store the users and sessions of an export, or of a file written by hand.
+
+    What is there already is not stored again: an import that was stopped goes on when it is run again.
+    """
+    from graph.transfer.commands import run_import  # noqa: PLC0415 - other commands need none of it
+
+    _interrupt_on_sigterm()
+    run_import(settings, file, skip_existing=skip_existing)
+
+
 @app.command()
 def schema(
     check: Annotated[
@@ -207,10 +256,18 @@ def _exit_on_signals() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
+def _interrupt_on_sigterm() -> None:
+    """Make SIGTERM do what Ctrl-C does: what was started is stopped, and the status tells that it is not done."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 def main() -> None:
-    """Run the command; a start that fails is one line on standard error, and status 2."""
+    """Run the command; what it refuses is one line on standard error, with status 1, or 2 when it can't start."""
     try:
         app()
+    except (TransferError, OperationError) as error:
+        typer.echo(f"recallql: {error}", err=True)
+        sys.exit(1)
     except StartupError as error:
         typer.echo(f"recallql: {error}", err=True)
         sys.exit(2)

@@ -2,6 +2,7 @@
 
 * RecallQLError
   * StartupError                 the process can't start: one line, exit status 2
+  * TransferError                an export or import ends here: one line, exit status 1
   * ErasureUnderWay              within the store: finish an erasure first; no caller sees it
   * OperationError               an operation was refused; has a `code` that clients see
     * BadUserInput               BAD_USER_INPUT
@@ -40,6 +41,10 @@ class RecallQLError(Exception):
 
 class StartupError(RecallQLError):
     """The process can't start as it is set up; the message is one line that says what to change."""
+
+
+class TransferError(RecallQLError):
+    """An export or import can't go on; the message is one line that says where it stopped and what to change."""
 
 
 class ErasureUnderWay(RecallQLError):

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "zep": {"access", "enrichment", "errors", "operations", "settings", "store", "transport"},
     "explorer": {"settings"},
     "transport": {"access", "errors", "execution", "explorer", "live", "operations", "schema", "settings", "store"},
+    "transfer": {"deployment", "enrichment", "errors", "operations", "settings", "store"},
     "deployment": {"errors", "settings", "store"},
 }
 """What each room may import; the modules at the top (app, serve, cli, …) put the rooms together and may import any."""

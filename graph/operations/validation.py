@@ -117,7 +117,7 @@ def check_last(value: int | None, name: str = "last") -> int | None:
     return value
 
 
-def check_metadata(value: Any, name: str = "metadata") -> dict[str, Any]:
+def check_metadata(value: Any, name: str = "metadata", *, most_bytes: int = MAX_METADATA_BYTES) -> dict[str, Any]:
     """A JSON object that MongoDB can hold; null is the empty one."""
     if value is None:
         return {}
@@ -126,8 +126,8 @@ def check_metadata(value: Any, name: str = "metadata") -> dict[str, Any]:
         raise BadUserInput(f"{name} must be a JSON object, not {kind.get(type(value), 'that')}")
     _check_json(value, name, depth=1)
     size = len(orjson.dumps(value))
-    if size > MAX_METADATA_BYTES:
-        raise BadUserInput(f"{name} has {size:,} bytes as JSON, and at most {MAX_METADATA_BYTES:,} are accepted")
+    if size > most_bytes:
+        raise BadUserInput(f"{name} has {size:,} bytes as JSON, and at most {most_bytes:,} are accepted")
     return value
 
 

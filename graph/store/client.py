@@ -67,9 +67,14 @@ async def close(client: Any) -> None:
 
 
 @asynccontextmanager
-async def session_of(client: Any) -> AsyncIterator[Any]:
-    """A driver session (MongoDB's, not a conversation)."""
-    session = client.start_session()
+async def session_of(client: Any, *, snapshot: bool = False) -> AsyncIterator[Any]:
+    """A driver session (MongoDB's, not a conversation).
+
+    Args:
+        client: the MongoDB client.
+        snapshot: all reads in it are of the moment of the first one. MongoDB holds that for five minutes by default.
+    """
+    session = client.start_session(snapshot=snapshot)
     if hasattr(session, "__await__"):
         session = await session
     async with session:

@@ -204,7 +204,9 @@ async def _more_sessions(database: Database, job: Document, session: Any) -> boo
 
 async def _more_contents(database: Database, job: Document, session: Any) -> bool:
     session_id = job["sessionId"]
-    for collection, place in ((database.messages, "seq"), (database.memories, "firstSeq")):
+    # The summaries of a session that was there go with it at once; those of an import that broke off are still here.
+    contents = ((database.messages, "seq"), (database.memories, "firstSeq"), (database.summaries, "lastSeq"))
+    for collection, place in contents:
         found = await collection.find(
             {"sessionId": session_id, place: {"$lte": job["lastSeq"]}},
             {"_id": 0, place: 1},

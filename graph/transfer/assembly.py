@@ -1,0 +1,363 @@
+"""From the lines of a file to documents: sessions whole, or in parts where they are large, with what is missing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from graph.enrichment.tokens import TokenCounter
+from graph.errors import TransferError
+from graph.store.documents import Document, EnrichmentState, pending
+from graph.store.transfer import Contents
+from graph.transfer.records import LONGEST_LINE, parse, parse_header
+
+MESSAGES_AT_ONCE = 1_000
+"""Most messages that one transaction stores."""
+BYTES_AT_ONCE = 8 * 2**20
+"""Most bytes of the file that go into one transaction, unless one line has more: mongod's cache bounds it."""
+_USERS_AT_ONCE = 1_000
+_SPACE = uuid.UUID("6c9a3a1e-52a9-5f0b-9d0c-1f3f6f6d5d3a")  # of the uuids made here; a constant of the format
+_PLACES = {"session": 0, "memory": 1, "message": 2, "summary": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Users to store."""
+
+    users: list[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Whole sessions, few enough for one transaction."""
+
+    sessions: list[tuple[Document, Contents]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the contents of a large session; the last part has the session's document."""
+
+    session_id: str
+    contents: Contents
+    owner: Document | None
+
+
+def derived_uuid(*place: object) -> str:
+    """The uuid of what has none, from where it stands."""
+    return str(uuid.uuid5(_SPACE, "\0".join(map(str, place))))
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Reads a file once.
+
+    Attributes:
+        source: the file, open for bytes.
+        tokens: counts where a record does not tell.
+        at: the time of what has none.
+        bytes_read: of the file, so far.
+        numbers: what the header says of them.
+    """
+
+    source: BinaryIO
+    tokens: TokenCounter
+    at: datetime
+    bytes_read: int = 0
+    numbers: dict[str, int] = field(default_factory=dict)
+    _line: int = 0
+    _users: list[Document] = field(default_factory=list)
+    _ready: list[tuple[Document, Contents]] = field(default_factory=list)
+    _ready_size: tuple[int, int] = (0, 0)
+    _seen: set[int] = field(default_factory=set)
+    _counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("users", "sessions", "messages"), 0))
+    _open: _Session | None = None
+
+    def portions(self) -> Iterator[Users | Batch | Part]:
+        """What to store, in the order of the file.
+
+        Raises:
+            TransferError: the file is not as it must be. What came before the session in question has been given.
+        """
+        try:
+            yield from self._portions()
+        except TransferError:
+            yield from self._flush()
+            raise
+        yield from self._flush()
+
+    def _portions(self) -> Iterator[Users | Batch | Part]:
+        header = parse_header(self._next_line())
+        exported = "exportedAt" in header
+        self.numbers = header.get("numbers", {})
+        ended = False
+        while line := self._next_line():
+            if line.isspace():
+                continue
+            if ended:
+                raise TransferError(f"line {self._line}: nothing may follow the end record")
+            record = parse(line, self._line, exported=exported)
+            kind = record.pop("type")
+            if kind == "user":
+                yield from self._close()
+                yield from self._add_user(record)
+            elif kind == "end":
+                yield from self._close()
+                if record != self._counts:
+                    raise TransferError(
+                        f"line {self._line}: the end record counts {record}, the file has {self._counts}"
+                    )
+                ended = True
+            else:
+                yield from self._add(kind, record, len(line))
+        if exported and not ended:
+            where = "its last session is left out" if self._open else "what it holds is imported"
+            self._open = None
+            raise TransferError(
+                f"line {self._line}: the export was cut off here, since the end record is missing; {where}"
+            )
+        yield from self._close()
+
+    def _next_line(self) -> bytes:
+        self._line += 1
+        line = self.source.readline(LONGEST_LINE + 1)
+        self.bytes_read += len(line)
+        return line
+
+    def _add_user(self, record: Document) -> Iterator[Users | Batch]:
+        self._counts["users"] += 1
+        user_id = record.pop("userId")
+        given = {name: value for name, value in record.items() if value is not None}
+        created = given.get("createdAt", self.at)
+        defaults = {"uuid": derived_uuid("user", user_id), "metadata": {}, "createdAt": created, "updatedAt": created}
+        self._users.append({"_id": user_id, **(defaults | given)})
+        if len(self._users) == _USERS_AT_ONCE:
+            yield from self._flush()
+
+    def _add(self, kind: str, record: Document, size: int) -> Iterator[Users | Batch | Part]:
+        session_id = record["sessionId"]
+        if self._open is None or self._open.session_id != session_id or kind == "session":
+            yield from self._close()
+            if hash(session_id) in self._seen:
+                raise TransferError(f"line {self._line}: session {session_id!r} came before: keep its records together")
+            self._seen.add(hash(session_id))
+            self._counts["sessions"] += 1
+            self._open = _Session(session_id, self.tokens, self.at)
+        self._open.add(kind, record, size, self._line)
+        if kind == "message":
+            self._counts["messages"] += 1
+        if self._open.is_full:
+            yield from self._flush()
+            yield Part(session_id, self._open.take(), None)
+
+    def _close(self) -> Iterator[Users | Batch | Part]:
+        """End the session that is open."""
+        closing, self._open = self._open, None
+        if closing is None:
+            return
+        owner = closing.document(self._line - 1)
+        contents = closing.take()
+        if closing.divided:
+            yield Part(closing.session_id, contents, owner)
+            return
+        messages, size = self._ready_size
+        if messages + closing.taken[0] > MESSAGES_AT_ONCE or size + closing.taken[1] > BYTES_AT_ONCE:
+            yield from self._flush()
+            messages, size = 0, 0
+        self._ready.append((owner, contents))
+        # An empty session counts as well.
+        self._ready_size = (messages + max(1, closing.taken[0]), size + closing.taken[1])
+
+    def _flush(self) -> Iterator[Users | Batch]:
+        # Users first: they stand before the sessions that name them.
+        if self._users:
+            yield Users(self._users)
+            self._users = []
+        if self._ready:
+            yield Batch(self._ready)
+            self._ready = []
+            self._ready_size = (0, 0)
+
+
+class _Session:
+    """A session of which more may come."""
+
+    def __init__(self, session_id: str, tokens: TokenCounter, at: datetime) -> None:
+        self.session_id = session_id
+        self.divided = False
+        self.taken = (0, 0)
+        self._tokens = tokens
+        self._at = at
+        self._given: Document = {}
+        self._place = 0
+        self._contents = Contents()
+        self._size = 0
+        self._ranges: list[tuple[int, int, str]] = []
+        self._uncounted: dict[str, Document] = {}  # memories whose tokens are still being counted
+        self._memory = 0  # the place in `_ranges` of the last message's memory
+        self._last_seq = 0
+        self._summary_seq = 0
+        self._message_count = 0
+        self._token_count = 0
+        self._first_at: datetime | None = None
+        self._last_at: datetime | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what it holds must be taken before more comes."""
+        held = self._contents
+        number = max(len(held.messages), len(held.memories), len(held.summaries))
+        return number >= MESSAGES_AT_ONCE or self._size >= BYTES_AT_ONCE
+
+    def take(self) -> Contents:
+        """What it holds, to be stored."""
+        held = self._contents
+        self.taken = (max(len(held.messages), len(held.memories), len(held.summaries)), self._size)
+        self._contents, self._size = Contents(), 0
+        return held
+
+    def add(self, kind: str, record: Document, size: int, line: int) -> None:
+        """One more record of the session; a full one counts as divided from then on."""
+        if self.is_full or self.taken != (0, 0):
+            self.divided = True
+        if _PLACES[kind] < self._place:
+            raise TransferError(f"line {line}: in a session come memories first, then messages, then summaries")
+        self._place = _PLACES[kind]
+        self._size += size
+        if kind == "session":
+            self._given = {name: value for name, value in record.items() if value is not None}
+        else:
+            {"memory": self._add_memory, "message": self._add_message, "summary": self._add_summary}[kind](record, line)
+
+    def _add_memory(self, record: Document, line: int) -> None:
+        first, last = record["firstSeq"], record["lastSeq"]
+        if last < first or (self._ranges and first <= self._ranges[-1][1]):
+            raise TransferError(f"line {line}: the memories' ranges must ascend, from firstSeq to lastSeq")
+        memory_id = record.pop("uuid")
+        memory = {"_id": memory_id, "metadata": {}, "createdAt": self._at} | record
+        self._ranges.append((first, last, memory_id))
+        if "tokenCount" in memory:
+            self._contents.memories.append(memory)
+        else:
+            self._uncounted[memory_id] = memory | {"tokenCount": 0}
+
+    def _add_message(self, record: Document, line: int) -> None:
+        seq = record.get("seq", self._last_seq + 1)
+        if seq <= self._last_seq:
+            raise TransferError(
+                f"line {line}: seq is {seq} after {self._last_seq}: a session's messages must stand in order"
+            )
+        tokens = record.get("tokenCount")
+        if tokens is None:
+            tokens = self._tokens.count_message(record["role"], record["content"])
+        created = record.get("createdAt", self._at)
+        message: Document = {
+            "_id": record.get("uuid") or derived_uuid("message", self.session_id, seq),
+            "sessionId": self.session_id,
+            "memoryId": self._memory_of(seq, record, line),
+            "seq": seq,
+            "role": record["role"],
+            "content": record["content"],
+            "metadata": {},
+            "tokenCount": tokens,
+            "entities": [],
+            "createdAt": created,
+            "updatedAt": created,
+            "enrichment": pending(self._at),
+        }
+        if "entities" in record:
+            message["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
+        record.pop("uuid", None)
+        message |= record
+        if self._uncounted and (memory := self._uncounted.get(message["memoryId"])) is not None:
+            memory["tokenCount"] += tokens
+        self._last_seq = seq
+        self._message_count += 1
+        self._token_count += tokens
+        self._first_at = self._first_at or message["createdAt"]
+        self._last_at = max(self._last_at or message["updatedAt"], message["updatedAt"])
+        self._contents.messages.append(message)
+
+    def _memory_of(self, seq: int, record: Document, line: int) -> str:
+        """The memory that holds a message."""
+        if not self._ranges or self._ranges[0][0] == 0:
+            if "memoryId" in record:
+                raise TransferError(
+                    f"line {line}: memoryId is {record['memoryId']}, of which there is no memory record"
+                )
+            if not self._ranges:
+                self._hold_whole(record.get("createdAt", self._at), seq)
+            memory_id = self._ranges[0][2]
+            self._uncounted[memory_id]["lastSeq"] = seq
+            return memory_id
+        while self._memory < len(self._ranges) and self._ranges[self._memory][1] < seq:
+            self._memory += 1
+        if self._memory == len(self._ranges) or self._ranges[self._memory][0] > seq:
+            raise TransferError(f"line {line}: no memory of session {self.session_id!r} has seq {seq} in its range")
+        memory_id = self._ranges[self._memory][2]
+        if record.get("memoryId", memory_id) != memory_id:
+            raise TransferError(f"line {line}: memoryId is not the memory that has seq {seq} in its range, {memory_id}")
+        return memory_id
+
+    def _hold_whole(self, created: datetime, seq: int) -> None:
+        """Make the memory of a session without memory records; its end is known when the session ends."""
+        memory_id = derived_uuid("memory", self.session_id)
+        self._ranges = [(0, 0, memory_id)]
+        self._uncounted[memory_id] = {
+            "_id": memory_id,
+            "sessionId": self.session_id,
+            "firstSeq": seq,
+            "lastSeq": seq,
+            "tokenCount": 0,
+            "metadata": {},
+            "createdAt": created,
+        }
+
+    def _add_summary(self, record: Document, line: int) -> None:
+        first, last = record["firstSeq"], record["lastSeq"]
+        if last < first or last <= self._summary_seq:
+            raise TransferError(f"line {line}: the summaries' ranges must ascend, from firstSeq to lastSeq")
+        summary: Document = {
+            "_id": record.pop("uuid", None) or derived_uuid("summary", self.session_id, last),
+            "entities": [],
+            "createdAt": self._at,
+        }
+        if "tokenCount" not in record:
+            summary["tokenCount"] = self._tokens.count(record["content"])
+        self._contents.summaries.append(summary | record)
+        self._summary_seq = last
+
+    def document(self, line: int) -> Document:
+        """The session's document, after all its records; the memories that waited for their counts are held with them.
+
+        Raises:
+            TransferError: what the session record counts is not what came.
+        """
+        self._contents.memories += self._uncounted.values()
+        self._uncounted = {}
+        counted = {
+            "lastSeq": max(self._last_seq, self._ranges[-1][1] if self._ranges else 0),
+            "messageCount": self._message_count,
+            "tokenCount": self._token_count,
+            "summarySeq": self._summary_seq,
+        }
+        for name, value in counted.items():
+            given: Any = self._given.get(name, value)
+            if given < value if name == "lastSeq" else given != value:
+                raise TransferError(
+                    f"line {line}: session {self.session_id!r} ends here with {name} {value:,}, and its session record"
+                    f" says {given:,}: leave that out to have it counted"
+                )
+        created = self._given.get("createdAt") or self._first_at or self._at
+        found: Document = {
+            "_id": self.session_id,
+            "uuid": derived_uuid("session", self.session_id),
+            "metadata": {},
+            "createdAt": created,
+            "updatedAt": max(self._last_at or created, created),
+            **counted,
+        }
+        return found | {name: value for name, value in self._given.items() if name != "sessionId"}

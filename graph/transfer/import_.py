@@ -1,0 +1,230 @@
+"""`recallql import`: a file's users and sessions into the store.
+
+Each session appears whole or not at all, and what is there already is not stored again. So an import that was stopped,
+in whatever way, is resumed by running it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
+
+from graph.enrichment.tokens import TokenCounter
+from graph.errors import Conflict, TransferError
+from graph.store import transfer
+from graph.store.database import Database
+from graph.store.documents import Document, now
+from graph.store.staging import Staging, release
+from graph.store.transfer import Contents
+from graph.transfer.assembly import Assembly, Batch, Part, Users
+
+_WRITES_AT_ONCE = 2
+_USER_FIELDS = ("email", "firstName", "lastName", "metadata")
+_TEXT_FIELDS = ("role", "content", "metadata")
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import has done so far.
+
+    Attributes:
+        present: sessions that were there already, the same or later in their life.
+        skipped: sessions and users that were there with other contents, and were left as they are.
+        bytes_read: of the file.
+    """
+
+    users: int = 0
+    sessions: int = 0
+    messages: int = 0
+    present: int = 0
+    skipped: int = 0
+    bytes_read: int = 0
+
+
+@dataclass(slots=True)
+class Importer:
+    """One import.
+
+    Attributes:
+        database: where to.
+        tokens: counts where a record does not tell.
+        skip_existing: leave what is there with other contents as it is, rather than stop.
+        report: told after each step.
+        done: what it has done.
+    """
+
+    database: Database
+    tokens: TokenCounter
+    skip_existing: bool = False
+    report: Callable[[Imported], None] = lambda _: None
+    done: Imported = field(default_factory=Imported)
+    _at: datetime = field(default_factory=now)
+    _large: _LargeSession | None = None
+
+    async def run(self, source: BinaryIO) -> Imported:
+        """Import a file.
+
+        Raises:
+            TransferError: the file is not as it must be, or something else is stored under an id of it. What came
+                before is imported, and nothing of the session in question.
+            Unavailable: the database does not answer; running it again goes on.
+        """
+        assembly = Assembly(source, self.tokens, self._at)
+        portions = assembly.portions()
+        writes: set[asyncio.Task[None]] = set()
+        try:
+            while (portion := await asyncio.to_thread(_next, portions)) is not None:
+                if not isinstance(portion, Batch):
+                    await _finished(writes, 0)
+                await _finished(writes, _WRITES_AT_ONCE - 1)
+                if isinstance(portion, Batch):
+                    writes.add(asyncio.create_task(self._batch(portion.sessions)))
+                elif isinstance(portion, Users):
+                    await self._users(portion.users)
+                else:
+                    await self._part(portion)
+                self.done.bytes_read = assembly.bytes_read
+                self.report(self.done)
+        except Conflict as error:
+            raise TransferError(str(error)) from error
+        finally:
+            try:
+                await _finished(writes, 0)
+            except Conflict as error:
+                raise TransferError(str(error)) from error
+            finally:
+                if self._large is not None and self._large.staging is not None:
+                    await self._large.staging.abandon()
+        await transfer.reserve_numbers(self.database, assembly.numbers)
+        self.done.bytes_read = assembly.bytes_read
+        self.report(self.done)
+        return self.done
+
+    async def _users(self, users: Sequence[Document]) -> None:
+        stored = await transfer.find_stored(self.database, "user", [user["_id"] for user in users])
+        new = {user["_id"]: user for user in users if user["_id"] not in stored}
+        for user in users:
+            if user["_id"] in stored and self._user_differs(stored[user["_id"]], user):
+                self._refuse("user", user["_id"])
+        if new:
+            await transfer.insert_users(self.database, list(new.values()))
+            self.done.users += len(new)
+
+    def _user_differs(self, stored: Document, given: Document) -> bool:
+        if stored["uuid"] != given["uuid"]:
+            return True
+        if any(stored.get(name) != given.get(name) for name in _USER_FIELDS):
+            return not self._changed_since(stored, given)
+        return False
+
+    async def _batch(self, sessions: Sequence[tuple[Document, Contents]]) -> None:
+        stored = await transfer.find_stored(self.database, "session", [owner["_id"] for owner, _ in sessions])
+        new = [(owner, contents) for owner, contents in sessions if owner["_id"] not in stored]
+        old = [(owner, contents) for owner, contents in sessions if owner["_id"] in stored]
+        if old:
+            seqs = [message["seq"] for _, contents in old for message in contents.messages]
+            bounds = (min(seqs, default=0), max(seqs, default=0))
+            texts = await transfer.find_texts(self.database, stored, bounds)
+            for owner, contents in old:
+                found = stored[owner["_id"]]
+                differs = any(self._text_differs(texts, message) for message in contents.messages)
+                self._meets(owner, differs or self._session_differs(found, owner))
+        if new:
+            await transfer.insert_sessions(self.database, new)
+            self.done.sessions += len(new)
+            self.done.messages += sum(len(contents.messages) for _, contents in new)
+
+    async def _part(self, part: Part) -> None:
+        if self._large is None:
+            stored = await transfer.find_stored(self.database, "session", [part.session_id])
+            self._large = _LargeSession(stored.get(part.session_id))
+            if self._large.stored is None:
+                self._large.staging = Staging(self.database, part.session_id)
+                await self._large.staging.begin()
+        large = self._large
+        messages = part.contents.messages
+        if large.staging is not None:
+            await large.staging.add(part.contents)
+            large.messages += len(messages)
+            if part.owner is not None:
+                await large.staging.finish(part.owner)
+                self.done.sessions += 1
+                self.done.messages += large.messages
+        elif large.stored is not None:
+            if messages:
+                bounds = (messages[0]["seq"], messages[-1]["seq"])
+                texts = await transfer.find_texts(self.database, [part.session_id], bounds)
+                large.differs |= any(self._text_differs(texts, message) for message in messages)
+            if part.owner is not None:
+                self._meets(part.owner, large.differs or self._session_differs(large.stored, part.owner))
+                await release(self.database, part.session_id)
+        if part.owner is not None:
+            self._large = None
+
+    def _meets(self, owner: Document, differs: bool) -> None:
+        if differs:
+            self._refuse("session", owner["_id"])
+        else:
+            self.done.present += 1
+
+    def _refuse(self, kind: str, name: str) -> None:
+        if not self.skip_existing:
+            raise TransferError(
+                f"{kind} {name!r} is stored with other contents: delete it there, or leave it as it is with"
+                " --skip-existing"
+            )
+        self.done.skipped += 1
+
+    def _changed_since(self, stored: Document, given: Document) -> bool:
+        """Whether what is stored was changed after what is given was written down."""
+        # What gives no time has that of its import, which was a time before.
+        known = given["updatedAt"] != self._at
+        changed: bool = stored["updatedAt"] > (given["updatedAt"] if known else stored["createdAt"])
+        return changed
+
+    def _session_differs(self, stored: Document, given: Document) -> bool:
+        """Whether a stored session is another than the one given, or the same at an earlier time."""
+        if stored["uuid"] != given["uuid"] or stored["lastSeq"] < given["lastSeq"]:
+            return True
+        if given["updatedAt"] != self._at and stored["updatedAt"] < given["updatedAt"]:
+            return True
+        same = (stored["metadata"], stored["messageCount"]) == (given["metadata"], given["messageCount"])
+        return not same and not self._changed_since(stored, given)
+
+    def _text_differs(self, texts: dict[tuple[str, int], Document], given: Document) -> bool:
+        stored = texts.get((given["sessionId"], given["seq"]))
+        if stored is None:
+            return False  # deleted since, or else the session's count tells
+        if stored["_id"] != given["_id"]:
+            return True
+        return any(stored[name] != given[name] for name in _TEXT_FIELDS) and not self._changed_since(stored, given)
+
+
+@dataclass(slots=True)
+class _LargeSession:
+    """A session that comes in parts: on its way in, or compared with what is stored."""
+
+    stored: Document | None
+    staging: Staging | None = None
+    messages: int = 0
+    differs: bool = False
+
+
+def _next(portions: Iterator[Users | Batch | Part]) -> Users | Batch | Part | None:
+    return next(portions, None)
+
+
+async def _finished(writes: set[asyncio.Task[None]], most: int) -> None:
+    """Wait until at most so many writes are under way; an error of one is raised when the others have ended."""
+    while len(writes) > most:
+        ended, _ = await asyncio.wait(writes, return_when=asyncio.FIRST_COMPLETED)
+        writes -= ended
+        failed = [task for task in ended if task.exception() is not None]
+        if failed:
+            others = await asyncio.gather(*writes, return_exceptions=True)
+            writes.clear()
+            del others
+            await failed[0]

@@ -1,0 +1,323 @@
+r"""The file of an export: NDJSON, in UTF-8, one record a line.
+
+The first line is the header:
+
+    {"format": "recallql", "version": 1}
+
+An export adds `exportedAt`, and `session` or `user` where it is of one alone, or else `numbers`, the greatest ever used
+as the `number` of sessions and users (Zep's clients page by it). Then come users, and session after
+session: the session, its memories, its messages in order, its summaries. The records of one session stand together,
+so that a file of any length is read in one pass with little memory.
+
+    {"type": "user", "userId": "mia", "email": "mia@example.com"}
+    {"type": "session", "sessionId": "chat-1", "userId": "mia", "metadata": {"channel": "web"}}
+    {"type": "message", "sessionId": "chat-1", "role": "user", "content": "Hello", "createdAt": "2026-01-31T09:30:00Z"}
+    {"type": "message", "sessionId": "chat-1", "role": "assistant", "content": "Hello, how can I help?"}
+
+The last line of an export is `{"type": "end", "users": 1, "sessions": 1, "messages": 2}`: a file whose header has
+`exportedAt` and that does not end so was cut off.
+
+A record is the stored document, with `type` before it and its `_id` under `userId`, `sessionId` or `uuid`. Times are
+RFC 3339 with a time zone, kept in milliseconds; outside `metadata`, what is called `…At` is a time.
+
+What a file written by hand must have is shown above; even the `session` and `user` records may be left out. What is
+missing is filled in the same way each time, so that the file can be imported again without storing anything twice:
+
+* `uuid`: UUID version 5, of the session's id and the place within it;
+* `seq`: one more than that of the message before;
+* `memoryId`: the memory whose range holds the message; without memory records, one that holds the whole session;
+* `createdAt` and `updatedAt` of a message: the time of the import; of a session: those of its messages;
+* `tokenCount`, `messageCount`, `lastSeq` and `summarySeq`: counted;
+* `enrichment`: `PENDING`, so that a worker extracts the entities; `DONE` where the record brings `entities`.
+
+Such a file may not have fields that are unknown here, since they are slips of the pen; an export may, since all of a
+document is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, NotRequired, TypeAlias
+
+import orjson
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
+from typing_extensions import TypedDict  # pydantic reads the standard one from Python 3.12 on
+
+from graph.errors import BadUserInput, TransferError
+from graph.operations import validation
+
+FORMAT: Final = "recallql"
+VERSION: Final = 1
+EXAMPLE_HEADER: Final = '{"format": "recallql", "version": 1}'
+LONGEST_LINE: Final = 128 * 2**20
+"""Bytes. The largest message that can be stored takes less, even with every character escaped."""
+ID_OF: Final = {
+    "user": "userId",
+    "session": "sessionId",
+    "memory": "uuid",
+    "message": "uuid",
+    "summary": "uuid",
+}
+"""What a document's `_id` is called in its record."""
+
+_MOST_METADATA_BYTES = 15 * 2**20  # merged metadata may be larger than what one call may send
+_OPEN = ConfigDict(strict=True, extra="allow")
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_Uuid: TypeAlias = Annotated[str, Field(pattern=_UUID)]
+
+
+@with_config(_OPEN)
+class _Header(TypedDict):
+    format: str
+    version: int
+    exportedAt: NotRequired[AwareDatetime]
+    numbers: NotRequired[dict[Literal["sessions", "users"], NonNegativeInt]]
+
+
+@with_config(_OPEN)
+class _User(TypedDict):
+    type: Literal["user"]
+    userId: str
+    uuid: NotRequired[_Uuid]
+    email: NotRequired[str | None]
+    firstName: NotRequired[str | None]
+    lastName: NotRequired[str | None]
+    number: NotRequired[PositiveInt]
+    metadata: NotRequired[dict[str, Any]]
+    createdAt: NotRequired[AwareDatetime]
+    updatedAt: NotRequired[AwareDatetime]
+
+
+@with_config(_OPEN)
+class _Session(TypedDict):
+    type: Literal["session"]
+    sessionId: str
+    uuid: NotRequired[_Uuid]
+    userId: NotRequired[str | None]
+    number: NotRequired[PositiveInt]
+    metadata: NotRequired[dict[str, Any]]
+    createdAt: NotRequired[AwareDatetime]
+    updatedAt: NotRequired[AwareDatetime]
+    lastSeq: NotRequired[NonNegativeInt]
+    messageCount: NotRequired[NonNegativeInt]
+    tokenCount: NotRequired[NonNegativeInt]
+    summarySeq: NotRequired[NonNegativeInt]
+
+
+@with_config(_OPEN)
+class _Memory(TypedDict):
+    type: Literal["memory"]
+    uuid: _Uuid
+    sessionId: str
+    firstSeq: PositiveInt
+    lastSeq: PositiveInt
+    tokenCount: NotRequired[NonNegativeInt]
+    metadata: NotRequired[dict[str, Any]]
+    createdAt: NotRequired[AwareDatetime]
+    idempotencyKey: NotRequired[str]
+
+
+@with_config(_OPEN)
+class _Match(TypedDict):
+    start: NonNegativeInt
+    end: NonNegativeInt
+    text: str
+
+
+@with_config(_OPEN)
+class _Entity(TypedDict):
+    key: str
+    name: str
+    label: str
+    matches: list[_Match]
+
+
+@with_config(_OPEN)
+class _Enrichment(TypedDict):
+    state: Literal["PENDING", "DONE", "FAILED"]
+    attempts: NonNegativeInt
+    at: NotRequired[AwareDatetime]
+    dueAt: NotRequired[AwareDatetime]
+
+
+@with_config(_OPEN)
+class _Message(TypedDict):
+    type: Literal["message"]
+    uuid: NotRequired[_Uuid]
+    sessionId: str
+    memoryId: NotRequired[_Uuid]
+    seq: NotRequired[PositiveInt]
+    role: str
+    content: str
+    metadata: NotRequired[dict[str, Any]]
+    tokenCount: NotRequired[NonNegativeInt]
+    entities: NotRequired[list[_Entity]]
+    createdAt: NotRequired[AwareDatetime]
+    updatedAt: NotRequired[AwareDatetime]
+    enrichment: NotRequired[_Enrichment]
+
+
+@with_config(_OPEN)
+class _Summary(TypedDict):
+    type: Literal["summary"]
+    uuid: NotRequired[_Uuid]
+    sessionId: str
+    firstSeq: PositiveInt
+    lastSeq: PositiveInt
+    content: str
+    tokenCount: NotRequired[NonNegativeInt]
+    entities: NotRequired[list[_Entity]]
+    createdAt: NotRequired[AwareDatetime]
+
+
+@with_config(_OPEN)
+class _End(TypedDict):
+    type: Literal["end"]
+    users: NonNegativeInt
+    sessions: NonNegativeInt
+    messages: NonNegativeInt
+
+
+_HEADER: TypeAdapter[Any] = TypeAdapter(_Header)
+_RECORD: TypeAdapter[Any] = TypeAdapter(
+    Annotated[_User | _Session | _Memory | _Message | _Summary | _End, Field(discriminator="type")]
+)
+_KNOWN = {
+    "user": _User.__annotations__.keys(),
+    "session": _Session.__annotations__.keys(),
+    "memory": _Memory.__annotations__.keys(),
+    "message": _Message.__annotations__.keys(),
+    "summary": _Summary.__annotations__.keys(),
+    "end": _End.__annotations__.keys(),
+}
+_SETTLED = frozenset({"metadata", "content", "role", "type"})  # what holds no times that pydantic has not read
+_TIME_NAME = re.compile(r"[a-z]At$|^at$")
+
+
+def header(**more: Any) -> bytes:
+    """The first line."""
+    return orjson.dumps({"format": FORMAT, "version": VERSION, **more}, option=_OPTIONS)
+
+
+_OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+
+
+def lines(kind: str, documents: Iterable[dict[str, Any]]) -> bytes:
+    """The records of stored documents, each a line."""
+    name = ID_OF[kind]
+    return b"".join(
+        orjson.dumps(
+            {"type": kind, name: document["_id"], **{key: value for key, value in document.items() if key != "_id"}},
+            option=_OPTIONS,
+        )
+        for document in documents
+    )
+
+
+def end(users: int, sessions: int, messages: int) -> bytes:
+    """The last line."""
+    counts = {"users": users, "sessions": sessions, "messages": messages}
+    return orjson.dumps({"type": "end", **counts}, option=_OPTIONS)
+
+
+def parse_header(line: bytes) -> dict[str, Any]:
+    """The first line of a file.
+
+    Raises:
+        TransferError: it is no header, or of another version.
+    """
+    try:
+        found: dict[str, Any] = _HEADER.validate_json(line)
+    except ValidationError:
+        raise TransferError(f"line 1: the first line must be a header such as {EXAMPLE_HEADER}") from None
+    if found["format"] != FORMAT:
+        raise TransferError(f"line 1: the format is {found['format']!r}; the header must be {EXAMPLE_HEADER}")
+    if found["version"] != VERSION:
+        raise TransferError(
+            f"line 1: version {found['version']} is unknown: this RecallQL reads version {VERSION}, a newer one may"
+            " read it"
+        )
+    return found
+
+
+def parse(line: bytes, number: int, *, exported: bool) -> dict[str, Any]:
+    """A line after the first.
+
+    Args:
+        line: its bytes.
+        number: its number in the file, from 1, for the messages of errors.
+        exported: the file is an export: fields that are unknown here are kept.
+
+    Raises:
+        TransferError: it is not as it must be; the message says where and how.
+    """
+    if len(line) > LONGEST_LINE:
+        raise TransferError(f"line {number}: it is longer than {LONGEST_LINE:,} bytes")
+    try:
+        record: dict[str, Any] = _RECORD.validate_json(line)
+    except ValidationError as error:
+        raise TransferError(f"line {number}: {_reason(error)}") from None
+    unknown = record.keys() - _KNOWN[record["type"]]
+    if unknown and not exported:
+        known = ", ".join(sorted(_KNOWN[record["type"]]))
+        raise TransferError(
+            f"line {number}: the {record['type']} has the unknown field {min(unknown)!r}; it may have {known}"
+        )
+    try:
+        _check(record)
+        for name in unknown:
+            record[name] = _with_times(name, record[name])
+        enrichment = record.get("enrichment")
+        if enrichment is not None:
+            record["enrichment"] = {name: _with_times(name, value) for name, value in enrichment.items()}
+    except (BadUserInput, ValueError) as error:
+        raise TransferError(f"line {number}: {error}") from None
+    return record
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"][1:])
+    if first["type"] == "json_invalid":
+        return f"it is not JSON: {first['ctx']['error']}" if "ctx" in first else "it is not JSON"
+    if first["type"].startswith("union_tag"):
+        return f"type must be one of {', '.join(_KNOWN)}"
+    if not place:
+        return "it is not a JSON object" if not first["loc"] else first["msg"]
+    text = first["msg"][0].lower() + first["msg"][1:]
+    return f"{place} is missing" if first["type"] == "missing" else f"{place}: {text}"
+
+
+def _check(record: dict[str, Any]) -> None:
+    """What the interfaces accept, by their own rules."""
+    if "sessionId" in record:
+        validation.check_id(record["sessionId"], "sessionId")
+    if record.get("userId") is not None:
+        validation.check_id(record["userId"], "userId")
+    if record["type"] == "message":
+        validation.check_role(record["role"], "role")
+        validation.check_content(record["content"], "content")
+    if record.get("metadata"):
+        validation.check_metadata(record["metadata"], most_bytes=_MOST_METADATA_BYTES)
+
+
+def _with_times(name: str, value: Any) -> Any:
+    """A value of a name that is unknown here, with its times as such."""
+    if isinstance(value, str) and _TIME_NAME.search(name):
+        return datetime.fromisoformat(value)
+    if isinstance(value, dict) and name not in _SETTLED:
+        return {key: _with_times(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_times(name, item) for item in value]
+    return value
