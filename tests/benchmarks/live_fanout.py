@@ -157,7 +157,7 @@ async def run(
             _, subscriber = await loop.create_connection(
                 lambda number=number: Subscriber(sessions[number % len(sessions)], received),  # type: ignore[misc]
                 str(address.host),
-                address.port,
+                address.port or 80,
             )
             await subscriber.ready
             subscribers.append(subscriber)
@@ -168,7 +168,7 @@ async def run(
         acknowledged = await write(http, sessions, rate=rate, batch=batch, seconds=seconds)
         expected = len(acknowledged) * each
         deadline = time.perf_counter() + 30
-        while sum(map(len, received.values())) < expected and time.perf_counter() < deadline:
+        while sum(map(len, received.values())) < expected and time.perf_counter() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         together = sum(server.cpu_times()[:2]) - before
         for subscriber in subscribers:
