@@ -242,15 +242,28 @@ async def test_subscribers_with_one_request_share_its_execution(client: Client, 
         assert sorted(group.followers for group in groups.values()) == [1, 11]
 
 
-async def test_a_subscription_sees_the_database_as_it_is_at_each_event(client: Client, app: Starlette) -> None:
-    query = "subscription S { sessionUpdated { memory { messages { seq } } } }"
+async def test_a_subscription_sees_the_database_as_it_is_at_each_event(client: Client) -> None:
+    query = """
+        subscription S($id: ID!) {
+          messageAdded(sessionId: $id, afterSeq: 0) { session { messageCount memory { messages { seq } } } }
+        }
+    """
     async with socket_to(url(client)) as socket:
-        await socket.subscribe(query, {})
-        await watching(app)
+        await socket.subscribe(query, {"id": "s"})
         for count in (1, 2, 3):
             await add(client, "s")
-            messages = (await socket.data())["sessionUpdated"]["memory"]["messages"]
-            assert len(messages) == count
+            session = (await socket.data())["messageAdded"]["session"]
+            assert session == {"messageCount": count, "memory": {"messages": [{"seq": n + 1} for n in range(count)]}}
+
+
+async def test_operations_of_one_socket_share_no_look_ups(client: Client) -> None:
+    query = "query Q($id: ID!) { session(sessionId: $id) { memory { session { messageCount } } } }"
+    async with socket_to(url(client)) as socket:
+        for count in (1, 2):
+            await add(client, "s")
+            await socket.subscribe(query, {"id": "s"}, str(count))
+            assert (await socket.data())["session"]["memory"]["session"] == {"messageCount": count}
+            assert (await socket.receive())["type"] == "complete"
 
 
 async def test_after_the_oplog_is_lost_subscribers_read_the_store(client: Client, app: Starlette) -> None:

@@ -49,8 +49,9 @@ class Context:
     extras: dict[str, Any] = field(default_factory=dict)
     take_over: Callable[[Any, Source], None] | None = None
 
-    _loaders: dict[str, DataLoader[_Key, Document | None]] = field(default_factory=dict)
-    _mentions: DataLoader[Any, list[Document]] | None = None
+    # Not arguments, so that `dataclasses.replace` makes a context that reads anew.
+    _loaders: dict[str, DataLoader[_Key, Document | None]] = field(init=False, default_factory=dict)
+    _mentions: DataLoader[Any, list[Document]] | None = field(init=False, default=None)
 
     def identify(self, caller: Caller) -> None:
         """Go on as this caller."""
