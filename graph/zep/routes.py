@@ -19,6 +19,8 @@ from graph.zep.http import Handler, endpoint, refusal
 # Clients take the part before the dash for the version of Zep whose API this is.
 _VERSION = f"0.27.2-recallql.{version('recallql')}"
 
+_METHODS = ["GET", "POST", "PATCH", "DELETE"]
+
 _OURS = re.compile(r"/+(?:healthz|api/+v1)(?:/|$)")
 _KIND = re.compile(r"^(/api/v1/(?:sessions|user|collection))/+")
 _MESSAGE = re.compile(r"/+messages/+([^/]+)$")
@@ -29,6 +31,7 @@ def zep_routes() -> list[BaseRoute]:
     """The routes; `ZepPaths` must stand before them."""
     return [
         Route("/healthz", _health),
+        Route("/api/v1", _nothing, methods=_METHODS),
         Mount(
             "/api/v1",
             routes=[
@@ -41,7 +44,7 @@ def zep_routes() -> list[BaseRoute]:
                 _route("/user", GET=users.all_of, POST=users.add),
                 _route("/user/{user_id:path}/sessions", GET=users.sessions_of),
                 _route("/user/{user_id:path}", GET=users.get, PATCH=users.update, DELETE=users.delete),
-                Route("/collection{rest:path}", _collections, methods=["GET", "POST", "PATCH", "DELETE"]),
+                Route("/collection{rest:path}", _collections, methods=_METHODS),
             ],
         ),
     ]
@@ -65,6 +68,10 @@ def _right(method: str, handler: Handler) -> Right:
 
 async def _health(_request: Request) -> Response:
     return PlainTextResponse(".")
+
+
+async def _nothing(_request: Request) -> Response:
+    return refusal("there is nothing at /api/v1 itself", 404)
 
 
 async def _collections(_request: Request) -> Response:
