@@ -1,10 +1,11 @@
 // Every call of zep-js for sessions, memory, messages, users and search.
-// Usage: every-call.mjs BASE_URL PREFIX; prints what it saw as JSON.
+// Usage: every-call.mjs BASE_URL PREFIX [API_KEY]; prints what it saw as JSON.
 import assert from "node:assert/strict";
 import { APIError, Memory, MemorySearchPayload, Message, NotFoundError, Session, ZepClient } from "@getzep/zep-js";
 
-const [baseURL, prefix] = process.argv.slice(2);
-const { memory, message, user } = await ZepClient.init(baseURL);
+const [baseURL, prefix, apiKey] = process.argv.slice(2);
+const client = await ZepClient.init(baseURL, apiKey);
+const { memory, message, user } = client;
 const seen = {};
 const all = async (chunks) => {
   const list = [];
@@ -81,4 +82,16 @@ assert.deepEqual(contents((await memory.getMemory(sessionId)).messages), content
 assert.equal(await user.delete(ada), "OK");
 await assert.rejects(user.get(ada), NotFoundError);
 await assert.rejects(user.delete(ada), NotFoundError);
+
+// The same calls on the client itself, which it still has for older applications.
+const older = `${prefix}-older`;
+await client.addSession(new Session({ session_id: older, metadata: {} }));
+assert.equal((await client.getSession(older)).session_id, older);
+assert.equal(await client.addMemory(older, new Memory({ messages: [{ role: "human", content: "Hello, movies" }] })), "OK");
+assert.equal((await client.getMemory(older, 5)).messages.length, 1);
+assert.equal((await client.searchMemory(older, new MemorySearchPayload({ text: "movie" }), 5)).length, 1);
+assert.equal(await client.deleteMemory(older), "OK");
+
+// Collections are not kept here, and the client says so.
+await assert.rejects(client.document.listCollections(), APIError);
 console.log(JSON.stringify(seen));

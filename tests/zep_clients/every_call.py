@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import warnings
 from collections.abc import Awaitable
 from typing import Any
 
@@ -134,9 +135,26 @@ async def scenario(client: Any, prefix: str, mode: str) -> dict[str, Any]:
     return seen
 
 
-async def main(base_url: str, prefix: str, mode: str) -> None:
-    async with ZepClient(base_url) as client:
-        sys.stdout.write(json.dumps(await scenario(client, prefix, mode)))
+async def older_names(client: Any, prefix: str, mode: str) -> None:
+    """The same calls on the client itself, which it still has for older applications."""
+    session_id, call = f"{prefix}-older", Calls(client, mode)
+    await call("add_session", Session(session_id=session_id))
+    assert (await call("get_session", session_id)).session_id == session_id
+    assert (
+        await call("add_memory", session_id, Memory(messages=[Message(role="human", content="Hello, movies")])) == "OK"
+    )
+    assert len((await call("get_memory", session_id, 5)).messages) == 1
+    assert len(await call("search_memory", session_id, MemorySearchPayload(text="movie"), 5)) == 1
+    assert await call("delete_memory", session_id) == "OK"
+
+
+async def main(base_url: str, prefix: str, mode: str, api_key: str | None = None) -> None:
+    warnings.simplefilter("ignore", DeprecationWarning)  # of the older names
+    async with ZepClient(base_url, api_key) as client:
+        seen = await scenario(client, prefix, mode)
+        await older_names(client, prefix, mode)
+        assert await raises(APIError, Calls(client.document, mode)("list_collections")), "collections are out of scope"
+        sys.stdout.write(json.dumps(seen))
 
 
 asyncio.run(main(*sys.argv[1:]))
