@@ -33,11 +33,11 @@ def entity_key(label: str, name: str) -> str:
 def resolve_aliases(entities: Iterable[tuple[str, str, int]]) -> dict[str, str]:
     """Find which names of a session are short forms of a longer one: "Octavia" of "Octavia Butler".
 
-    A PERSON is an alias of another when the words of its name are some, not all, of the other's, in the same order,
-    and exactly one full name fits. Full names are those that are themselves part of no other, so "Octavia", "Octavia
-    Butler" and "Octavia Estelle Butler" all become the longest. Two candidates ("Anna" beside "Anna Lee" and "Anna
-    Park") leave a name as it is, however often either is mentioned; so does a name of one letter. Other labels are
-    never merged: "York" is not "New York".
+    A PERSON of one word is an alias of another when that word is one of the other's, and exactly one full name fits.
+    Full names are those that are themselves part of no other, so beside "Octavia Butler" and "Octavia Estelle Butler"
+    an "Octavia" is the longest; those two stay as they are written, for two full names may be two people. Two
+    candidates ("Anna" beside "Anna Lee" and "Anna Park") leave a name as it is, however often either is mentioned; so
+    does a name of one letter. Other labels are never merged: "York" is not "New York".
 
     Args:
         entities: `(label, name, count)` for each entity of one session. Entries with the same key are added up, and
@@ -68,7 +68,7 @@ def resolve_aliases(entities: Iterable[tuple[str, str, int]]) -> dict[str, str]:
     }
     for key, candidates in longer.items():
         full = [other for other in candidates if not longer.get(other)]
-        if len(full) == 1:
+        if len(words[key]) == 1 and len(full) == 1:
             canonical[key] = full[0]
     return canonical
 
