@@ -156,6 +156,30 @@ async def test_the_command_imports_and_says_what(source: Client, mongodb_uri: st
         await database.close()
 
 
+async def test_a_command_that_was_stopped_is_continued_by_the_next(
+    source: Client, database: Database, mongodb_uri: str
+) -> None:
+    name = f"test_{uuid.uuid4().hex}"
+    target = await open_database(mongodb_uri, name=name)
+    command = (sys.executable, "-m", "graph", "import-zep", str(source.http.base_url))
+    environment = {**clean_environment(), "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": name}
+    try:
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+        while process.returncode is None and not await target.sessions.count_documents({}):  # noqa: ASYNC110 - another process writes
+            await asyncio.sleep(0.001)
+        process.terminate()
+        _, errors = await process.communicate()
+        assert process.returncode == 130, "it was stopped on its way"
+        assert errors.decode().splitlines()[-1] == "Stopped: run it again to continue"
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+        await process.communicate()
+        assert process.returncode == 0
+        assert await kept(target) == await kept(database)
+    finally:
+        await target.client.drop_database(name)
+        await target.close()
+
+
 async def test_the_command_says_in_one_line_that_nobody_answers(mongodb_uri: str) -> None:
     name = f"test_{uuid.uuid4().hex}"
     process = await asyncio.create_subprocess_exec(

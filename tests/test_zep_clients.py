@@ -15,6 +15,8 @@ from tests.access import served_with
 from tests.graphql_client import ADD, Client
 from tests.zep_clients.running import run_node, run_python
 
+pytestmark = pytest.mark.timeout(600)  # the first one installs the clients
+
 
 def base_url(client: Client) -> str:
     return str(client.http.base_url).rstrip("/")

@@ -15,6 +15,8 @@ from tests.graphql_client import ADD, OCTAVIA, Client
 from tests.live_client import ADDED, socket_to
 from tests.zep_clients.running import run_node, run_python
 
+pytestmark = pytest.mark.timeout(600)  # the first one installs the clients
+
 API = "/api/v1"
 MESSAGES = """query M($id: ID!) { session(sessionId: $id) { messageCount tokenCount messages(first: 50) { edges { node {
   uuid role content tokenCount metadata createdAt entities { name label matches { start end text } } } } } } }"""

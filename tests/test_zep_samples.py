@@ -9,6 +9,8 @@ import pytest
 from tests.graphql_client import OCTAVIA, Client
 from tests.zep_clients.running import run_node, run_python
 
+pytestmark = pytest.mark.timeout(600)  # the first one installs the clients
+
 COUNTS = [11, 33, 14]
 
 

@@ -36,7 +36,7 @@ def middleware(settings: Settings) -> list[Middleware]:
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.allowed_origins,
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["authorization", "content-type", "x-recallql-cost", "last-event-id"],
                 expose_headers=["retry-after"],
                 max_age=600,
