@@ -109,8 +109,28 @@ async def test_summaries_that_cover_a_changed_message_are_stale(client: Client, 
     assert await stale() == []
     await update(client, uuids[4], content="new")
     assert await stale() == [6]
+    await update(client, uuids[1], role="other")
+    assert await stale() == [2, 4, 6]
+
+
+async def test_summaries_that_took_a_deleted_message_in_are_removed(client: Client, database: Database) -> None:
+    uuids = [message["uuid"] for message in await add(client, OCTAVIA * 2)]
+    await database.summaries.insert_many(
+        [{"_id": f"s{last}", "sessionId": "s", "firstSeq": 1, "lastSeq": last, "content": ""} for last in (2, 4, 6)]
+    )
+    await database.sessions.update_one({"_id": "s"}, {"$set": {"summarySeq": 6}})
+
+    async def left() -> tuple[list[int], int]:
+        found = await database.summaries.find({}, sort=[("lastSeq", 1)]).to_list(None)
+        session = await database.sessions.find_one({"_id": "s"})
+        return [summary["lastSeq"] for summary in found], session["summarySeq"]
+
     await client.data(DELETE, uuid=uuids[2])
-    assert await stale() == [4, 6]
+    assert await left() == ([2], 2)
+    await client.data(DELETE, uuid=uuids[5])
+    assert await left() == ([2], 2)
+    await client.data(DELETE, uuid=uuids[0])
+    assert await left() == ([], 0)
 
 
 async def test_a_deleted_message_leaves_a_hole(client: Client) -> None:

@@ -23,6 +23,7 @@ from graph.errors import Unavailable
 from graph.logs import configure_logging
 from graph.store import enrichment
 from graph.store.database import Database, open_database
+from graph.store.erasure import keep_running
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -98,6 +99,7 @@ async def _opened(settings: Settings, uri: str) -> AsyncIterator[tuple[Database,
     database = await open_database(
         uri, name=settings.database, timeout=settings.mongodb_timeout, write_deadline=settings.write_deadline
     )
+    database.run(keep_running(database))
     try:
         yield database, await asyncio.to_thread(Extractor, settings.spacy_model)
     finally:

@@ -46,7 +46,7 @@ async def update_message(
 
 
 async def delete_message(backend: Backend, scope: Scope, uuid: str) -> str:
-    """Delete a message; its number in the session is never used again.
+    """Delete a message, and the summaries that took it in; its number in the session is never used again.
 
     Returns:
         The uuid in its canonical form.

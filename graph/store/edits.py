@@ -112,7 +112,7 @@ async def edit_message(
 
 
 async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
-    """Take a message away; its number stays unused.
+    """Take a message away, and the summaries that may quote it; its number stays unused.
 
     Raises:
         NotFound: there is no such message within the scope.
@@ -126,7 +126,7 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=session
         )
         await entities.replace_mentions(database, old, None, session)
-        await summaries.mark_stale(database, old["sessionId"], old["seq"], session)
+        await summaries.forget_message(database, old["sessionId"], old["seq"], session)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
             {"$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"]}, "$max": {"updatedAt": now()}},

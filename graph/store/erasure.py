@@ -4,8 +4,10 @@ A deletion takes effect in one transaction. What is small goes in it; of what is
 `erasures`, which takes away batch after batch and at last itself. Until then nothing of it is visible: a session's
 contents are reached through its document, and those at or below its `erasedSeq` count as gone.
 
-Each batch is a transaction that writes the job. So no late runner can remove what was added after the job's end,
-and a session can't be made anew while old contents are left: the writer finishes the job first.
+A session can't be made anew while old contents are left: the writer finishes the job first. So what a runner finds
+while the job is there is old. It looks, then makes sure of the job, and then removes by what it found: a late runner
+can't reach what was added after the job's end. No batch holds a transaction open, which a killed process would leave
+for MongoDB to end after a minute, with everything locked that it wrote.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from graph.errors import ErasureUnderWay, Unavailable
 from graph.store import entities
 from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState, now
+from graph.store.documents import Document, EnrichmentState, new_uuid, now
 from graph.store.transactions import in_transaction
 
 log = logging.getLogger("recallql")
@@ -125,7 +127,7 @@ async def _schedule(database: Database, job: str, subject: Document, last: int, 
     at = now()
     await database.erasures.update_one(
         {"_id": job},
-        {"$max": {"lastSeq": last}, "$setOnInsert": {**subject, "createdAt": at}, "$set": {"dueAt": at + LEASE}},
+        {"$max": {"lastSeq": last}, "$setOnInsert": {**subject, "uuid": new_uuid()}, "$set": {"dueAt": at + LEASE}},
         upsert=True,
         session=session,
     )
@@ -137,12 +139,9 @@ async def finish(database: Database, job: str) -> None:
     Raises:
         Unavailable: the database does not answer; the job stays, and is taken up again.
     """
-    done = False
     with translated_errors():
-        while not done:
-            done = await in_transaction(
-                database.client, lambda session: _step(database, job, session), deadline=database.write_deadline
-            )
+        while not await _step(database, job):
+            pass
 
 
 async def run_pending(database: Database) -> int:
@@ -185,38 +184,60 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
         await asyncio.sleep(pause)
 
 
-async def _step(database: Database, job_id: str, session: Any) -> bool:
-    """One batch; True when the job is done, by whomever."""
+async def _step(database: Database, job_id: str) -> bool:
+    """One batch; True when the job is done, by whomever. An import whose part this is stores nothing more."""
     job = await database.erasures.find_one_and_update(
-        {"_id": job_id}, {"$set": {"dueAt": now() + LEASE}}, return_document=ReturnDocument.AFTER, session=session
+        {"_id": job_id},
+        {"$set": {"dueAt": now() + LEASE}, "$unset": {"importing": ""}},
+        return_document=ReturnDocument.AFTER,
     )
     if job is None:
         return True
-    more = await (_more_sessions if "userId" in job else _more_contents)(database, job, session)
+    if "userId" in job:
+        more = await _more_sessions(database, job)
+    else:
+        more = await _more_contents(database, job)
     if not more:
-        await database.erasures.delete_one({"_id": job_id}, session=session)
-    return not more
+        # Another deletion may have given the job more to do since.
+        await database.erasures.delete_one({**_same(job), "lastSeq": job["lastSeq"]})
+    return False  # the next look tells whether it is gone
 
 
-async def _more_sessions(database: Database, job: Document, session: Any) -> bool:
-    return user_job(job["userId"]) in await erase_sessions_of(database, job["userId"], session)
+def _same(job: Document) -> Document:
+    """A filter that a later job for the same session or user does not meet."""
+    return {"_id": job["_id"], "uuid": job["uuid"]}
 
 
-async def _more_contents(database: Database, job: Document, session: Any) -> bool:
-    session_id = job["sessionId"]
-    # The summaries of a session that was there go with it at once; those of an import that broke off are still here.
-    contents = ((database.messages, "seq"), (database.memories, "firstSeq"), (database.summaries, "lastSeq"))
-    for collection, place in contents:
+async def _more_sessions(database: Database, job: Document) -> bool:
+    async def attempt(session: Any) -> list[str]:
+        held = await database.erasures.update_one(_same(job), {"$set": {"dueAt": now() + LEASE}}, session=session)
+        return await erase_sessions_of(database, job["userId"], session) if held.matched_count else []
+
+    left = await in_transaction(database.client, attempt, deadline=database.write_deadline)
+    for contents in left:
+        if contents != job["_id"]:
+            await finish(database, contents)
+    return job["_id"] in left
+
+
+async def _more_contents(database: Database, job: Document) -> bool:
+    for collection, place, mark in (
+        # A uuid of a message may be sent again; a memory's is never given again.
+        (database.messages, "seq", "memoryId"),
+        (database.memories, "firstSeq", "_id"),
+        # The summaries of a session that was there went at once; those of an import that broke off are still here.
+        (database.summaries, "lastSeq", "_id"),
+    ):
+        within = {"sessionId": job["sessionId"]}
         found = await collection.find(
-            {"sessionId": session_id, place: {"$lte": job["lastSeq"]}},
-            {"_id": 0, place: 1},
-            sort=[(place, 1)],
-            limit=BATCH,
-            session=session,
+            {**within, place: {"$lte": job["lastSeq"]}}, {place: 1, mark: 1}, sort=[(place, 1)], limit=BATCH
         ).to_list(None)
-        if found:
-            await collection.delete_many(
-                {"sessionId": session_id, place: {"$gte": found[0][place], "$lte": found[-1][place]}}, session=session
-            )
-            return True
+        if not found:
+            continue
+        if await database.erasures.find_one(_same(job), {"_id": 1}) is None:
+            return False
+        span = {"$gte": found[0][place], "$lte": found[-1][place]}
+        marks = list({document[mark] for document in found})
+        await collection.delete_many({**within, place: span, mark: {"$in": marks}})
+        return True
     return False

@@ -44,7 +44,7 @@ class Staging:
             Conflict: the session exists.
         """
         at = now()
-        job = {**self._job, "sessionId": self._session_id, "lastSeq": 2**53, "createdAt": at}
+        job = {**self._job, "uuid": new_uuid(), "sessionId": self._session_id, "lastSeq": 2**53}
 
         async def attempt(session: Any) -> None:
             if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=session):

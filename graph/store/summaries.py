@@ -7,7 +7,7 @@ from typing import Any
 
 from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import Document, now
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -39,9 +39,32 @@ async def newest_summary(database: Database, session_id: str, fields: Collection
 
 
 async def mark_stale(database: Database, session_id: str, seq: int, session: Any) -> None:
-    """Within a transaction, mark the summaries that cover a message which has changed or gone."""
+    """Within a transaction, mark the summaries that cover a message which has changed."""
     await database.summaries.update_many(
         {"sessionId": session_id, "lastSeq": {"$gte": seq}, "firstSeq": {"$lte": seq}},
         {"$set": {"stale": True}},
+        session=session,
+    )
+
+
+async def forget_message(database: Database, session_id: str, seq: int, session: Any) -> None:
+    """Within a transaction, remove the summaries that may hold what a deleted message said, to be written again.
+
+    Each summary takes the one before in, so these are all that reach up to the message.
+    """
+    removed = await database.summaries.delete_many({"sessionId": session_id, "lastSeq": {"$gte": seq}}, session=session)
+    if not removed.deleted_count:
+        return
+    newest = await database.summaries.find_one(
+        {"sessionId": session_id}, {"lastSeq": 1}, sort=[("lastSeq", -1)], session=session
+    )
+    await database.sessions.update_one(
+        {"_id": session_id},
+        {
+            "$set": {
+                "summarySeq": 0 if newest is None else newest["lastSeq"],
+                "summarising": {"dueAt": now(), "attempts": 0},
+            }
+        },
         session=session,
     )

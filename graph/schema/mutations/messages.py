@@ -64,8 +64,8 @@ class MessageMutations:
         return MessagePayload(message=updated)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Delete a message. Its `seq` is never used again, and summaries that cover it are marked stale."
-        " NOT_FOUND when there is none."
+        description="Delete a message. Its `seq` is never used again. Summaries that took it in are removed, and"
+        " written again without it. NOT_FOUND when there is none."
     )
     async def delete_message(self, info: Info, uuid: MessageUuid) -> DeletePayload:
         deleted = await messages.delete_message(info.context.backend, info.context.scope, uuid)
