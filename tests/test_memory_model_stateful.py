@@ -77,7 +77,7 @@ class Task:
 
     async def add(self, to_shared: bool, sent: list[tuple[str, str, dict[str, Any]]]) -> None:
         session = self.shared if to_shared else self.own
-        messages = [
+        messages: list[dict[str, Any]] = [
             {"uuid": str(uuids.uuid4()), "role": role, "content": content, "metadata": metadata}
             for role, content, metadata in sent
         ]
