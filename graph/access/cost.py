@@ -50,7 +50,7 @@ def operation_cost(
         schema: what it is valid for.
         document: holds the operation's fragments.
         operation: the operation that is about to be executed.
-        variables: as they were sent, unchecked.
+        variables: as they were sent, unchecked. Of their values only numbers, booleans and the lengths of lists count.
     """
     root = schema.get_root_type(operation.operation)
     if root is None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError, lexicographic_sort_schema, print_schema
+from strawberry.extensions import SchemaExtension
+from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import DEFAULT_ALLOWED_OPERATION_TYPES
-from strawberry.types import ExecutionResult
+from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
@@ -17,6 +19,7 @@ from graph.schema.documents import Documents, kept_documents
 from graph.schema.errors import public_error, without_suggestion
 from graph.schema.guard import Guard
 from graph.schema.mutation import Mutation
+from graph.schema.phases import Phases
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
 from graph.schema.subscription import Subscription
@@ -28,6 +31,12 @@ class _Schema(strawberry.Schema):
         allowed = set(named.get("allowed_operation_types") or DEFAULT_ALLOWED_OPERATION_TYPES)
         named["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
         return await super().execute(*given, **named)
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> SchemaExtensionsRunner:
+        """What runs the extensions of one operation."""
+        return Phases(execution_context, extensions)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Give every error of every result its code, and mask and log what is unforeseen, on whatever transport.

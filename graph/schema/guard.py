@@ -6,13 +6,22 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-from graphql import DocumentNode, FieldNode, FragmentSpreadNode, GraphQLError, InlineFragmentNode, SelectionSetNode
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    InlineFragmentNode,
+    SelectionSetNode,
+)
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 
 from graph.access.cost import operation_cost
 from graph.access.rules import needed_right
 from graph.errors import OperationError, TooCostly, Unauthenticated
+from graph.execution.lru import Lru
 from graph.schema.context import Context
 from graph.store.client import time_limit
 
@@ -40,7 +49,7 @@ class Guard(SchemaExtension):
         operation = operation_named(document, execution.operation_name)
         _check_rights(context, document, operation)
         schema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
-        self._cost = operation_cost(schema, document, operation, execution.variables or {})
+        self._cost = _cost_of(schema, document, operation, execution.variables or {})
         most = context.backend.settings.max_cost
         if most and self._cost > most:
             message = (
@@ -64,6 +73,32 @@ class Guard(SchemaExtension):
         if self._cost is None or not _is_asked_for(context, self.execution_context.operation_extensions):
             return {}
         return {"cost": {"requested": self._cost, "allowed": context.backend.settings.max_cost}}
+
+
+def _cost_of(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+) -> int:
+    """The cost of an operation, worked out once for what makes a difference to it in the variables."""
+    sizes = [_size(variables, node.variable.name.value) for node in operation.variable_definitions or ()]
+    key = (id(operation), *sizes)
+    known = _known_costs.get(key)
+    if known is None:
+        known = operation, operation_cost(schema, document, operation, variables)
+        _known_costs.put(key, known)
+    return known[1]
+
+
+_known_costs: Lru[tuple[Any, ...], tuple[OperationDefinitionNode, int]] = Lru(4_096)
+"""By the identity of the operation, which is kept alive beside the cost."""
+
+
+def _size(variables: Mapping[str, Any], name: str) -> tuple[str, Any]:
+    if name not in variables:
+        return "absent", None
+    value = variables[name]
+    if value is None or isinstance(value, bool | int):
+        return type(value).__name__, value
+    return ("list", len(value)) if isinstance(value, list) else ("other", None)
 
 
 def _is_asked_for(context: Context, extensions: Mapping[str, Any] | None) -> bool:

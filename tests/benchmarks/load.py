@@ -97,6 +97,9 @@ def run(load: Load, seconds: float) -> Measured:
     if told["failures"]:
         message = f"{told['failures']} of {told['requests']} requests to {load.base} failed"
         raise RuntimeError(message)
+    if not told["requests"]:
+        message = f"{load.base} answered nothing in {seconds:g} seconds"
+        raise RuntimeError(message)
     return Measured(
         told["requests"] / told["microseconds"] * 1e6,
         told["p50"] / 1000,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.inputs import quick_input
 from graph.execution.selection import Selection
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.schema.context import Info
@@ -14,6 +15,7 @@ from graph.schema.scalars import JSON
 from graph.schema.session import Session
 
 
+@quick_input
 @strawberry.input(description="A message to add.")
 class MessageInput:
     """One item of `AddMemoryInput.messages`."""
@@ -27,6 +29,7 @@ class MessageInput:
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 
 
+@quick_input
 @strawberry.input(description="Messages to add to a session.")
 class AddMemoryInput:
     """The argument of `addMemory`."""

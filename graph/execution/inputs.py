@@ -1,0 +1,74 @@
+"""Input objects, built without asking for each field's type each time.
+
+Strawberry resolves the annotations of every field of every input object of every request: a sixth of an `addMemory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from typing import Any, TypeVar
+
+from strawberry.types.arguments import InputContext, convert_argument
+from strawberry.types.base import StrawberryContainer, StrawberryOptional
+
+_T = TypeVar("_T", bound=type)
+
+
+def quick_input(kind: _T) -> _T:
+    """Decorates a Strawberry input class whose fields are scalars, other inputs, or lists of them."""
+    kind.__strawberry_definition__.from_input = _build  # type: ignore[attr-defined]
+    return kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a class is built.
+
+    Attributes:
+        registry: the schema's scalars.
+        absent: the attributes that are None unless they are given.
+        fields: each field's name, attribute, and, unless it is a scalar, its type.
+    """
+
+    registry: Mapping[object, Any]
+    absent: dict[str, Any]
+    fields: list[tuple[str, str, Any]]
+
+
+_plans: dict[tuple[type, int], _Plan] = {}
+"""By class and identity of the registry, which the plan keeps alive: as many as there are classes and schemas."""
+
+
+def _build(kind: type, value: Mapping[str, Any], context: InputContext) -> Any:
+    key = kind, id(context.scalar_registry)
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plans[key] = _plan(kind, context)
+    given = dict(plan.absent)
+    for name, attribute, type_ in plan.fields:
+        if name in value:
+            item = value[name]
+            if item is not None and type_ is not None:
+                path = (*context.path, name)
+                item = convert_argument(item, type_, context.scalar_registry, context.config, context.info, path=path)
+            given[attribute] = item
+    return kind(**given)
+
+
+def _plan(kind: Any, context: InputContext) -> _Plan:
+    definition = kind.__strawberry_definition__
+    absent = {
+        field.python_name: None
+        for field in definition.fields
+        if field.default_value is MISSING and field.default_factory is MISSING
+    }
+    fields = []
+    for field in definition.fields:
+        type_ = field.resolve_type(type_definition=definition)
+        inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
+        is_scalar = not isinstance(inner, StrawberryContainer) and inner in context.scalar_registry
+        fields.append(
+            (context.config.name_converter.from_field(field), field.python_name, None if is_scalar else type_)
+        )
+    return _Plan(context.scalar_registry, absent, fields)
