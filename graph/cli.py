@@ -77,6 +77,7 @@ _SUMMARY_SETTINGS = (
     "token_encoding",
     "keep_alive",
     "subscriptions_per_connection",
+    "workers",
     "worker_processes",
     "await_entities_timeout",
     "spacy_model",
@@ -93,6 +94,19 @@ def serve(settings: Settings) -> None:
 
     _exit_on_signals()
     run(settings)
+
+
+@app.command(hidden=True)
+@with_settings()
+def web(
+    settings: Settings,
+    socket: Annotated[int, typer.Option("--socket", help="File descriptor of the listening socket.")],
+) -> None:
+    """Serve beside another web process: `serve --workers` starts it."""
+    from graph.serve import serve_beside  # noqa: PLC0415 - other commands need no web server
+
+    _exit_on_signals()
+    serve_beside(settings, socket)
 
 
 _WORKER_SETTINGS = (

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import signal
 import socket
 import sys
+import threading
 from importlib.metadata import version
 
 import uvicorn
@@ -16,11 +20,11 @@ from graph.deployment import mongodb
 from graph.errors import StartupError
 from graph.logs import configure_logging
 from graph.settings import Settings
-from graph.supervisor import Workers
+from graph.supervisor import web_processes, workers
 
 
 class _Server(uvicorn.Server):
-    """Runs the application's lifespan itself, so that a `StartupError` gets out, and says where it listens."""
+    """Runs the application's lifespan itself, so that a `StartupError` gets out."""
 
     def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
         super().__init__(config)
@@ -34,6 +38,10 @@ class _Server(uvicorn.Server):
         # Live results have no end of their own, and uvicorn would wait for it.
         self._app.state.backend.hub.drain()
         await super().shutdown(sockets)
+
+
+class _Announcing(_Server):
+    """Says where it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -58,18 +66,43 @@ def serve(settings: Settings) -> None:
     Authenticator(settings)  # what is unusable ends the start here, before anything runs
     TrustedDocuments(settings)
     listener = _listen(settings)
-    with listener, mongodb(settings) as uri, Workers(settings, uri):
-        app = create_app(settings, uri)
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_level="warning" if settings.log_level == "info" else settings.log_level,
-            access_log=False,
-            timeout_graceful_shutdown=10,
-            server_header=False,
-            ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
-        )
-        _Server(config, app).run(sockets=[listener])
+    with listener, mongodb(settings) as uri, workers(settings, uri), web_processes(settings, uri, listener):
+        _run(_Announcing, settings, uri, listener)
+
+
+def serve_beside(settings: Settings, descriptor: int) -> None:
+    """Serve from a socket that the process which started this one listens on, until its end.
+
+    Raises:
+        StartupError: MongoDB can't be used.
+    """
+    configure_logging(settings)
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    with socket.socket(fileno=descriptor) as listener, mongodb(settings) as uri:
+        _run(_Server, settings, uri, listener)
+
+
+def _end_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _run(server: type[_Server], settings: Settings, uri: str, listener: socket.socket) -> None:
+    app = create_app(settings, uri)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
+    )
+    # What is there by now stays: the collector need not look through the schema and the modules again and again.
+    gc.collect()
+    gc.freeze()
+    server(config, app).run(sockets=[listener])
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     message_window: int = Field(
         12, ge=2, le=1000, description="Messages that memory returns by default; summaries start at this many."
     )
+    workers: int = Field(
+        1, ge=1, le=64, description="Web server processes that share the port; each uses one processor core."
+    )
     worker_processes: int = Field(1, ge=0, le=64, description="Enrichment worker processes that serve starts.")
     await_entities_timeout: float = Field(
         10.0, gt=0, le=60, description="Most seconds that addMemory(awaitEntities: true) waits for the extraction."

@@ -1,13 +1,15 @@
-"""The worker processes that `recallql serve` keeps running."""
+"""The processes that `recallql serve` keeps running beside its own: enrichment workers and further web servers."""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,18 +25,33 @@ _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.5
 
 
-class Workers:
-    """Enrichment workers as child processes, each restarted with backoff when it ends.
+class Children:
+    """Child processes of one kind, each restarted with backoff when it ends.
 
-    A worker's standard input is a pipe from this process: it ends when the pipe closes, so none outlives a killed
+    A child's standard input is a pipe from this process: it ends when the pipe closes, so none outlives a killed
     server.
     """
 
-    def __init__(self, settings: Settings, uri: str) -> None:
+    def __init__(
+        self, settings: Settings, uri: str, what: str, *command: str, count: int, shared: Sequence[int] = ()
+    ) -> None:
+        """Children that run `recallql COMMAND`.
+
+        Args:
+            settings: this process's, which the children get too.
+            uri: the MongoDB to use.
+            what: what one is called in the log.
+            command: the command and its flags.
+            count: how many.
+            shared: file descriptors that they inherit.
+        """
         self._environment = {**os.environ, **_as_environment(settings), f"{PREFIX}MONGODB_URI": uri}
+        self._what = what
+        self._command = [sys.executable, "-m", "graph", *command]
+        self._shared = tuple(shared)
         self._threads = [
-            threading.Thread(target=self._keep_running, name=f"worker-{number}", daemon=True)
-            for number in range(1, settings.worker_processes + 1)
+            threading.Thread(target=self._keep_running, name=f"{command[0]}-{number}", daemon=True)
+            for number in range(1, count + 1)
         ]
         self._stopping = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -64,7 +81,7 @@ class Workers:
                 return
             if time.monotonic() - started > _STEADY_AFTER:
                 pause = _SHORTEST_PAUSE
-            log.warning("an enrichment worker ended with status %s; starting another in %.1f seconds", code, pause)
+            log.warning("%s ended with status %s; starting another in %.1f seconds", self._what, code, pause)
             self._stopping.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -72,11 +89,12 @@ class Workers:
         with self._lock:
             if self._stopping.is_set():
                 return 0
-            process = subprocess.Popen(
-                [sys.executable, "-m", "graph", "worker", "--quiet"],
+            process = subprocess.Popen(  # noqa: S603 - this program, with its own flags
+                self._command,
                 stdin=subprocess.PIPE,
                 env=self._environment,
-                start_new_session=True,  # Ctrl-C is for the server, which then stops the workers
+                pass_fds=self._shared,
+                start_new_session=True,  # Ctrl-C is for the server, which then stops its children
             )
             self._running.add(process)
         try:
@@ -96,8 +114,21 @@ class Workers:
                 process.stdin.close()
 
 
+def workers(settings: Settings, uri: str) -> Children:
+    """The enrichment workers."""
+    return Children(settings, uri, "an enrichment worker", "worker", "--quiet", count=settings.worker_processes)
+
+
+def web_processes(settings: Settings, uri: str, listener: socket.socket) -> Children:
+    """The web servers beside this process's own, which accept from the same socket."""
+    number = listener.fileno()
+    return Children(
+        settings, uri, "a web process", "web", "--socket", str(number), count=settings.workers - 1, shared=[number]
+    )
+
+
 def _as_environment(settings: Settings) -> dict[str, str]:
-    """The settings that were given, as the worker's environment: flags reach it that way."""
+    """The settings that were given, as a child's environment: flags reach it that way."""
     given = settings.model_dump(exclude_unset=True, exclude={"mongodb_uri"}, mode="json")
     # A dump hides what is secret.
     secrets = {name: getattr(settings, name) for name in given}

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.benchmarks import data
 from tests.benchmarks.load import Contest, Load, contest, run
 from tests.benchmarks.running import APOLLO, Bench, graphql
+from tests.server_process import served
 
 EVERYTHING = """
 query Memory($sessionId: ID!) {
@@ -195,6 +200,26 @@ def drivers(bench: Bench) -> None:
         bench.report.row("Motor / AsyncMongoClient", result.ratio("Motor", "PyMongo AsyncMongoClient"))
 
 
+def start(bench: Bench) -> None:
+    """`recallql serve` on a store with data: time to the first answer, and memory of the web process."""
+    bench.report.head("start of recallql serve with data present")
+    seconds, mebibytes = [], []
+    with tempfile.TemporaryDirectory() as directory:
+        data_dir = Path(directory) / "data"
+        with served(data_dir) as server:
+            server.graphql(ADD, input={"sessionId": "s", "messages": _TWO})
+        for _ in range(bench.rounds):
+            begun = time.perf_counter()
+            with served(data_dir) as server:
+                server.graphql(FEW, sessionId="s")
+                seconds.append(time.perf_counter() - begun)
+                for _ in range(300):
+                    server.graphql(EVERYTHING, sessionId="s")
+                mebibytes.append(psutil.Process(server.process.pid).memory_info().rss / 2**20)
+    bench.report.target("seconds to the first answer", seconds, most=1.5)
+    bench.report.target("web process, MiB resident", mebibytes, most=150)
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "memory": memory,
     "add": add,
@@ -203,6 +228,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "selection": selection,
     "growth": growth,
     "drivers": drivers,
+    "start": start,
 }
 
 
