@@ -213,6 +213,24 @@ async def test_what_a_message_does_not_take_is_refused(client: Client) -> None:
     assert await exact(client) == before
 
 
+async def test_metadata_grows_to_a_limit(client: Client) -> None:
+    (first,) = await add(client, OCTAVIA[:1])
+    large = "x" * 260_000
+    for number in range(4):
+        await update(client, first["uuid"], metadata={f"k{number}": large})
+        await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA, "metadata": {f"k{number}": large}})
+    one_more = {"k4": large}
+    for query, sent in (
+        (UPDATE, {"uuid": first["uuid"], "metadata": one_more}),
+        (ADD, {"sessionId": "s", "messages": OCTAVIA, "metadata": one_more}),
+    ):
+        error = await client.error(query, input=sent)
+        assert error["code"] == "BAD_USER_INPUT"
+        assert "1,048,576" in error["message"]
+    await update(client, first["uuid"], metadata={"k0": None, **one_more})
+    assert (await exact(client))["messageCount"] == 13
+
+
 async def test_edits_and_deletions_at_once_keep_every_count_exact(client: Client) -> None:
     uuids = [message["uuid"] for message in await add(client, [{"role": "a", "content": str(n)} for n in range(24)])]
 

@@ -39,8 +39,13 @@ async def update_message(
         None if metadata is None else validation.check_metadata(metadata),
     )
 
+    counted: dict[tuple[str, str], int] = {}
+
     async def count(role: str, content: str) -> int:
-        return await backend.tokens.count_message_async(role, content)
+        # A write that meets another one is tried again, and a long text takes a while.
+        if (role, content) not in counted:
+            counted[role, content] = await backend.tokens.count_message_async(role, content)
+        return counted[role, content]
 
     return await edits.edit_message(backend.database, scope, validation.check_uuid(uuid, "uuid"), edit, count)
 

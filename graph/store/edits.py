@@ -12,7 +12,7 @@ from graph.store import entities, summaries
 from graph.store.changes import announce_deletion
 from graph.store.database import Database
 from graph.store.documents import Document, now, pending
-from graph.store.merge import merged
+from graph.store.merge import merged_metadata
 from graph.store.scope import Scope
 from graph.store.writes import write_session
 
@@ -35,7 +35,7 @@ class Edit:
     def changes(self, old: Document) -> bool:
         """Whether the message differs afterwards."""
         return self.text(old) != (old["role"], old["content"]) or (
-            merged(old["metadata"], self.metadata or {}) != old["metadata"]
+            merged_metadata(old["metadata"], self.metadata) != old["metadata"]
         )
 
 
@@ -59,7 +59,7 @@ async def apply_edit(
     changes: Document = {
         "role": role,
         "tokenCount": token_count,
-        "metadata": merged(old["metadata"], edit.metadata or {}),
+        "metadata": merged_metadata(old["metadata"], edit.metadata),
         "updatedAt": max(at, old["updatedAt"]),
     }
     if content != old["content"]:

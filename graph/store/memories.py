@@ -16,7 +16,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now, pending
 from graph.store.edits import Edit, apply_edit
 from graph.store.keyset import Listing
-from graph.store.merge import merged
+from graph.store.merge import merged_metadata
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_user, visible
@@ -267,7 +267,7 @@ async def _upsert_session(
     changes: Document = {}
     if user_id is not None and owner.get("userId") is None:
         changes["userId"] = user_id
-    if not created and (metadata := merged(owner["metadata"], new.metadata)) != owner["metadata"]:
+    if not created and (metadata := merged_metadata(owner["metadata"], new.metadata)) != owner["metadata"]:
         changes["metadata"] = metadata
     if "userId" in changes:
         await entities.give_to_user(database, new.session_id, changes["userId"], session)

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from graph.errors import BadUserInput
+
+MOST_BYTES = 1_048_576
+"""Size as JSON up to which metadata may grow by updates."""
+
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """`old` with `new` merged in: maps merge deeply, everything else overwrites, an explicit null removes the key."""
@@ -16,4 +23,23 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             result[name] = merged(below if isinstance(below, dict) else {}, value)
         else:
             result[name] = value
+    return result
+
+
+def merged_metadata(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
+    """Metadata after an update.
+
+    Raises:
+        BadUserInput: it would grow beyond what is kept.
+    """
+    if not new:
+        return old
+    result = merged(old, new)
+    size = len(orjson.dumps(result))
+    if size > MOST_BYTES and size > len(orjson.dumps(old)):
+        message = (
+            f"metadata would have {size:,} bytes with what it has already, and at most {MOST_BYTES:,} are kept: remove"
+            " keys by sending null for them"
+        )
+        raise BadUserInput(message)
     return result

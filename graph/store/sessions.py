@@ -13,7 +13,7 @@ from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
 from graph.store.keyset import Listing
-from graph.store.merge import merged
+from graph.store.merge import merged_metadata
 from graph.store.metadata import equals
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -191,7 +191,7 @@ async def update_session(
             changes["userId"] = user_id
             await users.give_session(database, user_id, at, session)
             await entities.give_to_user(database, session_id, user_id, session)
-        if (new := merged(old["metadata"], metadata or {})) != old["metadata"]:
+        if (new := merged_metadata(old["metadata"], metadata)) != old["metadata"]:
             changes["metadata"] = new
         if not changes:
             return old

@@ -12,7 +12,7 @@ from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
 from graph.store.keyset import Listing
-from graph.store.merge import merged
+from graph.store.merge import merged_metadata
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.writes import write
@@ -112,7 +112,7 @@ async def update_user(
         if old is None:
             raise _unknown(user_id)
         new = {name: value for name, value in {**old, **fields}.items() if value is not None}
-        new["metadata"] = merged(old["metadata"], metadata or {})
+        new["metadata"] = merged_metadata(old["metadata"], metadata)
         if new == old:
             return old
         new["updatedAt"] = max(now(), old["updatedAt"])
