@@ -101,7 +101,7 @@ async def test_the_change_stream_is_open_while_somebody_follows(client: Client, 
     async with socket_to(url(client)) as socket:
         await socket.subscribe(ADDED, {"id": "s"}, "1")
         await socket.subscribe(ADDED, {"id": "s"}, "2")
-        await watching(app)
+        await watching(app, followers=2)
         await socket.send(id="1", type="complete")
         await asyncio.sleep(0.05)
         assert hub.is_watching
@@ -237,7 +237,7 @@ async def test_subscribers_with_one_request_share_its_execution(client: Client, 
             await socket.subscribe(ADDED, {"id": "s", "after": 0}, str(number))
         await socket.subscribe(ADDED, {"id": "s"}, "from now on")
         await socket.subscribe(ADDED.replace("content", "uuid"), {"id": "s"}, "another")
-        await watching(app)
+        await watching(app, followers=12)
         groups = app.state.backend.hub._feeds[Feed.ADDED]["s"]
         assert sorted(group.followers for group in groups.values()) == [1, 11]
 
@@ -306,10 +306,14 @@ async def test_the_hundred_and_first_operation_of_a_connection_is_refused(client
         assert (await socket.receive())["payload"] == {"data": {"__typename": "Query"}}
 
 
-async def watching(app: Starlette) -> None:
-    """Wait until the change stream has its beginning, and each follower so far has read the store."""
-    await app.state.backend.hub.opened()
-    await asyncio.sleep(0.1)
+async def watching(app: Starlette, followers: int = 1) -> None:
+    """Wait until so many follow, and the change stream has its beginning: from here on they are told."""
+    hub = app.state.backend.hub
+    for _ in range(3_000):
+        if hub._followers >= followers and hub.at is not None:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"{hub._followers} follow")
 
 
 async def as_it_is(event: Any) -> Any:

@@ -235,3 +235,27 @@ async def test_graphql_ws_comes_back_after_a_restart(tmp_path: Path) -> None:
 async def add_over_http(address: str) -> None:
     async with httpx.AsyncClient(base_url=address, timeout=60) as http:
         await add(Client(http), "s")
+
+
+async def test_what_a_worker_finds_is_told(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    updated = 'subscription S { messageUpdated(sessionId: "s") { kind seq message { entities { name } } } }'
+    summaries = "subscription S { sessionUpdated { memory { summary { lastSeq } } } }"
+    with served(data_dir) as server:
+        async with socket_to(server.url) as messages, socket_to(server.url) as sessions:
+            await messages.subscribe(updated, {})
+            await sessions.subscribe(summaries, {})
+            for socket in (messages, sessions):  # a later operation is answered: these have begun
+                await socket.subscribe("{ __typename }", {}, "2")
+                assert (await socket.receive())["id"] == "2"
+                assert (await socket.receive())["type"] == "complete"
+            await asyncio.sleep(0.5)
+            sent = [{"role": "human", "content": f"Octavia Butler wrote book {number}."} for number in range(20)]
+            async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
+                await Client(http).data(ADD, input={"sessionId": "s", "messages": sent})
+            update = (await messages.data())["messageUpdated"]
+            assert update["kind"] == "ENRICHED"
+            assert "Octavia Butler" in {entity["name"] for entity in update["message"]["entities"]}
+            while (await sessions.data())["sessionUpdated"]["memory"]["summary"] is None:
+                pass
