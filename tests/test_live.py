@@ -13,6 +13,7 @@ from graph.errors import Forbidden
 from graph.live.source import Feed
 from graph.operations.following import messages_added, messages_updated, sessions_updated
 from graph.settings import Settings
+from graph.store.changes import Opened
 from graph.store.database import Database
 from graph.store.edits import delete_message
 from graph.store.scope import EVERYTHING, Scope
@@ -276,7 +277,7 @@ async def test_after_the_oplog_is_lost_subscribers_read_the_store(client: Client
         await add(client, "s", 3)
         await asyncio.sleep(0.3)
         hub._publish = publish
-        hub._resynchronise()
+        hub._hand_out(Opened(hub.at, lost=True), lost=False)
         assert await socket.seqs(3) == [1, 2, 3]
         await add(client, "s")
         assert await socket.seqs(1) == [4]

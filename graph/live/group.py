@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
@@ -16,6 +17,8 @@ from graph.store.documents import Document
 
 if TYPE_CHECKING:
     from graph.live.hub import Hub
+
+log = logging.getLogger("recallql")
 
 Execute: TypeAlias = Callable[[Document], Awaitable[Any]]
 """Makes a payload from an event."""
@@ -93,7 +96,12 @@ class Group:
         while self._waiting:
             place, event = self._waiting[0]
             number = self.incoming - len(self._waiting)
-            payload = None if place is DELETION else await self.execute(event)
+            try:
+                payload = None if place is DELETION else await self.execute(event)
+            except Exception:
+                log.exception("an event could not be executed")
+                self.overrun()  # each follower meets the same when it reads the store, and tells its client
+                return
             if not self._waiting or self.incoming - len(self._waiting) != number:
                 continue  # overrun meanwhile
             self._waiting.popleft()

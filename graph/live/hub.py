@@ -71,8 +71,6 @@ class Hub:
         self._followers += 1
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._take_in()), asyncio.create_task(self._look_up())]
-            for task in self._tasks:
-                task.add_done_callback(_log_failure)
         return Follower(self, group, source)
 
     def leave(self, topic: Topic, group: Group) -> None:
@@ -118,21 +116,28 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take_in(self) -> None:
-        async with aclosing(watch(self._database)) as changes:
-            async for change in changes:
-                if isinstance(change, Opened):
-                    self.at = change.at
-                    if change.lost:
-                        self._resynchronise()
-                    self._open.set()
-                else:
-                    # No step between the two is awaited: a follower that sees this moment sees these events, too.
-                    self._dispatch(change)
-                    self.at = change.at
+        lost = False
+        while True:
+            try:
+                async with aclosing(watch(self._database)) as changes:
+                    async for change in changes:
+                        self._hand_out(change, lost=lost)
+            except Exception:
+                log.exception("following the database failed, and begins anew")
+            lost = True
+            await asyncio.sleep(_PAUSE)
 
-    def _resynchronise(self) -> None:
-        for group in self._groups():
-            group.overrun()
+    def _hand_out(self, change: Change | Opened, *, lost: bool) -> None:
+        # Nothing is awaited between the two: a follower that finds this moment finds these events in its group, too.
+        if isinstance(change, Change):
+            self._dispatch(change)
+            self.at = change.at
+            return
+        self.at = change.at
+        if change.lost or lost:
+            for group in self._groups():
+                group.overrun()
+        self._open.set()
 
     def _groups(self) -> list[Group]:
         return [group for feed in self._feeds.values() for groups in feed.values() for group in groups.values()]
@@ -172,10 +177,13 @@ class Hub:
             self._deleted.clear()
             messages, self._changed_messages = self._changed_messages, {}
             session_ids, self._changed_sessions = self._changed_sessions, set()
-            if messages:
-                await self._publish_messages(messages)
-            if session_ids:
-                await self._publish_sessions(session_ids)
+            try:
+                if messages:
+                    await self._publish_messages(messages)
+                if session_ids:
+                    await self._publish_sessions(session_ids)
+            except Exception:
+                log.exception("changes could not be read, and are told to nobody")
 
     async def _publish_messages(self, changed: dict[str, set[UpdateKind]]) -> None:
         found = await _persistently(lambda: following.messages_by_id(self._database, changed, self.at))
@@ -198,8 +206,3 @@ async def _persistently(read: Any) -> Any:
             return await read()
         except Unavailable:
             await asyncio.sleep(_PAUSE)
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("following the database failed", exc_info=error)

@@ -185,11 +185,14 @@ class MessagesUpdated(_InSession):
     async def stored(self, after: Moment | None) -> AsyncIterator[Document]:
         """What changed since the place. A deletion leaves nothing to be found."""
         since, self.place = self.place, now()
-        if await self.session(after) is None:
+        session = await self.session(after)
+        if session is None:
             return
         for message in await following.messages_changed_since(
             self.database, self.session_id, since, limit=10 * PAGE, after=after
         ):
+            if message["seq"] <= session.get("erasedSeq", 0):
+                continue
             if message["updatedAt"] > message["createdAt"] and message["updatedAt"] >= since:
                 yield update_of(UpdateKind.EDITED, message)
             if message.get("enrichment", {}).get("at", _NEVER) >= since:
