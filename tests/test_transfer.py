@@ -586,6 +586,24 @@ def test_an_error_is_one_line(tmp_path: Path, mongodb_uri: str) -> None:
         assert done.stdout == b""
 
 
+async def test_a_reader_that_stops_reading_ends_the_export(
+    database: Database, settings: Settings, mongodb_uri: str
+) -> None:
+    await imported(database, ndjson(*large("big")))
+    with subprocess.Popen(  # noqa: ASYNC220 - nothing else runs meanwhile
+        [sys.executable, "-m", "graph", "export"],
+        env={**clean_environment(), "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.read(1)
+        process.stdout.close()
+        assert process.stderr.read() == b"recallql: -: Broken pipe\n"
+        assert process.wait(60) == 1
+
+
 # --- any document
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)

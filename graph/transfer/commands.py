@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -40,7 +41,13 @@ def run_export(settings: Settings, file: Path, wanted: Wanted, *, resume: bool) 
             raise TransferError("only an export to a file can be resumed")
         if sys.stdout.isatty():
             raise TransferError("an export is not for a terminal: name a file, or redirect standard output")
-        done = _exported(settings, wanted, sys.stdout.buffer)
+        with _file_errors(file):
+            try:
+                done = _exported(settings, wanted, sys.stdout.buffer)
+            except BrokenPipeError:
+                # Python would try to write the rest at its exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise
     else:
         partial = file.with_name(f"{file.name}.partial")
         with _file_errors(file):
@@ -59,7 +66,7 @@ def _exported(settings: Settings, wanted: Wanted, target: BinaryIO, *, earlier: 
             with _bar("exporting", total) as advance:
 
                 def report(done: Exported) -> None:
-                    advance(done.sessions, f"{done.messages:,} messages")
+                    advance(done.sessions, done.messages)
 
                 return await export(database, wanted, target, resume=earlier, report=report)
 
@@ -85,7 +92,7 @@ def run_import(settings: Settings, file: Path, *, skip_existing: bool) -> None:
                         database,
                         tokens,
                         skip_existing=skip_existing,
-                        report=lambda done: advance(done.bytes_read, f"{done.messages:,} messages"),
+                        report=lambda done: advance(done.bytes_read, done.messages),
                     ).run(source)
 
         with mongodb(settings, attach=True) as uri:
@@ -125,7 +132,7 @@ async def _opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
 
 
 @contextmanager
-def _bar(doing: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+def _bar(doing: str, total: int | None) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error, where that is a terminal."""
     console = Console(stderr=True)
     columns = (
@@ -138,7 +145,13 @@ def _bar(doing: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(doing, total=total, what="")
-        yield lambda completed, what: bar.update(task, completed=completed, what=what)
+        began = time.monotonic()
+
+        def advance(completed: int, messages: int) -> None:
+            rate = messages / max(time.monotonic() - began, 0.001)
+            bar.update(task, completed=completed, what=f"{messages:,} messages, {rate:,.0f}/s")
+
+        yield advance
 
 
 def _say(text: str) -> None:

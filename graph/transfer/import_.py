@@ -224,7 +224,6 @@ async def _finished(writes: set[asyncio.Task[None]], most: int) -> None:
         writes -= ended
         failed = [task for task in ended if task.exception() is not None]
         if failed:
-            others = await asyncio.gather(*writes, return_exceptions=True)
+            await asyncio.gather(*writes, return_exceptions=True)
             writes.clear()
-            del others
             await failed[0]
