@@ -88,9 +88,10 @@ async def erase_contents(database: Database, owner: Document, session: Any, *, s
         await database.messages.delete_many({"sessionId": session_id, "seq": bounds}, session=session)
         await database.memories.delete_many({"sessionId": session_id, "firstSeq": bounds}, session=session)
         return None
-    # A worker that holds one of them meets this write, and stores nothing.
+    # A worker that holds one of them meets this write, and stores nothing; nobody begins with one again.
+    unfinished = [EnrichmentState.PENDING.value, EnrichmentState.FAILED.value]
     await database.messages.update_many(
-        {"sessionId": session_id, "enrichment.state": EnrichmentState.PENDING.value},
+        {"sessionId": session_id, "enrichment.state": {"$in": unfinished}},
         {"$unset": {"enrichment": ""}},
         session=session,
     )

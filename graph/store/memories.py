@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from graph.errors import Conflict, ErasureUnderWay, Forbidden
+from graph.errors import Conflict, ErasureUnderWay
 from graph.store import entities, erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
@@ -19,7 +19,7 @@ from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import refuse_other_user, visible
+from graph.store.sessions import refuse_other_user, refuse_unseen, visible
 from graph.store.writes import write_session
 
 _STORED = {"uuid": "_id"}
@@ -203,9 +203,7 @@ def _refuse_erased(owner: Document, seq: int) -> None:
 
 
 def _refuse_other_owner(scope: Scope, new: NewMemory, owner: Document) -> None:
-    if not scope.sees_session(owner):
-        # Whoever's it is, or nobody's: a caller learns no more than that its own are elsewhere.
-        raise Forbidden("that sessionId is not yours to write to: choose another")
+    refuse_unseen(scope, owner)
     refuse_other_user(owner, new.user_id or scope.user_id)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from graph.errors import Conflict, NotFound
+from graph.errors import Conflict, Forbidden, NotFound
 from graph.store import entities, erasure, users
 from graph.store.client import translated_errors
 from graph.store.database import Database
@@ -142,12 +142,15 @@ async def create_session(
     """Make a session without messages.
 
     Raises:
-        Conflict: it exists, whoever's it is.
+        Conflict: it exists.
+        Forbidden: it exists, and is not the caller's.
     """
     owner_id = user_id or scope.user_id
 
     async def attempt(session: Any) -> Document:
-        if await database.sessions.find_one({"_id": session_id}, {"_id": 1}, session=session) is not None:
+        existing = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=session)
+        if existing is not None:
+            refuse_unseen(scope, existing)
             message = f"session {session_id!r} exists already: change it with updateSession, or choose another id"
             raise Conflict(message)
         await erasure.refuse_while_under_way(database, erasure.session_job(session_id), session)
@@ -253,6 +256,16 @@ async def _session_to_change(database: Database, scope: Scope, session_id: str, 
         message = f"there is no session {session_id!r}"
         raise NotFound(message)
     return found
+
+
+def refuse_unseen(scope: Scope, owner: Document) -> None:
+    """Refuse to write to a session, read with `userId`, that is outside the scope.
+
+    Raises:
+        Forbidden: it is. Whoever's it is, or nobody's: a caller learns no more than that its own are elsewhere.
+    """
+    if not scope.sees_session(owner):
+        raise Forbidden("that sessionId is not yours to write to: choose another")
 
 
 def refuse_other_user(owner: Document, user_id: str | None) -> None:
