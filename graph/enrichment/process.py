@@ -101,7 +101,7 @@ async def _opened(settings: Settings, uri: str) -> AsyncIterator[tuple[Database,
     )
     database.run(keep_running(database))
     try:
-        yield database, await asyncio.to_thread(Extractor, settings.spacy_model)
+        yield database, await asyncio.to_thread(Extractor, settings.spacy_model, settings.spacy_languages or None)
     finally:
         await database.close()
 

@@ -31,6 +31,7 @@ log = logging.getLogger("recallql")
 _LIMITS = StepLimits()
 _RENEWALS = 3  # in the time of a lease
 _PAUSE_WITHOUT_DATABASE = 1.0  # seconds
+_PAUSE_AFTER_DEFECT = 30.0  # seconds
 _LONGEST_BACKOFF = 300.0  # seconds
 _SHARE = 0.1  # of the time, while messages wait for their entities
 
@@ -107,6 +108,10 @@ class SummaryJobs:
             except Unavailable as error:
                 log.warning("%s", error)
                 await sleep(_PAUSE_WITHOUT_DATABASE, stop)
+                continue
+            except Exception:
+                log.exception("summaries can't be written; trying again in %g seconds", _PAUSE_AFTER_DEFECT)
+                await sleep(_PAUSE_AFTER_DEFECT, stop)
                 continue
             if not found:
                 await self._wait(stop)

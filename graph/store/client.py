@@ -19,6 +19,7 @@ from pymongo.errors import (
     ExecutionTimeout,
     NetworkTimeout,
     NotPrimaryError,
+    OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
@@ -133,12 +134,29 @@ _UNAVAILABLE = (
 )
 
 
+# What a server says that is stopping, or is no primary any more; some of it comes as a failed write concern.
+_UNAVAILABLE_CODES = frozenset({6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+
+
+def _may_pass(error: PyMongoError) -> bool:
+    """Whether a later try may succeed."""
+    if isinstance(error, _UNAVAILABLE):
+        return True
+    if error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError"):
+        return True
+    if not isinstance(error, OperationFailure):
+        return False
+    details = error.details or {}
+    codes = {error.code, *(part.get("code") for part in details.get("writeConcernErrors", ()))}
+    return not codes.isdisjoint(_UNAVAILABLE_CODES)
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn the driver's errors that a later try may mend into `Unavailable`; others pass as they are."""
     try:
         yield
     except PyMongoError as error:
-        if isinstance(error, _UNAVAILABLE) or error.has_error_label("TransientTransactionError"):
+        if _may_pass(error):
             raise Unavailable("MongoDB can't answer at the moment: try again") from error
         raise

@@ -98,6 +98,9 @@ class SessionFilter:
     metadata: tuple[tuple[tuple[str, ...], Any], ...] = ()
 
 
+ANY_SESSION = SessionFilter()
+
+
 def one_session(database: Database, session_id: str) -> Listing:
     """A list of one session that the caller has been found to see."""
     return Listing(database.sessions, {"_id": session_id}, ("_id",), ("_id",))
@@ -106,7 +109,7 @@ def one_session(database: Database, session_id: str) -> Listing:
 def list_sessions(
     database: Database,
     scope: Scope,
-    wanted: SessionFilter = SessionFilter(),
+    wanted: SessionFilter = ANY_SESSION,
     *,
     by: str = "createdAt",
     descending: bool = False,

@@ -1,0 +1,78 @@
+"""Looking at a MongoDB without changing it, for `recallql doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+
+from graph.store import client as driver
+from graph.store.documents import Document, now
+from graph.store.indexes import INDEXES
+
+
+@dataclass(slots=True)
+class Checkup:
+    """What was found.
+
+    Attributes:
+        error: why MongoDB can't be used at all.
+        version: of MongoDB.
+        replicated: whether it is a replica set or a sharded cluster.
+        writable: whether there is a primary.
+        clock: seconds by which the server's clock is ahead of this machine's.
+        missing: indexes that are not there, by collection.
+        empty: whether the database is not there yet.
+        disk: total and used bytes of its file system, where it tells.
+    """
+
+    error: str | None = None
+    version: str = ""
+    replicated: bool = False
+    writable: bool = False
+    clock: float = 0.0
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    empty: bool = False
+    disk: tuple[int, int] | None = None
+
+
+async def check_up(uri: str, name: str, *, timeout: float) -> Checkup:
+    """Look at the MongoDB at `uri` and the database `name` there."""
+    found = Checkup()
+    try:
+        client = driver.connect(uri, pool_size=4, timeout=timeout)
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        found.error = f"the connection string can't be used: {error}"
+        return found
+    try:
+        await _look(client, name, found)
+    except OperationFailure as error:
+        found.error = f"it refused: {error.details.get('errmsg') if error.details else error}"
+    except PyMongoError as error:
+        found.error = f"it can't be reached within {timeout:g} seconds: {str(error).split(' (configured', 1)[0]}"
+    finally:
+        await driver.close(client)
+    return found
+
+
+async def _look(client: Any, name: str, found: Checkup) -> None:
+    hello: Document = await client.admin.command("hello")
+    build: Document = await client.admin.command("buildInfo")
+    found.version = build["version"]
+    found.replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
+    found.writable = bool(hello.get("isWritablePrimary")) or "primary" in hello
+    server: datetime = hello["localTime"]
+    found.clock = (server.replace(tzinfo=now().tzinfo) - now()).total_seconds()
+    database = client.get_database(name)
+    found.empty = not await database.list_collection_names()
+    if not found.empty:
+        for collection, models in INDEXES.items():
+            there = set(await database[collection].index_information())
+            missing = [model.document["name"] for model in models if model.document["name"] not in there]
+            if missing:
+                found.missing[collection] = missing
+    stats: Document = await database.command("dbStats")
+    if stats.get("fsTotalSize"):  # it tells nothing of a database that is not there
+        found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
