@@ -49,12 +49,12 @@ class Socket:
 
 
 @asynccontextmanager
-async def socket_to(url: str, *, acknowledged: bool = True) -> AsyncIterator[Socket]:
-    """Connect to `http://…`."""
+async def socket_to(url: str, *, acknowledged: bool = True, bearer: str | None = None) -> AsyncIterator[Socket]:
+    """Connect to `http://…`, as the holder of a token."""
     address = f"{url.replace('http', 'ws', 1)}/graphql"
     async with connect(address, subprotocols=["graphql-transport-ws"], max_size=None) as connection:  # type: ignore[list-item]
         socket = Socket(connection)
         if acknowledged:
-            await socket.send(type="connection_init")
+            await socket.send(type="connection_init", payload={"authorization": f"Bearer {bearer}"} if bearer else {})
             assert (await socket.receive())["type"] == "connection_ack"
         yield socket

@@ -229,7 +229,9 @@ async def test_graphql_ws_comes_back_after_a_restart(tmp_path: Path) -> None:
         assert json.loads(await script.stdout.readline()) == {"connected": 2}
         await add_over_http(server.url)
         assert json.loads(await script.stdout.readline()) == {"seq": 2}
-    assert await script.wait() == 0
+        rest, _ = await script.communicate()
+        assert not rest
+    assert script.returncode == 0
 
 
 async def add_over_http(address: str) -> None:

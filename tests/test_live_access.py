@@ -1,0 +1,66 @@
+"""What subscribers see who are users: what is theirs, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from graph.live.source import Feed
+from graph.settings import Settings
+from tests.access import SECRET, as_caller, changed, token
+from tests.graphql_client import Client
+from tests.live_client import ADDED, SESSIONS, UPDATED, socket_to
+from tests.test_live import add, error, url, watching
+from tests.test_live_transports import EVENTS, streaming, until
+
+ADA, BOB = token("ada"), token("bob")
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return changed(settings, auth="required", jwt_secret=SecretStr(SECRET))
+
+
+async def test_each_user_follows_what_is_theirs(client: Client) -> None:
+    await add(as_caller(client, ADA), "adas", 2)
+    await add(as_caller(client, BOB), "bobs", 2)
+    async with socket_to(url(client), bearer=ADA) as socket:
+        for query in (ADDED, UPDATED):
+            assert (await error(socket, query, {"id": "bobs"}))[0] == "FORBIDDEN"
+        assert (await error(socket, SESSIONS, {"user": "bob"}))[0] == "FORBIDDEN"
+        await socket.subscribe(ADDED, {"id": "adas", "after": 0})
+        assert await socket.seqs(2) == [1, 2]
+    async with streaming(as_caller(client, ADA), EVENTS, id="bobs", after=0) as (_, chunks):
+        assert "FORBIDDEN" in await until(chunks, "complete")
+
+
+async def test_a_session_that_another_user_makes_ends_who_waited_for_it(client: Client, app: Starlette) -> None:
+    async with socket_to(url(client), bearer=ADA) as ada, socket_to(url(client), bearer=BOB) as bob:
+        for socket in (ada, bob):
+            await socket.subscribe(ADDED, {"id": "later", "after": 0})
+        await watching(app, followers=2)
+        await add(as_caller(client, BOB), "later")
+        assert await bob.seqs(1) == [1]
+        message = await ada.receive()
+        assert message["type"] == "error"
+        assert message["payload"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_results_are_shared_within_a_user_alone(client: Client, app: Starlette) -> None:
+    async with socket_to(url(client), bearer=ADA) as ada, socket_to(url(client), bearer=BOB) as bob:
+        for socket in (ada, bob):
+            for number in ("1", "2"):
+                await socket.subscribe(ADDED, {"id": "later"}, number)
+        await watching(app, followers=4)
+        groups = app.state.backend.hub._feeds[Feed.ADDED]["later"]
+        assert [group.followers for group in groups.values()] == [2, 2]
+
+
+async def test_a_user_s_list_has_their_sessions(client: Client, app: Starlette) -> None:
+    async with socket_to(url(client), bearer=ADA) as socket:
+        await socket.subscribe(SESSIONS, {})
+        await watching(app)
+        await add(as_caller(client, BOB), "bobs")
+        await add(as_caller(client, ADA), "adas")
+        assert (await socket.data())["sessionUpdated"]["sessionId"] == "adas"
