@@ -156,7 +156,7 @@ class Follower:
         Waits while the database does not answer. Ends when what is followed is gone.
 
         Raises:
-            Forbidden: what came to life is not the caller's.
+            Forbidden: never by a session, whose followers see nothing of what is not theirs.
         """
         await self._hub.opened()
         with suppress(Gone):
@@ -193,6 +193,8 @@ class Follower:
             return False
         if not source.known:
             await self._persistently(source.check)
+            if not source.known:
+                return False
         return source.is_next(place)
 
     async def _stored(self) -> AsyncGenerator[Any, None]:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
 from typing import Any, ClassVar, TypeAlias
 
-from graph.errors import Forbidden
 from graph.store import following
 from graph.store.changes import Moment
 from graph.store.database import Database
@@ -84,7 +83,7 @@ class Source(ABC):
         return True
 
     async def check(self, after: Moment | None) -> None:
-        """Find out about what was not `known`; raise `Forbidden` when it is another's."""
+        """Find out about what was not `known`: it stays so while it is another's."""
         del after
 
     async def check_life(self, after: Moment | None) -> None:
@@ -105,17 +104,17 @@ class _InSession(Source):
     session_uuid: str | None
 
     async def session(self, after: Moment | None) -> Document | None:
-        """The session, or None while it does not exist yet.
+        """The session, or None while it does not exist yet, for this follower: another's is as if it did not.
 
         Raises:
-            Forbidden: it is another's.
             Gone: it is no more.
         """
         session = await following.session_state(self.database, self.session_id, after)
         if self.session_uuid is not None and (session is None or session["uuid"] != self.session_uuid):
             raise Gone
+        if session is not None and not self.scope.sees_session(session):
+            return None
         if session is not None:
-            check_visible(self.scope, session)
             self.known = True
             self.session_uuid = session["uuid"]
         return session
@@ -230,9 +229,3 @@ def update_of(kind: UpdateKind, message: Document) -> Document:
         "seq": message["seq"],
         "message": message if is_there else None,
     }
-
-
-def check_visible(scope: Scope, session: Document) -> None:
-    """Raise `Forbidden` for a session that is not the caller's."""
-    if not scope.sees_session(session):
-        raise Forbidden("the session belongs to another user")

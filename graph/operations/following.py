@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from graph.errors import BadUserInput, Forbidden
-from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated, check_visible
+from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store.changes import current_moment
+from graph.store.changes import Moment, current_moment
 from graph.store.client import translated_errors
 from graph.store.documents import Document, now
 from graph.store.following import session_state
@@ -18,11 +18,10 @@ async def messages_added(
 ) -> MessagesAdded:
     """The messages of a session after a place, stored and to come; by default only those to come.
 
-    A session that does not exist is waited for.
+    A session that does not exist is waited for, and another's is as if it did not exist.
 
     Raises:
         BadUserInput: the session has not come so far.
-        Forbidden: the session is another's.
     """
     validation.check_id(session_id, "sessionId")
     if after_seq is not None and after_seq < 0:
@@ -32,7 +31,7 @@ async def messages_added(
         # A reader of another server may have seen more than this read: ask again for all that is acknowledged.
         with translated_errors():
             moment = await current_moment(backend.database)
-        session = await session_state(backend.database, session_id, moment)
+        session = await _visible(backend, scope, session_id, moment)
         if after_seq > _last_seq(session):
             raise BadUserInput(
                 f"afterSeq is {after_seq}, and the last message of the session is {_last_seq(session)}: send the seq of"
@@ -49,11 +48,7 @@ async def messages_added(
 
 
 async def messages_updated(backend: Backend, scope: Scope, session_id: str) -> MessagesUpdated:
-    """The edits, deletions and finished enrichments of a session's messages from now on.
-
-    Raises:
-        Forbidden: the session is another's.
-    """
+    """The edits, deletions and finished enrichments of a session's messages from now on; none of another's session."""
     validation.check_id(session_id, "sessionId")
     session = await _visible(backend, scope, session_id)
     return MessagesUpdated(
@@ -79,11 +74,9 @@ async def sessions_updated(backend: Backend, scope: Scope, user_id: str | None =
     return SessionsUpdated(database=backend.database, scope=scope, place=now(), user_id=user_id or scope.user_id)
 
 
-async def _visible(backend: Backend, scope: Scope, session_id: str) -> Document | None:
-    session = await session_state(backend.database, session_id)
-    if session is not None:
-        check_visible(scope, session)
-    return session
+async def _visible(backend: Backend, scope: Scope, session_id: str, after: Moment | None = None) -> Document | None:
+    session = await session_state(backend.database, session_id, after)
+    return session if session is not None and scope.sees_session(session) else None
 
 
 def _last_seq(session: Document | None) -> int:

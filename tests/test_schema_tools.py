@@ -1,0 +1,169 @@
+"""What other people's tools make of the schema: linters, generators of clients, and what a release may not break."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import anyio.to_thread
+import pytest
+
+from graph.settings import Settings
+from graph.store.database import Database
+from tests.access import served_with
+from tests.graphql_client import ADD, OCTAVIA, Client
+from tests.node_project import NODE, install, run_script
+from tests.python_tools import run_tool
+
+ROOT = Path(__file__).parent.parent
+RELEASED = ROOT / "tests" / "schema" / "released.graphql"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed() -> None:
+    install()
+
+
+def changelog() -> str:
+    """What the changelog says of the release to come."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    return text.partition("\n## ")[2].partition("\n## ")[0]
+
+
+async def test_a_breaking_change_since_the_last_release_is_named_in_the_changelog() -> None:
+    """`tests/schema/released.graphql` is the schema of the last release: a release copies schema.graphql there."""
+    breaking = await run_script("breaking.mjs", str(RELEASED), str(ROOT / "schema.graphql"))
+    unnamed = [change for change in breaking if f"`{change['path']}`" not in changelog()]
+    assert unnamed == []
+
+
+async def test_a_breaking_change_is_found(tmp_path: Path) -> None:
+    text = (ROOT / "schema.graphql").read_text(encoding="utf-8")
+    changed = tmp_path / "schema.graphql"
+    changed.write_text(
+        text.replace("  replayed: Boolean!\n", "  again: Boolean!\n").replace("sessionId: ID!", "sessionId: String!")
+    )
+    breaking = {change["path"] for change in await run_script("breaking.mjs", str(RELEASED), str(changed))}
+    assert {"AddMemoryPayload.replayed", "Query.memory.sessionId"} <= breaking
+
+
+async def test_the_schema_passes_the_rules_of_graphql_eslint() -> None:
+    assert await run_script("eslint.mjs") == {"files": 1, "findings": 0}
+
+
+async def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return await anyio.to_thread.run_sync(
+        lambda: subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=90, check=False)
+    )
+
+
+async def test_a_typed_client_compiles_and_its_documents_can_be_trusted(
+    tmp_path: Path, settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    del database
+    # Beside node_modules, where TypeScript looks for packages; the folder is this test's own.
+    made = NODE / f".made-{os.getpid()}"
+    shutil.copytree(NODE / "typed", made)
+    try:
+        command = ["node", "codegen.mjs", str(made)]
+        done = await _run(command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        options = ["--noEmit", "--strict", "--module", "esnext", "--moduleResolution", "bundler", "--target", "es2022"]
+        compiler = ["npx", "--no-install", "tsc", *options, str(made / "chat.ts")]
+        done = await _run(compiler)
+        assert done.returncode == 0, done.stdout
+        manifest = tmp_path / "persisted-documents.json"
+        shutil.copy(made / "gql" / "persisted-documents.json", manifest)
+    finally:
+        shutil.rmtree(made)
+    documents: dict[str, str] = json.loads(manifest.read_text())
+    assert all(name.startswith("sha256:") for name in documents)
+    (memory,) = [name for name, text in documents.items() if "query Memory" in text]
+    async with served_with(settings, mongodb_uri, trusted_documents=manifest, trusted_documents_only=True) as client:
+        asked = {"documentId": memory, "variables": {"sessionId": "s"}}
+        assert (await client.http.post("/graphql", json=asked)).json() == {"data": {"memory": None}}
+        assert (await client.error("{ __typename }"))["code"] == "FORBIDDEN"
+
+
+QUERIES = """
+query GetMemory($sessionId: ID!) {
+  memory(sessionId: $sessionId) { id messages(last: 2) { id role content createdAt enrichment { state } metadata } }
+}
+mutation AddMemory($input: AddMemoryInput!) {
+  addMemory(input: $input) { replayed session { sessionId messageCount } }
+}
+"""
+
+
+PROGRAM = """
+import asyncio, json, sys
+import httpx
+from recallql_client import AddMemoryInput, Client, MessageInput
+
+
+async def main() -> None:
+    async with httpx.AsyncClient() as http:
+        client = Client(url=sys.argv[1], http_client=http)
+        found = await client.get_memory(session_id="s")
+        message = MessageInput(role="human", content="Hello")
+        added = await client.add_memory(AddMemoryInput(sessionId="s", messages=[message], metadata={"a": 1}))
+        contents = [message.content for message in found.memory.messages]
+        print(json.dumps([contents, added.add_memory.session.message_count]))
+
+
+asyncio.run(main())
+"""
+
+
+async def test_a_python_client_is_generated_and_works(client: Client, tmp_path: Path) -> None:
+    await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA})
+    (tmp_path / "queries.graphql").write_text(QUERIES)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "pyproject.toml").write_text(
+        f"""
+        [tool.ariadne-codegen]
+        schema_path = "{ROOT / "schema.graphql"}"
+        queries_path = "queries.graphql"
+        target_package_name = "recallql_client"
+        """
+    )
+    made = await anyio.to_thread.run_sync(lambda: run_tool("-m", "ariadne_codegen", cwd=tmp_path))
+    assert made.returncode == 0, made.stdout + made.stderr
+    url = f"{client.http.base_url}/graphql"
+    done = await anyio.to_thread.run_sync(lambda: run_tool("program.py", url, cwd=tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[item["content"] for item in OCTAVIA[-2:]], len(OCTAVIA) + 1]
+
+
+@pytest.mark.slow
+async def test_schemathesis_finds_no_server_error(client: Client, tmp_path: Path) -> None:
+    """Made-up operations from the schema: every answer is one, and every error has a code that is documented."""
+    await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA})
+    (tmp_path / "hooks.py").write_text(HOOKS)
+    command = ["-m", "schemathesis.cli", "run", f"{client.http.base_url}/graphql"]
+    command += ["--checks", "documented_code", "--max-examples", "15", "--phases", "fuzzing"]
+    hooks = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(tmp_path)}
+    done = await anyio.to_thread.run_sync(lambda: run_tool(*command, cwd=tmp_path, **hooks))
+    assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-2_000:]
+
+
+HOOKS = """
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.graphql import nodes
+
+CODES = {"BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "FORBIDDEN", "TOO_COSTLY"}
+schemathesis.graphql.scalar("JSON", st.sampled_from([nodes.Object(fields=[]), nodes.String("x"), nodes.Int(1)]))
+schemathesis.graphql.scalar("DateTime", st.sampled_from(["2026-01-01T00:00:00Z", "now"]).map(nodes.String))
+schemathesis.graphql.scalar("UUID", st.uuids().map(str).map(nodes.String))
+
+
+@schemathesis.check
+def documented_code(ctx, response, case):
+    assert response.status_code < 500, response.text
+    for error in response.json().get("errors", []):
+        assert error["extensions"]["code"] in CODES, error
+"""
