@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -169,6 +171,16 @@ async def test_a_body_over_the_limit_is_refused(settings: Settings, mongodb_uri:
         assert is_an_error(response, 413)
 
 
+async def test_a_body_that_does_not_come_is_given_up(settings: Settings, mongodb_uri: str, database: Database) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"messages": '
+        await asyncio.sleep(30)
+
+    async with served_with(settings, mongodb_uri, request_timeout=0.2) as client:
+        response = await client.http.post(f"{API}/sessions/s/memory", content=slowly())
+        assert is_an_error(response, 408)
+
+
 async def test_empty_parameters_are_absent(http: httpx.AsyncClient) -> None:
     for path in ("/user?limit=&cursor=", "/sessions?limit=&cursor=", "/user"):
         assert len((await http.get(API + path)).json()) == 1
@@ -311,6 +323,18 @@ async def test_who_may_do_what_is_as_for_graphql(settings: Settings, mongodb_uri
         as_caller(client, token("ada"))
         assert [session["session_id"] for session in (await http.get(f"{API}/sessions")).json()] == ["hers"]
         assert len((await http.post(f"{API}/sessions/hers/search", json={"text": "author"})).json()) == 1
+
+
+async def test_a_users_budget_is_spent_here_too(settings: Settings, mongodb_uri: str, database: Database) -> None:
+    changes = {"jwt_secret": SecretStr(SECRET), "user_budget": 100}
+    async with served_with(settings, mongodb_uri, **changes) as client:
+        as_caller(client, token("ada"))
+        answers = [await client.http.get(f"{API}/sessions?limit=40") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert is_an_error(answers[2], 429)
+        assert int(answers[2].headers["Retry-After"]) > 0
+        as_caller(client, token("bob"))
+        assert is_an_error(await client.http.get(f"{API}/sessions"), 429), "all that there is costs more"
 
 
 async def test_a_page_of_another_site_can_not_write(client: Client) -> None:

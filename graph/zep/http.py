@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -16,9 +18,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from graph.access.caller import Right
+from graph.access.cost import MUTATION, PAGE
 from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
 from graph.settings import Settings
+from graph.store.client import time_limit
 from graph.store.scope import Scope
 
 log = logging.getLogger("recallql")
@@ -44,6 +48,10 @@ class TooLarge(OperationError):
     """The body is over the limit."""
 
 
+class TooSlow(OperationError):
+    """The body did not come in time."""
+
+
 class Call:
     """One request: who asks, and what for.
 
@@ -66,13 +74,7 @@ class Call:
 
     def number(self, name: str, *, least: int = 0) -> int | None:
         """A whole number of the query string; absent or empty is None."""
-        text = self._request.query_params.get(name, "")
-        if not text:
-            return None
-        if not _WHOLE.fullmatch(text) or int(text) < least:
-            message = f"{name} must be a whole number from {least}"
-            raise BadUserInput(message)
-        return min(int(text), MOST)
+        return number_of(self._request, name, least=least)
 
     async def body(self) -> dict[str, Any]:
         """The body, a JSON object whatever its Content-Type says: the JavaScript client sends some as text/plain.
@@ -80,18 +82,36 @@ class Call:
         Raises:
             BadUserInput: it is none.
             TooLarge: it is over the limit.
+            TooSlow: it did not come in time.
         """
-        limit = self.backend.settings.body_limit
+        settings = self.backend.settings
+        limit = settings.body_limit
         body = bytearray()
-        async for chunk in self._request.stream():
-            body += chunk
-            if limit and len(body) > limit:
-                message = f"the body is larger than {limit:,} bytes, the most that is accepted"
-                raise TooLarge(message)
+        try:
+            async with asyncio.timeout(settings.request_timeout or None):
+                async for chunk in self._request.stream():
+                    body += chunk
+                    if limit and len(body) > limit:
+                        message = f"the body is larger than {limit:,} bytes, the most that is accepted"
+                        raise TooLarge(message)
+        except TimeoutError:
+            message = f"the body did not come within {settings.request_timeout:g} seconds"
+            raise TooSlow(message) from None
         value = _decoded(bytes(body))
         if not isinstance(value, dict):
             raise BadUserInput("the body must be a JSON object")
         return value
+
+
+def number_of(request: Request, name: str, *, least: int = 0) -> int | None:
+    """A whole number of the query string; absent or empty is None."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return None
+    if not _WHOLE.fullmatch(text) or int(text) < least:
+        message = f"{name} must be a whole number from {least}"
+        raise BadUserInput(message)
+    return min(int(text), MOST)
 
 
 def _decoded(body: bytes) -> Any:
@@ -140,22 +160,28 @@ def needed_text(body: dict[str, Any], name: str, prefix: str = "") -> str:
     return value
 
 
+_OWN_STATUS: dict[type[OperationError], int] = {TooLarge: 413, TooSlow: 408}
+
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-async def _scope_of(request: Request, right: Right) -> Scope:
-    """What the caller may see: the one place where a Zep request is authenticated.
+async def _scope_of(request: Request, right: Right, items: int) -> Scope:
+    """What the caller may see: the one place where a Zep request is authenticated, and charged as GraphQL's are.
 
     Raises:
         Unauthenticated: who asks is not known.
         Forbidden: the caller may not do this.
+        TooCostly: the caller's budget is spent.
     """
     backend: Backend = request.app.state.backend
     if right > Right.READ:
         _refuse_foreign_page(request, backend.settings)
     caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
     caller.require(right)
+    asked = number_of(request, "limit"), number_of(request, "lastn")
+    items = min(max((number for number in asked if number is not None), default=items), PAGE)
+    await backend.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
     return caller.scope
 
 
@@ -169,16 +195,24 @@ def _refuse_foreign_page(request: Request, settings: Settings) -> None:
         raise Forbidden(message)
 
 
-def endpoint(handler: Handler, right: Right) -> Endpoint:
-    """The handler as Starlette calls it, for callers with a right, every error answered as Zep's clients expect."""
+def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
+    """The handler as Starlette calls it, with every error answered as Zep's clients expect.
+
+    Args:
+        handler: what answers.
+        right: what the caller needs.
+        items: how many items the answer usually has, where the request does not say.
+    """
 
     @wraps(handler)
     async def answer(request: Request) -> Response:
         try:
-            return await handler(Call(request, await _scope_of(request, right)))
+            call = Call(request, await _scope_of(request, right, items))
+            seconds = call.backend.settings.database_timeout
+            with time_limit(seconds) if seconds and right == Right.READ else nullcontext():
+                return await handler(call)
         except OperationError as error:
-            status = 413 if isinstance(error, TooLarge) else STATUS[error.code]
-            return refusal(str(error), status, error)
+            return refusal(str(error), _OWN_STATUS.get(type(error), STATUS[error.code]), error)
         except ClientDisconnect:
             return refusal("the connection was closed", 400)
         except Exception:

@@ -12,12 +12,16 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.access.caller import Right
+from graph.access.cost import PAGE, USUAL
 from graph.access.rules import needed_right
 from graph.zep import memory, messages, search, sessions, users
 from graph.zep.http import Handler, endpoint, refusal
 
 # Clients take the part before the dash for the version of Zep whose API this is.
 _VERSION = f"0.27.2-recallql.{version('recallql')}"
+
+_LISTS = {sessions.all_of, users.all_of, users.sessions_of, messages.all_of}
+"""Without a limit, these give all that there is."""
 
 _METHODS = ["GET", "POST", "PATCH", "DELETE"]
 
@@ -51,7 +55,10 @@ def zep_routes() -> list[BaseRoute]:
 
 
 def _route(path: str, **handlers: Handler) -> Route:
-    endpoints = {method: endpoint(handler, _right(method, handler)) for method, handler in handlers.items()}
+    endpoints = {
+        method: endpoint(handler, _right(method, handler), PAGE if handler in _LISTS else USUAL["messages"])
+        for method, handler in handlers.items()
+    }
 
     async def choose(request: Request) -> Response:
         return await endpoints["GET" if request.method == "HEAD" else request.method](request)
