@@ -265,10 +265,10 @@ def import_zep(
     """Take over the users, sessions and messages of a Zep v1 server; run it again to continue after a break."""
     from graph import import_zep as command  # noqa: PLC0415 - other commands need no web client
 
-    _exit_on_signals()
+    _interrupt_on_sigterm()
     try:
         report = command.run(settings, base_url, api_key)
-    except SystemExit:
+    except KeyboardInterrupt:
         typer.echo("Stopped: run it again to continue", err=True)
         raise typer.Exit(130) from None
     typer.echo(f"Imported {command.said(report)}")

@@ -15,7 +15,7 @@ from graph.logs import configure_logging
 from graph.operations.backend import Backend
 from graph.settings import Settings
 from graph.store.database import open_database
-from graph.zep.importer import Importer, Report, SourceError
+from graph.zep.importer import Importer, Report
 
 _TIMEOUT = 60.0  # seconds for one answer of the Zep server
 
@@ -29,7 +29,8 @@ def run(settings: Settings, base_url: str, api_key: str | None) -> Report:
         api_key: what it accepts as bearer token, if it needs one.
 
     Raises:
-        StartupError: it can't be read, or MongoDB can't be used.
+        TransferError: it can't be read.
+        StartupError: its address is none, or MongoDB can't be used.
     """
     configure_logging(settings)
     with mongodb(settings, attach=True) as uri:
@@ -54,8 +55,6 @@ async def _run(settings: Settings, uri: str, base_url: str, api_key: str | None)
                 task = progress.add_task("Reading")
                 importer = Importer(backend, source, lambda report: progress.update(task, description=said(report)))
                 return await importer.run()
-    except SourceError as error:
-        raise StartupError(str(error)) from error
     finally:
         await database.close()
 

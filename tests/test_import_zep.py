@@ -14,10 +14,11 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.enrichment.tokens import load_counter
+from graph.errors import TransferError
 from graph.operations.backend import Backend
 from graph.settings import Settings
 from graph.store.database import Database, open_database
-from graph.zep.importer import Importer, Report, SourceError
+from graph.zep.importer import Importer, Report
 from tests.graphql_client import ADD, OCTAVIA, Client, serving
 from tests.server_process import clean_environment
 
@@ -132,7 +133,7 @@ async def test_what_can_not_be_taken_over_is_named_and_the_rest_goes_on(
 async def test_a_server_that_is_none_is_said_to_be(client: Client, database: Database, settings: Settings) -> None:
     backend = Backend(settings, database, load_counter())
     async with httpx.AsyncClient(base_url=f"{client.http.base_url}/graphql/") as http:
-        with pytest.raises(SourceError, match="answered 4"):
+        with pytest.raises(TransferError, match="answered 4"):
             await Importer(backend, http, lambda _: None).run()
 
 
@@ -192,5 +193,5 @@ async def test_the_command_says_in_one_line_that_nobody_answers(mongodb_uri: str
     database = await open_database(mongodb_uri, name=name)
     await database.client.drop_database(name)
     await database.close()
-    assert process.returncode == 2
+    assert process.returncode == 1
     assert errors.decode().splitlines()[-1].startswith("recallql: ftp://127.0.0.1/api/v1/user can't be reached")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from email.message import Message
 from functools import lru_cache
@@ -68,27 +69,27 @@ def asks_for_nothing(request: Request) -> bool:
     return request.method == "GET" and {"query", "documentId"}.isdisjoint(request.query_params)
 
 
-async def read_json_body(request: Request, *, limit: int, seconds: float) -> Any:
+async def read_json_body(request: Request, *, limit: int, seconds: float, labelled: bool = True) -> Any:
     """The body of a POST, as JSON.
 
     Args:
         request: the request, whose body has not been read.
         limit: most bytes of the body; 0 for no limit.
         seconds: how long it may take to come; 0 for no limit.
+        labelled: whether its Content-Type must say that it is JSON.
 
     Raises:
         RequestRefused: it is not JSON in UTF-8, not labelled so, compressed, or too big.
     """
-    _check_headers(request.headers, limit)
+    _check_headers(request.headers, limit, labelled=labelled)
     try:
         async with asyncio.timeout(seconds or None):
             body = await _read(request, limit)
     except TimeoutError:
         _refuse(f"The body did not come within {seconds:g} seconds", 408, {"Connection": "close"})
     if not body:
-        _refuse(
-            'The request has no body: send a JSON object such as {"query": "{ __typename }"} and its Content-Length'
-        )
+        example = ' such as {"query": "{ __typename }"}' if labelled else ""
+        _refuse(f"The request has no body: send a JSON object{example} and its Content-Length")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -105,11 +106,12 @@ async def _read(request: Request, limit: int) -> bytearray:
     return body
 
 
-def _check_headers(headers: Mapping[str, str], limit: int) -> None:
-    declared = headers.get("content-type")
-    if declared is None:
-        _refuse(f"The request has no Content-Type: send {JSON_TYPE}", 415)
-    _check_content_type(declared)
+def _check_headers(headers: Mapping[str, str], limit: int, *, labelled: bool) -> None:
+    if labelled:
+        declared = headers.get("content-type")
+        if declared is None:
+            _refuse(f"The request has no Content-Type: send {JSON_TYPE}", 415)
+        _check_content_type(declared)
     if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         _refuse("Send the body without a Content-Encoding", 415, {"Accept-Encoding": "identity"})
     length = headers.get("content-length", "")
@@ -139,18 +141,26 @@ def decode_json(text: str, name: str) -> Any:
     refuses a lone surrogate without saying where: the operations' own checks name the field.
     """
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except json.JSONDecodeError as error:
         _refuse(f"{name} is not JSON: {error}")
     except RecursionError:
         _refuse(f"{name} is nested too deep")
-    except ValueError as error:  # a number of thousands of digits, or NaN
+    except ValueError as error:  # a number of thousands of digits, NaN, or beyond what a float holds
         _refuse(f"{name} has a number that is not accepted: {error}")
 
 
 def _no_number(text: str) -> NoReturn:
     message = f"{text} is not JSON"
     raise ValueError(message)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        message = f"{text[:20]} is too large for a float"
+        raise ValueError(message)
+    return value
 
 
 def read_query_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:

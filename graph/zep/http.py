@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from functools import wraps
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import uuid4
 
@@ -24,6 +22,7 @@ from graph.operations.backend import Backend
 from graph.settings import Settings
 from graph.store.client import time_limit
 from graph.store.scope import Scope
+from graph.transport.http import RequestRefused, read_json_body
 
 log = logging.getLogger("recallql")
 
@@ -42,14 +41,6 @@ MOST = 2**31 - 1
 """Greater numbers in the address mean the same as this one."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,1000}")
-
-
-class TooLarge(OperationError):
-    """The body is over the limit."""
-
-
-class TooSlow(OperationError):
-    """The body did not come in time."""
 
 
 class Call:
@@ -81,23 +72,12 @@ class Call:
 
         Raises:
             BadUserInput: it is none.
-            TooLarge: it is over the limit.
-            TooSlow: it did not come in time.
+            RequestRefused: it is no JSON, too large, or does not come.
         """
         settings = self.backend.settings
-        limit = settings.body_limit
-        body = bytearray()
-        try:
-            async with asyncio.timeout(settings.request_timeout or None):
-                async for chunk in self._request.stream():
-                    body += chunk
-                    if limit and len(body) > limit:
-                        message = f"the body is larger than {limit:,} bytes, the most that is accepted"
-                        raise TooLarge(message)
-        except TimeoutError:
-            message = f"the body did not come within {settings.request_timeout:g} seconds"
-            raise TooSlow(message) from None
-        value = _decoded(bytes(body))
+        value = await read_json_body(
+            self._request, limit=settings.body_limit, seconds=settings.request_timeout, labelled=False
+        )
         if not isinstance(value, dict):
             raise BadUserInput("the body must be a JSON object")
         return value
@@ -112,34 +92,6 @@ def number_of(request: Request, name: str, *, least: int = 0) -> int | None:
         message = f"{name} must be a whole number from {least}"
         raise BadUserInput(message)
     return min(int(text), MOST)
-
-
-def _decoded(body: bytes) -> Any:
-    # The standard library's parser: orjson turns whole numbers above 64 bits into floats without a word.
-    try:
-        return json.loads(body.decode(), parse_constant=_no_number, parse_float=_finite)
-    except UnicodeDecodeError as error:
-        message = f"the body is not UTF-8: byte {error.start} is wrong"
-    except json.JSONDecodeError as error:
-        message = f"the body is not JSON: {error}"
-    except RecursionError:
-        message = "the body is nested too deep"
-    except ValueError as error:
-        message = f"the body has a number that is not accepted: {error}"
-    raise BadUserInput(message)
-
-
-def _no_number(text: str) -> NoReturn:
-    message = f"{text} is not JSON"
-    raise ValueError(message)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        message = "it is too large for a float"
-        raise ValueError(message)
-    return value
 
 
 def text_of(body: dict[str, Any], name: str) -> str | None:
@@ -159,8 +111,6 @@ def needed_text(body: dict[str, Any], name: str, prefix: str = "") -> str:
         raise BadUserInput(message)
     return value
 
-
-_OWN_STATUS: dict[type[OperationError], int] = {TooLarge: 413, TooSlow: 408}
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -212,7 +162,9 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
             with time_limit(seconds) if seconds and right == Right.READ else nullcontext():
                 return await handler(call)
         except OperationError as error:
-            return refusal(str(error), _OWN_STATUS.get(type(error), STATUS[error.code]), error)
+            return refusal(str(error), STATUS[error.code], error)
+        except RequestRefused as refused:
+            return refusal(str(refused), refused.status)
         except ClientDisconnect:
             return refusal("the connection was closed", 400)
         except Exception:

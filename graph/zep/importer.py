@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from graph.errors import Conflict, OperationError, RecallQLError
+from graph.errors import Conflict, OperationError, TransferError
 from graph.operations import sessions, users
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
@@ -33,10 +33,6 @@ _BATCH_CHARACTERS = 1_000_000
 
 # What Go leaves as it is in a path: Zep's router reads anything else that is encoded without decoding it.
 _SAFE_IN_PATH = "$&+,:;=@"
-
-
-class SourceError(RecallQLError):
-    """The Zep server can't be read; the message says what to change."""
 
 
 @dataclass(slots=True)
@@ -81,7 +77,7 @@ class Importer:
         """Import everything.
 
         Raises:
-            SourceError: the server can't be read.
+            TransferError: the server can't be read.
             Unavailable: the database does not answer.
         """
         async for user in self._listed("user"):
@@ -162,7 +158,7 @@ class Importer:
                 return
             if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
                 message = f"{self._source.base_url}{what} does not answer as Zep v1 does"
-                raise SourceError(message)
+                raise TransferError(message)
             for item in page:
                 if not item.get("deleted_at"):
                     yield item
@@ -173,7 +169,7 @@ class Importer:
         """The answer to a request; `missing`, if given, where the server has nothing there any more.
 
         Raises:
-            SourceError: there is none, after several attempts.
+            TransferError: there is none, after several attempts.
         """
         where = f"{self._source.base_url}{path}"
         try:
@@ -193,13 +189,13 @@ class Importer:
             status = error.response.status_code
             reason = "set --api-key to a valid one" if status in (401, 403) else error.response.text.strip()[:200]
             message = f"{where} answered {status}: {reason}"
-            raise SourceError(message) from error
+            raise TransferError(message) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             message = f"{where} can't be reached ({type(error).__name__}: {error}): run this again when it can"
-            raise SourceError(message) from error
+            raise TransferError(message) from error
         except ValueError as error:
             message = f"{where} does not answer as Zep v1 does: {error}"
-            raise SourceError(message) from error
+            raise TransferError(message) from error
         raise AssertionError  # the loop above returns or raises
 
 
