@@ -119,17 +119,30 @@ class Worker:
             if stop.is_set():
                 await self._give_back(held)
                 return
-            ahead = asyncio.create_task(self._claim(stop))
-            try:
-                async with self._model:
-                    outcomes = await asyncio.to_thread(self._extract, held.messages)
-                await self._stored()
-                self._storing = asyncio.create_task(self._store(held, outcomes, stop))
-            finally:
-                held = await ahead
+            held = await (self._read_alone if held.suspect else self._read_ahead)(held, stop)
         await self._stored()
 
-    async def _claim(self, stop: asyncio.Event) -> Claim | None:
+    async def _read_ahead(self, held: Claim, stop: asyncio.Event) -> Claim | None:
+        """Read a batch while the one before it is stored and the next one claimed; returns that one."""
+        ahead = asyncio.create_task(self._claim(stop, fresh=True))
+        try:
+            async with self._model:
+                outcomes = await asyncio.to_thread(self._extract, held.messages)
+            await self._stored()
+            self._storing = asyncio.create_task(self._store(held, outcomes, stop))
+        finally:
+            following = await ahead
+        return following or await self._claim(stop)
+
+    async def _read_alone(self, held: Claim, stop: asyncio.Event) -> Claim | None:
+        """Read what may end this worker with nothing else in its hands, which would then be suspected as well."""
+        await self._stored()
+        async with self._model:
+            outcomes = await asyncio.to_thread(self._extract, held.messages)
+        await self._store(held, outcomes, stop)
+        return await self._claim(stop)
+
+    async def _claim(self, stop: asyncio.Event, *, fresh: bool = False) -> Claim | None:
         """Due messages, or None when there are none; waits while the database is away."""
         while not stop.is_set():
             try:
@@ -138,6 +151,7 @@ class Worker:
                     self._limits,
                     lease_seconds=self._settings.enrichment_lease,
                     session_id=self._session_id,
+                    fresh=fresh,
                 )
             except Unavailable as error:
                 log.warning("%s", error)

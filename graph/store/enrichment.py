@@ -34,7 +34,7 @@ class Limits:
     Attributes:
         messages: most of them.
         tokens: most of all of them together, unless a single message has more.
-        attempts: a message that was claimed so often, and that no worker survived, is `FAILED` instead.
+        attempts: a message that was claimed so often, at last alone, and that no worker survived, is `FAILED` instead.
     """
 
     messages: int
@@ -49,11 +49,13 @@ class Claim:
     Attributes:
         lease: the lease's name.
         messages: each with `_id`, `sessionId`, `content` and `enrichment`.
+        suspect: an earlier worker may have ended by one of them.
         contended: there was due work, and other workers were quicker.
     """
 
     lease: str
     messages: list[Document] = field(default_factory=list)
+    suspect: bool = False
     contended: bool = False
 
     @property
@@ -86,7 +88,9 @@ def _due(at: datetime, session_id: str | None) -> Document:
     return {**within, "enrichment.state": _PENDING, "enrichment.dueAt": {"$lte": at}}
 
 
-async def claim(database: Database, limits: Limits, *, lease_seconds: float, session_id: str | None = None) -> Claim:
+async def claim(
+    database: Database, limits: Limits, *, lease_seconds: float, session_id: str | None = None, fresh: bool = False
+) -> Claim:
     """Take due messages, those longest due first.
 
     A message whose lease ran out may be what ended its worker. Such messages are taken fewer at a time, and in the end
@@ -97,15 +101,18 @@ async def claim(database: Database, limits: Limits, *, lease_seconds: float, ses
         limits: how much to take.
         lease_seconds: how long the messages are the caller's, unless it renews the lease.
         session_id: only messages of this session.
+        fresh: only messages that no worker has ended with.
     """
     at = now()
     due = _due(at, session_id)
+    if fresh:
+        due["enrichment.lease"] = {"$exists": False}
     lease = new_uuid()
     with translated_errors():
         found = await database.messages.find(
             due, {"tokenCount": 1, "enrichment": 1}, sort=[("enrichment.dueAt", 1)], limit=limits.messages
         ).to_list(None)
-        exhausted = [message["_id"] for message in found if message["enrichment"]["attempts"] >= limits.attempts]
+        exhausted = [message["_id"] for message in found if _is_exhausted(message, limits)]
         if exhausted:
             await _give_up(database, exhausted, due, limits.attempts)
         chosen = _batch([message for message in found if message["_id"] not in exhausted], limits)
@@ -115,7 +122,11 @@ async def claim(database: Database, limits: Limits, *, lease_seconds: float, ses
         taken = await database.messages.update_many(
             {**ids, **due},
             {
-                "$set": {"enrichment.lease": lease, "enrichment.dueAt": at + timedelta(seconds=lease_seconds)},
+                "$set": {
+                    "enrichment.lease": lease,
+                    "enrichment.dueAt": at + timedelta(seconds=lease_seconds),
+                    "enrichment.together": len(chosen),
+                },
                 "$inc": {"enrichment.attempts": 1},
             },
         )
@@ -124,7 +135,13 @@ async def claim(database: Database, limits: Limits, *, lease_seconds: float, ses
         held = await database.messages.find(
             {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
         ).to_list(None)
-    return Claim(lease, held)
+    return Claim(lease, held, suspect=any(message["enrichment"]["attempts"] > 1 for message in held))
+
+
+def _is_exhausted(message: Document, limits: Limits) -> bool:
+    """Whether it has ended its worker often enough; while it had company, that may have been another's doing."""
+    state = message["enrichment"]
+    return bool(state["attempts"] >= limits.attempts and state.get("together", 1) == 1)
 
 
 def _batch(found: list[Document], limits: Limits) -> list[str]:
@@ -164,6 +181,7 @@ async def _give_up(database: Database, uuids: list[str], due: Document, attempts
                         "at": "$$NOW",
                         "reason": {"$ifNull": ["$enrichment.reason", {"$literal": _KILLED}]},
                         "lease": "$$REMOVE",
+                        "together": "$$REMOVE",
                         "dueAt": "$$REMOVE",
                     }
                 }
@@ -188,7 +206,7 @@ async def release(database: Database, held: Claim) -> None:
             {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
             {
                 "$set": {"enrichment.dueAt": now()},
-                "$unset": {"enrichment.lease": ""},
+                "$unset": {"enrichment.lease": "", "enrichment.together": ""},
                 "$inc": {"enrichment.attempts": -1},
             },
         )
