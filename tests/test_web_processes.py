@@ -15,7 +15,14 @@ COUNT = '{ session(sessionId: "s") { messageCount } }'
 
 
 def web_processes(server: ServerProcess) -> list[psutil.Process]:
-    return [child for child in server.children() if "web" in child.cmdline()]
+    return [child for child in server.children() if "web" in command(child)]
+
+
+def command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has just ended
+        return []
 
 
 def test_web_processes_share_a_port_and_one_mongod(tmp_path: Path) -> None:
