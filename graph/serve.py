@@ -17,6 +17,7 @@ from graph.access.authenticator import Authenticator, check_exposure
 from graph.access.trusted import TrustedDocuments
 from graph.app import create_app
 from graph.deployment import mongodb
+from graph.enrichment.models import require_model
 from graph.errors import StartupError
 from graph.logs import configure_logging
 from graph.settings import Settings
@@ -65,6 +66,9 @@ def serve(settings: Settings) -> None:
     check_exposure(settings)
     Authenticator(settings)  # what is unusable ends the start here, before anything runs
     TrustedDocuments(settings)
+    if settings.worker_processes:
+        for model in (settings.spacy_model, *settings.spacy_languages.values()):
+            require_model(model)  # one line here, and not one from each of the worker's starts
     listener = _listen(settings)
     with listener, mongodb(settings) as uri, workers(settings, uri), web_processes(settings, uri, listener):
         _run(_Announcing, settings, uri, listener)

@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 
+import pytest
+
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
@@ -66,3 +68,20 @@ async def test_a_worker_ends_with_status_0_when_it_is_told_to(
         await asyncio.sleep(0.1)
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "enrich"])
+async def test_a_missing_model_is_one_line_that_says_how_to_install_it(
+    mongodb_uri: str, settings: Settings, command: str
+) -> None:
+    port = ["--port", "0"] if command == "serve" else []
+    environment = {**os.environ, "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graph", command, *port, "--spacy-model", "de_core_news_sm"),
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await process.communicate()
+    assert process.returncode == 2
+    (line,) = complaint.decode().splitlines()
+    assert "python -m spacy download de_core_news_sm" in line

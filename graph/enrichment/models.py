@@ -38,6 +38,16 @@ def use_one_thread() -> None:
         os.environ.setdefault(variable, "1")
 
 
+def require_model(name: str) -> None:
+    """Check that a model is there, without loading it or spaCy.
+
+    Raises:
+        ModelNotFoundError: there is no such package or directory.
+    """
+    if not Path(name).is_dir() and (not name.isidentifier() or find_spec(name) is None):
+        raise ModelNotFoundError(_how_to_install(name))
+
+
 def load_model(name: str) -> Language:
     """Load an installed spaCy package, or a model from its directory, with what entities need and no more.
 
@@ -45,15 +55,13 @@ def load_model(name: str) -> Language:
         ModelNotFoundError: there is no such package or directory.
         StartupError: it is there and can't be used.
     """
+    require_model(name)
     path = Path(name)
-    is_path = path.is_dir()
-    if not is_path and (not name.isidentifier() or find_spec(name) is None):
-        raise ModelNotFoundError(_how_to_install(name))
     use_one_thread()
     from spacy import util  # noqa: PLC0415 - heavy, and only the worker needs it
 
     try:
-        directory = path if is_path else util.get_package_path(name)
+        directory = path if path.is_dir() else util.get_package_path(name)
         config_path = _find_config(directory)
         config = util.load_config(config_path)
         with warnings.catch_warnings():
