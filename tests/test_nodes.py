@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from base64 import urlsafe_b64encode
 from typing import Any
 
@@ -109,6 +110,19 @@ async def test_an_unknown_id_is_null_in_its_place(client: Client, ids: dict[str,
     assert nodes[0::2] == [None] * len(unknown)
     assert all(node == {"__typename": "Session", "id": ids["Session"]} for node in nodes[1::2])
     assert (await client.data('{ node(id: "x") { id } }'))["node"] is None
+
+
+@pytest.mark.parametrize("id_", ["", "a\0b", "x" * 513, "\ud800"])
+async def test_what_can_be_no_id_is_the_id_of_nothing(client: Client, id_: str) -> None:
+    query = """query($id: ID!) { session(sessionId: $id) { uuid } memory(sessionId: $id) { uuid }
+      user(userId: $id) { uuid } message(uuid: $id) { uuid } node(id: $id) { id } nodes(ids: [$id]) { id } }"""
+    response = await client.http.post(
+        "/graphql",
+        content=json.dumps({"query": query, "variables": {"id": id_}}),
+        headers={"content-type": "application/json"},
+    )
+    empty = dict.fromkeys(("session", "memory", "user", "message", "node"))
+    assert response.json() == {"data": {**empty, "nodes": [None]}}
 
 
 async def test_nodes_are_read_together(client: Client, commands: Commands) -> None:

@@ -212,6 +212,8 @@ REFUSED: list[dict[str, Any]] = [
     {"filter": {"metadata": {"path": "a", "equals": 2**63}}},
     {"filter": {"metadata": [{"path": "a", "equals": 1}] * 21}},
     {"filter": {"createdAt": {"since": "yesterday"}}},
+    {"filter": {"createdAt": {"since": "0001-01-01T00:00:00+14:00"}}},
+    {"filter": {"createdAt": {"until": "9999-12-31T23:59:59-14:00"}}},
     {"filter": {"createdAt": {"since": "2026-01-01T00:00:00"}}},
     {"filter": {"userId": ""}},
     {"filter": {"color": "red"}},

@@ -59,6 +59,15 @@ def check_id(value: str, name: str) -> str:
     return check_text(value, name, most_bytes=MAX_ID_BYTES)
 
 
+def is_id(value: str) -> bool:
+    """Whether anything can have this id: what `check_id` refuses is the id of nothing, for a lookup."""
+    try:
+        check_id(value, "id")
+    except BadUserInput:
+        return False
+    return True
+
+
 def check_role(value: str, name: str) -> str:
     """A message's role."""
     return check_text(value, name, most_bytes=MAX_ROLE_BYTES)

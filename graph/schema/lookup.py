@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TypeAlias
 
 from graph.errors import BadUserInput
-from graph.operations.validation import MAX_ID_BYTES, check_text, check_uuid
+from graph.operations.validation import check_uuid, is_id
 from graph.schema.context import Context
 from graph.schema.entity import SUMMARY_READS, message_entities, summary_entities
 from graph.schema.node import parse_entity_key
@@ -24,20 +24,12 @@ def _is_uuid(key: str) -> bool:
         return False
 
 
-def _is_id(key: str) -> bool:
-    try:
-        check_text(key, "id", most_bytes=MAX_ID_BYTES)
-    except BadUserInput:
-        return False
-    return True
-
-
 async def _session(context: Context, key: str, fields: Collection[str]) -> Document | None:
-    return await context.session(key, fields) if _is_id(key) else None
+    return await context.session(key, fields) if is_id(key) else None
 
 
 async def _user(context: Context, key: str, fields: Collection[str]) -> Document | None:
-    return await context.user(key, fields) if _is_id(key) else None
+    return await context.user(key, fields) if is_id(key) else None
 
 
 async def _message(context: Context, key: str, fields: Collection[str]) -> Document | None:
@@ -52,7 +44,7 @@ async def _memory(context: Context, key: str, fields: Collection[str]) -> Docume
     kind, _, name = key.partition(":")
     if kind == "m" and _is_uuid(name):
         return await context.memory(name, fields)
-    if kind == "s" and _is_id(name):
+    if kind == "s" and is_id(name):
         return await find_session_memory(context.backend.database, context.scope, name, fields)
     return None
 

@@ -33,7 +33,10 @@ def _read_time(value: Any) -> datetime:
         raise GraphQLError(f"DateTime must be a text such as 2026-01-31T12:00:00Z, not {value!r}") from None
     if time.tzinfo is None:
         raise GraphQLError(f"DateTime needs an offset: write {value}Z if that is UTC")
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise GraphQLError(f"DateTime must be in the years 1 to 9999 in UTC, which {value} is not") from None
 
 
 def _read_uuid(value: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from graph.execution.selection import Selection
+from graph.operations.validation import is_id
 from graph.schema.context import Info
 from graph.schema.memory import Memory, session_memory
 from graph.schema.session import Session
@@ -21,10 +22,14 @@ class MemoryQueries:
 
     @strawberry.field(description="A session's memory: its newest summary and messages. Null for an unknown session.")
     async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
+        if not is_id(session_id):
+            return None
         return await session_memory(info, session_id)  # type: ignore[return-value]
 
     @strawberry.field(description="A session. Null for an unknown one.")
     async def session(self, info: Info, session_id: SessionId) -> Session | None:
+        if not is_id(session_id):
+            return None
         found = await find_session(
             info.context.backend.database, info.context.scope, session_id, Selection.of(info).reads()
         )

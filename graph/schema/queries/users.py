@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from graph.execution.selection import Selection
+from graph.operations.validation import is_id
 from graph.schema.connection import After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.context import Info
 from graph.schema.user import User
@@ -24,6 +25,8 @@ class UserQueries:
 
     @strawberry.field(description="A user. Null for an unknown one.")
     async def user(self, info: Info, user_id: UserId) -> User | None:
+        if not is_id(user_id):
+            return None
         found = await find_user(info.context.backend.database, info.context.scope, user_id, Selection.of(info).reads())
         return found  # type: ignore[return-value]
 
