@@ -173,6 +173,8 @@ async def _finish_or_log(database: Database, job: str) -> None:
         await finish(database, job)
     except Unavailable as error:
         log.warning("an erasure is put off: %s", error)
+    except Exception:
+        log.exception("an erasure is put off")
 
 
 async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
@@ -182,6 +184,9 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
             await run_pending(database)
         except Unavailable as error:
             log.warning("erasures are put off: %s", error)
+        except Exception:
+            # What nobody foresaw may pass as well, and what is deleted has to go whatever happened here.
+            log.exception("erasures are put off")
         await asyncio.sleep(pause)
 
 
