@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ parameters = st.dictionaries(
 ANSWERS = {200, 201, 400, 404, 405, 501}
 
 
+@pytest.mark.timeout(600)
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(method=st.sampled_from(["GET", "POST", "POST", "PATCH", "DELETE"]), path=paths, query=parameters, body=bodies)
 async def test_every_request_is_answered_and_writes_are_whole(
