@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route, WebSocketRoute
 
 from graph.enrichment.tokens import load_counter
+from graph.errors import Unavailable
 from graph.explorer import explorer_routes
 from graph.operations.backend import Backend
 from graph.settings import Settings
@@ -67,6 +68,9 @@ async def _home(_request: Request) -> RedirectResponse:
 
 
 async def _health(request: Request) -> PlainTextResponse:
-    """200 while the database answers; 503 otherwise, through the error handler."""
-    await request.app.state.backend.database.ping()
+    """200 while the database answers; 503 otherwise."""
+    try:
+        await request.app.state.backend.database.ping()
+    except Unavailable as error:
+        return PlainTextResponse(str(error), 503)
     return PlainTextResponse("ok")

@@ -7,12 +7,16 @@ import http.server
 import json
 import logging
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 import websockets
@@ -31,6 +35,8 @@ from graph.store.database import Database
 from graph.transport.security import is_local_name
 from tests.access import SECRET, as_caller, changed, served_with, token
 from tests.graphql_client import ADD, Client
+from tests.live_client import Socket, socket_to
+from tests.server_process import clean_environment, served
 
 WITH_SECRET = {"jwt_secret": SecretStr(SECRET)}
 ASK = "{ __typename }"
@@ -404,3 +410,78 @@ async def test_every_answer_has_the_security_headers(client: Client) -> None:
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "server" not in headers or "uvicorn" in headers["server"]
+
+
+async def test_a_listed_origins_own_name_is_served(settings: Settings, mongodb_uri: str, database: Database) -> None:
+    del database
+    async with served_with(settings, mongodb_uri, allowed_origins=("https://app.example",)) as client:
+        for host, status in (("app.example", 200), ("app.example:8000", 200), ("evil.example", 403)):
+            response = await client.http.post("/graphql", json={"query": ASK}, headers={"host": host})
+            assert response.status_code == status
+
+
+async def test_an_expired_token_ends_subscriptions_and_what_comes_after(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    del database
+    async with served_with(settings, mongodb_uri, **WITH_SECRET, jwt_leeway=0.0) as client:
+        short = token("ada", exp=int(time.time()) + 3)
+        subscription = 'subscription { messageAdded(sessionId: "s") { seq } }'
+        url = f"ws://127.0.0.1:{client.http.base_url.port}/graphql"
+        async with websockets.connect(url, subprotocols=[websockets.Subprotocol("graphql-transport-ws")]) as connection:
+            socket_ = Socket(connection)
+            await socket_.send(type="connection_init", payload={"authorization": f"Bearer {short}"})
+            assert (await socket_.receive())["type"] == "connection_ack"
+            await socket_.subscribe(subscription, {})
+            headers = {"accept": "text/event-stream", "authorization": f"Bearer {short}"}
+            streamed = await client.http.post("/graphql", json={"query": subscription}, headers=headers)
+            assert "UNAUTHENTICATED" in streamed.text  # it ended by itself
+            ended = await socket_.receive()
+            assert ended["type"] == "error"
+            assert ended["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+            await socket_.subscribe(ASK, {}, "2")
+            refused = await socket_.receive()
+            assert refused["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_a_trusted_document_is_named_over_a_websocket_too(
+    settings: Settings, mongodb_uri: str, database: Database, tmp_path: Path
+) -> None:
+    del database
+    manifest = tmp_path / "persisted-documents.json"
+    manifest.write_text(json.dumps({"sha256:known": ASK}))
+    trusting = {"trusted_documents": manifest, "trusted_documents_only": True}
+    async with (
+        served_with(settings, mongodb_uri, **trusting) as client,
+        socket_to(f"http://127.0.0.1:{client.http.base_url.port}") as socket_,
+    ):
+        await socket_.send(id="1", type="subscribe", payload={"documentId": "sha256:known"})
+        assert await socket_.data() == {"__typename": "Query"}
+        assert (await socket_.receive())["type"] == "complete"
+        for payload in ({"documentId": "sha256:other"}, {"query": "{ a: __typename }"}):
+            await socket_.send(id="1", type="subscribe", payload=payload)
+            assert (await socket_.receive())["type"] == "error"
+
+
+def test_keys_are_made_while_a_server_runs_and_open_it(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+
+    def recallql(*arguments: str) -> str:
+        command = [sys.executable, "-m", "graph", "token", *arguments, "--data-dir", str(data_dir)]
+        environment = clean_environment()
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with served(data_dir, "--worker-processes", "0", "--auth", "required") as server:
+        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}).status_code == 401
+        key = recallql("create", "the backend", "--scope", "read").strip()
+        headers = {"authorization": f"Bearer {key}"}
+        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}, headers=headers).status_code == 200
+        listed = recallql("list")
+        assert "the backend" in listed
+        assert "read" in listed
+        assert key not in listed
+        recallql("revoke", "the backend")
+        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}, headers=headers).status_code == 401
+        assert key not in server.stderr()

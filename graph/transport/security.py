@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -30,7 +31,7 @@ def middleware(settings: Settings) -> list[Middleware]:
     """The layers around all routes, outermost first."""
     layers = [Middleware(SecurityHeaders)]
     if not authentication_is_on(settings):
-        layers.append(Middleware(LocalHostsOnly))
+        layers.append(Middleware(LocalHostsOnly, origins=settings.allowed_origins))
     if settings.allowed_origins:
         layers.append(
             Middleware(
@@ -71,20 +72,22 @@ class LocalHostsOnly:
     """Where callers need no credentials, refuses requests for other hosts than this machine.
 
     Otherwise any web page could read the service on its visitor's machine, by letting its own name resolve to
-    127.0.0.1 (DNS rebinding). Such a name has a dot and is no address.
+    127.0.0.1 (DNS rebinding). Such a name has a dot and is no address. The names of listed origins are served, too.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
+        self._any = "*" in origins
+        self._names = {urlsplit(origin).hostname for origin in origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
         if scope["type"] in ("http", "websocket"):
             host = Headers(scope=scope).get("host", "")
-            if not is_local_name(host):
+            if not (self._any or is_local_name(host) or _name(host) in self._names):
                 error = Forbidden(
                     "without authentication, only this machine's own names are served: call localhost or an address,"
-                    " or set RECALLQL_AUTH=required"
+                    " set RECALLQL_AUTH=required, or name the origin in RECALLQL_ALLOWED_ORIGINS"
                 )
                 if scope["type"] == "websocket":
                     await send({"type": "websocket.close", "code": 1008})
@@ -97,9 +100,8 @@ class LocalHostsOnly:
 
 def is_local_name(host: str) -> bool:
     """Whether a `Host` header can't be a name that somebody else's name server answers for."""
-    try:
-        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
+    name = _name(host)
+    if name is None:
         return False
     if "." not in name or name.endswith(".localhost"):
         return True
@@ -108,3 +110,11 @@ def is_local_name(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _name(host: str) -> str | None:
+    """The name in a `Host` header, without its port; None where there is none to be read."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return None

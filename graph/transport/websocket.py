@@ -19,7 +19,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as _Operation
 
-from graph.errors import TooCostly
+from graph.errors import BadUserInput, TooCostly
 from graph.schema.context import Context
 from graph.schema.errors import public_error
 from graph.transport.shared import Operation, OperationFailed
@@ -73,6 +73,13 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.handle_invalid_message(problem)
             return
         operation_id, payload = message["id"], message["payload"]
+        if "documentId" in payload:
+            try:
+                payload["query"] = self.context.backend.trusted.text(payload["documentId"])
+            except BadUserInput as unknown:
+                error = public_error(GraphQLError(str(unknown), original_error=unknown))
+                await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+                return
         if operation_id in self.operations:
             await self.websocket.close(code=4409, reason=f"Subscriber for {operation_id[:64]} already exists")
             return
@@ -121,7 +128,7 @@ def _problem_of(message: Any) -> str | None:
     payload = message.get("payload")
     if not isinstance(message.get("id"), str) or not message["id"]:
         return "subscribe needs an id, a non-empty string"
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    if not isinstance(payload, dict) or not isinstance(payload.get("documentId", payload.get("query")), str):
         return "subscribe needs a payload with a query, a string"
     if not isinstance(payload.get("variables"), dict | None):
         return "variables must be an object or null"
