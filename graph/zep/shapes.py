@@ -14,7 +14,9 @@ _SYSTEM = "system"
 
 
 def time_of(time: datetime) -> str:
-    """RFC 3339, in UTC."""
+    """RFC 3339, in UTC, which a time without a zone is in."""
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
