@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from graph.access import jwt as jwts
 from graph.access.authenticator import Authenticator, check_exposure, is_loopback
@@ -322,6 +323,28 @@ async def test_a_websocket_is_who_its_first_message_says(
                     await socket_.recv()
                 assert closed.value.rcvd is not None
                 assert closed.value.rcvd.code == code
+
+
+async def test_what_goes_wrong_unforeseen_closes_a_websocket_with_4500(
+    app: Starlette, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        async def authenticate(self, *_: Any) -> None:
+            raise LookupError("a secret of the inside")
+
+    object.__setattr__(app.state.backend, "authenticator", Broken())
+    async with socket_to(f"http://127.0.0.1:{client.http.base_url.port}", acknowledged=False) as socket_:
+        await socket_.send(type="connection_init")
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await socket_.receive()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4500
+    assert "secret" not in closed.value.rcvd.reason
+    assert "a secret of the inside" in caplog.text
+    response = await client.http.post("/graphql", json={"query": ASK})
+    assert response.status_code == 500
+    assert response.json()["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert "secret" not in response.text
 
 
 async def test_credentials_are_in_no_log(

@@ -6,9 +6,11 @@ https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md is the source of
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from graphql import GraphQLError
@@ -24,7 +26,10 @@ from graph.schema.context import Context
 from graph.schema.errors import public_error
 from graph.transport.shared import Operation, OperationFailed
 
+log = logging.getLogger("recallql")
+
 _GOING_AWAY = 1001
+_INTERNAL_ERROR = 4500
 
 
 class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -39,6 +44,11 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         pings = asyncio.create_task(self._keep_alive())
         try:
             await super().handle()
+        except Exception:
+            error_id = uuid4().hex
+            log.exception("error %s on a WebSocket", error_id)
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await self.websocket.close(_INTERNAL_ERROR, f"Something went wrong: {error_id}")
         finally:
             pings.cancel()
 
