@@ -113,10 +113,10 @@ async def test_a_message_and_a_memory_have_entities_of_their_own(client: Client,
     data = await client.data(
         """{ memory(sessionId: "s") {
                entities { id name mentionCount matches(first: 1) { text message { seq } } }
-               messages { entities { id name sessions { edges { node { sessionId } } }
-                 messages { edges { node { seq } } } } } }
-             session(sessionId: "s") { memories { edges { node { entities(labels: ["GPE"]) { id name mentionCount
-               messages { edges { node { seq } } } } } } } } }"""
+               messages { entities { id name sessions(first: 2) { edges { node { sessionId } } }
+                 messages(first: 2) { edges { node { seq } } } } } }
+             session(sessionId: "s") { memories(first: 2) { edges { node { entities(labels: ["GPE"]) { id name
+               mentionCount messages(first: 2) { edges { node { seq } } } } } } } } }"""
     )
     assert [(entity["name"], entity["mentionCount"]) for entity in data["memory"]["entities"]] == [
         ("Octavia Butler", 3),
@@ -143,8 +143,8 @@ async def test_a_users_entities_are_those_of_all_its_sessions(
     await say(client, "t", f"{YORK} {TODAY}")
     while await read_once(database):
         continue
-    query = """{ user(userId: "u") { entities { edges { node {
-      name mentionCount sessions { edges { node { sessionId } } } } } } } }"""
+    query = """{ user(userId: "u") { entities(first: 10) { edges { node {
+      name mentionCount sessions(first: 5) { edges { node { sessionId } } } } } } } }"""
     found = (await client.data(query))["user"]["entities"]["edges"]
     assert ("today", 1) not in [(edge["node"]["name"], edge["node"]["mentionCount"]) for edge in found]
     await say(client, "t", "", user_id="u")  # the session gets its user
@@ -225,7 +225,7 @@ async def test_summaries_are_listed_with_what_they_name(
     data = await client.data(
         """{ session(sessionId: "s") { memory { summary { uuid entities { id name mentionCount
                matches { text message { seq } } } } }
-             summaries { totalCount edges { node {
+             summaries(first: 5) { totalCount edges { node {
                uuid lastSeq stale entities { name matches { message { seq } } } } } } } }"""
     )
     newest = data["session"]["memory"]["summary"]
