@@ -1,0 +1,77 @@
+"""The web server of one process: uvicorn on the application."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+
+import uvicorn
+from starlette.applications import Starlette
+
+from graph.app import create_app
+from graph.settings import Settings
+
+
+class _Server(uvicorn.Server):
+    """Runs the application's lifespan itself, so that a `StartupError` gets out."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette, then: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._app = app
+        self._then = then
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        async with self._app.router.lifespan_context(self._app):
+            await super().serve(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Live results have no end of their own, and uvicorn would wait for it.
+        self._app.state.backend.hub.drain()
+        await super().shutdown(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._then is not None:
+            self._then()
+
+
+def announce(listener: socket.socket) -> None:
+    """Say where the server is."""
+    host, port = listener.getsockname()[:2]
+    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    sys.stdout.write(
+        f"RecallQL {version('recallql')}\n  GraphQL API  {where}/graphql\n  Explorer     {where}/graphql"
+        " (in a browser)\n  Ctrl-C stops it\n"
+    )
+    sys.stdout.flush()
+
+
+def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable[[], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        settings: how it is set.
+        uri: the MongoDB to use.
+        listener: where to accept connections.
+        then: called once requests are answered.
+
+    Raises:
+        StartupError: MongoDB can't be used.
+    """
+    app = create_app(settings, uri)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
+    )
+    # What is there by now stays: the collector need not look through the schema and the modules again and again.
+    gc.collect()
+    gc.freeze()
+    _Server(config, app, then).run(sockets=[listener])
