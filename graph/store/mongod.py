@@ -125,6 +125,8 @@ def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: 
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     # No other member can take over: waiting for clients to move before the stop helps nobody.
     command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"]
+    # A killed process leaves its transaction's locks behind for so many seconds: shorter than writers' deadline.
+    command += ["--setParameter", "transactionLifetimeLimitSeconds=15"]
     return [*_dies_with_parent(), *command]
 
 
