@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -182,17 +182,14 @@ KINDS: dict[str, Callable[[str, str], Starlette]] = {
 }
 
 
-@asynccontextmanager
-async def _nothing(_app: Any) -> AsyncIterator[None]:
-    yield
-
-
 def main() -> None:
     """Serve one of `KINDS` until SIGTERM."""
     kind, uri, database, port = sys.argv[1:]
 
     async def serve() -> None:
         app = KINDS[kind](uri, database)
+        gc.collect()
+        gc.freeze()  # as `recallql serve` does, for all of them
         config = uvicorn.Config(app, port=int(port), log_level="warning", access_log=False, server_header=False)
         await uvicorn.Server(config).serve()
 
