@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 
 def projection(fields: Collection[str] | None, rename: Mapping[str, str] | None = None) -> dict[str, int] | None:
@@ -17,7 +18,13 @@ def projection(fields: Collection[str] | None, rename: Mapping[str, str] | None 
     """
     if fields is None:
         return None
-    stored = {(rename or {}).get(name, name) for name in fields}
+    return dict(_projection(frozenset(fields), tuple((rename or {}).items())))
+
+
+@lru_cache(maxsize=1_024)
+def _projection(fields: frozenset[str], rename: tuple[tuple[str, str], ...]) -> dict[str, int]:
+    names = dict(rename)
+    stored = {names.get(name, name) for name in fields}
     chosen = {path for path in stored if not any(path != other and path.startswith(other + ".") for other in stored)}
     if not chosen:
         return {"_id": 1}
