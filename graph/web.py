@@ -74,4 +74,5 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
     # What is there by now stays: the collector need not look through the schema and the modules again and again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)  # an answer is a thousand objects that all go at once
     _Server(config, app, then).run(sockets=[listener])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pymongo.errors import OperationFailure
 
-from graph.store.client import RESPONSE_CODEC, aggregate, translated_errors
+from graph.store.client import aggregate, translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.projection import projection
@@ -71,7 +71,7 @@ async def find_recent_memory(
     ]
     try:
         with translated_errors():
-            found = await aggregate(database.sessions.with_options(codec_options=RESPONSE_CODEC), pipeline)
+            found = await aggregate(database.sessions_to_answer, pipeline)
     except OperationFailure as error:
         if error.code not in _TOO_LARGE:
             raise

@@ -190,6 +190,7 @@ def main() -> None:
         app = KINDS[kind](uri, database)
         gc.collect()
         gc.freeze()  # as `recallql serve` does, for all of them
+        gc.set_threshold(10_000, 20, 20)
         config = uvicorn.Config(app, port=int(port), log_level="warning", access_log=False, server_header=False)
         await uvicorn.Server(config).serve()
 
