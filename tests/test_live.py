@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.errors import BadUserInput, Forbidden
+from graph.live.group import MOST_KEPT_BYTES
 from graph.live.source import Feed
 from graph.operations.following import messages_added, messages_updated, sessions_updated
 from graph.settings import Settings
@@ -126,6 +127,9 @@ async def test_a_slow_subscriber_loses_nothing(client: Client, app: Starlette) -
         for _ in range(count // 50):
             await client.data(ADD, input={"sessionId": "s", "messages": messages})
         assert await fast.seqs(count) == list(range(1, count + 1))
+        (group,) = app.state.backend.hub._feeds[Feed.ADDED]["s"].values()
+        assert not group.reaches_back_to(count // 2)
+        assert group._kept_bytes <= MOST_KEPT_BYTES
         assert await slow.seqs(count) == list(range(1, count + 1))
 
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graph.errors import Unavailable
@@ -105,8 +106,9 @@ class Group:
             if not self._waiting or self.incoming - len(self._waiting) != number:
                 continue  # overrun meanwhile
             self._waiting.popleft()
-            self._keep(_Kept(place, payload, len(payload) if isinstance(payload, bytes) else 0))
+            self._keep(_Kept(place, payload, getsizeof(payload)))
             self._wake()
+            await asyncio.sleep(0)  # to the followers: of many events at once, no more are kept than they have room for
 
     def _keep(self, kept: _Kept) -> None:
         self._kept.append(kept)
@@ -204,6 +206,7 @@ class Follower:
             try:
                 async for event in self._source.stored(self._hub.at):
                     yield await self._group.execute(event)
+                    await asyncio.sleep(0)  # neither reading a page nor sending it need have waited for anything
             except Unavailable:
                 await asyncio.sleep(_PAUSE)
             else:
