@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         default_factory=lambda: user_data_path("recallql"), description="Where the own mongod keeps its data and log."
     )
     mongod_path: Path | None = Field(None, description="The mongod program to run, if not the packaged one.")
-    mongod_cache_mb: int = Field(256, ge=64, le=1_048_576, description="Cache of the own mongod, in MiB.")
+    mongod_cache_mb: int = Field(256, ge=256, le=1_048_576, description="Cache of the own mongod, in MiB.")
     mongodb_pool_size: int = Field(32, ge=1, le=1000, description="Most connections to MongoDB a process opens.")
     mongodb_timeout: float = Field(10.0, gt=0, le=300, description="Seconds to find a usable MongoDB server.")
     write_deadline: float = Field(

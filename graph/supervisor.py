@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pydantic import SecretStr
 
@@ -134,8 +134,11 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     # A dump hides what is secret.
     secrets = {name: getattr(settings, name) for name in given}
     given |= {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
-    return {
-        f"{PREFIX}{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
-        for name, value in given.items()
-        if value is not None
-    }
+    return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
+
+
+def _as_text(value: Any) -> str:
+    """A setting's value as `Settings` reads it from the environment."""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return ",".join(value) if isinstance(value, list) else str(value)

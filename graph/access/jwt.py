@@ -132,7 +132,7 @@ class TokenChecker:
         if not _is_user_id(subject):
             message = f"the token's sub is no user id: it must have 1 to {_MAX_SUBJECT_BYTES} bytes of UTF-8, none NUL"
             raise Unauthenticated(message)
-        return Caller(f"user:{subject}", Scope(user_id=subject), Right.WRITE, claims["exp"] + settings.jwt_leeway)
+        return Caller(f"user:{subject}", Scope(user_id=subject), Right.WRITE, int(claims["exp"]) + settings.jwt_leeway)
 
 
 def _is_user_id(subject: str) -> bool:

@@ -122,7 +122,8 @@ def _find_conditions(executor: Executor[Any]) -> tuple[Any, ...]:
     if not names:
         return ()
     values = executor.variable_values.coerced
-    return tuple([values.get(name, Undefined) for name in names])
+    # With their names: operations of one document share its fragments, and may decide by other variables.
+    return tuple([(name, values.get(name, Undefined)) for name in names])
 
 
 class _Conditions(Visitor):

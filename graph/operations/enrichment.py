@@ -44,6 +44,7 @@ async def retry_enrichment(
     if (session_id is None) == (uuid is None):
         raise BadUserInput("give sessionId or uuid, one of both")
     if session_id is not None:
+        validation.check_id(session_id, "sessionId")
         if await find_session(backend.database, scope, session_id, {"_id"}) is None:
             raise NotFound(f"there is no session {session_id!r}")
         return await enrichment.retry(backend.database, session_id=session_id)

@@ -18,10 +18,12 @@ async def messages_added(
 ) -> MessagesAdded:
     """The messages of a session after a place, stored and to come; by default only those to come.
 
-    A session that does not exist is waited for, and another's is as if it did not exist.
+    A session that does not exist is waited for; to a user, one that is another's can't be told from one that does
+    not exist, so a user makes a session before following it.
 
     Raises:
         BadUserInput: the session has not come so far.
+        Forbidden: the caller is a user, and has no such session.
     """
     validation.check_id(session_id, "sessionId")
     if after_seq is not None and after_seq < 0:
@@ -41,21 +43,25 @@ async def messages_added(
         database=backend.database,
         scope=scope,
         place=_last_seq(session) if after_seq is None else after_seq,
-        known=session is not None or scope.user_id is None,
+        known=session is not None,
         session_id=session_id,
         session_uuid=None if session is None else session["uuid"],
     )
 
 
 async def messages_updated(backend: Backend, scope: Scope, session_id: str) -> MessagesUpdated:
-    """The edits, deletions and finished enrichments of a session's messages from now on; none of another's session."""
+    """The edits, deletions and finished enrichments of a session's messages from now on.
+
+    Raises:
+        Forbidden: the caller is a user, and has no such session.
+    """
     validation.check_id(session_id, "sessionId")
     session = await _visible(backend, scope, session_id)
     return MessagesUpdated(
         database=backend.database,
         scope=scope,
         place=now(),
-        known=session is not None or scope.user_id is None,
+        known=session is not None,
         session_id=session_id,
         session_uuid=None if session is None else session["uuid"],
     )
@@ -76,7 +82,9 @@ async def sessions_updated(backend: Backend, scope: Scope, user_id: str | None =
 
 async def _visible(backend: Backend, scope: Scope, session_id: str, after: Moment | None = None) -> Document | None:
     session = await session_state(backend.database, session_id, after)
-    return session if session is not None and scope.sees_session(session) else None
+    if scope.user_id is not None and (session is None or not scope.sees_session(session)):
+        raise Forbidden("you have no session with that sessionId: make it with createSession or addMemory first")
+    return session
 
 
 def _last_seq(session: Document | None) -> int:

@@ -91,7 +91,7 @@ class Context:
     async def _find(self, kind: str, key: str, fields: Collection[str]) -> Document | None:
         loader = self._loaders.get(kind)
         if loader is None:
-            loader = self._loaders[kind] = DataLoader(partial(self._load, kind))
+            loader = self._loaders[kind] = DataLoader(partial(self._load, kind), cache=not self.changes)
         return await asyncio.shield(loader.load((key, frozenset(fields))))
 
     async def _load(self, kind: str, keys: Sequence[_Key]) -> list[Document | None]:

@@ -43,7 +43,8 @@ class Subscription:
     @strawberry.subscription(
         description="Every message of a session after `afterSeq`, each once and in order: those already stored, then"
         " those to come. A client that reconnects with the last `seq` it saw misses nothing. A session that does not"
-        " exist is waited for; the subscription completes when the session is deleted."
+        " exist is waited for (an end user with a JWT makes it first); the subscription completes when the session is"
+        " deleted."
     )
     async def message_added(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 from graph.errors import NotFound
 from graph.store import entities, summaries
 from graph.store.changes import announce_deletion
+from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, now, pending
 from graph.store.merge import merged_metadata
@@ -35,7 +36,7 @@ class Edit:
     def changes(self, old: Document) -> bool:
         """Whether the message differs afterwards."""
         return self.text(old) != (old["role"], old["content"]) or (
-            merged_metadata(old["metadata"], self.metadata) != old["metadata"]
+            merged_metadata(old["metadata"], self.metadata) is not old["metadata"]
         )
 
 
@@ -139,7 +140,8 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
 
 async def _session_id_of(database: Database, uuid: str) -> str:
     """The session to queue at; whether the caller may see it is for the transaction to find."""
-    found = await database.messages.find_one({"_id": uuid}, {"_id": 0, "sessionId": 1})
+    with translated_errors():
+        found = await database.messages.find_one({"_id": uuid}, {"_id": 0, "sessionId": 1})
     if found is None:
         raise _unknown(uuid)
     session_id: str = found["sessionId"]

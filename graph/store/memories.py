@@ -265,7 +265,7 @@ async def _upsert_session(
     changes: Document = {}
     if user_id is not None and owner.get("userId") is None:
         changes["userId"] = user_id
-    if not created and (metadata := merged_metadata(owner["metadata"], new.metadata)) != owner["metadata"]:
+    if not created and (metadata := merged_metadata(owner["metadata"], new.metadata)) is not owner["metadata"]:
         changes["metadata"] = metadata
     if "userId" in changes:
         await entities.give_to_user(database, new.session_id, changes["userId"], session)

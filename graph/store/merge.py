@@ -27,7 +27,9 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def merged_metadata(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
-    """Metadata after an update.
+    """Metadata after an update: `old` itself when it stays as it is.
+
+    As JSON, that is: to Python `1`, `1.0` and `true` are equal.
 
     Raises:
         BadUserInput: it would grow beyond what is kept.
@@ -35,8 +37,11 @@ def merged_metadata(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str
     if not new:
         return old
     result = merged(old, new)
-    size = len(orjson.dumps(result))
-    if size > MOST_BYTES and size > len(orjson.dumps(old)):
+    before, after = (orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in (old, result))
+    if before == after:
+        return old
+    size = len(after)
+    if size > MOST_BYTES and size > len(before):
         message = (
             f"metadata would have {size:,} bytes with what it has already, and at most {MOST_BYTES:,} are kept: remove"
             " keys by sending null for them"

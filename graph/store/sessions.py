@@ -197,7 +197,7 @@ async def update_session(
             changes["userId"] = user_id
             await users.give_session(database, user_id, at, session)
             await entities.give_to_user(database, session_id, user_id, session)
-        if (new := merged_metadata(old["metadata"], metadata)) != old["metadata"]:
+        if (new := merged_metadata(old["metadata"], metadata)) is not old["metadata"]:
             changes["metadata"] = new
         if not changes:
             return old

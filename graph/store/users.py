@@ -113,7 +113,7 @@ async def update_user(
             raise _unknown(user_id)
         new = {name: value for name, value in {**old, **fields}.items() if value is not None}
         new["metadata"] = merged_metadata(old["metadata"], metadata)
-        if new == old:
+        if new == old and new["metadata"] is old["metadata"]:
             return old
         new["updatedAt"] = max(now(), old["updatedAt"])
         await database.users.replace_one({"_id": user_id}, new, session=session)
