@@ -191,3 +191,16 @@ async def test_one_who_is_not_acknowledged_may_not_subscribe(client: Client) -> 
             await socket.receive()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4401
+
+
+@pytest.mark.parametrize("operation_id", ["1", "e7a3a3a4-6b1f-4a34-9d3b-53a0b7a9e0a1", "\U0001f389" * 64])
+async def test_an_id_that_is_in_use_closes_the_connection(client: Client, app: Starlette, operation_id: str) -> None:
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(ADDED, {"id": "s"}, operation_id)
+        await watching(app)
+        await socket.subscribe("{ __typename }", {}, operation_id)
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4409
+        assert "already exists" in closed.value.rcvd.reason

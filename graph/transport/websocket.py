@@ -30,6 +30,7 @@ log = logging.getLogger("recallql")
 
 _GOING_AWAY = 1001
 _INTERNAL_ERROR = 4500
+_SHOWN_OF_ID = 20  # characters: a close reason has at most 123 bytes
 
 
 class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -91,7 +92,8 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
                 return
         if operation_id in self.operations:
-            await self.websocket.close(code=4409, reason=f"Subscriber for {operation_id[:64]} already exists")
+            reason = f"Subscriber for {operation_id[:_SHOWN_OF_ID]} already exists"
+            await self.websocket.close(code=4409, reason=reason.encode(errors="replace").decode())
             return
         operation = _Operation(
             self, operation_id, payload["query"], payload.get("variables"), payload.get("operationName")
