@@ -85,6 +85,8 @@ def served(data_dir: Path, *flags: str, **environment: str) -> Iterator[ServerPr
     finally:
         if server.process.poll() is None:
             server.stop()
+        if server.process.stdout:
+            server.process.stdout.close()
         for child in psutil.wait_procs(children, timeout=20)[1]:
             child.kill()
 

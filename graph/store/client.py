@@ -16,6 +16,7 @@ from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.errors import (
     AutoReconnect,
     ConnectionFailure,
+    CursorNotFound,
     ExecutionTimeout,
     NetworkTimeout,
     NotPrimaryError,
@@ -125,6 +126,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 _UNAVAILABLE = (
     AutoReconnect,
     ConnectionFailure,
+    CursorNotFound,  # of a server that was restarted between two batches
     ExecutionTimeout,
     NetworkTimeout,
     NotPrimaryError,
