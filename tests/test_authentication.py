@@ -448,6 +448,10 @@ async def test_an_expired_token_ends_subscriptions_and_what_comes_after(
 ) -> None:
     del database
     async with served_with(settings, mongodb_uri, **WITH_SECRET, jwt_leeway=0.0) as client:
+        await as_caller(client, token("ada")).data(
+            ADD, input={"sessionId": "s", "messages": [{"role": "human", "content": "hi"}]}
+        )
+        del client.http.headers["authorization"]
         short = token("ada", exp=int(time.time()) + 3)
         subscription = 'subscription { messageAdded(sessionId: "s") { seq } }'
         url = f"ws://127.0.0.1:{client.http.base_url.port}/graphql"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -289,6 +289,7 @@ def test_a_message_of_a_million_characters_is_summarised(content: str) -> None:
     assert "Douro" in summary
 
 
+@example(previous=None, messages=[("", "0:"), ("", "0000")], max_tokens=1)
 @settings(max_examples=60, deadline=None)
 @given(
     previous=st.none() | st.text(max_size=300),

@@ -234,12 +234,16 @@ def _choose(
     return [sentences[i] for i in sorted(chosen)]
 
 
+def _ends_in_punctuation(text: str) -> bool:
+    return bool(text) and unicodedata.category(text[-1])[0] == "P"
+
+
 def _render(sentences: Sequence[_Sentence]) -> str:
     lines: list[str] = []
     before: _Sentence | None = None
     for sentence in sentences:
         if before is not None and before.role == sentence.role:
-            adjoining = before.place + 1 == sentence.place and unicodedata.category(before.text[-1])[0] == "P"
+            adjoining = before.place + 1 == sentence.place and _ends_in_punctuation(before.text)
             lines[-1] += (" " if adjoining else _GAP) + sentence.text
         else:
             lines.append(f"{sentence.role}: {sentence.text}" if sentence.role else sentence.text)
