@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     )
 
     body_limit: int = Field(16_777_216, ge=0, description="Most bytes of a request's body; 0 for no limit.")
+    max_text: int = Field(20_000, ge=0, description="Most characters of an operation's text; 0 for no limit.")
     max_tokens: int = Field(1_000, ge=0, description="Most tokens of an operation's text; 0 for no limit.")
     max_depth: int = Field(15, ge=0, description="Most levels of fields in each other; 0 for no limit.")
     max_aliases: int = Field(30, ge=0, description="Most aliases in an operation; 0 for no limit.")
@@ -71,6 +72,12 @@ class Settings(BaseSettings):
     max_root_fields: int = Field(20, ge=0, description="Most fields at an operation's root; 0 for no limit.")
     max_fields: int = Field(
         250, ge=0, description="Most fields on one object, the same one twice counted twice; 0 for no limit."
+    )
+    max_comparisons: int = Field(
+        5_000,
+        ge=0,
+        description="Most comparisons between fields of the same name that validating an operation may need; 0 for"
+        " no limit.",
     )
     max_cost: int = Field(
         50_000, ge=0, description="Most objects that an answer can hold, by the request; 0 for no limit."

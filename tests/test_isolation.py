@@ -27,7 +27,18 @@ from tests.walk import operations, selection
 
 SCHEMA = build_schema()._schema
 OFF = dict.fromkeys(
-    ("max_tokens", "max_depth", "max_aliases", "max_fields", "max_root_fields", "max_cost", "user_budget"), 0
+    (
+        "max_text",
+        "max_tokens",
+        "max_depth",
+        "max_aliases",
+        "max_fields",
+        "max_root_fields",
+        "max_comparisons",
+        "max_cost",
+        "user_budget",
+    ),
+    0,
 )
 MARK = "BOBSPRIVATE"
 DEPTH = 4

@@ -77,7 +77,7 @@ def test_fragments_that_use_each_other_are_counted_without_being_written_out() -
     began = time.monotonic()
     assert cost(query) == 2**100
     with pytest.raises(TooCostly):
-        check_limits(parse(query), Limits(0, 0, 0, 0, 20, 0))
+        check_limits(parse(query), Limits(0, 0, 0, 0, 0, 20, 0, 0))
     assert time.monotonic() - began < 5
 
 
@@ -105,7 +105,17 @@ async def test_each_limit_refuses_and_can_be_switched_off(
         assert error["code"] == "TOO_COSTLY"
         assert said in error["message"]
     off = dict.fromkeys(
-        ("max_tokens", "max_depth", "max_aliases", "max_directives", "max_root_fields", "max_fields"), 0
+        (
+            "max_text",
+            "max_tokens",
+            "max_depth",
+            "max_aliases",
+            "max_directives",
+            "max_root_fields",
+            "max_fields",
+            "max_comparisons",
+        ),
+        0,
     )
     async with served_with(settings, mongodb_uri, **{**off, setting: 0}) as client:
         answer = await client.send(query)
@@ -267,4 +277,4 @@ def test_limits_take_any_document(tree: Any) -> None:
     def text(node: Any) -> str:
         return node if isinstance(node, str) else f"{node[0]} {{ {' '.join(map(text, node[1]))} }}"
 
-    check_limits(parse(f"{{ {text(tree)} }}"), Limits(0, 0, 0, 0, 0, 0))
+    check_limits(parse(f"{{ {text(tree)} }}"), Limits(0, 0, 0, 0, 0, 0, 0, 0))

@@ -69,7 +69,7 @@ def operation_cost(
 class _Costs:
     """Costs within one operation. What is known of a fragment is kept: see `graph.access.limits`."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any]) -> None:
         self._schema = schema
         self._variables = variables
         self._fragments = {
@@ -136,7 +136,7 @@ class _Costs:
     def _value(self, node: Any) -> Any:
         if isinstance(node, VariableNode):
             return self._variables.get(node.name.value)
-        return value_from_ast_untyped(node, dict(self._variables))
+        return value_from_ast_untyped(node, self._variables)
 
     def _is_left_out(self, directives: tuple[DirectiveNode, ...]) -> bool:
         for directive in directives:

@@ -1,51 +1,77 @@
 """What an operation may be like, from its text alone: checked before it is validated, which costs more than this.
 
-Each limit is of the whole document, as a request sends it, through fragments where they are used.
+Each limit is of the whole document, as a request sends it, through fragments where they are used. Together they hold
+what parsing and validating any document costs to a few hundredths of a second of a processor core.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
     InlineFragmentNode,
     Node,
+    OverlappingFieldsCanBeMergedRule,
     SelectionSetNode,
+    ValidationContext,
     Visitor,
+    validate,
     visit,
 )
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
+from graphql.validation import ASTValidationRule
+from graphql.validation.validate import ValidationAbortedError
 
 from graph.errors import TooCostly
 from graph.settings import Settings
+
+_MOST_ERRORS = 5
+"""Errors that are reported of one document. An error is found by searching and printing parts of the whole text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The most of each; 0 for no limit."""
 
+    text: int
     tokens: int
     depth: int
     aliases: int
     directives: int
     root_fields: int
     fields: int
+    comparisons: int
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
         """Those that are set."""
         return cls(
+            settings.max_text,
             settings.max_tokens,
             settings.max_depth,
             settings.max_aliases,
             settings.max_directives,
             settings.max_root_fields,
             settings.max_fields,
+            settings.max_comparisons,
         )
+
+
+def check_text(text: str, limits: Limits) -> None:
+    """Refuse a text that is too long to be parsed.
+
+    Raises:
+        TooCostly: the message names the limit, what was sent, and what is allowed.
+    """
+    _refuse(len(text), limits.text, "characters: send long values as variables,", "RECALLQL_MAX_TEXT")
 
 
 def check_limits(document: DocumentNode, limits: Limits) -> None:
@@ -66,6 +92,43 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
             _refuse(fields, limits.root_fields, "fields at its root", "RECALLQL_MAX_ROOT_FIELDS")
             _refuse(shape.widest, limits.fields, "fields on one object", "RECALLQL_MAX_FIELDS")
             _refuse(depth, limits.depth, "levels of fields", "RECALLQL_MAX_DEPTH")
+
+
+def validate_within(
+    limits: Limits, schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
+) -> list[GraphQLError]:
+    """What is wrong with a document, by these rules."""
+    if limits.comparisons:
+        bounded = _bounded_merging(limits.comparisons)
+        rules = tuple(bounded if rule is OverlappingFieldsCanBeMergedRule else rule for rule in rules)
+    try:
+        return validate(schema, document, rules, max_errors=_MOST_ERRORS)
+    except TooCostly as error:
+        return [GraphQLError(str(error), original_error=error)]
+
+
+@cache
+def _bounded_merging(most: int) -> type[OverlappingFieldsCanBeMergedRule]:
+    """graphql-core's rule that fields with one name in the answer are the same: it compares each with each."""
+
+    class BoundedMergingRule(OverlappingFieldsCanBeMergedRule):
+        def __init__(self, context: ValidationContext) -> None:
+            super().__init__(context)
+            self.rule_context.remaining_complexity_budget = 2 * most  # a comparison counts as two
+
+        def enter_selection_set(self, *given: Any) -> None:
+            try:
+                super().enter_selection_set(*given)
+            except ValidationAbortedError:
+                if self.rule_context.remaining_complexity_budget >= 0:
+                    raise  # too many errors
+                message = (
+                    f"the operation names fields of one object more than once so often that over {most:,} comparisons"
+                    " are needed to validate it (RECALLQL_MAX_COMPARISONS): name each once, or under an alias"
+                )
+                raise TooCostly(message) from None
+
+    return BoundedMergingRule
 
 
 def _refuse(found: int, most: int, what: str, setting: str) -> None:

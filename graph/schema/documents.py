@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, NoSchemaIntrospectionCustomRule, parse
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, NameNode, NoSchemaIntrospectionCustomRule, parse
+from graphql.language import OperationDefinitionNode, OperationType, SelectionSetNode
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from graph.access.limits import Limits, check_limits
+from graph.access.limits import Limits, check_limits, check_text, validate_within
 from graph.errors import TooCostly
 from graph.execution.lru import Lru
 
@@ -52,7 +54,14 @@ class Documents(SchemaExtension):
         limits = Limits.of(settings)
         if limits.tokens:
             execution.parse_options = {"max_tokens": limits.tokens}
-        self._prepared = self._prepare(_Key(execution.query or "", limits, settings.introspection))
+        text = execution.query or ""
+        try:
+            check_text(text, limits)
+        except TooCostly as error:
+            refusal = GraphQLError(str(error), original_error=error)
+            self._prepared = _Prepared(_stand_in(execution.operation_name), [refusal])
+        else:
+            self._prepared = self._prepare(_Key(text, limits, settings.introspection))
         execution.graphql_document = self._prepared.document
         yield
 
@@ -75,6 +84,16 @@ def kept_documents() -> Lru[_Key, _Prepared]:
     return Lru(1_000)
 
 
+def _stand_in(name: str | None) -> DocumentNode:
+    """In place of a document that is not parsed: Strawberry would parse it, and looks for the named operation."""
+    operation = OperationDefinitionNode(
+        operation=OperationType.QUERY,
+        name=NameNode(value=name) if name else None,
+        selection_set=SelectionSetNode(selections=()),
+    )
+    return DocumentNode(definitions=(operation,))
+
+
 def _prepare(key: _Key, execution: Any) -> _Prepared:
     try:
         document = parse(key.text, max_tokens=key.limits.tokens or None)
@@ -86,8 +105,9 @@ def _prepare(key: _Key, execution: Any) -> _Prepared:
         return _Prepared(document, [GraphQLError(str(error), original_error=error)])
     except RecursionError as error:
         return _Prepared(document, [GraphQLError("", original_error=error)])
-    rules = execution.validation_rules
+    # Strawberry adds its own two to those of an execution in the same way.
+    rules = (*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
     if not key.introspection:
         rules = (*rules, NoSchemaIntrospectionCustomRule)
     schema: GraphQLSchema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
-    return _Prepared(document, validate_document(schema, document, rules))
+    return _Prepared(document, validate_within(key.limits, schema, document, rules))
