@@ -16,11 +16,12 @@ import bson
 import pymongo
 import pytest
 
-from graph.store import enrichment, erasure
+from graph.store import enrichment, erasure, sessions, summarising, users
 from graph.store.database import Database
-from graph.store.documents import now
+from graph.store.documents import now, pending
 from graph.store.embedded import EmbeddedMongo
 from graph.store.enrichment import Limits, Outcome
+from graph.store.scope import EVERYTHING
 from tests.graphql_client import ADD, OCTAVIA, Client
 from tests.server_process import ServerProcess
 
@@ -176,7 +177,7 @@ async def test_a_deletion_is_unseen_at_once_and_leaves_no_trace(
 
 async def test_a_user_of_many_sessions_leaves_no_trace(client: Client, database: Database) -> None:
     user_id = planted("user")
-    count = erasure.SESSIONS_AT_ONCE * 2 + 5
+    count = erasure.FEW * 2 + 5
     for part in range(0, count, 20):
         await asyncio.gather(
             *(
@@ -190,6 +191,7 @@ async def test_a_user_of_many_sessions_leaves_no_trace(client: Client, database:
     assert await database.sessions.count_documents({"userId": user_id}) == count
     await client.data("mutation($id: ID!) { deleteUser(userId: $id) { deleted } }", id=user_id)
     assert (await client.data("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 0
+    await erasures_done(database)
     assert await traces(database) == []
     assert await database.messages.count_documents({}) == 0
 
@@ -230,6 +232,250 @@ async def test_a_deleted_memory_leaves_the_session_and_nothing_of_it(
     assert await database.memories.count_documents({}) == 1
 
 
+async def fill(database: Database, session_id: str, count: int, *, user_id: str | None = None) -> None:
+    """A session of `count` messages that wait for their entities, as they are stored."""
+    at = now()
+    memory_id = str(uuids.uuid4())
+    session: dict[str, Any] = {"_id": session_id, "uuid": str(uuids.uuid4()), "metadata": {}}
+    session |= {"createdAt": at, "updatedAt": at, "messageCount": count, "tokenCount": count, "lastSeq": count}
+    if user_id is not None:
+        session["userId"] = user_id
+        await database.users.update_one(
+            {"_id": user_id},
+            {"$setOnInsert": {"uuid": str(uuids.uuid4()), "metadata": {}, "createdAt": at, "updatedAt": at}},
+            upsert=True,
+        )
+    await database.sessions.insert_one({**session, "summarySeq": 0})
+    await database.memories.insert_one(
+        {"_id": memory_id, "sessionId": session_id, "firstSeq": 1, "lastSeq": count, "tokenCount": count}
+        | {"metadata": {}, "createdAt": at}
+    )
+    message: dict[str, Any] = {"sessionId": session_id, "memoryId": memory_id, "role": "human", "content": MARK}
+    message["metadata"] = {}
+    message |= {"tokenCount": 1, "entities": [], "createdAt": at, "updatedAt": at, "enrichment": pending(at)}
+    for first in range(1, count + 1, 10_000):
+        await database.messages.insert_many(
+            [
+                {**message, "_id": str(uuids.uuid4()), "seq": seq}
+                for seq in range(first, min(count + 1, first + 10_000))
+            ],
+            ordered=False,
+        )
+
+
+async def writes_since(database: Database, at: Any) -> int:
+    """How many documents of the test's database were written after a time of the oplog."""
+    found = await database.client["local"]["oplog.rs"].find({"ts": {"$gt": at}}).to_list(None)
+    entries = [part for entry in found for part in (entry["o"].get("applyOps") or [entry])]
+    return sum(part.get("ns", "").startswith(f"{database.name}.") for part in entries)
+
+
+async def oplog_time(database: Database) -> Any:
+    newest = await database.client["local"]["oplog.rs"].find_one({}, sort=[("$natural", -1)])
+    return newest["ts"]
+
+
+@pytest.mark.parametrize("what", ["session", "contents", "user"])
+async def test_a_deletion_writes_no_more_for_many_messages(database: Database, what: str) -> None:
+    """Else the transaction of a large one would outlast what MongoDB allows it."""
+    numbers = []
+    for count in (1_200, 3_000):
+        key = f"{what} of {count}"
+        await fill(database, key, count, user_id=key)
+        at = await oplog_time(database)
+        if what == "session":
+            await sessions.delete_session(database, EVERYTHING, key)
+        elif what == "contents":
+            await sessions.delete_contents(database, EVERYTHING, key)
+        else:
+            await users.delete_user(database, EVERYTHING, key)
+        numbers.append(await writes_since(database, at))
+    assert 0 < numbers[0] == numbers[1] < 20
+    while await erasure.run_pending(database):
+        pass
+    await expire_lease(database)
+    while await erasure.run_pending(database):
+        pass
+    assert await database.messages.count_documents({}) == 0
+    assert await database.erasures.count_documents({}) == 0
+
+
+async def test_a_worker_passes_over_what_is_being_erased(database: Database) -> None:
+    for key in ("gone", "cleared"):
+        await fill(database, key, 1_200)
+    held = await enrichment.claim(database, Limits(100, 10**9, 5), lease_seconds=60)
+    await sessions.delete_session(database, EVERYTHING, "gone")
+    await sessions.delete_contents(database, EVERYTHING, "cleared")
+    name = {"start": 0, "end": 3, "text": MARK}
+    found = {"key": "ORG:x", "name": MARK, "label": "ORG", "matches": [name]}
+    outcomes = [Outcome(uuid, 1, [found]) for uuid in held.uuids]  # type: ignore[list-item]
+    assert await enrichment.complete(database, held.lease, outcomes) == 0
+    await fill(database, "there", 3)
+    claimed: list[str] = []
+    while (held := await enrichment.claim(database, ALL, lease_seconds=60)).messages or held.contended:
+        claimed += [message["sessionId"] for message in held.messages]
+    assert claimed == ["there"] * 3
+    assert await database.messages.count_documents({"enrichment.state": "DONE"}) == 0
+    assert await database.entities.count_documents({"key": {"$exists": True}}) == 0
+    assert await enrichment.progress(database, "cleared") == {
+        "pending": 0,
+        "done": 0,
+        "failed": 0,
+        "oldestPendingAt": None,
+    }
+    assert (await enrichment.progress(database))["done"] == 0
+
+
+async def test_sessions_that_one_transaction_cant_hold_are_unseen_as_well(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "SESSIONS_AT_ONCE", 2)
+    for number in range(7):
+        await fill(database, f"{MARK} {number}", 200 * number, user_id="ann")
+    jobs = await users.delete_user(database, EVERYTHING, "ann")
+    assert jobs == [erasure.user_job("ann")]
+    assert (await client.data("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 0
+    # As a process that died here leaves it.
+    again = 'mutation { createUser(input: { userId: "ann" }) { user { sessions { totalCount } } } }'
+    assert (await client.data(again))["createUser"]["user"]["sessions"]["totalCount"] == 0
+    while await erasure.run_pending(database):
+        pass
+    await erasures_done(database)
+    assert await traces(database) == []
+
+
+async def test_no_summary_is_stored_of_what_is_being_erased(database: Database) -> None:
+    await fill(database, "s", 1_200)
+    await summarising.mark_due(database, 12)
+    due = await summarising.claim_session(database, lease_seconds=60)
+    assert due
+    standing = await summarising.standing_of(database, due)
+    assert standing
+    read = await summarising.contents(database, due, 1, 12)
+    await sessions.delete_contents(database, EVERYTHING, "s")
+    summary = {"firstSeq": 1, "lastSeq": 12, "content": MARK, "tokenCount": 1, "source": "EXTRACTIVE", "entities": []}
+    assert not await summarising.store_summary(database, due, standing, read, summary)
+    assert await database.summaries.count_documents({}) == 0
+
+
+EVERY_READ = """query { user(userId: "ann") { entities(labels: ["ORG"], first: 3) { edges { node { ...E } } } }
+  session(sessionId: "s") { messageCount tokenCount enrichment { pending done failed oldestPendingAt }
+    summaries(first: 2) { totalCount edges { node { uuid } } } messages(first: 2) { edges { node { seq } } }
+    memories(first: 2) { edges { node { messages { seq } summary { uuid } entities { name mentionCount } } } }
+    entities(first: 2) { edges { node { ...E } } }
+    memory { summary { uuid } messages { seq } entities { name mentionCount } } }
+  enrichment { pending done failed } }
+  fragment E on Entity { name mentionCount matches(first: 3) { text message { seq } }
+    messages(first: 3) { edges { node { seq } } } sessions(first: 3) { edges { node { sessionId } } } }"""
+
+
+async def test_nothing_is_read_of_a_memory_whose_erasure_has_yet_to_begin(client: Client, database: Database) -> None:
+    await plant(client, database, "ann", "s", 1500)
+    assert await sessions.delete_contents(database, EVERYTHING, "s") is not None
+    seen = await client.data(EVERY_READ)
+    none: dict[str, Any] = {"edges": []}
+    nothing_done = {"pending": 0, "done": 0, "failed": 0}
+    assert seen == {
+        "user": {"entities": none},
+        "session": {
+            "messageCount": 0,
+            "tokenCount": 0,
+            "enrichment": {**nothing_done, "oldestPendingAt": None},
+            "summaries": {"totalCount": 0, **none},
+            "messages": none,
+            "memories": none,
+            "entities": none,
+            "memory": {"summary": None, "messages": [], "entities": []},
+        },
+        "enrichment": nothing_done,
+    }
+    added = (await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA[:2]}))["addMemory"]["memory"]
+    claims: dict[str, enrichment.Claim] = {}
+    while len(claims) < 2:
+        held = await enrichment.claim(database, Limits(1, 10**9, 5), lease_seconds=60)
+        claims |= {message["content"]: held for message in held.messages}
+    for message in added["messages"]:  # one after the other: the second one looks for the first mention
+        match = {"start": 0, "end": 3, "text": message["content"][:3]}
+        shared = {"key": "ORG:planted-shared", "name": f"later {message['seq']}", "label": "ORG", "matches": [match]}
+        held = claims[message["content"]]
+        assert await enrichment.complete(database, held.lease, [Outcome(held.uuids[0], 1, [shared])]) == 1  # type: ignore[list-item]
+    first, last = added["messages"]
+    edit = 'mutation($uuid: ID!) { updateMessage(input: { uuid: $uuid, content: "x" }) { message { uuid } } }'
+    await client.data(edit, uuid=first["uuid"])
+    seen = await client.data(EVERY_READ)
+    entity = {
+        "name": f"later {last['seq']}",
+        "mentionCount": 1,
+        "matches": [{"text": last["content"][:3], "message": {"seq": last["seq"]}}],
+        "messages": {"edges": [{"node": {"seq": last["seq"]}}]},
+        "sessions": {"edges": [{"node": {"sessionId": "s"}}]},
+    }
+    assert seen["user"]["entities"]["edges"] == [{"node": entity}]
+    assert seen["session"]["entities"]["edges"] == [{"node": entity}]
+    (memory,) = seen["session"]["memories"]["edges"]
+    assert memory["node"]["entities"] == [{"name": f"later {last['seq']}", "mentionCount": 1}]
+    assert memory["node"]["summary"] is None
+    assert seen["session"]["enrichment"] | {"oldestPendingAt": None} == {
+        "pending": 1,
+        "done": 1,
+        "failed": 0,
+        "oldestPendingAt": None,
+    }
+    assert seen["enrichment"] == {"pending": 1, "done": 1, "failed": 0}
+    assert await database.messages.count_documents({}) == 1502
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["session", "memory"])
+async def test_a_session_of_100_000_pending_messages_is_unseen_at_once(
+    client: Client, database: Database, what: str
+) -> None:
+    await fill(database, "s", 100_000, user_id="ann")
+    began = time.monotonic()
+    mutation = "deleteSession" if what == "session" else "deleteMemory"
+    await client.data(f'mutation {{ {mutation}(sessionId: "s") {{ deleted }} }}')
+    print(f"{mutation} took {time.monotonic() - began:.3f} s")
+    seen = await client.data('{ session(sessionId: "s") { messages { totalCount edges { cursor } } } }')
+    empty = None if what == "session" else {"messages": {"totalCount": 0, "edges": []}}
+    assert seen["session"] == empty
+    assert await database.messages.count_documents({}) > 0
+    await erasures_done(database)
+    print(f"all was gone after {time.monotonic() - began:.1f} s")
+    assert await traces(database) == []
+
+
+@pytest.mark.slow
+async def test_a_user_of_5_000_sessions_is_unseen_at_once(client: Client, database: Database) -> None:
+    at = now()
+    await fill(database, "first", 3, user_id="ann")
+    (session,) = await database.sessions.find().to_list(None)
+    memory = await database.memories.find_one()
+    messages = await database.messages.find().to_list(None)
+    copies = range(5_000)
+    await database.sessions.insert_many(
+        [{**session, "_id": f"{MARK} {n}", "uuid": str(uuids.uuid4()), "createdAt": at} for n in copies]
+    )
+    await database.memories.insert_many([{**memory, "_id": f"{MARK} {n}", "sessionId": f"{MARK} {n}"} for n in copies])
+    await database.messages.insert_many(
+        [
+            {**message, "_id": str(uuids.uuid4()), "sessionId": f"{MARK} {n}", "memoryId": f"{MARK} {n}"}
+            for n in copies
+            for message in messages
+        ]
+    )
+    began = time.monotonic()
+    await client.data('mutation { deleteUser(userId: "ann") { deleted } }')
+    print(f"deleteUser took {time.monotonic() - began:.3f} s")
+    assert (await client.data("{ sessions { totalCount } users { totalCount } }")) == {
+        "sessions": {"totalCount": 0},
+        "users": {"totalCount": 0},
+    }
+    await erasures_done(database)
+    print(f"all was gone after {time.monotonic() - began:.1f} s")
+    assert await traces(database) == []
+    assert await database.messages.count_documents({}) == 0
+
+
 DELETER = """
 import asyncio, sys
 from graph.store import sessions, users, erasure
@@ -245,6 +491,8 @@ async def main(uri, name, what, key):
         job = await sessions.delete_contents(database, EVERYTHING, key)
     else:
         (job,) = await users.delete_user(database, EVERYTHING, key)
+        await erasure.finish(database, job)
+        job = (await database.erasures.find_one())["_id"]
     step = erasure._step
     async def told(*args):
         done = await step(*args)

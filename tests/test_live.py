@@ -176,6 +176,24 @@ async def test_deletions_are_told_and_leave_no_trace(client: Client, app: Starle
         assert update == {"kind": "CLEARED", "uuid": None, "seq": 3, "message": None}
 
 
+async def test_nothing_is_told_of_what_is_being_erased(client: Client, app: Starlette, database: Database) -> None:
+    """While most of a session has been cleared, and still stands in the collection."""
+    await add(client, "s", 1_000)
+    await add(client, "s", 1)
+    (old,) = await database.messages.find({"seq": 7}).to_list(None)
+    done = {"$set": {"enrichment": {"state": "DONE"}}}
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(UPDATED, {"id": "s"})
+        await watching(app)
+        assert await delete_contents(database, EVERYTHING, "s") is not None
+        assert (await socket.data())["messageUpdated"]["kind"] == "CLEARED"
+        await database.messages.update_one({"_id": old["_id"]}, done)
+        await add(client, "s")
+        await database.messages.update_one({"seq": 1_002}, done)
+        update = (await socket.data())["messageUpdated"]
+        assert (update["kind"], update["seq"]) == ("ENRICHED", 1_002)
+
+
 async def test_holes_of_deleted_messages_hold_nobody_up(client: Client, database: Database) -> None:
     await add(client, "s", 6)
     found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)

@@ -46,6 +46,7 @@ class Hub:
         self._changed_messages: dict[str, set[UpdateKind]] = {}
         self._changed_sessions: set[str] = set()
         self._deleted: set[str] = set()  # while changed messages are looked up
+        self._cleared: dict[str, int] = {}  # by session, meanwhile, the last number that went
         self._look = asyncio.Event()
 
     @property
@@ -148,7 +149,10 @@ class Hub:
             case ChangeKind.MESSAGE_ADDED:
                 self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
             case ChangeKind.MESSAGE_DELETED | ChangeKind.MESSAGES_CLEARED:
-                self._deleted.add(change.id)
+                if change.kind is ChangeKind.MESSAGE_DELETED:
+                    self._deleted.add(change.id)
+                else:
+                    self._cleared[change.id] = document["seq"]
                 self._look.set()  # which forgets it
                 event = update_of(_KINDS[change.kind], document)
                 self._publish((Feed.UPDATED, document["sessionId"]), now(), event)
@@ -175,6 +179,7 @@ class Hub:
             await self._look.wait()
             self._look.clear()
             self._deleted.clear()
+            self._cleared.clear()
             messages, self._changed_messages = self._changed_messages, {}
             session_ids, self._changed_sessions = self._changed_sessions, set()
             try:
@@ -189,7 +194,7 @@ class Hub:
         found = await _persistently(lambda: following.messages_by_id(self._database, changed, self.at))
         for uuid, kinds in changed.items():
             message = found.get(uuid)
-            if message is None or uuid in self._deleted:
+            if message is None or uuid in self._deleted or message["seq"] <= self._cleared.get(message["sessionId"], 0):
                 continue  # deleted since, which is an event of its own
             for kind in sorted(kinds):
                 self._publish((Feed.UPDATED, message["sessionId"]), now(), update_of(kind, message))

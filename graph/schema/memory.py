@@ -64,10 +64,16 @@ class Memory(Node, DocumentType):
         found = await info.context.session(root["sessionId"], {"_id", *Selection.of(info).reads()})
         return found  # type: ignore[return-value]
 
-    @resolved("sessionId", description="The newest summary of the session; null before the first is written.")
+    @resolved(
+        "sessionId",
+        "firstSeq",
+        "erasedSeq",
+        description="The newest summary of the session; null before the first is written.",
+    )
     async def summary(root: strawberry.Parent[Any], info: Info) -> Summary | None:
+        erased_seq = None if _is_persisted(root) else root.get("erasedSeq", 0)
         found = await summaries.newest_summary(
-            info.context.backend.database, root["sessionId"], Selection.of(info).reads()
+            info.context.backend.database, root["sessionId"], erased_seq, Selection.of(info).reads()
         )
         return found  # type: ignore[return-value]
 

@@ -93,7 +93,7 @@ class Session(Node, DocumentType):
         page = (first, after, last, before)
         return await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]
 
-    @resolved("_id", description="All its summaries, the oldest first; the last one is the one in use.")
+    @resolved("_id", "erasedSeq", description="All its summaries, the oldest first; the last one is the one in use.")
     async def summaries(
         root: strawberry.Parent[Any],
         info: Info,
@@ -103,7 +103,7 @@ class Session(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Summary]:
         window = window_of(_SUMMARY_CURSORS, first, after, last, before)
-        listing = list_summaries(info.context.backend.database, root["_id"])
+        listing = list_summaries(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
         return await connect(info, listing, _SUMMARY_CURSORS, window)  # type: ignore[return-value]
 
     @resolved("_id", description="How far the extraction of its messages' entities has come.")

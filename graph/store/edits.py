@@ -120,14 +120,14 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
     """
 
     async def attempt(session: Any) -> None:
-        old, _ = await message_with_session(database, scope, uuid, session)
+        old, owner = await message_with_session(database, scope, uuid, session)
         await announce_deletion(database, old, session)
         await database.messages.delete_one({"_id": uuid}, session=session)
         await database.memories.update_one(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=session
         )
         await entities.replace_mentions(database, old, None, session)
-        await summaries.forget_message(database, old["sessionId"], old["seq"], session)
+        await summaries.forget_message(database, owner, old["seq"], session)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
             {"$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"]}, "$max": {"updatedAt": now()}},

@@ -7,7 +7,7 @@ itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,10 @@ from graph.store.transactions import in_transaction
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
 _MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB holds 16 MiB, and the content is there too
+
+_MOST_ERASURES = 200  # that the counts of all messages take account of
+HELD_BACK = timedelta(days=1)
+"""For how long staged messages are not due. Only an import that died in the middle of releasing them leaves them so."""
 
 _KILLED = "the worker ended while it read this message, at each of its attempts"
 
@@ -110,14 +114,21 @@ async def claim(
     lease = new_uuid()
     with translated_errors():
         found = await database.messages.find(
-            due, {"tokenCount": 1, "enrichment": 1}, sort=[("enrichment.dueAt", 1)], limit=limits.messages
+            due,
+            {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1},
+            sort=[("enrichment.dueAt", 1)],
+            limit=limits.messages,
         ).to_list(None)
+        erased = _erased(found, await _owners(database, found))
+        if erased:
+            await _pass_over(database, [message for message in found if message["_id"] in erased], due)
+            found = [message for message in found if message["_id"] not in erased]
         exhausted = [message["_id"] for message in found if _is_exhausted(message, limits)]
         if exhausted:
             await _give_up(database, exhausted, due, limits.attempts)
         chosen = _batch([message for message in found if message["_id"] not in exhausted], limits)
         if not chosen:
-            return Claim(lease, contended=bool(found))
+            return Claim(lease, contended=bool(found or erased))
         ids = {"_id": {"$in": chosen}}
         taken = await database.messages.update_many(
             {**ids, **due},
@@ -136,6 +147,34 @@ async def claim(
             {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
         ).to_list(None)
     return Claim(lease, held, suspect=any(message["enrichment"]["attempts"] > 1 for message in held))
+
+
+async def _owners(database: Database, messages: Iterable[Document], session: Any = None) -> dict[str, Document]:
+    """The sessions of messages, with `erasedSeq`, by id."""
+    ids = {message["sessionId"] for message in messages}
+    found = await database.sessions.find({"_id": {"$in": list(ids)}}, {"erasedSeq": 1}, session=session).to_list(None)
+    return {owner["_id"]: owner for owner in found}
+
+
+def _erased(messages: Iterable[Document], owners: dict[str, Document]) -> set[str]:
+    """The ids of the messages that count as gone, and of those that an import has not shown yet."""
+    return {
+        message["_id"]
+        for message in messages
+        if (owner := owners.get(message["sessionId"])) is None or message["seq"] <= owner.get("erasedSeq", 0)
+    }
+
+
+async def _pass_over(database: Database, messages: Sequence[Document], due: Document) -> None:
+    """Let nobody claim messages that are being erased; those that an import holds back are held back again."""
+    # By the memory as well: the uuid of an erased message may be that of a new one at any moment.
+    these = {
+        "_id": {"$in": [message["_id"] for message in messages]},
+        "memoryId": {"$in": list({message["memoryId"] for message in messages})},
+    }
+    staged = {"enrichment.importedDueAt": {"$exists": True}}
+    await database.messages.update_many({**these, **due, **staged}, {"$set": {"enrichment.dueAt": now() + HELD_BACK}})
+    await database.messages.update_many({**these, **due, "$nor": [staged]}, {"$unset": {"enrichment": ""}})
 
 
 def _is_exhausted(message: Document, limits: Limits) -> bool:
@@ -233,6 +272,8 @@ async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) 
             {"sessionId": 1, "seq": 1, "createdAt": 1, "entities": 1},
             session=session,
         ).to_list(None)
+        erased = _erased(held, await _owners(database, held, session)) if held else set()
+        held = [message for message in held if message["_id"] not in erased]
         if not held:
             return 0
         at = now()
@@ -296,13 +337,32 @@ async def retry(database: Database, *, session_id: str | None = None, uuid: str 
     """
     chosen: Document = {"enrichment.state": _FAILED}
     if session_id is not None:
-        chosen["sessionId"] = session_id
+        chosen |= await _within(database, session_id)
     if uuid is not None:
         chosen["_id"] = uuid
     with translated_errors():
         result = await database.messages.update_many(chosen, {"$set": {"enrichment": pending(now())}})
     count: int = result.modified_count
     return count
+
+
+async def _within(database: Database, session_id: str | None) -> Document:
+    """The filter of a session's messages, without those that are being erased; of all messages without a session."""
+    if session_id is None:
+        return {}
+    owner = await database.sessions.find_one({"_id": session_id}, {"erasedSeq": 1})
+    within: Document = {"sessionId": session_id}
+    if owner is not None and "erasedSeq" in owner:
+        within["seq"] = {"$gt": owner["erasedSeq"]}
+    return within
+
+
+async def _being_erased(database: Database) -> list[Document]:
+    """Filters of the messages that count as gone, and of those that an import has not shown yet."""
+    jobs = await database.erasures.find(
+        {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1}, limit=_MOST_ERASURES
+    ).to_list(None)
+    return [{"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in jobs]
 
 
 async def progress(database: Database, session_id: str | None = None) -> Document:
@@ -313,18 +373,23 @@ async def progress(database: Database, session_id: str | None = None) -> Documen
     Returns:
         `pending`, `done`, `failed` and `oldestPendingAt`.
     """
-    within = {} if session_id is None else {"sessionId": session_id}
     counts: dict[str, int] = {}
     with translated_errors():
+        within = await _within(database, session_id)
+        erased = await _being_erased(database) if session_id is None else []
         for state in (EnrichmentState.PENDING, EnrichmentState.FAILED, EnrichmentState.DONE):
             if state is EnrichmentState.DONE and session_id is None:
                 total = await database.messages.estimated_document_count()
+                total -= sum([await database.messages.count_documents(part) for part in erased])
                 counts["done"] = max(0, total - counts["pending"] - counts["failed"])
             else:
-                counts[state.value.lower()] = await database.messages.count_documents(
-                    {**within, "enrichment.state": state.value}
-                )
+                unfinished = {"enrichment.state": state.value}
+                number = await database.messages.count_documents({**within, **unfinished})
+                number -= sum([await database.messages.count_documents({**part, **unfinished}) for part in erased])
+                counts[state.value.lower()] = max(0, number)
         oldest = await database.messages.find_one(
-            {**within, "enrichment.state": _PENDING}, {"_id": 0, "createdAt": 1}, sort=[("createdAt", 1)]
+            {**within, "enrichment.state": _PENDING, **({"$nor": erased} if erased else {})},
+            {"_id": 0, "createdAt": 1},
+            sort=[("createdAt", 1)],
         )
     return {**counts, "oldestPendingAt": oldest and oldest["createdAt"]}

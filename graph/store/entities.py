@@ -12,11 +12,29 @@ from graph.store.client import aggregate, translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.keyset import Listing, Window, page
-from graph.store.mentions import forget_session, forget_user, give_to_user, replace_all
+from graph.store.mentions import (
+    forget_session,
+    forget_sessions,
+    forget_some_of_session,
+    forget_some_of_user,
+    forget_user,
+    give_to_user,
+    replace_all,
+    shut_out_others,
+)
 from graph.store.names import normalise_name
 from graph.store.owners import HIGHEST_RANK, entity_id
 
-__all__ = ["forget_session", "forget_user", "give_to_user", "replace_all"]
+__all__ = [
+    "forget_session",
+    "forget_sessions",
+    "forget_some_of_session",
+    "forget_some_of_user",
+    "forget_user",
+    "give_to_user",
+    "replace_all",
+    "shut_out_others",
+]
 
 MOST = 1_000
 """Entities that one list holds."""
@@ -98,7 +116,12 @@ async def list_messages_of_user_that_mention(database: Database, entity: Documen
     """
     with translated_errors():
         sessions = await database.entities.distinct("sessionId", _of_user(entity))
-    match = {"sessionId": {"$in": sessions}, "entities.key": entity["key"]}
+        erasures = await database.erasures.find(
+            {"sessionId": {"$in": sessions}}, {"sessionId": 1, "lastSeq": 1}
+        ).to_list(None)
+    match: Document = {"sessionId": {"$in": sessions}, "entities.key": entity["key"]}
+    if erasures:
+        match["$nor"] = [{"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in erasures]
     return Listing(database.messages, match, ("createdAt", "_id"), ("sessionId", "entities.key", "seq"))
 
 

@@ -2,7 +2,11 @@
 
 A deletion takes effect in one transaction. What is small goes in it; of what is large, the transaction leaves a job in
 `erasures`, which takes away batch after batch and at last itself. Until then nothing of it is visible: a session's
-contents are reached through its document, and those at or below its `erasedSeq` count as gone.
+contents are reached through its document, and those at or below its `erasedSeq` count as gone, for readers, workers and
+writers alike. So the transaction is no larger for a session of many messages than for one of few.
+
+A user's sessions go by one transaction as well, which removes their documents and leaves a job for each, and one for
+the entities that they count for the user.
 
 A session can't be made anew while old contents are left: the writer finishes the job first. So what a runner finds
 while the job is there is old. It looks, then makes sure of the job, and then removes by what it found: a late runner
@@ -14,25 +18,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store import entities
 from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState, new_uuid, now
+from graph.store.documents import Document, new_uuid, now
 from graph.store.transactions import in_transaction
 
 log = logging.getLogger("recallql")
 
 SMALL = 1_000
-"""Most numbers of a session that a deletion's own transaction takes away."""
+"""Most numbers of a session, or of a user's sessions together, that a deletion's own transaction takes away."""
 BATCH = 1_000
-SESSIONS_AT_ONCE = 100
-"""Sessions of a deleted user that one transaction takes away, with at most `BATCH` numbers together."""
+FEW = 100
+"""Most sessions of which one transaction takes away the contents."""
+SESSIONS_AT_ONCE = 10_000
+"""Most sessions of a deleted user that one transaction makes unseen."""
 LEASE = timedelta(seconds=10)
 """How long a silent runner keeps a job to itself."""
 PAUSE = 5.0
@@ -79,58 +86,101 @@ async def erase_contents(database: Database, owner: Document, session: Any, *, s
     """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above."""
     session_id, last = owner["_id"], owner["lastSeq"]
     await entities.forget_session(database, session_id, owner.get("userId"), session)
-    await database.summaries.delete_many({"sessionId": session_id}, session=session)
     # What a job still has to take away counts as gone already, and stays with it.
     first = owner.get("erasedSeq", 0) + 1
-    job = session_job(session_id)
     if last - first < small:
         bounds = {"$gte": first}
-        await database.messages.delete_many({"sessionId": session_id, "seq": bounds}, session=session)
-        await database.memories.delete_many({"sessionId": session_id, "firstSeq": bounds}, session=session)
+        for collection, place in _contents(database):
+            await collection.delete_many({"sessionId": session_id, place: bounds}, session=session)
         return None
-    # A worker that holds one of them meets this write, and stores nothing; nobody begins with one again.
-    unfinished = [EnrichmentState.PENDING.value, EnrichmentState.FAILED.value]
-    await database.messages.update_many(
-        {"sessionId": session_id, "enrichment.state": {"$in": unfinished}},
-        {"$unset": {"enrichment": ""}},
-        session=session,
+    job = session_job(session_id)
+    await database.erasures.bulk_write(
+        [_scheduled(job, {"sessionId": session_id}, last, now() + LEASE)], session=session
     )
-    await _schedule(database, job, {"sessionId": session_id}, last, session)
     return job
 
 
+def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
+    """The collections of a session's contents, with the place of a document in the session."""
+    return (database.messages, "seq"), (database.memories, "firstSeq"), (database.summaries, "lastSeq")
+
+
 async def erase_sessions_of(database: Database, user_id: str, session: Any) -> list[str]:
-    """Within a transaction, take away the sessions of a user, or as many of them as one transaction can.
+    """Within a transaction, take away the sessions and entities of a user, or make them unseen where they are many.
 
     Returns:
-        The ids of the jobs that take away the rest.
+        The ids of the jobs that take away the rest. That of `user_job` may have sessions left which are still seen:
+        see `hide_sessions_of`.
     """
-    owners = await database.sessions.find(
+    owners = await _sessions_of(database, user_id, FEW, session)
+    if len(owners) <= FEW and sum(owner["lastSeq"] for owner in owners) <= SMALL:
+        await entities.forget_user(database, user_id, session)
+        for owner in owners:
+            # Nothing has to be counted for a user that is gone.
+            await erase_session(database, {**owner, "userId": None}, session, small=SMALL)
+        return []
+    job = user_job(user_id)
+    await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=session)
+    await _hide_sessions(database, user_id, session)
+    return [job]
+
+
+async def hide_sessions_of(database: Database, user_id: str) -> None:
+    """Make the sessions unseen that the transaction of `erase_sessions_of` could not.
+
+    Raises:
+        Unavailable: the database does not answer; the job goes on with it.
+    """
+    job = await database.erasures.find_one({"_id": user_job(user_id)})
+    while job is not None and await _under(database, job, lambda session: _hide_sessions(database, user_id, session)):
+        pass
+
+
+async def _sessions_of(database: Database, user_id: str, limit: int, session: Any) -> list[Document]:
+    found: list[Document] = await database.sessions.find(
         {"userId": user_id},
-        {"userId": 1, "lastSeq": 1, "erasedSeq": 1},
+        {"lastSeq": 1, "erasedSeq": 1},
         sort=[("createdAt", 1), ("_id", 1)],
-        limit=SESSIONS_AT_ONCE + 1,
+        limit=limit + 1,
         session=session,
     ).to_list(None)
-    jobs = []
-    left = BATCH
-    for owner in owners[:SESSIONS_AT_ONCE]:
-        job = await erase_session(database, owner, session, small=left)
-        jobs.append(job)
-        left -= owner["lastSeq"] if job is None else 0
-    if len(owners) > SESSIONS_AT_ONCE:
-        await _schedule(database, user_job(user_id), {"userId": user_id}, 0, session)
-        jobs.append(user_job(user_id))
-    return [job for job in jobs if job is not None]
+    return found
 
 
-async def _schedule(database: Database, job: str, subject: Document, last: int, session: Any) -> None:
-    at = now()
-    await database.erasures.update_one(
-        {"_id": job},
-        {"$max": {"lastSeq": last}, "$setOnInsert": {**subject, "uuid": new_uuid()}, "$set": {"dueAt": at + LEASE}},
-        upsert=True,
+async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool:
+    """Within a transaction, remove the documents of a user's sessions, and leave a job for each; True if more are left.
+
+    Their entities stay for the user's job, before the end of which the user can't be made anew.
+    """
+    owners = await _sessions_of(database, user_id, SESSIONS_AT_ONCE, session)
+    taken = owners[:SESSIONS_AT_ONCE]
+    if not taken:
+        return False
+    # First, since it is here that the writers of these sessions are met.
+    await database.sessions.delete_many({"_id": {"$in": [owner["_id"] for owner in taken]}}, session=session)
+    await entities.shut_out_others(database, [owner["_id"] for owner in taken], session)
+    due = now()
+    await database.erasures.bulk_write(
+        [
+            _scheduled(session_job(owner["_id"]), {"sessionId": owner["_id"]}, owner["lastSeq"], due, whole=True)
+            for owner in taken
+        ],
+        ordered=False,
         session=session,
+    )
+    return len(owners) > len(taken)
+
+
+def _scheduled(job: str, subject: Document, last: int, due: datetime, *, whole: bool = False) -> UpdateOne:
+    """The write that leaves a job; `whole` where it takes away the entities of a session, too, which is gone."""
+    return UpdateOne(
+        {"_id": job},
+        {
+            "$max": {"lastSeq": last},
+            "$setOnInsert": {**subject, "uuid": new_uuid()},
+            "$set": {"dueAt": due, **({"whole": True} if whole else {})},
+        },
+        upsert=True,
     )
 
 
@@ -150,6 +200,9 @@ async def run_pending(database: Database) -> int:
     number = 0
     while True:
         with translated_errors():
+            if small := await _finish_small(database):
+                number += small
+                continue
             job = await database.erasures.find_one_and_update(
                 {"dueAt": {"$lte": now()}},
                 {"$set": {"dueAt": now() + LEASE}},
@@ -171,6 +224,8 @@ def begin(database: Database, job: str) -> asyncio.Task[None]:
 async def _finish_or_log(database: Database, job: str) -> None:
     try:
         await finish(database, job)
+        if job.startswith("user:"):
+            await run_pending(database)  # the jobs of its sessions
     except Unavailable as error:
         log.warning("an erasure is put off: %s", error)
     except Exception:
@@ -190,6 +245,31 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
         await asyncio.sleep(pause)
 
 
+async def _finish_small(database: Database) -> int:
+    """Do several due jobs of small sessions in one transaction: one by one they would take a dozen times as long."""
+    chosen = {"dueAt": {"$lte": now()}, "whole": True, "lastSeq": {"$lte": SMALL}}
+    if await database.erasures.find_one(chosen, {"_id": 1}) is None:
+        return 0
+
+    async def attempt(session: Any) -> int:
+        found = await database.erasures.find(chosen, sort=[("dueAt", 1)], limit=FEW, session=session).to_list(None)
+        jobs: list[Document] = []
+        left = BATCH
+        for job in found:
+            left -= job["lastSeq"]
+            if jobs and left < 0:
+                break
+            jobs.append(job)
+        await database.erasures.delete_many({"_id": {"$in": [job["_id"] for job in jobs]}}, session=session)
+        session_ids = [job["sessionId"] for job in jobs]
+        for collection, _ in _contents(database):
+            await collection.delete_many({"sessionId": {"$in": session_ids}}, session=session)
+        await entities.forget_sessions(database, session_ids, session)
+        return len(jobs)
+
+    return await in_transaction(database.client, attempt, deadline=database.write_deadline)
+
+
 async def _step(database: Database, job_id: str) -> bool:
     """One batch; True when the job is done, by whomever. An import whose part this is stores nothing more."""
     job = await database.erasures.find_one_and_update(
@@ -199,13 +279,11 @@ async def _step(database: Database, job_id: str) -> bool:
     )
     if job is None:
         return True
-    if "userId" in job:
-        more = await _more_sessions(database, job)
-    else:
-        more = await _more_contents(database, job)
+    more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)
     if not more:
         # Another deletion may have given the job more to do since.
-        await database.erasures.delete_one({**_same(job), "lastSeq": job["lastSeq"]})
+        same = {**_same(job), "lastSeq": job["lastSeq"], "whole": job.get("whole")}
+        await database.erasures.delete_one(same)
     return False  # the next look tells whether it is gone
 
 
@@ -214,27 +292,28 @@ def _same(job: Document) -> Document:
     return {"_id": job["_id"], "uuid": job["uuid"]}
 
 
-async def _more_sessions(database: Database, job: Document) -> bool:
-    async def attempt(session: Any) -> list[str]:
+async def _under(database: Database, job: Document, work: Callable[[Any], Awaitable[bool]]) -> bool:
+    """Do a part of a job in a transaction, in which the job is there; False when it is not, or no more is left."""
+
+    async def attempt(session: Any) -> bool:
         held = await database.erasures.update_one(_same(job), {"$set": {"dueAt": now() + LEASE}}, session=session)
-        return await erase_sessions_of(database, job["userId"], session) if held.matched_count else []
+        return bool(held.matched_count) and await work(session)
 
-    left = await in_transaction(database.client, attempt, deadline=database.write_deadline)
-    for contents in left:
-        if contents != job["_id"]:
-            await finish(database, contents)
-    return job["_id"] in left
+    return await in_transaction(database.client, attempt, deadline=database.write_deadline)
 
 
-async def _more_contents(database: Database, job: Document) -> bool:
-    for collection, place, mark in (
+async def _more_of_user(database: Database, job: Document) -> bool:
+    user_id = job["userId"]
+    return await _under(database, job, lambda session: _hide_sessions(database, user_id, session)) or await _under(
+        database, job, lambda session: entities.forget_some_of_user(database, user_id, BATCH, session)
+    )
+
+
+async def _more_of_session(database: Database, job: Document) -> bool:
+    within = {"sessionId": job["sessionId"]}
+    for collection, place in _contents(database):
         # A uuid of a message may be sent again; a memory's is never given again.
-        (database.messages, "seq", "memoryId"),
-        (database.memories, "firstSeq", "_id"),
-        # The summaries of a session that was there went at once; those of an import that broke off are still here.
-        (database.summaries, "lastSeq", "_id"),
-    ):
-        within = {"sessionId": job["sessionId"]}
+        mark = "memoryId" if collection is database.messages else "_id"
         found = await collection.find(
             {**within, place: {"$lte": job["lastSeq"]}}, {place: 1, mark: 1}, sort=[(place, 1)], limit=BATCH
         ).to_list(None)
@@ -246,4 +325,8 @@ async def _more_contents(database: Database, job: Document) -> bool:
         marks = list({document[mark] for document in found})
         await collection.delete_many({**within, place: span, mark: {"$in": marks}})
         return True
-    return False
+    if "whole" not in job:
+        return False
+    return await _under(
+        database, job, lambda session: entities.forget_some_of_session(database, job["sessionId"], BATCH, session)
+    )

@@ -39,13 +39,22 @@ async def messages_after(
 
 
 async def messages_by_id(database: Database, uuids: Collection[str], after: Moment | None) -> dict[str, Document]:
-    """Whole messages, by uuid, whoever may see them."""
+    """Whole messages, by uuid, whoever may see them; none that is being erased."""
     with translated_errors():
         async with causally_after(database, after) as session:
             found: list[Document] = await database.messages.find(
                 {"_id": {"$in": list(uuids)}}, session=session
             ).to_list(None)
-    return {message["_id"]: message for message in found}
+            ids = list({message["sessionId"] for message in found})
+            owners = await database.sessions.find({"_id": {"$in": ids}}, {"erasedSeq": 1}, session=session).to_list(
+                None
+            )
+    erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
+    return {
+        message["_id"]: message
+        for message in found
+        if message["sessionId"] in erased and message["seq"] > erased[message["sessionId"]]
+    }
 
 
 async def sessions_by_id(database: Database, session_ids: Collection[str], after: Moment | None) -> list[Document]:

@@ -80,7 +80,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
     ],
-    "erasures": [IndexModel([("dueAt", ASCENDING)])],
+    "erasures": [IndexModel([("dueAt", ASCENDING)]), IndexModel([("sessionId", ASCENDING)])],
     "deletions": [],
     "counters": [],
 }

@@ -62,10 +62,10 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
     by_session = _differences(changes)
     if not by_session:
         return
-    owners = {
-        found["_id"]: found.get("userId")
+    owners: dict[str, Document] = {
+        found["_id"]: found
         for found in await database.sessions.find(
-            {"_id": {"$in": list(by_session)}}, {"userId": 1}, session=session
+            {"_id": {"$in": list(by_session)}}, {"userId": 1, "erasedSeq": 1}, session=session
         ).to_list(None)
     }
     # A session that is gone has no entities any more, and neither has its user of it.
@@ -76,11 +76,12 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
     changed: dict[str, list[_Pair]] = {}
     moved: defaultdict[str, list[Moved]] = defaultdict(list)
     for session_id, differences in live.items():
-        owner, user_id = session_owner(session_id), owners[session_id]
+        owner, user_id = session_owner(session_id), owners[session_id].get("userId")
+        erased_seq = owners[session_id].get("erasedSeq", 0)
         pairs = changed[owner] = []
         for key, difference in differences.items():
             old = before.get(entity_id(owner, key))
-            new = await _apply(database, (session_id, key), old, difference, session)
+            new = await _apply(database, (session_id, key, erased_seq), old, difference, session)
             if new is not None and user_id is not None:
                 new["userId"] = user_id
             pairs.append((old, new))
@@ -113,10 +114,10 @@ def _lock(owner: str, session_id: str) -> Any:
 
 
 async def _apply(
-    database: Database, place: tuple[str, str], old: Document | None, difference: _Difference, session: Any
+    database: Database, place: tuple[str, str, int], old: Document | None, difference: _Difference, session: Any
 ) -> Document | None:
     """An entity's document after the changes, or None when nothing mentions it any more."""
-    session_id, key = place
+    session_id, key, _ = place  # with the session's `erasedSeq`
     own = (old or {}).get("own")
     count = (own["count"] if own else 0) + difference.count
     if count <= 0:
@@ -126,7 +127,7 @@ async def _apply(
     if own:
         ends = [own["first"], own["last"]]
         if any(end["seq"] in difference.before - now_at for end in ends):
-            ends = await _unchanged_ends(database, session_id, key, difference, session)
+            ends = await _unchanged_ends(database, place, difference, session)
         places += [end for end in ends if end["seq"] not in now_at]
     places.sort(key=lambda place: place["seq"])
     owner = session_owner(session_id)
@@ -141,13 +142,26 @@ async def _apply(
 
 
 async def _unchanged_ends(
-    database: Database, session_id: str, key: str, difference: _Difference, session: Any
+    database: Database, place: tuple[str, str, int], difference: _Difference, session: Any
 ) -> list[Document]:
-    """The first and the last place that mentions the entity among the messages that the transaction does not change."""
+    """The first and the last place that mentions the entity among the messages that the transaction does not change.
+
+    Args:
+        database: the open database.
+        place: the session, the entity's key, and the session's `erasedSeq`.
+        difference: what the transaction changes.
+        session: the driver session.
+    """
+    session_id, key, erased_seq = place
     places = []
     for direction in (1, -1):
         message = await database.messages.find_one(
-            {"sessionId": session_id, "entities.key": key, "_id": {"$nin": list(difference.messages)}},
+            {
+                "sessionId": session_id,
+                "entities.key": key,
+                "seq": {"$gt": erased_seq},
+                "_id": {"$nin": list(difference.messages)},
+            },
             {"seq": 1, "createdAt": 1, "entities.key": 1, "entities.name": 1},
             sort=[("seq", direction)],
             session=session,
@@ -260,8 +274,39 @@ async def forget_session(database: Database, session_id: str, user_id: str | Non
 
 
 async def forget_user(database: Database, user_id: str, session: Any) -> None:
-    """Remove all entities of a user, whose sessions are taken away in the same transaction or after it."""
+    """Remove all entities of a user, whose sessions are taken away in the same transaction."""
     await database.entities.delete_many({"owner": user_owner(user_id)}, session=session)
+
+
+async def shut_out_others(database: Database, session_ids: Sequence[str], session: Any) -> None:
+    """Keep transactions that began before this one from changing the entities of sessions, which it removes."""
+    locks = [_lock(session_owner(session_id), session_id) for session_id in session_ids]
+    await database.entities.bulk_write(locks, ordered=False, session=session)
+
+
+async def forget_sessions(database: Database, session_ids: Sequence[str], session: Any) -> None:
+    """Remove all entities of sessions that are gone, and whose user is."""
+    owners = [session_owner(session_id) for session_id in session_ids]
+    await database.entities.delete_many({"owner": {"$in": owners}}, session=session)
+
+
+async def forget_some_of_session(database: Database, session_id: str, most: int, session: Any) -> bool:
+    """Remove at most `most` entities of a session that is gone, and whose user is; False when there was none."""
+    return await _forget_some(database, {"owner": session_owner(session_id)}, most, session)
+
+
+async def forget_some_of_user(database: Database, user_id: str, most: int, session: Any) -> bool:
+    """Remove at most `most` entities of a user that is gone, and of its sessions; False when there was none."""
+    return await _forget_some(database, {"owner": user_owner(user_id)}, most, session) or await _forget_some(
+        database, {"userId": user_id}, most, session
+    )
+
+
+async def _forget_some(database: Database, match: Document, most: int, session: Any) -> bool:
+    found = await database.entities.find(match, {"_id": 1}, limit=most, session=session).to_list(None)
+    if found:
+        await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
+    return bool(found)
 
 
 async def _of_session(database: Database, session_id: str, session: Any) -> list[Document]:

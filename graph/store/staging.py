@@ -17,13 +17,12 @@ from graph.store import entities, erasure
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, new_uuid, now
+from graph.store.enrichment import HELD_BACK
 from graph.store.transfer import Contents, insert_contents, numbered, touch_users, write_unique
 from graph.store.writes import write
 
 STAGING_LEASE = timedelta(minutes=10)
 """How long a part stays when its import has died."""
-HELD_BACK = timedelta(days=1)
-"""For how long staged messages are not due. Only an import that died in the middle of releasing them leaves them so."""
 
 _PENDING = EnrichmentState.PENDING.value
 

@@ -24,16 +24,40 @@ async def find_summaries(
     return await visible(database, scope, found, "lastSeq")
 
 
-def list_summaries(database: Database, session_id: str) -> Listing:
-    """The summaries of a session that the caller has been found to see, the oldest first."""
-    return Listing(database.summaries, {"sessionId": session_id}, ("lastSeq",), ("sessionId", "lastSeq"))
+def list_summaries(database: Database, session_id: str, erased_seq: int) -> Listing:
+    """The summaries of a session that the caller has been found to see, the oldest first.
+
+    Args:
+        database: the open database.
+        session_id: a session read within the caller's scope.
+        erased_seq: the session's `erasedSeq`, or 0.
+    """
+    return Listing(database.summaries, _of(session_id, erased_seq), ("lastSeq",), ("sessionId", "lastSeq"))
 
 
-async def newest_summary(database: Database, session_id: str, fields: Collection[str] | None = None) -> Document | None:
-    """The newest summary of a session that the caller has been found to see, or None before the first."""
+def _of(session_id: str, erased_seq: int) -> Document:
+    return {"sessionId": session_id, "lastSeq": {"$gt": erased_seq}}
+
+
+async def newest_summary(
+    database: Database, session_id: str, erased_seq: int | None, fields: Collection[str] | None = None
+) -> Document | None:
+    """The newest summary of a session that the caller has been found to see, or None before the first.
+
+    Args:
+        database: the open database.
+        session_id: a session read within the caller's scope.
+        erased_seq: the session's `erasedSeq`, or 0; None where it has not been read.
+        fields: what to read of the summary; None for all.
+    """
     with translated_errors():
+        if erased_seq is None:
+            owner = await database.sessions.find_one({"_id": session_id}, {"erasedSeq": 1})
+            if owner is None:
+                return None
+            erased_seq = owner.get("erasedSeq", 0)
         found: Document | None = await database.summaries.find_one(
-            {"sessionId": session_id}, projection(fields), sort=[("lastSeq", -1)]
+            _of(session_id, erased_seq), projection(fields), sort=[("lastSeq", -1)]
         )
     return found
 
@@ -47,16 +71,23 @@ async def mark_stale(database: Database, session_id: str, seq: int, session: Any
     )
 
 
-async def forget_message(database: Database, session_id: str, seq: int, session: Any) -> None:
+async def forget_message(database: Database, owner: Document, seq: int, session: Any) -> None:
     """Within a transaction, remove the summaries that may hold what a deleted message said, to be written again.
 
     Each summary takes the one before in, so these are all that reach up to the message.
+
+    Args:
+        database: the open database.
+        owner: the message's session, with `_id` and `erasedSeq`.
+        seq: the message's number.
+        session: the driver session.
     """
+    session_id = owner["_id"]
     removed = await database.summaries.delete_many({"sessionId": session_id, "lastSeq": {"$gte": seq}}, session=session)
     if not removed.deleted_count:
         return
     newest = await database.summaries.find_one(
-        {"sessionId": session_id}, {"lastSeq": 1}, sort=[("lastSeq", -1)], session=session
+        _of(session_id, owner.get("erasedSeq", 0)), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=session
     )
     await database.sessions.update_one(
         {"_id": session_id},

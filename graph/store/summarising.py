@@ -49,12 +49,14 @@ class Standing:
     Attributes:
         last_seq: the number of its newest message.
         summary_seq: the number that its newest summary reaches to, as the session has it.
+        erased_seq: the number up to which everything is erased, as the session has it; None where nothing is.
         covered: that of the newest message which is covered or erased.
         previous: the newest summary, or None.
     """
 
     last_seq: int
     summary_seq: int
+    erased_seq: int | None
     covered: int
     previous: Document | None
 
@@ -137,11 +139,15 @@ async def standing_of(database: Database, due: Due) -> Standing | None:
         found = await database.sessions.find_one(due.held, {"lastSeq": 1, "summarySeq": 1, "erasedSeq": 1})
         if found is None:
             return None
-        previous = await database.summaries.find_one({"sessionId": due.session_id}, sort=[("lastSeq", -1)])
+        erased_seq = found.get("erasedSeq", 0)
+        previous = await database.summaries.find_one(
+            {"sessionId": due.session_id, "lastSeq": {"$gt": erased_seq}}, sort=[("lastSeq", -1)]
+        )
     return Standing(
         last_seq=found["lastSeq"],
         summary_seq=found["summarySeq"],
-        covered=max(found["summarySeq"], found.get("erasedSeq", 0)),
+        erased_seq=found.get("erasedSeq"),
+        covered=max(found["summarySeq"], erased_seq),
         previous=previous,
     )
 
@@ -199,14 +205,17 @@ async def store_summary(
         if {message["_id"]: message["updatedAt"] for message in found} != was:
             return False
         held = await database.sessions.update_one(
-            {**due.held, "summarySeq": standing.summary_seq},
+            {**due.held, "summarySeq": standing.summary_seq, "erasedSeq": standing.erased_seq},
             {"$set": {"summarySeq": summary["lastSeq"], "summarising.attempts": 0}},
             session=session,
         )
         if not held.matched_count:
             return False
         previous = await database.summaries.find_one(
-            {"sessionId": due.session_id}, {"stale": 1}, sort=[("lastSeq", -1)], session=session
+            {"sessionId": due.session_id, "lastSeq": {"$gt": standing.erased_seq or 0}},
+            {"stale": 1},
+            sort=[("lastSeq", -1)],
+            session=session,
         )
         document = {
             "_id": new_uuid(),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from graph.errors import Conflict, NotFound
-from graph.store import entities, erasure
+from graph.store import erasure
 from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
@@ -123,7 +123,7 @@ async def update_user(
 
 
 async def delete_user(database: Database, scope: Scope, user_id: str) -> list[str]:
-    """Take a user and its sessions away.
+    """Take a user and its sessions away: unseen when this returns.
 
     Returns:
         The ids of the erasures that are still to be done.
@@ -136,11 +136,13 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         result = await database.users.delete_one({"$and": [{"_id": user_id}, scope.users()]}, session=session)
         if not result.deleted_count:
             raise _unknown(user_id)
-        await entities.forget_user(database, user_id, session)
         return await erasure.erase_sessions_of(database, user_id, session)
 
     async with database.write_lock(f"user\0{user_id}"):
-        return await write(database, attempt)
+        jobs = await write(database, attempt)
+    with translated_errors():
+        await erasure.hide_sessions_of(database, user_id)
+    return jobs
 
 
 def _unknown(user_id: str) -> NotFound:

@@ -30,7 +30,9 @@ async def get(call: Call) -> Response:
     if session is None or not session["messageCount"]:
         message = f"session {session_id!r} has no memory"
         raise NotFound(message)
-    summary = await newest_summary(database, session_id) if session.get("summarySeq") else None
+    summary = (
+        await newest_summary(database, session_id, session.get("erasedSeq", 0)) if session.get("summarySeq") else None
+    )
     messages = await recalled_messages(call.backend, session, MESSAGE, last=last)
     memory: Document = {"messages": [message_of(message) for message in messages]}
     if summary is not None:
