@@ -51,11 +51,11 @@ def create_app(settings: Settings, uri: str) -> Starlette:
     view = GraphQLView(settings)
     return Starlette(
         routes=[
+            Route("/graphql", view, methods=None),
+            WebSocketRoute("/graphql", view),
             Route("/", _home),
             Route("/health", _health),
             *(explorer_routes() if settings.explorer else ()),
-            Route("/graphql", view, methods=None),
-            WebSocketRoute("/graphql", view),
             *zep_routes(),
         ],
         middleware=[*middleware(settings), Middleware(ZepPaths)],

@@ -6,7 +6,7 @@ Everything else in the store is written against what both share, so that the cho
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
 import pymongo
@@ -116,11 +116,9 @@ async def change_stream(collection: Any, pipeline: Sequence[Mapping[str, Any]], 
         yield stream
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Bound the time that all operations within the block take together; MongoDB stops what is not done by then."""
-    with pymongo.timeout(seconds):
-        yield
+def time_limit(seconds: float) -> AbstractContextManager[None]:
+    """Bounds the time that all operations within the block take together; MongoDB stops what is not done by then."""
+    return pymongo.timeout(seconds)
 
 
 _UNAVAILABLE = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.message import Message
 from functools import lru_cache
 from typing import Any, NoReturn
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from strawberry.types import ExecutionResult
 
 from graph.access.trusted import TrustedDocuments
 from graph.errors import BadUserInput, ErrorCode, OperationError, Unauthenticated
@@ -141,7 +142,7 @@ def decode_json(text: str, name: str) -> Any:
     refuses a lone surrogate without saying where: the operations' own checks name the field.
     """
     try:
-        return json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         _refuse(f"{name} is not JSON: {error}")
     except RecursionError:
@@ -161,6 +162,9 @@ def _finite(text: str) -> float:
         message = f"{text[:20]} is too large for a float"
         raise ValueError(message)
     return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
 def read_query_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -213,14 +217,6 @@ def operation_text(data: Mapping[str, Any], trusted: TrustedDocuments) -> str:
     return text
 
 
-def retry_after(answer: Mapping[str, Any]) -> int | None:
-    """Seconds until the same request can succeed, where the caller's budget is spent."""
-    if "data" in answer:
-        return None
-    waits = [error.get("extensions", {}).get("retryAfter") for error in answer.get("errors") or ()]
-    return next((seconds for seconds in waits if isinstance(seconds, int)), None)
-
-
 def _is_unicode(text: str) -> bool:
     try:
         text.encode()
@@ -254,14 +250,35 @@ def encode_json(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
+def result_response(result: ExecutionResult, *, media_type: str) -> Response:
+    """The answer with the result of an operation: without `data` where nothing was executed."""
+    answer: dict[str, Any] = {"data": result.data}
+    status, headers = 200, {}
+    if result.errors:
+        answer["errors"] = [error.formatted for error in result.errors]
+        if result.data is None and all(error.path is None for error in result.errors):
+            del answer["data"]
+            # The older media type says 200 whatever became of a well-formed request.
+            status = 400 if media_type == GRAPHQL_TYPE else 200
+            if seconds := _retry_after(answer["errors"]):
+                status, headers = STATUS[ErrorCode.TOO_COSTLY], {"Retry-After": str(seconds)}
+    if result.extensions:
+        answer["extensions"] = result.extensions
+    return json_response(answer, media_type=media_type, status=status, headers=headers)
+
+
+def _retry_after(errors: Iterable[Mapping[str, Any]]) -> int | None:
+    """Seconds until the same request can succeed, where the caller's budget is spent."""
+    waits = [error.get("extensions", {}).get("retryAfter") for error in errors]
+    return next((seconds for seconds in waits if isinstance(seconds, int)), None)
+
+
 def json_response(
     payload: Any, *, media_type: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer in the media type that `response_type` found."""
-    response = Response(encode_json(payload), status_code=status, headers=headers)
-    response.headers["content-type"] = f"{media_type}; charset=utf-8"
-    response.headers.add_vary_header("Accept")
-    return response
+    said = {"content-type": f"{media_type}; charset=utf-8", "vary": "Accept", **(headers or {})}
+    return Response(encode_json(payload), status_code=status, headers=said)
 
 
 def refusal_response(refusal: RequestRefused, *, media_type: str) -> Response:

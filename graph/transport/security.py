@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +26,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 """Where a route says nothing else, as the explorer does."""
+
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 def middleware(settings: Settings) -> list[Middleware]:
@@ -60,9 +63,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message["headers"]
+                said = {name for name, _ in headers}
+                headers.extend([header for header in _RAW_HEADERS if header[0] not in said])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
@@ -77,24 +80,28 @@ class LocalHostsOnly:
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
-        self._any = "*" in origins
-        self._names = {urlsplit(origin).hostname for origin in origins}
+        any_host = "*" in origins
+        names = {urlsplit(origin).hostname for origin in origins}
+
+        @lru_cache(maxsize=256)
+        def serves(host: str) -> bool:
+            return any_host or is_local_name(host) or _name(host) in names
+
+        self._serves = serves
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
-        if scope["type"] in ("http", "websocket"):
-            host = Headers(scope=scope).get("host", "")
-            if not (self._any or is_local_name(host) or _name(host) in self._names):
-                error = Forbidden(
-                    "without authentication, only this machine's own names are served: call localhost or an address,"
-                    " set RECALLQL_AUTH=required, or name the origin in RECALLQL_ALLOWED_ORIGINS"
-                )
-                if scope["type"] == "websocket":
-                    await send({"type": "websocket.close", "code": 1008})
-                    return
-                media_type = http.response_type(Headers(scope=scope).get("accept", ""))
-                await http.refusal_response(http.refused(error), media_type=media_type)(scope, receive, send)
+        if scope["type"] in ("http", "websocket") and not self._serves(Headers(scope=scope).get("host", "")):
+            error = Forbidden(
+                "without authentication, only this machine's own names are served: call localhost or an address,"
+                " set RECALLQL_AUTH=required, or name the origin in RECALLQL_ALLOWED_ORIGINS"
+            )
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
                 return
+            media_type = http.response_type(Headers(scope=scope).get("accept", ""))
+            await http.refusal_response(http.refused(error), media_type=media_type)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
 

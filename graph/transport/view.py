@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator
@@ -20,20 +19,20 @@ from starlette.types import Scope as ASGIScope
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http import GraphQLRequestData
 from strawberry.http.streaming import AsyncTextStream, HTTPStreamTransport, merge_stream_with_heartbeat
-from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import (
     GRAPHQL_SSE_PROTOCOL,
     GRAPHQL_TRANSPORT_WS_PROTOCOL,
     MULTIPART_SUBSCRIPTION_PROTOCOL,
 )
-from strawberry.types import ExecutionResult, SubscriptionExecutionResult
+from strawberry.types import SubscriptionExecutionResult
 from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
 from graph.access.caller import NOBODY
-from graph.errors import BadUserInput, ErrorCode, OperationError, Unavailable
+from graph.errors import BadUserInput, ErrorCode, OperationError
 from graph.explorer import explorer_response
 from graph.operations.backend import Backend
 from graph.schema.build import build_schema
@@ -43,9 +42,17 @@ from graph.transport import http
 from graph.transport.http import RequestRefused
 from graph.transport.shared import Operation, OperationFailed
 from graph.transport.streams import EventStream, MultipartStream
+from graph.transport.watch import Watch
 from graph.transport.websocket import TransportWSHandler
 
 log = logging.getLogger("recallql")
+
+
+_KINDS = {
+    "GET": frozenset({OperationType.QUERY}),
+    "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
+}
+"""The kinds of operation that have one answer, by the methods that may ask for them."""
 
 
 class GraphQLView(GraphQL[Context, None]):
@@ -85,13 +92,15 @@ class GraphQLView(GraphQL[Context, None]):
         try:
             if "text/html" in accept and self._settings.explorer and http.asks_for_nothing(request):
                 return explorer_response()
-            return await self.run(request)
-        except RequestRefused as refusal:
-            return http.refusal_response(refusal, media_type=media_type)
+            if self._stream_asked_for(accept) is not None:
+                return await self.run(request)
+            return await self._answer(request, media_type)
+        except RequestRefused as error:
+            refusal = error
         except OperationError as error:
-            return http.refusal_response(http.refused(error), media_type=media_type)
+            refusal = http.refused(error)
         except HTTPException as error:
-            return http.refusal_response(_strawberrys_refusal(error), media_type=media_type)
+            refusal = _refused_by_strawberry(error)
         except ClientDisconnect:
             raise
         except Exception:
@@ -100,8 +109,31 @@ class GraphQLView(GraphQL[Context, None]):
             message = f"Something went wrong here; the service's log has it under {error_id}"
             masked = {"message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "id": error_id}}
             return http.json_response({"errors": [masked]}, media_type=media_type, status=500)
+        return http.refusal_response(refusal, media_type=media_type)
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+    async def _answer(self, request: Request, media_type: str) -> Response:
+        """Execute one operation that has one answer, without the view that Strawberry has for all kinds."""
+        context = await self.get_context(request)
+        if request.method not in _KINDS:
+            raise RequestRefused(BadUserInput("GraphQL is served to GET and POST"), 405, {"Allow": "GET, POST"})
+        asked = await self._asked(request)
+        try:
+            async with Watch(request, context):
+                result = await self.schema.execute(
+                    asked.query,
+                    variable_values=asked.variables,
+                    context_value=context,
+                    operation_name=asked.operation_name,
+                    allowed_operation_types=_KINDS[request.method],
+                    operation_extensions=asked.extensions,
+                )
+        except CannotGetOperationTypeError as error:
+            raise RequestRefused(BadUserInput(error.as_http_error_reason()), 400) from error
+        except InvalidOperationTypeError as error:
+            raise _wrong_kind(error) from error
+        return http.result_response(result, media_type=media_type)
+
+    async def get_context(self, request: Request | WebSocket, response: Any = None) -> Context:
         """The context of one request, with its caller; of a WebSocket, before it says who it is."""
         backend: Backend = request.app.state.backend
         if isinstance(request, WebSocket):
@@ -124,19 +156,23 @@ class GraphQLView(GraphQL[Context, None]):
         return nothing_to_say
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
-        """The operation that the request asks for."""
+        """The operation whose results the client wants as a stream."""
         raw: Request = request._request  # type: ignore[attr-defined]  # noqa: SLF001 - the adapter has no stream
-        if raw.method == "GET":
+        return await self._asked(raw)
+
+    async def _asked(self, request: Request) -> GraphQLRequestData:
+        """The operation that the request asks for."""
+        if request.method == "GET":
             if not self._settings.get_queries:
                 raise RequestRefused(BadUserInput("Send the operation with POST"), 405, {"Allow": "POST"})
-            data = http.read_query_parameters(raw.query_params)
+            data = http.read_query_parameters(request.query_params)
         else:
             data = await http.read_json_body(
-                raw, limit=self._settings.body_limit, seconds=self._settings.request_timeout
+                request, limit=self._settings.body_limit, seconds=self._settings.request_timeout
             )
         data = http.check_request(data)
-        backend: Backend = raw.app.state.backend
-        transport = self._stream_asked_for(raw.headers.get("accept", ""))
+        backend: Backend = request.app.state.backend
+        transport = self._stream_asked_for(request.headers.get("accept", ""))
         return GraphQLRequestData(
             query=http.operation_text(data, backend.trusted),
             variables=data.get("variables"),
@@ -149,66 +185,17 @@ class GraphQLView(GraphQL[Context, None]):
     def _stream_asked_for(self, accept: str) -> HTTPStreamTransport | None:
         return self._get_stream_transport_from_headers({"accept": accept})
 
-    async def execute_operation(
-        self, request: Request, request_adapter: AsyncHTTPRequestAdapter, *given: Any, **named: Any
-    ) -> ExecutionResult | list[ExecutionResult] | SubscriptionExecutionResult:
-        """The result, unless the client goes away before it is there: then its work is cancelled.
-
-        Where the client asks for a stream, it is one of results as JSON.
-        """
+    async def execute_operation(self, *_given: Any, **named: Any) -> SubscriptionExecutionResult:
+        """The stream of results, as JSON, that the client asks for."""
         data: GraphQLRequestData = named["request_data"]
         transport = self._get_stream_transport(data.protocol)
-        if transport is not None:
-            allowed = transport.allowed_operation_types(OperationType.from_http(request_adapter.method))
-            options = {"operation_extensions": data.extensions, "allowed_operation_types": allowed}
-            operation = Operation(
-                self.schema, named["context"], data.query or "", data.variables, data.operation_name, options
-            )
-            return cast("SubscriptionExecutionResult", operation.results())
-        work = asyncio.ensure_future(super().execute_operation(request, request_adapter, *given, **named))
-        gone = asyncio.ensure_future(_disconnected(request))
-        try:
-            seconds = self._settings.operation_timeout or None
-            await asyncio.wait({work, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if named["context"].changes:
-                await asyncio.wait({work})  # a change is carried through: it is all or nothing, and has a deadline
-            if not work.done() and gone.done():
-                raise ClientDisconnect
-            if not work.done():
-                message = f"the operation took longer than {seconds:g} seconds, and was given up"
-                raise Unavailable(message)
-            return work.result()
-        finally:
-            gone.cancel()
-            work.cancel()
-
-    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        """The answer of a result: without `data` where nothing was executed."""
-        answer = await super().process_result(request, result)
-        if result.data is None and result.errors and all(error.path is None for error in result.errors):
-            answer.pop("data", None)
-        return answer
-
-    async def get_sub_response(self, request: Request | WebSocket) -> Response:
-        """Where resolvers could set headers; it carries the media type that the caller prefers."""
-        sub_response = await super().get_sub_response(request)
-        sub_response.media_type = http.response_type(request.headers.get("accept", ""))
-        return sub_response
-
-    def create_response(
-        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
-    ) -> Response:
-        """The answer as JSON. Only here as bytes: a WebSocket would send them as a binary frame."""
-        assert isinstance(response_data, dict)  # noqa: S101 - batches are refused
-        media_type = sub_response.media_type or http.JSON_TYPE
-        # What the specification asks for: the older media type says 200 whatever became of a well-formed request.
-        status = 400 if media_type == http.GRAPHQL_TYPE and "data" not in response_data else 200
-        headers = {}
-        if seconds := http.retry_after(response_data):
-            status, headers = HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(seconds)}
-        response = http.json_response(response_data, media_type=media_type, status=status, headers=headers)
-        response.headers.raw.extend(sub_response.headers.raw)
-        return response
+        assert transport is not None  # noqa: S101 - others are answered without Strawberry's view
+        allowed = transport.allowed_operation_types(OperationType.from_http(named["request_adapter"].method))
+        options = {"operation_extensions": data.extensions, "allowed_operation_types": allowed}
+        operation = Operation(
+            self.schema, named["context"], data.query or "", data.variables, data.operation_name, options
+        )
+        return cast("SubscriptionExecutionResult", operation.results())
 
     def _stream_result(self, request: Request, result: Any, transport: HTTPStreamTransport) -> AsyncTextStream:
         assert isinstance(transport, EventStream | MultipartStream)  # noqa: S101 - those that `__init__` names
@@ -244,18 +231,14 @@ class GraphQLView(GraphQL[Context, None]):
         return False
 
 
-async def _disconnected(request: Request) -> None:
-    """Return when the client has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def _strawberrys_refusal(error: HTTPException) -> RequestRefused:
-    if isinstance(error.__cause__, InvalidOperationTypeError):
-        if error.__cause__.operation_type is OperationType.SUBSCRIPTION:
-            message = "A subscription needs a transport that streams: a WebSocket, or Accept: text/event-stream"
-            return RequestRefused(BadUserInput(message), 400)
-        # A GET may be repeated, prefetched and linked to, so it never changes anything.
-        return RequestRefused(BadUserInput("GET is for queries: send a mutation with POST"), 405, {"Allow": "POST"})
+def _refused_by_strawberry(error: HTTPException) -> RequestRefused:
     headers = {"Allow": "GET, POST"} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else {}
     return RequestRefused(BadUserInput(error.reason), error.status_code, headers)
+
+
+def _wrong_kind(error: InvalidOperationTypeError) -> RequestRefused:
+    if error.operation_type is OperationType.SUBSCRIPTION:
+        message = "A subscription needs a transport that streams: a WebSocket, or Accept: text/event-stream"
+        return RequestRefused(BadUserInput(message), 400)
+    # A GET may be repeated, prefetched and linked to, so it never changes anything.
+    return RequestRefused(BadUserInput("GET is for queries: send a mutation with POST"), 405, {"Allow": "POST"})
