@@ -26,9 +26,8 @@ from graphql import (
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetails
-from graphql.execution.values import get_argument_values
-from strawberry.types.arguments import convert_arguments
 
+from graph.execution.arguments import argument_values
 from graph.execution.fields import DEFAULT, PATH, READ, DocumentType, definition_of
 from graph.execution.leaves import Unusual, leaf_expression
 
@@ -219,11 +218,3 @@ def _functions(source: str, names: tuple[tuple[str, Any], ...]) -> dict[str, Any
     scope: dict[str, Any] = {"Unusual": Unusual, "a_list": _a_list, **dict(names)}
     exec(compile(source, "<selection>", "exec"), scope)  # noqa: S102 - written above from names of the schema alone
     return scope
-
-
-def argument_values(executor: Executor[Any], field: GraphQLField, details: FieldDetails) -> dict[str, Any]:
-    """A field's arguments as its function takes them, by the same steps as the stock executor's."""
-    definition = definition_of(field)
-    values = get_argument_values(field, details.node, executor.variable_values, None, executor.hide_suggestions)
-    schema = executor.schema._strawberry_schema  # type: ignore[attr-defined]  # noqa: SLF001 - where Strawberry keeps it
-    return convert_arguments(values, definition.arguments, schema.schema_converter.scalar_registry, schema.config)

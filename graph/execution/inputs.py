@@ -1,7 +1,4 @@
-"""Input objects, built without asking for each field's type each time.
-
-Strawberry resolves the annotations of every field of every input object of every request: a sixth of an `addMemory`.
-"""
+"""Input objects, built without asking for each field's type each time: see `graph.execution.arguments`."""
 
 from __future__ import annotations
 
@@ -10,7 +7,8 @@ from dataclasses import MISSING, dataclass
 from typing import Any, TypeVar
 
 from strawberry.types.arguments import InputContext, convert_argument
-from strawberry.types.base import StrawberryContainer, StrawberryOptional
+
+from graph.execution.arguments import Argument, kind_to_convert
 
 _T = TypeVar("_T", bound=type)
 
@@ -28,12 +26,12 @@ class _Plan:
     Attributes:
         registry: the schema's scalars.
         absent: the attributes that are None unless they are given.
-        fields: each field's name, attribute, and, unless it is a scalar, its type.
+        fields: how each field's value is passed on.
     """
 
     registry: Mapping[object, Any]
     absent: dict[str, Any]
-    fields: list[tuple[str, str, Any]]
+    fields: list[Argument]
 
 
 _plans: dict[tuple[type, int], _Plan] = {}
@@ -65,10 +63,6 @@ def _plan(kind: Any, context: InputContext) -> _Plan:
     }
     fields = []
     for field in definition.fields:
-        type_ = field.resolve_type(type_definition=definition)
-        inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
-        is_scalar = not isinstance(inner, StrawberryContainer) and inner in context.scalar_registry
-        fields.append(
-            (context.config.name_converter.from_field(field), field.python_name, None if is_scalar else type_)
-        )
+        kind = kind_to_convert(field.resolve_type(type_definition=definition), context.scalar_registry)
+        fields.append(Argument(context.config.name_converter.from_field(field), field.python_name, kind))
     return _Plan(context.scalar_registry, absent, fields)

@@ -81,7 +81,7 @@ def plan_of(executor: Executor[Any], object_type: GraphQLObjectType, details: li
     for item in details:
         if item.defer_usage is not None or item.fragment_variable_values is not None:
             return Plan(executor, object_type, details)
-    key = (object_type, tuple([id(item.node) for item in details]), _conditions(executor))
+    key = (object_type, tuple([id(item.node) for item in details]), conditions_of(executor))
     plan = _plans.get(key)
     if plan is None:
         plan = Plan(executor, object_type, details)
@@ -101,7 +101,7 @@ def _is_unusual(item: FieldDetails) -> bool:
     )
 
 
-def _conditions(executor: Executor[Any]) -> tuple[Any, ...]:
+def conditions_of(executor: Executor[Any]) -> tuple[Any, ...]:
     """The values of the variables that decide what the operation includes, found once an operation."""
     values: tuple[Any, ...] | None = getattr(executor, "conditions", None)
     if values is None:

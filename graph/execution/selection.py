@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from graphql import GraphQLError, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import FieldDetails
 
-from graph.execution.compile import argument_values
+from graph.execution.arguments import argument_values
 from graph.execution.plan import Plan, plan_of
 
 if TYPE_CHECKING:

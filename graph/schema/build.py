@@ -2,50 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError, lexicographic_sort_schema, print_schema
-from strawberry.extensions import SchemaExtension
-from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.schema import DEFAULT_ALLOWED_OPERATION_TYPES
-from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
-from graph.schema.documents import Documents, kept_documents
-from graph.schema.errors import public_error, without_suggestion
-from graph.schema.guard import Guard
+from graph.execution.resolvers import quicken
+from graph.schema.context import Context
+from graph.schema.documents import Documents, PreparedDocuments
+from graph.schema.errors import public_errors
+from graph.schema.guard import Asked, Guard, admit, cost_report, database_limit
 from graph.schema.mutation import Mutation
-from graph.schema.phases import Phases
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
 from graph.schema.subscription import Subscription
 
+_AT_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
+"""What has one answer; a subscription is for `stream` alone."""
+
 
 class _Schema(strawberry.Schema):
-    async def execute(self, *given: Any, **named: Any) -> ExecutionResult:
-        """Execute a query or mutation; a subscription is for `stream` alone."""
-        allowed = set(named.get("allowed_operation_types") or DEFAULT_ALLOWED_OPERATION_TYPES)
-        named["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
-        return await super().execute(*given, **named)
+    def __init__(self, documents: Documents, **named: Any) -> None:
+        super().__init__(**named)
+        self.documents = documents
 
-    def create_extensions_runner(
-        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
-    ) -> SchemaExtensionsRunner:
-        """What runs the extensions of one operation."""
-        return Phases(execution_context, extensions)
+    async def execute(self, *given: Any, **named: Any) -> ExecutionResult:
+        """Execute a query or mutation."""
+        named["allowed_operation_types"] = _AT_ONCE & set(named.get("allowed_operation_types") or _AT_ONCE)
+        return await super().execute(*given, **named)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Give every error of every result its code, and mask and log what is unforeseen, on whatever transport.
 
         In place: Strawberry hands over the list that the result has.
         """
-        errors[:] = [public_error(error) for error in errors]
-        if execution_context is not None and not execution_context.context.backend.settings.suggestions:
-            errors[:] = [without_suggestion(error) for error in errors]
+        suggestions = execution_context is None or execution_context.context.backend.settings.suggestions
+        errors[:] = public_errors(errors, suggestions=suggestions)
+
+
+class _PreparedSchema(_Schema):
+    """Runs what is valid without Strawberry's phases, which cost more than a small request's work.
+
+    Whatever is not plainly right (a document with errors, an unknown operation, a kind that is not allowed) goes
+    Strawberry's way, which says what is wrong.
+    """
+
+    def __init__(self, documents: Documents, **named: Any) -> None:
+        super().__init__(documents, **named)
+        quicken(self)
+
+    async def execute(  # noqa: PLR0917 - as Strawberry's
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        root_value: Any = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Execute a query or mutation."""
+        context: Context = context_value
+        text, variables = query or "", variable_values or {}
+        operation = self.documents.prepare(text, context.backend.settings, self._schema).operations.get(operation_name)
+        allowed = _AT_ONCE if allowed_operation_types is None else _AT_ONCE.intersection(allowed_operation_types)
+        if operation is None or operation.kind not in allowed:
+            return await super().execute(
+                query,
+                variable_values=variable_values,
+                context_value=context_value,
+                root_value=root_value,
+                operation_name=operation_name,
+                allowed_operation_types=allowed,
+                operation_extensions=operation_extensions,
+            )
+        cost, data, errors = None, None, None
+        try:
+            cost = await admit(context, Asked(text, self._schema, operation.document, operation.node, variables))
+            with database_limit(context, operation.kind.value):
+                data, errors = await operation.run(variables, context, operation_extensions)
+        except Exception as error:  # noqa: BLE001 - of whatever kind: `public_errors` tells them apart
+            errors = [GraphQLError(str(error), original_error=error)]
+        if errors:
+            errors = public_errors(errors, suggestions=context.backend.settings.suggestions)
+        return ExecutionResult(data, errors or None, cost_report(context, cost, operation_extensions))
 
 
 @cache
@@ -56,14 +102,16 @@ def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached
         executor: what executes operations; tests compare the one that compiles with the stock one.
         cached: whether parsed and validated documents are kept for the next request with the same text.
     """
-    kept = kept_documents() if cached else None
-    return _Schema(
+    documents = Documents(cached=cached)
+    kind = _PreparedSchema if cached and executor is RecallQLExecutor else _Schema
+    return kind(
+        documents,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=executor,
-        extensions=[lambda: Documents(kept), Guard],
+        extensions=[lambda: PreparedDocuments(documents), Guard],
     )
 
 

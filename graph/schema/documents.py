@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, NameNode, NoSchemaIntrospectionCustomRule, parse
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NameNode,
+    NoSchemaIntrospectionCustomRule,
+    parse,
+    specified_rules,
+)
 from graphql.language import OperationDefinitionNode, OperationType, SelectionSetNode
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
@@ -14,10 +22,15 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.access.limits import Limits, check_limits, check_text, validate_within
 from graph.errors import TooCostly
+from graph.execution.executor import RecallQLExecutor
 from graph.execution.lru import Lru
+from graph.execution.operation import PreparedOperation
+from graph.settings import Settings
 
 _LONGEST_KEPT = 20_000
 """Characters of the longest text that is kept: longer ones are written by hand, with their data in them."""
+
+_MOST_KEPT = 1_000
 
 
 class _Key(NamedTuple):
@@ -27,42 +40,68 @@ class _Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A document and what is wrong with it; no document where it can't be parsed."""
+class Prepared:
+    """A document and what is wrong with it; no document where it isn't or can't be parsed.
+
+    Attributes:
+        operations: those of a valid document, by name; the only one also under None.
+    """
 
     document: DocumentNode | None
-    errors: list[GraphQLError]
+    errors: list[GraphQLError] = field(default_factory=list)
+    operations: dict[str | None, PreparedOperation] = field(default_factory=dict)
 
 
-class Documents(SchemaExtension):
+class Documents:
+    """The documents of a process, each parsed and validated when it is first met."""
+
+    def __init__(self, *, cached: bool) -> None:
+        self._kept: Lru[_Key, Prepared] | None = Lru(_MOST_KEPT) if cached else None
+
+    def prepare(self, text: str, settings: Settings, schema: GraphQLSchema) -> Prepared:
+        """A document, parsed and validated.
+
+        Args:
+            text: the document.
+            settings: say what is accepted.
+            schema: what it must be valid for; always the same.
+        """
+        key = _Key(text, Limits.of(settings), settings.introspection)
+        try:
+            check_text(text, key.limits)
+        except TooCostly as error:
+            return Prepared(None, [GraphQLError(str(error), original_error=error)])
+        found = self._kept.get(key) if self._kept is not None else None
+        if found is None:
+            found = _prepare(key, schema)
+            if self._kept is not None and len(text) <= _LONGEST_KEPT:
+                self._kept.put(key, found)
+        return found
+
+
+class PreparedDocuments(SchemaExtension):
     """Gives Strawberry the parsed and validated document.
 
     Unlike Strawberry's own caches, it looks at the limits between parsing and validation, keeps no text of megabytes,
     and leaves errors of parsing to Strawberry, whose streams can't take an exception from an extension.
     """
 
-    kept: Lru[_Key, _Prepared] | None
-
-    def __init__(self, kept: Lru[_Key, _Prepared] | None) -> None:
+    def __init__(self, documents: Documents) -> None:
         super().__init__()
-        self.kept = kept
+        self._documents = documents
 
     def on_parse(self) -> Iterator[None]:
         """Set the document, when it can be parsed."""
         execution = self.execution_context
         settings = execution.context.backend.settings
-        limits = Limits.of(settings)
-        if limits.tokens:
-            execution.parse_options = {"max_tokens": limits.tokens}
-        text = execution.query or ""
-        try:
-            check_text(text, limits)
-        except TooCostly as error:
-            refusal = GraphQLError(str(error), original_error=error)
-            self._prepared = _Prepared(_stand_in(execution.operation_name), [refusal])
-        else:
-            self._prepared = self._prepare(_Key(text, limits, settings.introspection))
+        tokens = Limits.of(settings).tokens
+        if tokens:
+            execution.parse_options = {"max_tokens": tokens}
+        schema: GraphQLSchema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
+        self._prepared = self._documents.prepare(execution.query or "", settings, schema)
         execution.graphql_document = self._prepared.document
+        if self._prepared.document is None and self._prepared.errors:
+            execution.graphql_document = _stand_in(execution.operation_name)
         yield
 
     def on_validate(self) -> Iterator[None]:
@@ -70,18 +109,27 @@ class Documents(SchemaExtension):
         self.execution_context.pre_execution_errors = list(self._prepared.errors)
         yield
 
-    def _prepare(self, key: _Key) -> _Prepared:
-        found = self.kept.get(key) if self.kept is not None else None
-        if found is None:
-            found = _prepare(key, self.execution_context)
-            if self.kept is not None and len(key.text) <= _LONGEST_KEPT:
-                self.kept.put(key, found)
-        return found
+
+def _prepare(key: _Key, schema: GraphQLSchema) -> Prepared:
+    try:
+        document = parse(key.text, max_tokens=key.limits.tokens or None)
+    except (GraphQLError, RecursionError):
+        return Prepared(None)  # Strawberry parses it again and reports it
+    try:
+        check_limits(document, key.limits)
+    except TooCostly as error:
+        return Prepared(document, [GraphQLError(str(error), original_error=error)])
+    except RecursionError as error:
+        return Prepared(document, [GraphQLError("", original_error=error)])
+    errors = validate_within(key.limits, schema, document, _RULES if key.introspection else _RULES_OF_THE_HIDDEN)
+    return Prepared(document, errors, {} if errors else _operations(schema, document))
 
 
-def kept_documents() -> Lru[_Key, _Prepared]:
-    """Room for the documents of a process."""
-    return Lru(1_000)
+_RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+"""GraphQL's, and the two that Strawberry adds."""
+
+_RULES_OF_THE_HIDDEN = (*_RULES, NoSchemaIntrospectionCustomRule)
+"""Likewise where introspection is turned off."""
 
 
 def _stand_in(name: str | None) -> DocumentNode:
@@ -94,20 +142,13 @@ def _stand_in(name: str | None) -> DocumentNode:
     return DocumentNode(definitions=(operation,))
 
 
-def _prepare(key: _Key, execution: Any) -> _Prepared:
-    try:
-        document = parse(key.text, max_tokens=key.limits.tokens or None)
-    except (GraphQLError, RecursionError):
-        return _Prepared(None, [])  # Strawberry parses it again and reports it
-    try:
-        check_limits(document, key.limits)
-    except TooCostly as error:
-        return _Prepared(document, [GraphQLError(str(error), original_error=error)])
-    except RecursionError as error:
-        return _Prepared(document, [GraphQLError("", original_error=error)])
-    # Strawberry adds its own two to those of an execution in the same way.
-    rules = (*execution.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-    if not key.introspection:
-        rules = (*rules, NoSchemaIntrospectionCustomRule)
-    schema: GraphQLSchema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
-    return _Prepared(document, validate_within(key.limits, schema, document, rules))
+def _operations(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, PreparedOperation]:
+    found = [
+        PreparedOperation(schema, document, node, RecallQLExecutor)
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+    ]
+    by_name: dict[str | None, PreparedOperation] = {
+        operation.node.name.value: operation for operation in found if operation.node.name
+    }
+    return {**by_name, None: found[0]} if len(found) == 1 else by_name

@@ -41,9 +41,11 @@ class Match(DocumentType):
 
 def _matches(entity: Document, first: int | None = None) -> list[Match]:
     """Those that the source holds itself; the entity of a session, a user or a summary holds none."""
+    found: list[Match] = entity["matches"]
+    if first is None:
+        return found
     check_last(first, "first")
-    found: list[Match] = entity["matches"][:first]
-    return found
+    return found[:first]
 
 
 _WITHIN = ("scope", "key", "keys", "sessionId", "firstSeq", "lastSeq", "matches")  # what tells where it is mentioned

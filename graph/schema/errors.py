@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -44,7 +45,13 @@ def public_error(error: GraphQLError) -> GraphQLError:
     )
 
 
-def without_suggestion(error: GraphQLError) -> GraphQLError:
+def public_errors(errors: Iterable[GraphQLError], *, suggestions: bool) -> list[GraphQLError]:
+    """The errors of a result as callers may see them."""
+    found = [public_error(error) for error in errors]
+    return found if suggestions else [_without_suggestion(error) for error in found]
+
+
+def _without_suggestion(error: GraphQLError) -> GraphQLError:
     """The error without graphql-core's guess at what was meant, which tells names of the schema."""
     message, found, _ = error.message.partition(" Did you mean ")
     return _with(error, message, error.extensions or {}) if found else error

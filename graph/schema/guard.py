@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -36,83 +37,135 @@ class Guard(SchemaExtension):
     async def on_validate(self) -> AsyncIterator[None]:
         """Refuse, as a failed validation does, before anything is executed."""
         execution = self.execution_context
-        if not execution.pre_execution_errors and execution.graphql_document is not None:
+        document = execution.graphql_document
+        if not execution.pre_execution_errors and document is not None:
+            operation = operation_named(document, execution.operation_name)
+            schema: GraphQLSchema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
+            asked = Asked(execution.query or "", schema, document, operation, execution.variables or {})
             try:
-                await self._check(execution.context, execution.graphql_document)
+                self._cost = await admit(execution.context, asked)
             except OperationError as error:
                 execution.pre_execution_errors = [GraphQLError(str(error), original_error=error)]
         yield
 
-    async def _check(self, context: Context, document: DocumentNode) -> None:
-        execution = self.execution_context
-        context.backend.trusted.check(execution.query)
-        operation = operation_named(document, execution.operation_name)
-        _check_rights(context, document, operation)
-        schema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
-        self._cost = _cost_of(schema, document, operation, execution.variables or {})
-        most = context.backend.settings.max_cost
-        if most and self._cost > most:
-            message = (
-                f"the operation may give {self._cost:,} objects, and at most {most:,} are accepted:"
-                " ask for fewer with first or last"
-            )
-            raise TooCostly(message, cost={"requested": self._cost, "allowed": most})
-        await context.backend.budgets.spend(context.caller, self._cost)
-
     def on_execute(self) -> Iterator[None]:
-        """Bound the time that the database takes for a query; changes have their own deadline."""
+        """Bound the time that the database takes."""
         execution = self.execution_context
-        seconds = execution.context.backend.settings.database_timeout
-        limited = seconds and execution.operation_type.value == "query"
-        with time_limit(seconds) if limited else nullcontext():
+        with database_limit(execution.context, execution.operation_type.value):
             yield
 
     def get_results(self) -> dict[str, Any]:
         """The cost, for callers that ask for it."""
-        context: Context = self.execution_context.context
-        if self._cost is None or not _is_asked_for(context, self.execution_context.operation_extensions):
-            return {}
-        return {"cost": {"requested": self._cost, "allowed": context.backend.settings.max_cost}}
+        execution = self.execution_context
+        return cost_report(execution.context, self._cost, execution.operation_extensions)
 
 
-def _cost_of(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
-) -> int:
-    """The cost of an operation, worked out once for what makes a difference to it in the variables."""
-    sizes = [_size(variables, node.variable.name.value) for node in operation.variable_definitions or ()]
-    key = (id(operation), *sizes)
-    known = _known_costs.get(key)
-    if known is None:
-        known = operation, operation_cost(schema, document, operation, variables)
-        _known_costs.put(key, known)
-    return known[1]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A valid operation, and what it is asked with."""
+
+    text: str
+    schema: GraphQLSchema
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    variables: Mapping[str, Any]
 
 
-_known_costs: Lru[tuple[Any, ...], tuple[OperationDefinitionNode, int]] = Lru(4_096)
-"""By the identity of the operation, which is kept alive beside the cost."""
+async def admit(context: Context, asked: Asked) -> int:
+    """Take the cost of an operation from the caller's budget.
 
+    Returns:
+        The cost.
 
-def _size(variables: Mapping[str, Any], name: str) -> tuple[str, Any]:
-    if name not in variables:
-        return "absent", None
-    value = variables[name]
-    if value is None or isinstance(value, bool | int):
-        return type(value).__name__, value
-    return ("list", len(value)) if isinstance(value, list) else ("other", None)
-
-
-def _is_asked_for(context: Context, extensions: Mapping[str, Any] | None) -> bool:
-    if context.backend.settings.report_cost or (extensions or {}).get("cost") is True:
-        return True
-    return context.request is not None and COST_HEADER in context.request.headers
-
-
-def _check_rights(context: Context, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    Raises:
+        Unauthenticated: the caller's credentials have expired.
+        Forbidden: the caller may not send it.
+        TooCostly: it costs too much, at once or over time.
+    """
+    context.backend.trusted.check(asked.text)
     if context.caller.seconds_left() == 0:
         raise Unauthenticated("the credentials have expired: connect again with new ones")
-    kind: Any = operation.operation.value
-    context.caller.require(needed_right(kind, root_fields(document, operation)))
-    context.changes = kind == "mutation"
+    facts = _facts_of(asked)
+    context.caller.require(facts.right)
+    context.changes = facts.changes
+    cost = facts.cost(asked)
+    most = context.backend.settings.max_cost
+    if most and cost > most:
+        message = (
+            f"the operation may give {cost:,} objects, and at most {most:,} are accepted:"
+            " ask for fewer with first or last"
+        )
+        raise TooCostly(message, cost={"requested": cost, "allowed": most})
+    await context.backend.budgets.spend(context.caller, cost)
+    return cost
+
+
+def database_limit(context: Context, kind: str) -> AbstractContextManager[None]:
+    """Bounds the time that the database takes for a query; changes have their own deadline."""
+    seconds = context.backend.settings.database_timeout
+    return time_limit(seconds) if seconds and kind == "query" else nullcontext()
+
+
+def cost_report(context: Context, cost: int | None, extensions: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the answer's `extensions` say of the cost, where the caller or the settings ask for it."""
+    asked_for = context.backend.settings.report_cost or (extensions is not None and extensions.get("cost") is True)
+    if not asked_for and context.request is not None:
+        asked_for = COST_HEADER in context.request.headers
+    if cost is None or not asked_for:
+        return {}
+    return {"cost": {"requested": cost, "allowed": context.backend.settings.max_cost}}
+
+
+class _Facts:
+    """What is the same whenever an operation is sent, worked out once.
+
+    Attributes:
+        operation: is kept alive, because its identity is the key of the facts.
+        right: what its caller needs.
+        changes: whether it is a mutation.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self.operation = asked.operation
+        kind: Any = asked.operation.operation.value
+        self.right = needed_right(kind, root_fields(asked.document, asked.operation))
+        self.changes = kind == "mutation"
+        self._names = [node.variable.name.value for node in asked.operation.variable_definitions or ()]
+        self._costs: Lru[tuple[Any, ...], int] = Lru(_MOST_COSTS)
+
+    def cost(self, asked: Asked) -> int:
+        """The cost, worked out once for what makes a difference to it in the variables."""
+        variables = asked.variables
+        key = tuple([_size(variables, name) for name in self._names])
+        known = self._costs.get(key)
+        if known is None:
+            known = operation_cost(asked.schema, asked.document, asked.operation, variables)
+            self._costs.put(key, known)
+        return known
+
+
+_MOST_COSTS = 100
+_known: Lru[int, _Facts] = Lru(4_096)
+
+
+def _facts_of(asked: Asked) -> _Facts:
+    facts = _known.get(id(asked.operation))
+    if facts is None:
+        facts = _Facts(asked)
+        _known.put(id(asked.operation), facts)
+    return facts
+
+
+def _size(variables: Mapping[str, Any], name: str) -> Any:
+    """What of a variable's value makes a difference to the cost."""
+    value = variables.get(name, _ABSENT)
+    if value is None or value.__class__ in _COUNTED:
+        return value.__class__, value
+    return len(value) if isinstance(value, list) else value.__class__
+
+
+_ABSENT = object()
+_COUNTED = (bool, int)
 
 
 def operation_named(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
+from functools import lru_cache
 from typing import Any, cast
 
 import strawberry
@@ -17,6 +18,7 @@ TYPENAME = "__typename"
 """Key that a resolver of the interface adds to a document, to say which type it is."""
 
 
+@lru_cache(maxsize=16_384)  # a conversation is read again at each of its turns
 def global_id(type_name: str, key: str) -> strawberry.ID:
     """The id of an object, opaque to callers and unique over all types."""
     text = b2a_base64(f"{type_name}:{key}".encode(), newline=False).decode().rstrip("=")

@@ -18,7 +18,7 @@ UUID = NewType("UUID", str)
 
 
 @total_for(datetime)
-@lru_cache(maxsize=4_096)  # a message's times are often one: added and never changed, its entities first and last seen
+@lru_cache(maxsize=16_384)  # a message's times are often one: added and never changed, its entities first and last seen
 def _write_time(value: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, which is what MongoDB keeps. A time without a zone is in UTC."""
     if value.tzinfo is not None:

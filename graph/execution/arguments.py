@@ -1,0 +1,102 @@
+"""Arguments as resolvers take them, without asking for names and types each time.
+
+Strawberry resolves the name and the annotation of every argument and every field of every input object of every
+request: a sixth of an `addMemory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from graphql import GraphQLField, ListValueNode, ObjectValueNode, VariableNode
+from graphql.execution.collect_fields import FieldDetails
+from graphql.execution.values import get_argument_values
+from graphql.language import FieldNode
+from strawberry.types.arguments import convert_argument
+from strawberry.types.base import StrawberryContainer, StrawberryOptional
+
+from graph.execution.fields import definition_of
+from graph.execution.lru import Lru
+
+if TYPE_CHECKING:
+    from graphql.execution.executor import Executor
+
+_KEPT = "recallql-arguments"
+
+
+class Argument(NamedTuple):
+    """How one value is passed on.
+
+    Attributes:
+        name: in GraphQL.
+        python_name: in Python.
+        kind: the type to which the value is converted; None where it is passed as it is.
+    """
+
+    name: str
+    python_name: str
+    kind: Any
+
+
+def kind_to_convert(type_: Any, registry: Mapping[object, Any]) -> Any:
+    """The type itself, unless it is a scalar, whose values graphql-core has converted already."""
+    inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
+    is_scalar = not isinstance(inner, StrawberryContainer) and inner in registry
+    return None if is_scalar else type_
+
+
+class Arguments:
+    """The arguments of one field."""
+
+    def __init__(self, field: GraphQLField, strawberry_schema: Any) -> None:
+        self._registry = strawberry_schema.schema_converter.scalar_registry
+        self._config = strawberry_schema.config
+        name_of = self._config.name_converter.from_argument
+        self._arguments = [
+            Argument(name_of(argument), argument.python_name, kind_to_convert(argument.type, self._registry))
+            for argument in definition_of(field).arguments
+        ]
+
+    def convert(self, values: Mapping[str, Any], info: Any = None) -> dict[str, Any]:
+        """The values that graphql-core found, as the field's function takes them."""
+        converted = {}
+        for name, python_name, kind in self._arguments:
+            if name in values:
+                value = values[name]
+                if kind is not None:
+                    value = convert_argument(value, kind, self._registry, self._config, info, path=(name,))
+                converted[python_name] = value
+        return converted
+
+
+def arguments_of(field: GraphQLField, strawberry_schema: Any) -> Arguments:
+    """The arguments of a field, worked out once."""
+    arguments: Arguments | None = field.extensions.get(_KEPT)
+    if arguments is None:
+        arguments = field.extensions[_KEPT] = Arguments(field, strawberry_schema)
+    return arguments
+
+
+def argument_values(executor: Executor[Any], field: GraphQLField, details: FieldDetails) -> dict[str, Any]:
+    """A field's arguments as its function takes them, by the same steps as the stock executor's."""
+    kept = _literal.get(id(details.node))
+    if kept is not None:
+        return dict(kept[1])
+    values = get_argument_values(field, details.node, executor.variable_values, None, executor.hide_suggestions)
+    converted = arguments_of(field, executor.schema._strawberry_schema).convert(values)  # type: ignore[attr-defined]  # noqa: SLF001 - where Strawberry keeps it
+    if _is_literal(details.node):
+        _literal.put(id(details.node), (details.node, converted))
+        return dict(converted)
+    return converted
+
+
+_literal: Lru[int, tuple[FieldNode, dict[str, Any]]] = Lru(4_096)
+"""The arguments that are the same in each request, by the identity of the field's node, which is kept alive."""
+
+
+def _is_literal(node: FieldNode) -> bool:
+    """Whether the arguments are plain literals, which nobody can change, rather than variables, lists or objects."""
+    return not any(
+        isinstance(item.value, VariableNode | ListValueNode | ObjectValueNode) for item in node.arguments or ()
+    )

@@ -1,0 +1,48 @@
+"""Strawberry's resolvers, called with what they declare and nothing around them.
+
+Strawberry puts the same chain of functions around every resolver, for extensions, permissions and exception handlers,
+and reads the resolver's signature at every call. Here that is done once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema
+
+from graph.execution.arguments import arguments_of
+from graph.execution.fields import definition_of
+
+
+def quicken(strawberry_schema: Any) -> None:
+    """Replace the resolvers of a schema's asynchronous fields that have no extension around them."""
+    schema: GraphQLSchema = strawberry_schema._schema  # noqa: SLF001 - graphql-core's own schema
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType) and type_ is not schema.subscription_type and type_.extensions:
+            for field in type_.fields.values():
+                definition = definition_of(field)
+                if definition.base_resolver and definition.is_async and not definition.extensions:
+                    field.resolve = _resolver(field, strawberry_schema)
+
+
+def _resolver(field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]:
+    definition = definition_of(field)
+    declared = definition.base_resolver
+    function = declared.wrapped_func
+    arguments = arguments_of(field, strawberry_schema)
+    info_class = strawberry_schema.config.info_class
+    source_names = [found.name for found in (declared.parent_parameter, declared.root_parameter) if found]
+    info_name = declared.info_parameter.name if declared.info_parameter else None
+    takes_self = bool(declared.self_parameter)
+
+    def resolve(source: Any, raw_info: Any, **values: Any) -> Any:
+        info = info_class(_raw_info=raw_info, _field=definition)
+        given = arguments.convert(values, info)
+        for name in source_names:
+            given[name] = source
+        if info_name is not None:
+            given[info_name] = info
+        return function(source, **given) if takes_self else function(**given)
+
+    return resolve
