@@ -192,7 +192,7 @@ def check_request(data: Any) -> dict[str, Any]:
         if value is not None and not isinstance(value, kind):
             _refuse(f"{name} must be {'a string' if kind is str else 'a JSON object'} or null")
     for name in ("query", "operationName", "documentId"):
-        if isinstance(data.get(name), str) and not _is_unicode(data[name]):
+        if isinstance(data.get(name), str) and not is_unicode(data[name]):
             _refuse(f"{name} has a lone surrogate: send whole Unicode characters")
     return data
 
@@ -217,7 +217,8 @@ def operation_text(data: Mapping[str, Any], trusted: TrustedDocuments) -> str:
     return text
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold the text: whether no surrogate in it stands alone."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -222,9 +222,9 @@ class GraphQLView(GraphQL[Context, None]):
     def decode_json(self, data: str | bytes) -> object:
         """A message of a WebSocket."""
         try:
-            return json.loads(data)
-        except RecursionError:
-            raise json.JSONDecodeError("nested too deep", "", 0) from None
+            return http.decode_json(data if isinstance(data, str) else data.decode(), "The message")
+        except RequestRefused as refusal:
+            raise json.JSONDecodeError(str(refusal), "", 0) from None
 
     def should_render_graphql_ide(self, request: Any) -> bool:  # noqa: ARG002
         """Never from here: `_respond` sends the explorer before anything else is looked at."""

@@ -24,12 +24,14 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Ope
 from graph.errors import BadUserInput, TooCostly
 from graph.schema.context import Context
 from graph.schema.errors import public_error
+from graph.transport.http import RequestRefused, check_request, is_unicode
 from graph.transport.shared import Operation, OperationFailed
 
 log = logging.getLogger("recallql")
 
 _GOING_AWAY = 1001
 _INTERNAL_ERROR = 4500
+_TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 _SHOWN_OF_ID = 20  # characters: a close reason has at most 123 bytes
 
 
@@ -63,8 +65,11 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle_message(self, message: Any) -> None:
         """Act on a message; one that is none of the protocol's closes the connection with 4400."""
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            await self.handle_invalid_message("A message is a JSON object with a type")
+        if not isinstance(message, dict) or message.get("type") not in _TYPES:
+            await self.handle_invalid_message(f"A message is a JSON object, and its type {', '.join(_TYPES)}")
+            return
+        if message["type"] == "complete" and not isinstance(message.get("id"), str):
+            await self.handle_invalid_message("complete needs an id, a string")
             return
         if message.get("payload", ...) is None:
             del message["payload"]
@@ -140,10 +145,12 @@ def _problem_of(message: Any) -> str | None:
     payload = message.get("payload")
     if not isinstance(message.get("id"), str) or not message["id"]:
         return "subscribe needs an id, a non-empty string"
+    if not is_unicode(message["id"]):
+        return "the id has a lone surrogate: send whole Unicode characters"
     if not isinstance(payload, dict) or not isinstance(payload.get("documentId", payload.get("query")), str):
         return "subscribe needs a payload with a query, a string"
-    if not isinstance(payload.get("variables"), dict | None):
-        return "variables must be an object or null"
-    if not isinstance(payload.get("operationName"), str | None):
-        return "operationName must be a string or null"
+    try:
+        check_request(payload)
+    except RequestRefused as refusal:
+        return str(refusal)
     return None
