@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from graph.errors import RecallQLError
-from graph.store import edits, enrichment, sessions, users
+from graph.store import edits, enrichment, erasure, sessions, users
 from graph.store.database import Database
-from graph.store.documents import Document, EntityDocument
+from graph.store.documents import Document, EntityDocument, now
 from graph.store.edits import Edit
 from graph.store.enrichment import Limits, Outcome
 from graph.store.memories import NewMemory, NewMessage, add_memory
 from graph.store.names import entity_key, resolve_aliases
 from graph.store.scope import EVERYTHING
+from tests.commands import Commands
 
 NAMES = [
     ("PERSON", "Octavia"),
@@ -69,10 +70,13 @@ def _own(messages: list[Document]) -> dict[str, Document]:
 
 async def recount(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entities that sessions and users have to have, by owner and key: count, name, first and last seen."""
-    owners = {owner["_id"]: owner.get("userId") for owner in await database.sessions.find().to_list(None)}
+    found = await database.sessions.find().to_list(None)
+    owners = {owner["_id"]: owner.get("userId") for owner in found}
+    erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in found}
     by_session: defaultdict[str, list[Document]] = defaultdict(list)
     for message in await database.messages.find().to_list(None):
-        by_session[message["sessionId"]].append(message)
+        if message["seq"] > erased.get(message["sessionId"], message["seq"]):  # else it counts as gone
+            by_session[message["sessionId"]].append(message)
     of_sessions: dict[str, Any] = {}
     of_users: defaultdict[str, defaultdict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for session_id, messages in by_session.items():
@@ -114,7 +118,11 @@ async def recount(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
 async def shown(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entities that are stored, likewise."""
     found: dict[str, defaultdict[str, dict[str, Any]]] = {"s": defaultdict(dict), "u": defaultdict(dict)}
+    there = {f"s:{owner['_id']}" for owner in await database.sessions.find({}, {"_id": 1}).to_list(None)}
+    there |= {f"u:{user['_id']}" for user in await database.users.find({}, {"_id": 1}).to_list(None)}
     for entity in await database.entities.find({"rank": {"$exists": True}}).to_list(None):
+        if entity["owner"] not in there:
+            continue  # nobody gets to it any more
         kind, _, owner = entity["owner"].partition(":")
         assert entity["key"] not in found[kind][owner]
         found[kind][owner][entity["key"]] = (
@@ -165,12 +173,20 @@ class _Life:
     async def end_session(self) -> None:
         await sessions.delete_session(self.database, EVERYTHING, self._session())
 
+    async def clear(self) -> None:
+        await sessions.delete_contents(self.database, EVERYTHING, self._session())
+
     async def end_user(self) -> None:
         await users.delete_user(self.database, EVERYTHING, f"u{self.random.randrange(2)}")
 
+    async def erase(self) -> None:
+        await expire_leases(self.database)
+        await erasure.run_pending(self.database)
+
     async def step(self) -> None:
         doing = self.random.choices(
-            [self.add, self.read, self.edit, self.delete, self.end_session, self.end_user], [6, 8, 4, 4, 0.3, 0.2]
+            [self.add, self.read, self.edit, self.delete, self.clear, self.end_session, self.end_user, self.erase],
+            [6, 8, 4, 4, 0.4, 0.3, 0.2, 0.5],
         )[0]
         try:
             await doing()
@@ -178,6 +194,21 @@ class _Life:
             return  # another user's session, a message that has just gone
 
 
+async def expire_leases(database: Database) -> None:
+    await database.erasures.update_many({}, {"$set": {"dueAt": now()}})
+
+
+@pytest.fixture(params=["at once", "by jobs"])
+def deletions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deletions do all in their transaction, or leave jobs, which others then meet."""
+    if request.param == "by jobs":
+        monkeypatch.setattr(erasure, "SMALL", 0)
+        monkeypatch.setattr(erasure, "SESSIONS_AT_ONCE", 2)
+        for function in (erasure.erase_contents, erasure.erase_session):
+            monkeypatch.setattr(function, "__kwdefaults__", {"small": 0})
+
+
+@pytest.mark.usefixtures("deletions")
 @pytest.mark.parametrize("seed", range(3))
 async def test_entities_equal_a_recount_after_every_step(database: Database, seed: int) -> None:
     life = _Life(database, seed)
@@ -186,6 +217,7 @@ async def test_entities_equal_a_recount_after_every_step(database: Database, see
         assert await shown(database) == await recount(database)
 
 
+@pytest.mark.usefixtures("deletions")
 @pytest.mark.parametrize("seed", range(2))
 async def test_entities_equal_a_recount_after_many_at_once(database: Database, seed: int) -> None:
     lives = [_Life(database, 100 * seed + number) for number in range(5)]
@@ -199,3 +231,35 @@ async def test_entities_equal_a_recount_after_many_at_once(database: Database, s
         continue
     assert await shown(database) == await recount(database)
     assert not await database.messages.count_documents({"enrichment.state": "PENDING"})
+    await expire_leases(database)
+    while await erasure.run_pending(database):
+        continue
+    assert await shown(database) == await recount(database)
+    left = await database.entities.distinct("owner")
+    there = [f"s:{owner['_id']}" for owner in await database.sessions.find().to_list(None)]
+    there += [f"u:{user['_id']}" for user in await database.users.find().to_list(None)]
+    assert set(left) <= set(there)
+
+
+async def test_the_users_entities_that_a_session_shares_are_looked_up_together(
+    database: Database, commands: Commands
+) -> None:
+    """Else a session that shares thousands of them with another could not be deleted in one transaction."""
+    counts = []
+    for number in (20, 60):
+        user_id = f"u{number}"
+        for session_id in (f"a{number}", f"b{number}"):
+            await add_memory(
+                database, EVERYTHING, NewMemory(session_id, [NewMessage("human", "x", 1)], user_id=user_id)
+            )
+            held = await enrichment.claim(database, LIMITS, lease_seconds=60)
+            found: list[EntityDocument] = [
+                {"key": f"ORG:{n}", "name": str(n), "label": "ORG", "matches": [{"start": 0, "end": 1, "text": "x"}]}
+                for n in range(number)
+            ]
+            await enrichment.complete(database, held.lease, [Outcome(held.uuids[0], 1, found)])
+        with commands.recorded() as sent:
+            await sessions.delete_session(database, EVERYTHING, f"b{number}")
+        counts.append(len(sent))
+        assert await shown(database) == await recount(database)
+    assert counts[0] == counts[1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from typing import Any, TypeAlias
 
 from pymongo import DeleteOne, ReplaceOne
@@ -14,6 +15,9 @@ from graph.store.owners import entity_id, rank, user_owner
 
 Moved: TypeAlias = tuple[str, Document | None, Document | None]
 """A session's id, and the document of one of its entities before and after a change."""
+
+
+_AT_ONCE = 1_000  # entities that are looked up together
 
 
 async def load(database: Database, keys: Iterable[tuple[str, str]], session: Any) -> dict[str, Document]:
@@ -33,8 +37,8 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
         if (entity := new or old) is not None
     }
     documents: dict[str, Document | None] = dict(await load(database, owners, session))
-    touched: dict[str, tuple[str, str]] = {}
-    unsure: set[str] = set()
+    touched: set[str] = set()
+    unsure: defaultdict[str, list[str]] = defaultdict(list)
     for user_id, entities in moved.items():
         for change in entities:
             _, old, new = change
@@ -42,13 +46,12 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
             if key is None:
                 continue
             _id = entity_id(user_owner(user_id), key)
-            touched[_id] = (user_id, key)
+            touched.add(_id)
             if _count(documents, _id, (user_id, key), change):
-                unsure.add(_id)
-    for _id in unsure:
-        user_id, key = touched[_id]
-        if (document := documents[_id]) is not None and not await _find_ends(database, document, user_id, key, session):
-            documents[_id] = None
+                unsure[user_id].append(key)
+    for user_id, keys in unsure.items():
+        for first in range(0, len(keys), _AT_ONCE):
+            await _find_ends(database, documents, user_id, set(keys[first : first + _AT_ONCE]), session)
     await database.entities.bulk_write(
         [
             DeleteOne({"_id": _id})
@@ -109,25 +112,46 @@ def _stretch(document: Document, session_id: str, new: Document) -> None:
         document["first"] = first
     if "last" not in document or _order(last) >= _order(document["last"]):
         document["last"] = last
-    document["name"] = document["first"]["name"]
-    document["firstSeenAt"] = document["first"]["at"]
-    document["lastSeenAt"] = document["last"]["at"]
+    _end_with(document, document["first"], document["last"])
 
 
 def _order(end: Document) -> tuple[Any, str]:
     return end["at"], end["sessionId"]
 
 
-async def _find_ends(database: Database, document: Document, user_id: str, key: str, session: Any) -> bool:
-    """Look up the first and the last mention among the user's sessions; False when there is none."""
-    document.pop("first", None)
-    document.pop("last", None)
-    for order in ({"own.first.at": 1, "sessionId": 1}, {"own.last.at": -1, "sessionId": -1}):
-        found = await aggregate(
-            database.entities,
-            [{"$match": {"userId": user_id, "key": key}}, {"$sort": order}, {"$limit": 1}],
-            session=session,
-        )
-        for entity in found:
-            _stretch(document, entity["sessionId"], entity)
-    return "first" in document
+async def _find_ends(
+    database: Database, documents: dict[str, Document | None], user_id: str, keys: Collection[str], session: Any
+) -> None:
+    """Look up the first and the last mention of entities among the user's sessions; None for those without any."""
+    owner = user_owner(user_id)
+    found = await aggregate(
+        database.entities,
+        [
+            {"$match": {"userId": user_id, "key": {"$in": list(keys)}}},
+            {
+                # Documents compare by their fields in order: by time, and then by session.
+                "$group": {
+                    "_id": "$key",
+                    "first": {"$min": {"at": "$own.first.at", "sessionId": "$sessionId", "name": "$own.first.name"}},
+                    "last": {"$max": {"at": "$own.last.at", "sessionId": "$sessionId"}},
+                }
+            },
+        ],
+        session=session,
+    )
+    ends = {group["_id"]: group for group in found}
+    for key in keys:
+        _id = entity_id(owner, key)
+        document = documents.get(_id)
+        if document is None:
+            continue
+        if key in ends:
+            _end_with(document, ends[key]["first"], ends[key]["last"])
+        else:
+            documents[_id] = None
+
+
+def _end_with(document: Document, first: Document, last: Document) -> None:
+    document["first"], document["last"] = first, last
+    document["name"] = first["name"]
+    document["firstSeenAt"], document["lastSeenAt"] = first["at"], last["at"]
