@@ -316,11 +316,10 @@ def _codes_of_change(node: FieldNode, things: Things) -> tuple[set[str], set[str
     name = node.name.value
     if name == "retryEnrichment" and (sent.get("sessionId") is None) == (sent.get("uuid") is None):
         return {BAD}, set()
-    wrong = _is_wrong(name, sent)
+    if _is_wrong(name, sent):
+        return {BAD}, set()  # what is sent is looked at before what there is
     refused = _refused(name, sent, things)
-    if wrong and refused:
-        return {BAD}, {refused}
-    return ({BAD} if wrong else {refused} if refused else set()), set()
+    return ({refused} if refused else set()), set()
 
 
 def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
