@@ -272,7 +272,7 @@ async def test_every_page_is_read_from_an_index_in_its_order(client: Client, dat
                         "find": listing.collection.name,
                         "filter": _between(listing, after, before),
                         "sort": dict.fromkeys(listing.keys, direction),
-                        "hint": dict(listing.hint),
+                        "hint": dict(listing.hint or ()),
                         "limit": 4,
                     },
                     verbosity="executionStats",

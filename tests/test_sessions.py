@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import uuid as uuids
 from typing import Any
 
 import pytest
 
 from graph.store.database import Database
+from graph.store.scope import EVERYTHING
+from graph.store.sessions import SessionFilter, list_sessions
 from tests.graphql_client import ADD, OCTAVIA, Client
 
 CREATE = """mutation($input: CreateSessionInput!) { createSession(input: $input) {
@@ -185,6 +188,52 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
 async def test_a_filter_lets_through_what_meets_all_of_it(library: Client) -> None:
     for wanted, expected in FILTERS:
         assert "".join(await listed(library, filter=wanted)) == expected, wanted
+
+
+async def test_the_one_session_with_a_value_is_found_without_a_look_at_the_others(
+    client: Client, database: Database
+) -> None:
+    await create(client, "s", metadata={"plan": {"kind": "none"}, "n": -1})
+    (session,) = await database.sessions.find().to_list(None)
+    await database.sessions.insert_many(
+        [
+            {**session, "_id": f"s{n:04}", "uuid": str(uuids.uuid4()), "metadata": {"plan": {"kind": "pro"}, "n": n}}
+            for n in range(3_000)
+        ]
+    )
+    for path, value, expected in (
+        ("n", 1234, ["s1234"]),
+        ("n", -2, []),
+        ("plan", {"kind": "none"}, ["s"]),
+        ("plan.kind", "none", ["s"]),
+    ):
+        filter_ = SessionFilter(metadata=((tuple(path.split(".")), value),))
+        listing = list_sessions(database, EVERYTHING, filter_)
+        plan = await database.client.get_database(database.name).command(
+            "explain",
+            {"find": "sessions", "filter": dict(listing.match), "sort": {"createdAt": 1, "_id": 1}, "limit": 21},
+            verbosity="executionStats",
+        )
+        assert plan["executionStats"]["totalDocsExamined"] == len(expected)
+        for direction in ("ASC", "DESC"):
+            order = {"direction": direction}
+            assert await listed(client, filter={"metadata": {"path": path, "equals": value}}, order=order) == expected
+    common = {"metadata": {"path": "plan.kind", "equals": "pro"}}
+    assert await listed(client, filter=common, first=2) == ["s0000", "s0001"]
+    assert await listed(client, filter=common, first=2, order={"direction": "DESC"}) == ["s2999", "s2998"]
+
+
+async def test_metadata_with_any_keys_and_many_of_them_is_kept(client: Client) -> None:
+    odd: dict[str, Any] = {"": 1, ".": 2, "a.b": 3, "a.$": 4, "**": [{".b": [[1], {}]}], "long": "x" * 100_000}
+    for name, metadata in (("odd", odd), ("wide", {f"k{n}": n for n in range(10_000)})):
+        assert (await create(client, name, metadata=metadata))["metadata"] == metadata
+    deep: dict[str, Any] = {"end": True}
+    for _ in range(30):
+        deep = {"d": deep}
+    assert (await create(client, "deep", metadata=deep))["metadata"] == deep
+    assert await listed(client, filter={"metadata": {"path": ".".join("d" * 30), "equals": {"end": True}}}) == ["deep"]
+    wanted = {"path": "long", "equals": "x" * 100_000}
+    assert await listed(client, filter={"metadata": wanted}) == ["odd"]
 
 
 async def test_spans_of_time(library: Client) -> None:

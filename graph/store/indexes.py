@@ -31,6 +31,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("updatedAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
+        # Of every value in metadata, whatever its path: that a session's counts change does not touch it.
+        IndexModel([("metadata.$**", ASCENDING)]),
         IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel(

@@ -28,7 +28,7 @@ class Listing:
         collection: the driver's collection.
         match: the filter; what it fixes are the index's first keys.
         keys: one or two paths to order by, the last one unique among what matches.
-        index: the index to use, as its key paths.
+        index: the index to use, as its key paths; None leaves it to MongoDB, where no one index is always the best.
         descending: whether the greatest comes first.
         rename: names used by callers to those stored.
         shape: makes a document what callers expect.
@@ -37,15 +37,15 @@ class Listing:
     collection: Any
     match: Mapping[str, Any]
     keys: tuple[str, ...]
-    index: Sequence[str]
+    index: Sequence[str] | None
     descending: bool = False
     rename: Mapping[str, str] = field(default_factory=dict)
     shape: Callable[[Document], Document] = lambda document: document
 
     @property
-    def hint(self) -> list[tuple[str, int]]:
+    def hint(self) -> list[tuple[str, int]] | None:
         """The index, as the driver takes it."""
-        return [(path, 1) for path in self.index]
+        return None if self.index is None else [(path, 1) for path in self.index]
 
     def place(self, document: Document) -> Key:
         """The key of a document as `page` gives it."""
@@ -118,8 +118,9 @@ async def any_outside(listing: Listing, *, until: Key | None = None, since: Key 
 
 async def count(listing: Listing) -> int:
     """How many items the listing has."""
+    hint = {} if listing.hint is None else {"hint": listing.hint}
     with translated_errors():
-        number: int = await listing.collection.count_documents(dict(listing.match), hint=listing.hint)
+        number: int = await listing.collection.count_documents(dict(listing.match), **hint)
     return number
 
 

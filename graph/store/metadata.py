@@ -1,4 +1,4 @@
-"""Equality of a value within a document, as an aggregation expression."""
+"""Equality of a value within a document, as an aggregation expression, and as far as an index can tell."""
 
 from __future__ import annotations
 
@@ -19,6 +19,19 @@ def equals(path: Sequence[str], value: Any) -> list[Document]:
         value: any JSON value.
     """
     return _equals(_at(path), value)
+
+
+def possible(path: Sequence[str], value: Any) -> list[Document]:
+    """Conditions that all hold where `value` stands at a path, and elsewhere maybe: what an index can find.
+
+    Args:
+        path: as in `equals`.
+        value: any JSON value; a null, a list or an empty map gives no condition.
+    """
+    if isinstance(value, dict):
+        plain = [key for key in value if key and "." not in key and "\0" not in key and not key.startswith("$")]
+        return [condition for key in plain for condition in possible((*path, key), value[key])]
+    return [] if value is None or isinstance(value, list) else [{".".join(path): {"$eq": value}}]
 
 
 def _at(path: Sequence[str]) -> Any:

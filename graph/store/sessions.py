@@ -14,7 +14,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
-from graph.store.metadata import equals
+from graph.store.metadata import equals, possible
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.writes import write_session
@@ -127,10 +127,14 @@ def list_sessions(
     tests = [test for path, value in wanted.metadata for test in equals(("metadata", *path), value)]
     if tests:
         conditions.append({"$expr": {"$and": tests}})
+    possibly = [test for path, value in wanted.metadata for test in possible(("metadata", *path), value)]
+    conditions += possibly
     match = {"$and": conditions} if conditions else {}
     owned = wanted.user_id is not None or scope.user_id is not None
     index = ("userId", by, "_id") if owned else (by, "_id")
-    return Listing(database.sessions, match, (by, "_id"), index, descending)
+    # A value that few sessions have is found by the index of metadata, and one that many have in the list's order.
+    # MongoDB tries both and takes what is quicker.
+    return Listing(database.sessions, match, (by, "_id"), None if possibly else index, descending)
 
 
 async def create_session(
