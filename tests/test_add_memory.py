@@ -95,6 +95,33 @@ async def test_a_message_sent_again_with_its_uuid_is_updated_in_place(client: Cl
     assert edited["memory"]["tokenCount"] == edited["session"]["tokenCount"]
 
 
+async def test_known_messages_sent_again_with_more_of_the_session_change_the_session(client: Client) -> None:
+    sent = [{"uuid": "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0ad", "role": "human", "content": "first"}]
+    query = '{ session(sessionId: "s") { updatedAt metadata messageCount user { userId } } }'
+    first = await add(client, "s", sent, metadata={"a": {"b": 1}})
+    before = (await client.data(query))["session"]
+    assert (await add(client, "s", sent, metadata={"a": {"b": 1}}))["replayed"] is True
+    assert (await add(client, "s", sent))["replayed"] is True
+    assert (await client.data(query))["session"] == before
+
+    given = await add(client, "s", sent, metadata={"a": {"c": 2}}, userId="ann")
+    assert (given["replayed"], given["memory"]["uuid"]) == (False, first["memory"]["uuid"])
+    after = (await client.data(query))["session"]
+    assert (after["metadata"], after["user"], after["messageCount"]) == ({"a": {"b": 1, "c": 2}}, {"userId": "ann"}, 1)
+    assert after["updatedAt"] > before["updatedAt"]
+    assert (await add(client, "s", sent, metadata={"a": {"c": 2}}, userId="ann"))["replayed"] is True
+    error = await client.error(ADD, input={"sessionId": "s", "messages": sent, "userId": "bob"})
+    assert error["code"] == "CONFLICT"
+    assert (await client.data('{ user(userId: "bob") { uuid } }'))["user"] is None
+    assert (await client.data(query))["session"] == after
+
+    keyed = {"idempotencyKey": "k", "metadata": {"x": 1}}
+    await add(client, "s", OCTAVIA, **keyed)
+    await client.data('mutation { updateSession(input: { sessionId: "s", metadata: { x: 2 } }) { session { uuid } } }')
+    assert (await add(client, "s", OCTAVIA, **keyed))["replayed"] is True  # a late retry takes nothing back
+    assert (await client.data(query))["session"]["metadata"]["x"] == 2
+
+
 async def test_known_and_new_messages_in_one_call(client: Client) -> None:
     uuid = "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0ab"
     await add(client, "s", [{"uuid": uuid, "role": "human", "content": "old"}])

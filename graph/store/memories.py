@@ -109,7 +109,8 @@ async def add_memory(database: Database, scope: Scope, new: NewMemory) -> Added:
     """Store a memory and its messages in one transaction, making the session and the user where they are new.
 
     Messages whose uuid the session already knows are updated in place. When all of them are known, no memory is made:
-    the one that holds the first of them is returned, `replayed` when nothing differed.
+    the one that holds the first of them is returned, `replayed` when nothing differed, the session's metadata and user
+    included. A known idempotency key changes nothing, whatever else is sent.
 
     Raises:
         Conflict: the session belongs to another user, or a message uuid to another session.
@@ -139,10 +140,11 @@ async def _add(database: Database, scope: Scope, new: NewMemory, session: Any) -
         if message.uuid in known and message.edit.changes(known[message.uuid])
     ]
     if known:
-        oldest = min(message["seq"] for message in known.values())
-        _refuse_erased(await _owner(database, scope, new, session), oldest)
-    if not fresh and not changed:
-        return Added(await _memory_of(database, known, new, session), replayed=True)
+        owner = await _owner(database, scope, new, session)
+        _refuse_erased(owner, min(message["seq"] for message in known.values()))
+        if not fresh and not changed:
+            different = await _change_session(database, scope, new, owner, at=at, session=session)
+            return Added(await _memory_of(database, known, new, session), replayed=not different)
     tokens = sum(message.token_count for message in fresh)
     tokens += sum(message.token_count - old["tokenCount"] for old, message in changed)
     owner = await _upsert_session(database, scope, new, at, count=len(fresh), tokens=tokens, session=session)
@@ -187,9 +189,9 @@ async def _add(database: Database, scope: Scope, new: NewMemory, session: Any) -
 
 
 async def _owner(database: Database, scope: Scope, new: NewMemory, session: Any) -> Document:
-    """The session, of which something is stored, with `erasedSeq`; refused when it is somebody else's."""
+    """The session, of which something is stored; refused when it is somebody else's."""
     owner: Document | None = await database.sessions.find_one(
-        {"_id": new.session_id}, {"userId": 1, "erasedSeq": 1}, session=session
+        {"_id": new.session_id}, {"userId": 1, "metadata": 1, "erasedSeq": 1}, session=session
     )
     if owner is None:
         raise ErasureUnderWay(erasure.session_job(new.session_id))
@@ -262,15 +264,27 @@ async def _upsert_session(
     created = owner["uuid"] == uuid
     if created:
         await erasure.refuse_while_under_way(database, erasure.session_job(new.session_id), session)
+        if user_id is not None:
+            await users.give_session(database, user_id, at, session)
+    else:
+        await _change_session(database, scope, new, owner, at=at, session=session)
+    return owner
+
+
+async def _change_session(
+    database: Database, scope: Scope, new: NewMemory, owner: Document, *, at: datetime, session: Any
+) -> bool:
+    """Merge what was sent with the messages into the session that is there; whether it differs afterwards."""
+    user_id = new.user_id or scope.user_id
     changes: Document = {}
     if user_id is not None and owner.get("userId") is None:
         changes["userId"] = user_id
-    if not created and (metadata := merged_metadata(owner["metadata"], new.metadata)) is not owner["metadata"]:
-        changes["metadata"] = metadata
-    if "userId" in changes:
-        await entities.give_to_user(database, new.session_id, changes["userId"], session)
-    if changes:
-        await database.sessions.update_one({"_id": new.session_id}, {"$set": changes}, session=session)
-    if user_id is not None and (created or "userId" in changes):
+        await entities.give_to_user(database, new.session_id, user_id, session)
         await users.give_session(database, user_id, at, session)
-    return owner
+    if (metadata := merged_metadata(owner["metadata"], new.metadata)) is not owner["metadata"]:
+        changes["metadata"] = metadata
+    if changes:
+        await database.sessions.update_one(
+            {"_id": new.session_id}, {"$set": changes, "$max": {"updatedAt": at}}, session=session
+        )
+    return bool(changes)

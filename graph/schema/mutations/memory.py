@@ -59,7 +59,9 @@ class AddMemoryPayload:
 
     memory: Memory = strawberry.field(description="The memory with the messages of this call.")
     session: Session = strawberry.field(description="The session that they were added to.")
-    replayed: bool = strawberry.field(description="True when the same had been added before, and nothing changed.")
+    replayed: bool = strawberry.field(
+        description="True when the same had been added before, and nothing changed, neither a message nor the session."
+    )
 
 
 @strawberry.type
