@@ -38,6 +38,10 @@ class _Server(uvicorn.Server):
             self._then()
 
 
+_LEVELS = {"debug": "info", "info": "warning"}
+"""uvicorn's level for each of ours: it is chatty, and its debugging shows frames and headers, with credentials."""
+
+
 def announce(listener: socket.socket) -> None:
     """Say where the server is."""
     host, port = listener.getsockname()[:2]
@@ -65,7 +69,7 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
     config = uvicorn.Config(
         app,
         lifespan="off",
-        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        log_level=_LEVELS.get(settings.log_level, settings.log_level),
         access_log=False,
         timeout_graceful_shutdown=10,
         server_header=False,
