@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from graph.enrichment.entities import Extractor
 from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions
 from graph.enrichment.summariser import Summariser
-from graph.enrichment.tokens import count_tokens
+from graph.enrichment.tokens import count_tokens, load_counter
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
 from graph.store import edits, summarising
@@ -20,7 +23,9 @@ from graph.store.edits import Edit
 from graph.store.memories import NewMemory, NewMessage, add_memory
 from graph.store.scope import EVERYTHING
 from graph.store.sessions import delete_contents
+from graph.transfer.import_ import Importer
 from tests.llm_server import LLMServer, Reply, completion
+from tests.test_transfer import large, ndjson, said
 
 LINES = [
     "My sister Octavia moved to Lisbon last spring.",
@@ -110,6 +115,40 @@ async def test_the_next_window_takes_the_previous_summary_in(database: Database,
     await say(database, 1)
     await work(database, quick)
     assert [(summary["firstSeq"], summary["lastSeq"]) for summary in await summaries(database)] == [(1, 6), (1, 12)]
+
+
+async def test_what_is_imported_is_taken_up_at_once(database: Database, settings: Settings) -> None:
+    """A session that is stored in parts, and one that waits for nothing but a summary: no poll is waited for."""
+    patient = settings.model_copy(update={"enrichment_poll": 3600.0})
+    stop = asyncio.Event()
+    worker = asyncio.create_task(Worker(database, extractor(), patient, summariser=Summariser()).run(stop))
+
+    async def until_there_is(condition: bool, found: Callable[[], Awaitable[Any]]) -> None:
+        while bool(await found()) is not condition:  # noqa: ASYNC110 - the database tells nobody
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1)  # the worker has nothing to do, and waits
+
+    def a_pending_message() -> Awaitable[Any]:
+        return database.messages.find_one({"enrichment.state": "PENDING"})  # type: ignore[no-any-return]
+
+    def a_summary() -> Awaitable[Any]:
+        return database.summaries.find_one({"sessionId": "done"})  # type: ignore[no-any-return]
+
+    importer = Importer(database, load_counter(), window=patient.message_window)
+    try:
+        async with asyncio.timeout(90):
+            await say(database, 1, "first")
+            await until_there_is(False, a_pending_message)
+            await importer.run(io.BytesIO(ndjson(*said("done", *LINES * 5, entities=[]))))
+            await until_there_is(True, a_summary)
+            await importer.run(io.BytesIO(ndjson(*large("parts", 1_100))))
+            await until_there_is(False, a_pending_message)
+            message = await database.messages.find_one({"sessionId": "done", "seq": 3})
+            await edits.delete_message(database, EVERYTHING, message["_id"])
+            await until_there_is(True, a_summary)
+    finally:
+        stop.set()
+        await worker
 
 
 async def test_workers_at_once_write_each_summary_once(database: Database, quick: Settings) -> None:

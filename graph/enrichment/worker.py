@@ -110,6 +110,8 @@ class Worker:
                             else self._settings.enrichment_poll,
                             stop=stop,
                         )
+                        if self.summaries is not None:
+                            self.summaries.wake()
             finally:
                 await self._finish(stop)
 

@@ -107,9 +107,9 @@ async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **op
 
 
 @asynccontextmanager
-async def change_stream(collection: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> AsyncIterator[Any]:
-    """A change stream from now on by default: `await stream.try_next()` gives an event or None."""
-    stream = collection.watch(pipeline, **options)
+async def change_stream(source: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> AsyncIterator[Any]:
+    """A change stream, from now on by default: `await stream.try_next()` gives an event or None."""
+    stream = source.watch(pipeline, **options)
     if hasattr(stream, "__await__"):
         stream = await stream
     async with stream:

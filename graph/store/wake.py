@@ -18,14 +18,24 @@ log = logging.getLogger("recallql")
 
 _LOOK_MILLISECONDS = 500  # how long the server holds one look at the stream open: the longest that a stop waits
 
-_MADE_PENDING: list[Document] = [
+_MADE_DUE: list[Document] = [
     {
         "$match": {
             "$or": [
-                {"operationType": "insert"},
+                {"ns.coll": "messages", "operationType": "insert"},
                 {
+                    "ns.coll": "messages",
                     "operationType": "update",
-                    "updateDescription.updatedFields.enrichment.state": EnrichmentState.PENDING.value,
+                    "$or": [
+                        {"updateDescription.updatedFields.enrichment.state": EnrichmentState.PENDING.value},
+                        {"updateDescription.removedFields": "enrichment.importedDueAt"},  # a large import is through
+                    ],
+                },
+                # A lease of a session that is due sets paths within the map, and not the map.
+                {
+                    "ns.coll": "sessions",
+                    "operationType": "update",
+                    "updateDescription.updatedFields.summarising.dueAt": {"$exists": True},
                 },
             ]
         }
@@ -37,7 +47,9 @@ _MADE_PENDING: list[Document] = [
 async def wait_for_work(
     database: Database, due_in: Callable[[], Awaitable[float]], *, poll_seconds: float, stop: asyncio.Event
 ) -> None:
-    """Return when a message is made pending, when `due_in` seconds are over, when `stop` is set, or after a poll.
+    """Return when a message is made pending or a session due for a summary, or after a time.
+
+    That is when `due_in` seconds are over, when `stop` is set, or after a poll.
 
     Args:
         database: the open database.
@@ -46,10 +58,14 @@ async def wait_for_work(
         stop: ends the wait.
     """
     until = time.monotonic() + poll_seconds
+    opened = database.client.get_database(database.name)
     try:
         with translated_errors():
             async with change_stream(
-                database.messages, _MADE_PENDING, max_await_time_ms=_LOOK_MILLISECONDS, batch_size=1
+                opened,
+                _MADE_DUE,
+                max_await_time_ms=_LOOK_MILLISECONDS,
+                batch_size=1,
             ) as stream:
                 until = min(until, time.monotonic() + await due_in())
                 while not stop.is_set() and time.monotonic() < until:

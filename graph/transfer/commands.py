@@ -92,6 +92,7 @@ def run_import(settings: Settings, file: Path, *, skip_existing: bool) -> None:
                         database,
                         tokens,
                         skip_existing=skip_existing,
+                        window=settings.message_window,
                         report=lambda done: advance(done.bytes_read, done.messages),
                     ).run(source)
 

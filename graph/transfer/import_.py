@@ -7,16 +7,16 @@ in whatever way, is resumed by running it again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
 from graph.enrichment.tokens import TokenCounter
 from graph.errors import Conflict, TransferError
-from graph.store import transfer
+from graph.store import summarising, transfer
 from graph.store.database import Database
-from graph.store.documents import Document, now
+from graph.store.documents import Document, EnrichmentState, now
 from graph.store.staging import Staging, release
 from graph.store.transfer import Contents
 from graph.transfer.assembly import Assembly, Batch, Part, Users
@@ -52,6 +52,8 @@ class Importer:
         database: where to.
         tokens: counts where a record does not tell.
         skip_existing: leave what is there with other contents as it is, rather than stop.
+        window: the message window: of sessions in which so many messages wait for nothing but a summary, one becomes
+            due; None leaves that to the next message that is enriched.
         report: told after each step.
         done: what it has done.
     """
@@ -59,6 +61,7 @@ class Importer:
     database: Database
     tokens: TokenCounter
     skip_existing: bool = False
+    window: int | None = None
     report: Callable[[Imported], None] = lambda _: None
     done: Imported = field(default_factory=Imported)
     _at: datetime = field(default_factory=now)
@@ -136,6 +139,11 @@ class Importer:
             await transfer.insert_sessions(self.database, new)
             self.done.sessions += len(new)
             self.done.messages += sum(len(contents.messages) for _, contents in new)
+        await self._summarise([owner["_id"] for owner, contents in sessions if not _any_pending(contents)])
+
+    async def _summarise(self, session_ids: Collection[str]) -> None:
+        if self.window is not None and session_ids:
+            await summarising.mark_due(self.database, self.window, session_ids)
 
     async def _part(self, part: Part) -> None:
         if self._large is None:
@@ -146,6 +154,7 @@ class Importer:
                 await self._large.staging.begin()
         large = self._large
         messages = part.contents.messages
+        large.pending |= _any_pending(part.contents)
         if large.staging is not None:
             await large.staging.add(part.contents)
             large.messages += len(messages)
@@ -162,6 +171,8 @@ class Importer:
                 self._meets(part.owner, large.differs or self._session_differs(large.stored, part.owner))
                 await release(self.database, part.session_id)
         if part.owner is not None:
+            if not large.pending:
+                await self._summarise([part.session_id])
             self._large = None
 
     def _meets(self, owner: Document, differs: bool) -> None:
@@ -211,6 +222,11 @@ class _LargeSession:
     staging: Staging | None = None
     messages: int = 0
     differs: bool = False
+    pending: bool = False
+
+
+def _any_pending(contents: Contents) -> bool:
+    return any(message["enrichment"]["state"] == EnrichmentState.PENDING for message in contents.messages)
 
 
 def _next(portions: Iterator[Users | Batch | Part]) -> Users | Batch | Part | None:
