@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from graph.deployment import mongodb
 from graph.enrichment.entities import Extractor
-from graph.enrichment.models import load_model
+from graph.enrichment.models import load_model, version_warning
 from graph.enrichment.tokens import load_counter
 from graph.errors import RecallQLError, StartupError
 from graph.settings import Settings
@@ -152,11 +152,18 @@ def _tried(thing: str, text: str, attempt: Callable[[], object]) -> Finding:
 
 def _models(settings: Settings) -> Iterator[Finding]:
     name, languages = settings.spacy_model, settings.spacy_languages
-    if not languages:
-        yield _tried("spaCy model", f"{Path(name).name} finds entities", lambda: load_model(name))
-        return
-    models = ", ".join(Path(model).name for model in [name, *languages.values()])
-    yield _tried("spaCy models", f"{models} find entities", lambda: Extractor(name, languages))
+    models = [name, *languages.values()]
+    if languages:
+        names = ", ".join(Path(model).name for model in models)
+        found = _tried("spaCy models", f"{names} find entities", lambda: Extractor(name, languages))
+    else:
+        found = _tried("spaCy model", f"{Path(name).name} finds entities", lambda: load_model(name))
+    yield found
+    if found.grade is Grade.OK:
+        for model in models:
+            if (warning := version_warning(model)) is not None:
+                mend = "It may find other entities than it was trained to: install a model of spaCy's own version."
+                yield Finding("spaCy model", Grade.WARNING, warning, mend)
 
 
 def _tokens(settings: Settings) -> Iterator[Finding]:

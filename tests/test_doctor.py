@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from spacy.util import get_package_path
 
 from graph.doctor import Grade, examine, report
 from graph.settings import Settings
@@ -52,6 +56,25 @@ async def test_what_is_broken_is_named(
     assert word in text
     assert report(await asyncio.to_thread(examine, settings)) == 1
     assert word in capsys.readouterr().out
+
+
+@pytest.fixture
+def old_model(settings: Settings, tmp_path: Path) -> Path:
+    """The model, as if it had been made for an older spaCy."""
+    directory = tmp_path / "model"
+    installed = next(Path(get_package_path(settings.spacy_model)).glob("*/config.cfg")).parent
+    shutil.copytree(installed, directory)
+    meta = json.loads((directory / "meta.json").read_text())
+    (directory / "meta.json").write_text(json.dumps(meta | {"spacy_version": ">=3.0.0,<3.1.0"}))
+    return directory
+
+
+async def test_a_model_for_another_spacy_is_a_warning(there: Settings, old_model: Path) -> None:
+    findings = await asyncio.to_thread(examine, there.model_copy(update={"spacy_model": str(old_model)}))
+    of_model = [(found.grade, found.text) for found in findings if found.thing == "spaCy model"]
+    assert [grade for grade, _ in of_model] == [Grade.OK, Grade.WARNING]
+    assert "3.0.0" in of_model[1][1]
+    assert report(findings) == 0
 
 
 async def test_failures_are_told_with_how_to_retry(

@@ -10,10 +10,11 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.errors import Forbidden
-from graph.live.group import MOST_KEPT_BYTES
+from graph.live.group import MOST_KEPT_BYTES, MOST_WAITING_BYTES, Group
 from graph.live.source import Feed
 from graph.operations.following import messages_added, messages_updated, sessions_updated
 from graph.settings import Settings
+from graph.store import summarising
 from graph.store.changes import Opened
 from graph.store.database import Database
 from graph.store.edits import delete_message
@@ -159,6 +160,50 @@ async def test_a_list_of_sessions_stays_fresh(client: Client, app: Starlette) ->
         assert (await socket.data())["sessionUpdated"] == {"sessionId": "of ada", "messageCount": 2}
         await add(client, "of ada")
         assert (await socket.data())["sessionUpdated"] == {"sessionId": "of ada", "messageCount": 3}
+
+
+async def test_a_session_that_becomes_due_for_a_summary_is_no_news(
+    client: Client, app: Starlette, database: Database
+) -> None:
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(SESSIONS, {"user": "ada"})
+        await watching(app)
+        await add(client, "s", 12, userId="ada")
+        assert (await socket.data())["sessionUpdated"] == {"sessionId": "s", "messageCount": 12}
+        await summarising.mark_due(database, 12)
+        due = await summarising.claim_session(database, lease_seconds=60)
+        assert due
+        await summarising.renew_session(database, due, lease_seconds=60)
+        await summarising.give_up(database, due)
+        await asyncio.sleep(0.5)  # in which it would be told
+        await add(client, "s")
+        assert (await socket.data())["sessionUpdated"] == {"sessionId": "s", "messageCount": 13}
+
+
+async def test_events_that_wait_to_be_executed_are_bounded_in_bytes() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def execute(_event: Any) -> str:
+        begun.set()
+        await go_on.wait()
+        return ""
+
+    group = Group(execute)
+    for seq in range(1, 101):
+        group.publish(seq, {"seq": seq, "content": str(seq % 10) * 2**20, "metadata": {"list": ["x"]}})
+        assert group._waiting_bytes <= MOST_WAITING_BYTES
+        assert len(group._waiting) < 17
+    await begun.wait()
+    assert not group.reaches_back_to(50)  # who is there reads the store
+    go_on.set()
+    async with asyncio.timeout(20):
+        while group._waiting:  # noqa: ASYNC110 - the group's own task
+            await asyncio.sleep(0.01)
+    assert group._waiting_bytes == 0
+    assert group.kept(group.incoming - 1) is not None
+    group.publish(101, {"content": "x" * 2 * MOST_WAITING_BYTES})
+    assert len(group._waiting) == 1
+    group.close()
 
 
 async def test_deletions_are_told_and_leave_no_trace(client: Client, app: Starlette, database: Database) -> None:

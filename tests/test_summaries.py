@@ -12,13 +12,14 @@ import pytest
 
 from graph.enrichment.entities import Extractor
 from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions
+from graph.enrichment.summaries import SummaryJobs
 from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import count_tokens, load_counter
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
 from graph.store import edits, summarising
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import Document, EntityDocument
 from graph.store.edits import Edit
 from graph.store.memories import NewMemory, NewMessage, add_memory
 from graph.store.scope import EVERYTHING
@@ -149,6 +150,25 @@ async def test_what_is_imported_is_taken_up_at_once(database: Database, settings
     finally:
         stop.set()
         await worker
+
+
+async def test_a_worker_that_stops_leaves_a_long_session_to_another(database: Database, quick: Settings) -> None:
+    await say(database, 700)
+    await summarising.mark_due(database, quick.message_window)
+    stop = asyncio.Event()
+
+    async def extract(_text: str) -> list[EntityDocument]:
+        stop.set()  # in the middle of the first summary
+        return []
+
+    jobs = SummaryJobs(database, Summariser(), extract, quick)
+    await jobs.run(stop)
+    assert jobs.written == await database.summaries.count_documents({}) == 1
+    owner = await database.sessions.find_one({"_id": "s"})
+    assert "lease" not in owner["summarising"]
+    assert owner["summarising"]["attempts"] == 0
+    due = await summarising.claim_session(database, lease_seconds=60)
+    assert due is not None
 
 
 async def test_workers_at_once_write_each_summary_once(database: Database, quick: Settings) -> None:

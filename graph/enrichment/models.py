@@ -79,6 +79,19 @@ def load_model(name: str) -> Language:
     return nlp
 
 
+def version_warning(name: str) -> str | None:
+    """What spaCy says of an installed model that was made for another version of it; None when both fit."""
+    from spacy import util  # noqa: PLC0415 - as above
+
+    path = Path(name)
+    directory = path if path.is_dir() else util.get_package_path(name)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        util.load_meta(_find_config(directory).with_name("meta.json"))
+    said = [" ".join(str(warning.message).split()) for warning in caught]
+    return next((text for text in said if text.startswith(("[W094]", "[W095]"))), None)
+
+
 def _how_to_install(name: str) -> str:
     if not name.isidentifier():
         return f"The spaCy model {name!r} is not found: there is no such directory."

@@ -104,7 +104,7 @@ class SummaryJobs:
             self._wake.clear()
             started = time.monotonic()
             try:
-                found = await self.write_next()
+                found = await self.write_next(stop)
             except Unavailable as error:
                 log.warning("%s", error)
                 await sleep(_PAUSE_WITHOUT_DATABASE, stop)
@@ -124,8 +124,8 @@ class SummaryJobs:
         for wait in waits:
             wait.cancel()
 
-    async def write_next(self) -> bool:
-        """Write all summaries of the session that is due next; False when none is."""
+    async def write_next(self, stop: asyncio.Event) -> bool:
+        """Write all summaries of the session that is due next, or the next one when `stop` is set; False if none is."""
         due = await summarising.claim_session(
             self._database, lease_seconds=self._settings.enrichment_lease, session_id=self._session_id
         )
@@ -138,7 +138,9 @@ class SummaryJobs:
         async with self._renewing(due):
             try:
                 while not await self._step(due):
-                    continue
+                    if stop.is_set():
+                        await summarising.postpone(self._database, due, now())  # for another worker, at once
+                        break
             except Unavailable:
                 raise
             except Exception:

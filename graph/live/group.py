@@ -29,6 +29,8 @@ DELETION: Place = object()
 
 MOST_WAITING = 1_000
 """Events of a group that may wait to be executed."""
+MOST_WAITING_BYTES = 16_777_216
+"""Memory that they may take, about, unless a single one takes more."""
 MOST_KEPT = 256
 MOST_KEPT_BYTES = 1_048_576
 """Payloads that a group keeps for followers that have not taken them. One that is further behind reads the store."""
@@ -43,6 +45,15 @@ class _Kept:
     size: int
 
 
+def _memory_of(value: Any) -> int:
+    """About how many bytes an event takes in memory."""
+    if isinstance(value, dict):
+        return sum(_memory_of(item) for item in value.values()) + 64 * len(value) + 64
+    if isinstance(value, list):
+        return sum(map(_memory_of, value)) + 64
+    return getsizeof(value)
+
+
 class Group:
     """The followers of one topic that share a request.
 
@@ -55,7 +66,8 @@ class Group:
         self.followers = 0
         self.incoming = 0
         """Number of the next event to come in."""
-        self._waiting: deque[tuple[Place, Document]] = deque()
+        self._waiting: deque[tuple[Place, Document, int]] = deque()
+        self._waiting_bytes = 0
         self._kept: deque[_Kept] = deque()
         self._kept_bytes = 0
         self._first = 0  # number of the first payload kept
@@ -66,9 +78,11 @@ class Group:
 
     def publish(self, place: Place, event: Document) -> None:
         """Take in an event."""
-        if len(self._waiting) >= MOST_WAITING:
+        size = _memory_of(event)
+        if len(self._waiting) >= MOST_WAITING or (self._waiting and self._waiting_bytes + size > MOST_WAITING_BYTES):
             self.overrun()
-        self._waiting.append((place, event))
+        self._waiting.append((place, event, size))
+        self._waiting_bytes += size
         self.incoming += 1
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
@@ -78,6 +92,7 @@ class Group:
         # One number is left out, so that even a follower that was up to date is behind.
         self.incoming += 1
         self._waiting.clear()
+        self._waiting_bytes = 0
         self._kept.clear()
         self._kept_bytes = 0
         self._first = self.incoming
@@ -95,7 +110,7 @@ class Group:
 
     async def _work(self) -> None:
         while self._waiting:
-            place, event = self._waiting[0]
+            place, event, size = self._waiting[0]
             number = self.incoming - len(self._waiting)
             try:
                 payload = None if place is DELETION else await self.execute(event)
@@ -106,6 +121,7 @@ class Group:
             if not self._waiting or self.incoming - len(self._waiting) != number:
                 continue  # overrun meanwhile
             self._waiting.popleft()
+            self._waiting_bytes -= size
             self._keep(_Kept(place, payload, getsizeof(payload)))
             self._wake()
             await asyncio.sleep(0)  # to the followers: of many events at once, no more are kept than they have room for

@@ -210,11 +210,20 @@ _PIPELINE: list[Document] = [
 ]
 
 
+_BOOKKEEPING = frozenset({"summarising", "number"})
+"""What changes of a session while nothing does that anybody can ask for."""
+
+
 def _session_changes(event: Document, operation: str, key: str, at: Moment) -> list[Change]:
     if operation == "delete":
         return [Change(ChangeKind.SESSION_DELETED, key, at)]
+    description = event.get("updateDescription", {})
+    paths = [*description.get("updatedFields", ()), *description.get("removedFields", ())]
+    names = {path.partition(".")[0] for path in paths}
+    if names and names <= _BOOKKEEPING:
+        return []
     changes = [Change(ChangeKind.SESSION_CHANGED, key, at)]
-    erased = event.get("updateDescription", {}).get("updatedFields", {}).get("erasedSeq")
+    erased = description.get("updatedFields", {}).get("erasedSeq")
     if erased is not None:
         changes.append(Change(ChangeKind.MESSAGES_CLEARED, key, at, {"sessionId": key, "seq": erased}))
     return changes
