@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from inspect import signature
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from graphql import (
     GraphQLField,
@@ -128,21 +128,25 @@ class _Code:
         """Write the functions of a selection; the fields that can't be compiled are returned."""
         number = len(self._bodies)
         self._bodies.append("")
+        self._bodies[number], rest = self._object(plan, "d")
+        return rest
+
+    def _object(self, plan: Plan, document: str) -> tuple[str, dict[str, list[FieldDetails]]]:
+        """The expression that turns the document of that name into an object, and the fields that it leaves null."""
         rest: dict[str, list[FieldDetails]] = {}
         items: list[str] = []
         for response_name, group in plan.groups.items():
             before = len(self._bodies), len(self.with_arguments)
             try:
-                expression = self._field(plan.type, group)
+                expression = self._field(plan.type, group, document)
             except _NotPlainError:
                 del self._bodies[before[0] :], self.with_arguments[before[1] :]
                 rest[response_name] = group
                 expression = "None"
             items.append(f"{response_name!r}: {expression}")
-        self._bodies[number] = "{" + ", ".join(items) + "}"
-        return rest
+        return "{" + ", ".join(items) + "}", rest
 
-    def _field(self, parent: GraphQLObjectType, group: list[FieldDetails]) -> str:
+    def _field(self, parent: GraphQLObjectType, group: list[FieldDetails], document: str) -> str:
         name = group[0].node.name.value
         if name == "__typename":
             return repr(parent.name)
@@ -151,58 +155,84 @@ class _Code:
             directive.name.value == "stream" for item in group for directive in item.node.directives or ()
         ):
             raise _NotPlainError
-        return self._value(field.type, self._read(parent, name, field, group[0]), group)
+        return self._value(field.type, self._read(parent, group[0], document), group, document)
 
-    def _read(self, parent: GraphQLObjectType, name: str, field: GraphQLField, details: FieldDetails) -> str:
-        """The expression that reads the field's value from the document `d`."""
+    def _read(self, parent: GraphQLObjectType, details: FieldDetails, document: str) -> str:
+        """The expression that reads a field's value from the document of that name."""
+        name = details.node.name.value
+        field = parent.fields[name]
         definition = definition_of(field)
         metadata = definition.metadata
         if READ not in metadata or definition.extensions or definition.permission_classes:
             raise _NotPlainError
-        if PATH in metadata:
+        if PATH in metadata and not details.node.arguments:
             path = metadata[PATH]
-            return f"d.get({path!r}, {metadata[DEFAULT]!r})" if DEFAULT in metadata else f"d[{path!r}]"
+            return (
+                f"{document}.get({path!r}, {metadata[DEFAULT]!r})" if DEFAULT in metadata else f"{document}[{path!r}]"
+            )
         function = f"read_{parent.name}_{name}"
         self.names[function] = metadata[READ]
         if not field.args or len(signature(metadata[READ]).parameters) == 1:
-            return f"{function}(d)"
+            return f"{function}({document})"
         self.with_arguments.append((field, details))
-        return f"{function}(d, **a[{len(self.with_arguments) - 1}])"
+        return f"{function}({document}, **a[{len(self.with_arguments) - 1}])"
 
-    def _value(self, type_: GraphQLOutputType, read: str, group: list[FieldDetails]) -> str:
+    def _value(self, type_: GraphQLOutputType, read: str, group: list[FieldDetails], document: str) -> str:
         """The expression that completes a value."""
         nullable = not isinstance(type_, GraphQLNonNull)
         inner: Any = type_ if nullable else type_.of_type  # type: ignore[union-attr]
         if is_leaf_type(inner):
             return leaf_expression(inner, read, self.names, nullable=nullable)
+        value = "v" if nullable else read
         if isinstance(inner, GraphQLList):
-            item: Any = inner.of_type
-            item_nullable = not isinstance(item, GraphQLNonNull)
-            item = item if item_nullable else item.of_type
-            if is_leaf_type(item):
-                each = leaf_expression(item, "e", self.names, nullable=item_nullable)
-                call = f"[{each} for e in a_list(%s)]"
-            else:
-                call = f"{'many_or_null' if item_nullable else 'many'}_{self._below(item, group)}(%s, a)"
+            call = self._list(inner.of_type, value, group)
         else:
-            call = f"one_{self._below(inner, group)}(%s, a)"
-        return f"(None if (v := {read}) is None else {call % 'v'})" if nullable else call % read
+            below = f"{document}_"
+            call = f"({self._inline(inner, group, below)} if ({below} := {value}).__class__ is dict else unusual())"
+        return f"(None if (v := {read}) is None else {call})" if nullable else call
+
+    def _list(self, item: Any, value: str, group: list[FieldDetails]) -> str:
+        """The expression that completes a list."""
+        nullable = not isinstance(item, GraphQLNonNull)
+        item = item if nullable else item.of_type
+        if is_leaf_type(item):
+            return f"[{leaf_expression(item, 'e', self.names, nullable=nullable)} for e in a_list({value})]"
+        many = f"{'many_or_null' if nullable else 'many'}_{self._below(item, group)}"
+        # Most lists within a list are empty, and a call costs more than to see that.
+        return f"([] if (w := {value}).__class__ is list and not w else {many}(w, a))"
 
     def _below(self, type_: Any, group: list[FieldDetails]) -> int:
         """Add the functions of a selection below; the number they have."""
+        plan = self._plan_below(type_, group)
+        number = len(self._bodies)
+        if self.add(plan):
+            raise _NotPlainError
+        return number
+
+    def _inline(self, type_: Any, group: list[FieldDetails], document: str) -> str:
+        """The expression of a selection below on one object."""
+        expression, rest = self._object(self._plan_below(type_, group), document)
+        if rest:
+            raise _NotPlainError
+        return expression
+
+    def _plan_below(self, type_: Any, group: list[FieldDetails]) -> Plan:
         if not isinstance(type_, GraphQLObjectType) or not _is_document_type(type_):
             raise _NotPlainError
         plan = self._plan_of(type_, group)
-        number = len(self._bodies)
-        if not plan.usual or self.add(plan):
+        if not plan.usual:
             raise _NotPlainError
-        return number
+        return plan
 
 
 def _is_document_type(type_: GraphQLObjectType) -> bool:
     """Whether every document at all is of the type, so that none need be asked."""
     origin = definition_of(type_).origin
     return type_.is_type_of is None or issubclass(origin, DocumentType)
+
+
+def _unusual() -> NoReturn:
+    raise Unusual
 
 
 def _a_list(value: Any) -> list[Any]:
@@ -215,6 +245,6 @@ def _a_list(value: Any) -> list[Any]:
 @lru_cache(maxsize=1_024)
 def _functions(source: str, names: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     """The functions of a source. Requests that write their arguments into the query text meet here again."""
-    scope: dict[str, Any] = {"Unusual": Unusual, "a_list": _a_list, **dict(names)}
+    scope: dict[str, Any] = {"Unusual": Unusual, "unusual": _unusual, "a_list": _a_list, **dict(names)}
     exec(compile(source, "<selection>", "exec"), scope)  # noqa: S102 - written above from names of the schema alone
     return scope

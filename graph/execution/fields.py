@@ -17,7 +17,7 @@ READS = "reads"
 READ = "read"
 """Likewise: the pure function of the parent's document (and of the field's arguments) that gives the field's value."""
 PATH = "path"
-"""Likewise: a key of the parent's document, where the value is just what stands there."""
+"""Likewise: a key of the parent's document, where the value is just what stands there (unless arguments are given)."""
 DEFAULT = "default"
 """Likewise, beside `PATH`: the value where the document has no such key."""
 
@@ -49,19 +49,15 @@ def stored(path: str, *, description: str, default: Any = ...) -> Any:
     return _field(lambda document: document.get(path, default), (path,), description, {PATH: path, DEFAULT: default})
 
 
-def computed(
-    read: Callable[[Any], Any], *reads: str, description: str, plain: Callable[[Any], Any] | None = None
-) -> Any:
+def computed(read: Callable[[Any], Any], *reads: str, description: str) -> Any:
     """A field that is a pure function of the parent's document.
 
     Args:
         read: takes the document, returns the value.
         reads: the paths that it reads.
         description: what the schema says of the field.
-        plain: where the value is objects, a cheaper function that leaves out what only resolvers with a function of
-            their own (`resolved`) read of them.
     """
-    return _field(read, reads, description, {READ: plain or read})
+    return _field(read, reads, description, {})
 
 
 def _field(read: Callable[[Any], Any], reads: tuple[str, ...], description: str, metadata: dict[str, Any]) -> Any:
@@ -72,7 +68,7 @@ def _field(read: Callable[[Any], Any], reads: tuple[str, ...], description: str,
     return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
-def resolved(*reads: str, description: str, read: Callable[..., Any] | None = None) -> Any:
+def resolved(*reads: str, description: str, read: Callable[..., Any] | None = None, path: str | None = None) -> Any:
     """A field with a resolver of its own, which reads these paths of the parent's document and what else it fetches.
 
     Args:
@@ -80,9 +76,12 @@ def resolved(*reads: str, description: str, read: Callable[..., Any] | None = No
         description: what the schema says of the field.
         read: where the value can be computed from the document and the field's arguments alone, a pure function that
             gives what the resolver would, or raises where it can't. It takes the document, and the arguments unless
-            they make no difference to it.
+            they make no difference to it. It may leave out of objects what only resolvers read of them.
+        path: the key of the document where `read` finds what it gives without arguments.
     """
     metadata: dict[str, Any] = {READS: reads}
     if read is not None:
         metadata[READ] = read
+    if path is not None:
+        metadata[PATH] = path
     return strawberry.field(description=description, metadata=metadata)

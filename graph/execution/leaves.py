@@ -67,6 +67,9 @@ def leaf_expression(
         return f"(n if (v := {read}).__class__ is str and (n := {table}(v)) else {complete}(v))"
     if leaf.name in _BUILT_IN:
         test, write = _BUILT_IN[leaf.name].format(v="v"), "v"
+        if nullable:
+            test = f"v.__class__ is none or {test}"
+            names["none"] = None.__class__
     else:
         serialize = leaf.coerce_output_value
         classes: tuple[type, ...] = getattr(serialize, _TOTAL, ())

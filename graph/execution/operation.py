@@ -15,12 +15,13 @@ from graphql import (
     default_type_resolver,
 )
 from graphql.execution.collect_fields import CollectedFields, FragmentDetails, collect_fields
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types.graphql import OperationType as Kind
 
 from graph.execution.lru import Lru
 from graph.execution.plan import conditions_of
+from graph.execution.variables import Variables
 
 if TYPE_CHECKING:
     from graph.execution.executor import SelectingExecutor
@@ -55,6 +56,7 @@ class PreparedOperation:
             if isinstance(definition, FragmentDefinitionNode)
         }
         self._fragments = {name: FragmentDetails(definition, None) for name, definition in self._fragment_nodes.items()}
+        self._variables = Variables(schema, node)
         self._roots: Lru[tuple[Any, ...], CollectedFields] = Lru(_MOST_FORMS)
 
     async def run(self, variables: dict[str, Any], context: Any, extensions: dict[str, Any] | None) -> Outcome:
@@ -65,7 +67,7 @@ class PreparedOperation:
             context: what resolvers find in `info.context`.
             extensions: those of the request.
         """
-        values = get_variable_values(self._schema, self.node.variable_definitions or (), variables, 50)
+        values = self._variables.coerce(variables)
         if isinstance(values, list):
             return None, values
         executor = self._make(values, context, extensions)

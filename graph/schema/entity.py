@@ -40,12 +40,30 @@ class Match(DocumentType):
 
 
 def _matches(entity: Document, first: int | None = None) -> list[Match]:
-    """Those that the source holds itself; the entity of a session, a user or a summary holds none."""
+    """Those that the source holds itself; the entity of a session, a user or a summary holds none.
+
+    A message's own do not know the message, see `_with_message`.
+    """
     found: list[Match] = entity["matches"]
     if first is None:
         return found
     check_last(first, "first")
     return found[:first]
+
+
+def _with_message(entity: Document, matches: list[Any]) -> list[Any]:
+    """The matches with their message, which the view of a message's entity has once for all of them."""
+    if "messageId" not in entity:
+        return matches
+    uuid = entity["messageId"]
+    return [{**match, "messageId": uuid} for match in matches]
+
+
+def _message_ids(entity: Document) -> list[str]:
+    """The messages that hold the matches, in order of the ids."""
+    if "messageId" in entity:
+        return [entity["messageId"]]
+    return sorted({match["messageId"] for match in entity["matches"]})
 
 
 _WITHIN = ("scope", "key", "keys", "sessionId", "firstSeq", "lastSeq", "matches")  # what tells where it is mentioned
@@ -79,6 +97,7 @@ class Entity(Node, DocumentType):
         description="Where messages mention it, in order of appearance within the scope. Of a summary's entity: in the"
         " messages that the summary covers.",
         read=_matches,
+        path="matches",
     )
     async def matches(
         root: strawberry.Parent[Any],
@@ -86,7 +105,7 @@ class Entity(Node, DocumentType):
         first: Annotated[int | None, strawberry.argument(description="Only so many, at most 1,000.")] = None,
     ) -> list[Match]:
         if "matches" in root:
-            return _matches(root, first)
+            return _with_message(root, _matches(root, first))
         check_last(first, "first")
         return await info.context.mentions(root, first)  # type: ignore[return-value]
 
@@ -105,7 +124,7 @@ class Entity(Node, DocumentType):
         if cursors is _OF_A_USER:
             listing = await entities.list_messages_of_user_that_mention(database, root)
         elif "matches" in root:
-            listing = entities.list_messages(database, sorted({match["messageId"] for match in root["matches"]}))
+            listing = entities.list_messages(database, _message_ids(root))
         else:
             listing = entities.list_messages_that_mention(database, root)
         return await connect(info, listing, cursors, window)  # type: ignore[return-value]
@@ -138,14 +157,18 @@ class Entity(Node, DocumentType):
         window = window_of(_ONE_SESSION, first, after, last, before)
         session_id = root.get("sessionId")
         if session_id is None:
-            message = await info.context.message(root["matches"][0]["messageId"], {"sessionId"})
+            message = await info.context.message(_message_ids(root)[0], {"sessionId"})
             session_id = message["sessionId"] if message else ""
         return await connect(info, one_session(database, session_id), _ONE_SESSION, window)  # type: ignore[return-value]
 
 
 def message_entities(message: Document) -> list[Document]:
     """The entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
-    return _entities_of(message, f"m:{message['_id']}")
+    uuid, at, found = message["_id"], message["createdAt"], message["entities"]
+    if found == []:
+        return []
+    view = {"scope": f"m:{uuid}", "firstSeenAt": at, "lastSeenAt": at, "messageId": uuid}
+    return [{**entity, **view, "mentionCount": len(entity["matches"])} for entity in found]
 
 
 def summary_entities(summary: Document) -> list[Document]:
@@ -154,64 +177,20 @@ def summary_entities(summary: Document) -> list[Document]:
     They are counted in the summary's own text. That is no message, so where they are mentioned is looked up in the
     messages that the summary covers.
     """
+    at = summary["createdAt"]
+    view = {"scope": f"y:{summary['_id']}", "firstSeenAt": at, "lastSeenAt": at}
+    view |= {name: summary[name] for name in ("sessionId", "firstSeq", "lastSeq")}
     return [
-        {name: value for name, value in entity.items() if name != "matches"}
-        | {
+        {
+            "key": entity["key"],
             "keys": [entity["key"]],
-            "sessionId": summary["sessionId"],
-            "firstSeq": summary["firstSeq"],
-            "lastSeq": summary["lastSeq"],
+            "name": entity["name"],
+            "label": entity["label"],
+            "mentionCount": len(entity["matches"]),
+            **view,
         }
-        for entity in _entities_of(summary, f"y:{summary['_id']}")
+        for entity in summary["entities"]
     ]
 
 
 SUMMARY_READS = ("entities", "_id", "createdAt", "sessionId", "firstSeq", "lastSeq")
-
-
-def plain_entities(message: Document) -> list[Document]:
-    """As `message_entities`, but the matches do not know their message."""
-    uuid, at, entities = message["_id"], message["createdAt"], message["entities"]
-    if entities.__class__ is list and not entities:
-        return []
-    scope = f"m:{uuid}"
-    return [
-        {
-            "scope": scope,
-            "key": entity["key"],
-            "name": entity["name"],
-            "label": entity["label"],
-            "mentionCount": len(entity["matches"]),
-            "firstSeenAt": at,
-            "lastSeenAt": at,
-            "matches": _checked(entity["matches"]),
-        }
-        for entity in entities
-    ]
-
-
-def _checked(matches: Any) -> list[Document]:
-    found: list[Document] = matches
-    if found.__class__ is not list:
-        raise TypeError
-    for match in found:
-        if match.__class__ is not dict:
-            raise TypeError
-    return found
-
-
-def _entities_of(document: Document, scope: str) -> list[Document]:
-    at = document["createdAt"]
-    return [
-        {
-            "scope": scope,
-            "key": entity["key"],
-            "name": entity["name"],
-            "label": entity["label"],
-            "mentionCount": len(entity["matches"]),
-            "firstSeenAt": at,
-            "lastSeenAt": at,
-            "matches": [{**match, "messageId": document["_id"]} for match in entity["matches"]],
-        }
-        for entity in document["entities"]
-    ]

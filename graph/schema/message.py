@@ -11,7 +11,7 @@ from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.schema.context import Info
 from graph.schema.enrichment import Enrichment
-from graph.schema.entity import Entity, message_entities, plain_entities
+from graph.schema.entity import Entity, message_entities
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import JSON
 
@@ -41,7 +41,6 @@ class Message(Node, DocumentType):
         "entities",
         "_id",
         "createdAt",
-        plain=plain_entities,
         description="Names found in the content, in order of appearance; empty while enrichment is PENDING.",
     )
     enrichment: Enrichment = stored("enrichment", description="Whether the entities are there yet.")

@@ -18,9 +18,16 @@ TYPENAME = "__typename"
 """Key that a resolver of the interface adds to a document, to say which type it is."""
 
 
-@lru_cache(maxsize=16_384)  # a conversation is read again at each of its turns
+_kept = lru_cache(maxsize=16_384)  # a conversation is read again at each of its turns
+
+
+@_kept
 def global_id(type_name: str, key: str) -> strawberry.ID:
     """The id of an object, opaque to callers and unique over all types."""
+    return _encoded(type_name, key)
+
+
+def _encoded(type_name: str, key: str) -> strawberry.ID:
     text = b2a_base64(f"{type_name}:{key}".encode(), newline=False).decode().rstrip("=")
     return cast("strawberry.ID", text.translate(_URL_SAFE) if "+" in text or "/" in text else text)
 
@@ -38,9 +45,10 @@ def parse_global_id(value: str) -> tuple[str, str] | None:
     return (type_name, key) if colon and global_id(type_name, key) == value else None
 
 
+@_kept
 def entity_id(scope: str, key: str) -> strawberry.ID:
     """The global id of an entity in a scope. Both parts may hold any character, so the key's length stands first."""
-    return global_id("Entity", f"{len(key)}:{key}{scope}")
+    return _encoded("Entity", f"{len(key)}:{key}{scope}")
 
 
 def parse_entity_key(key: str) -> tuple[str, str] | None:

@@ -34,7 +34,6 @@ class Database:
     name: str
     write_deadline: float
     sessions: Any = field(init=False)
-    sessions_to_answer: Any = field(init=False)
     memories: Any = field(init=False)
     messages: Any = field(init=False)
     summaries: Any = field(init=False)
@@ -53,7 +52,6 @@ class Database:
     def __post_init__(self) -> None:
         database = self.client.get_database(self.name, codec_options=driver.CODEC)
         self.sessions = database["sessions"]
-        self.sessions_to_answer = self.sessions.with_options(codec_options=driver.RESPONSE_CODEC)
         self.memories = database["memories"]
         self.messages = database["messages"]
         self.summaries = database["summaries"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pymongo.errors import OperationFailure
 
-from graph.store.client import aggregate, translated_errors
+from graph.store.client import RESPONSE_CODEC, aggregate_at_once, translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.projection import projection
@@ -19,6 +19,9 @@ from graph.store.sessions import AS_MEMORY, as_session_memory
 
 _TOO_LARGE = frozenset({4568, 10334, 17419, 17420})
 """MongoDB's codes for a document beyond 16 MiB, which messages of a mebibyte each can make together."""
+
+_ENDS = ("summarySeq", "erasedSeq")
+"""The session's numbers up to which its messages are summarised, and erased."""
 
 
 class TooLarge(Exception):
@@ -50,28 +53,26 @@ async def find_recent_memory(
     Raises:
         TooLarge: read the messages apart.
     """
-    after = ["summarySeq", "erasedSeq"] if recent.after_summary else ["erasedSeq"]
     pipeline = [
         {"$match": {"_id": session_id, **scope.sessions()}},
         {
             "$lookup": {
                 "from": database.messages.name,
                 "as": "messages",
-                "let": {"after": {"$max": [0, *(f"${name}" for name in after)]}},
+                "localField": "_id",
+                "foreignField": "sessionId",
                 "pipeline": [
-                    {"$match": {"sessionId": session_id}},
                     {"$sort": {"seq": -1}},
                     {"$limit": recent.count},
-                    {"$match": {"$expr": {"$gt": ["$seq", "$$after"]}}},
-                    {"$project": projection(recent.fields)},
+                    {"$project": projection({*recent.fields, "seq"})},
                 ],
             }
         },
-        {"$project": {**(projection({*fields, "sessionId"}, AS_MEMORY) or {}), "messages": 1}},
+        {"$project": {**(projection({*fields, "sessionId", *_ENDS}, AS_MEMORY) or {}), "messages": 1}},
     ]
     try:
         with translated_errors():
-            found = await aggregate(database.sessions_to_answer, pipeline)
+            found = await aggregate_at_once(database.sessions, pipeline, RESPONSE_CODEC)
     except OperationFailure as error:
         if error.code not in _TOO_LARGE:
             raise
@@ -79,5 +80,6 @@ async def find_recent_memory(
     if not found:
         return None
     memory = as_session_memory(found[0])
-    memory["messages"].reverse()
+    after = max(memory.get(name, 0) for name in (_ENDS if recent.after_summary else ("erasedSeq",)))
+    memory["messages"] = [message for message in reversed(memory["messages"]) if message["seq"] > after]
     return memory

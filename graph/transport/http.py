@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from strawberry.types import ExecutionResult
 
@@ -100,10 +100,15 @@ async def read_json_body(request: Request, *, limit: int, seconds: float, labell
 
 async def _read(request: Request, limit: int) -> bytearray:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if limit and len(body) > limit:
             _too_big(limit)
+        more = message.get("more_body", False)
     return body
 
 
