@@ -2,12 +2,14 @@
 
 Each task has a plan of its own, and messages and a session that only it changes; all of them also add to one session
 that they share. So each knows at every moment what its own part must be, however the tasks meet, and all of them
-together know what must be there in the end.
+together know what must be there in the end. They also do what workers do, to whatever message waits, and the entities
+must be what a recount from the messages gives.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid as uuids
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,20 +19,32 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.enrichment.tokens import count_message_tokens
-from graph.store import erasure
+from graph.store import enrichment, erasure
 from graph.store.database import Database
+from graph.store.documents import EntityDocument, MatchDocument
+from graph.store.enrichment import Limits, Outcome
 from graph.store.merge import merged
+from graph.store.names import entity_key
 from tests.graphql_client import ADD, Client
+from tests.test_mentions import recount as recount_entities
+from tests.test_mentions import shown
 
 MESSAGE = "query($uuid: ID!) { message(uuid: $uuid) { seq role content metadata tokenCount session { sessionId } } }"
 HISTORY = """query($s: ID!, $first: Int!, $after: String) { session(sessionId: $s) { messageCount tokenCount
   messages(first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor }
     edges { node { uuid seq role content metadata tokenCount } } }
   memories { edges { node { tokenCount messages { tokenCount } } } } } }"""
+ENTITIES = """query($s: ID!) { session(sessionId: $s) { metadata user { userId entities(first: 100) { totalCount } }
+  memory { summary { uuid } } entities(first: 100) { edges { node { name mentionCount
+    matches(first: 50) { text message { uuid content session { sessionId } } } } } } } }"""
+UPDATE_SESSION = """mutation($input: UpdateSessionInput!) { updateSession(input: $input) {
+  session { metadata user { userId } } } }"""
 UPDATE = """mutation($input: UpdateMessageInput!) { updateMessage(input: $input) {
   message { seq role content metadata tokenCount } } }"""
 
-texts = st.sampled_from(["", "one", "two words", "naïve café ☕", "x" * 300, "\0", "{}"])
+texts = st.sampled_from(
+    ["", "one", "two words", "naïve café ☕", "x" * 300, "\0", "{}", "Octavia Butler met Anna", "Anna Lee met Octavia"]
+)
 roles = st.sampled_from(["human", "ai", "tool"])
 metadata = st.dictionaries(
     st.sampled_from("abc"), st.one_of(st.none(), st.integers(-5, 5), st.dictionaries(st.sampled_from("xy"), texts))
@@ -43,8 +57,12 @@ operations = st.one_of(
     st.tuples(st.just("delete"), picks),
     st.tuples(st.just("read"), picks),
     st.tuples(st.just("history"), st.integers(1, 5)),
+    st.tuples(st.just("enrich"), st.integers(1, 9)),
+    st.tuples(st.just("update"), st.booleans(), metadata),
+    st.tuples(st.just("entities")),
     st.tuples(st.just("clear")),
     st.tuples(st.just("drop")),
+    st.tuples(st.just("drop_user")),
 )
 
 
@@ -58,15 +76,24 @@ class Task:
         messages: its messages as they must be, by uuid, in the order they were added; with `session` and `seq`.
         last_seq: of its own session.
         exists: whether its own session does.
+        metadata: of its own session.
+        given: whether its own session belongs to a user of its own.
     """
 
     client: Client
+    database: Database
     own: str
     shared: str
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_seq: int = 0
     exists: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
+    given: bool = False
     shared_count: int = 0
+
+    @property
+    def user(self) -> str:
+        return f"user of {self.own}"
 
     def pick(self, number: int) -> str | None:
         return list(self.messages)[number % len(self.messages)] if self.messages else None
@@ -158,15 +185,81 @@ class Task:
         answer = await self.client.send(f'mutation {{ deleteMemory(sessionId: "{self.own}") {{ deleted }} }}')
         assert ("errors" in answer) == (not self.exists)
         self.forget()
+        await self.entities(none=True)
 
     async def drop(self) -> None:
         answer = await self.client.send(f'mutation {{ deleteSession(sessionId: "{self.own}") {{ deleted }} }}')
         assert ("errors" in answer) == (not self.exists)
+        self.end()
+
+    async def drop_user(self) -> None:
+        """Its own session goes with the user, where it was given."""
+        query = "mutation($id: ID!) { deleteUser(userId: $id) { deleted } }"
+        await self.client.send(query, id=self.user)
+        if self.given:
+            self.end()
+        found = await self.client.data(
+            "query($s: ID!, $u: ID!) { session(sessionId: $s) { uuid } user(userId: $u) { uuid } }",
+            s=self.own,
+            u=self.user,
+        )
+        assert (found["session"] is not None, found["user"]) == (self.exists, None)
+
+    async def update(self, give: bool, change: dict[str, Any]) -> None:
+        sent = {"sessionId": self.own, "metadata": change, **({"userId": self.user} if give else {})}
+        if not self.exists:
+            assert (await self.client.error(UPDATE_SESSION, input=sent))["code"] == "NOT_FOUND"
+            return
+        self.metadata = merged(self.metadata, change)
+        self.given |= give
+        session = (await self.client.data(UPDATE_SESSION, input=sent))["updateSession"]["session"]
+        assert session["metadata"] == self.metadata
+        assert session["user"] == ({"userId": self.user} if self.given else None)
+
+    async def enrich(self, most: int) -> None:
+        """As a worker: whatever waits, of any session."""
+        await enrich(self.database, most)
+
+    async def entities(self, *, none: bool = False) -> None:
+        """Every mention stands in a message that is there; of a session that was cleared there is none."""
+        session = (await self.client.data(ENTITIES, s=self.own))["session"]
+        assert (session is not None) == self.exists
+        if session is None:
+            return
+        assert session["metadata"] == self.metadata
+        for edge in session["entities"]["edges"]:
+            for match in edge["node"]["matches"]:
+                # Both are read one after the other, and only this task writes its own session.
+                known = self.messages[match["message"]["uuid"]]
+                assert (known["session"], match["message"]["session"]["sessionId"]) == (self.own, self.own)
+                assert match["text"] in known["content"]
+        if none:
+            assert session["entities"]["edges"] == []
+            assert session["memory"]["summary"] is None
+
+    def end(self) -> None:
         self.forget()
-        self.exists, self.last_seq = False, 0
+        self.exists, self.last_seq, self.metadata, self.given = False, 0, {}, False
 
     def forget(self) -> None:
         self.messages = {uuid: message for uuid, message in self.messages.items() if message["session"] != self.own}
+
+
+async def enrich(database: Database, most: int) -> bool:
+    """What a worker does with one batch, with every capitalised word as a name; whether there was any."""
+    held = await enrichment.claim(database, Limits(messages=most, tokens=10**6, attempts=50), lease_seconds=600)
+    await asyncio.sleep(0)
+    outcomes = []
+    for message in held.messages:
+        found: dict[str, EntityDocument] = {}
+        for name in re.finditer(r"[A-Z]\w+(?: [A-Z]\w+)*", message["content"]):
+            key = entity_key("PERSON", name[0])
+            new = EntityDocument(key=key, name=name[0], label="PERSON", matches=[])
+            match = MatchDocument(start=name.start(), end=name.end(), text=name[0])
+            found.setdefault(key, new)["matches"].append(match)
+        outcomes.append(Outcome(message["_id"], 1, list(found.values())))
+    await enrichment.complete(database, held.lease, outcomes)
+    return bool(held.messages) or held.contended
 
 
 async def pages(client: Client, session_id: str, size: int) -> list[dict[str, Any]] | None:
@@ -208,7 +301,7 @@ async def recount(client: Client, session_id: str, known: dict[str, dict[str, An
 
 async def check(client: Client, database: Database, plans: list[list[tuple[Any, ...]]]) -> None:
     prefix = uuids.uuid4().hex
-    tasks = [Task(client, f"{prefix} {number}", f"{prefix} shared") for number in range(len(plans))]
+    tasks = [Task(client, database, f"{prefix} {number}", f"{prefix} shared") for number in range(len(plans))]
     await asyncio.gather(*(task.run(plan) for task, plan in zip(tasks, plans, strict=True)))
     shared: dict[str, dict[str, Any]] = {}
     for task in tasks:
@@ -218,12 +311,20 @@ async def check(client: Client, database: Database, plans: list[list[tuple[Any, 
     await recount(client, tasks[0].shared, shared)
     session = await database.sessions.find_one({"_id": tasks[0].shared})
     assert (session or {"lastSeq": 0})["lastSeq"] == sum(task.shared_count for task in tasks)
+    while await enrich(database, 100):
+        continue
+    assert await shown(database) == await recount_entities(database)
     known = {uuid for task in tasks for uuid in task.messages}
     async with asyncio.timeout(60):
         while await database.erasures.find_one({}) is not None:  # noqa: ASYNC110 - the application's own task
             await asyncio.sleep(0.01)
-    stored = await database.messages.find({"sessionId": {"$regex": f"^{prefix}"}}, {"_id": 1}).to_list(None)
+    stored = await database.messages.find({"sessionId": {"$regex": f"^{prefix}"}}, {"enrichment": 1}).to_list(None)
     assert {message["_id"] for message in stored} == known
+    assert all(message["enrichment"]["state"] == "DONE" for message in stored)
+    assert await shown(database) == await recount_entities(database)
+    there = {f"s:{owner['_id']}" for owner in await database.sessions.find().to_list(None)}
+    there |= {f"u:{user['_id']}" for user in await database.users.find().to_list(None)}
+    assert set(await database.entities.distinct("owner")) <= there
 
 
 @pytest.fixture
@@ -231,6 +332,7 @@ def without_small_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every deletion leaves a job, so that the erasures meet the writers that come after them."""
     monkeypatch.setattr(erasure.erase_contents, "__kwdefaults__", {"small": 0})
     monkeypatch.setattr(erasure.erase_session, "__kwdefaults__", {"small": 0})
+    monkeypatch.setattr(erasure, "SMALL", 0)
 
 
 some_plans = st.lists(st.lists(operations, min_size=1, max_size=10), min_size=1, max_size=4)
