@@ -19,7 +19,7 @@ from graph.enrichment.models import load_model, version_warning
 from graph.enrichment.tokens import load_counter
 from graph.errors import RecallQLError, StartupError
 from graph.settings import Settings
-from graph.store import enrichment
+from graph.store import progress
 from graph.store.checkup import Checkup, check_up
 from graph.store.database import OLDEST_MONGODB, open_database
 
@@ -132,7 +132,7 @@ def _disk(found: Checkup, settings: Settings) -> Iterator[Finding]:
 async def _backlog(uri: str, settings: Settings) -> Finding:
     database = await open_database(uri, name=settings.database, timeout=settings.mongodb_timeout)
     try:
-        state = await enrichment.progress(database)
+        state = await progress.progress(database)
     finally:
         await database.close()
     text = f"{state['done']:,} messages done, {state['pending']:,} pending, {state['failed']:,} failed"

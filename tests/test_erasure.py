@@ -16,7 +16,7 @@ import bson
 import pymongo
 import pytest
 
-from graph.store import enrichment, erasure, sessions, summarising, users
+from graph.store import enrichment, erasure, progress, sessions, summarising, users
 from graph.store.database import Database
 from graph.store.documents import now, pending
 from graph.store.embedded import EmbeddedMongo
@@ -303,6 +303,8 @@ async def test_a_deletion_writes_no_more_for_many_messages(database: Database, w
 async def test_a_worker_passes_over_what_is_being_erased(database: Database) -> None:
     for key in ("gone", "cleared"):
         await fill(database, key, 1_200)
+    failed = {"$set": {"enrichment": {"state": "FAILED", "attempts": 5}}}
+    await database.messages.update_many({"seq": 900}, failed)
     held = await enrichment.claim(database, Limits(100, 10**9, 5), lease_seconds=60)
     await sessions.delete_session(database, EVERYTHING, "gone")
     await sessions.delete_contents(database, EVERYTHING, "cleared")
@@ -311,19 +313,22 @@ async def test_a_worker_passes_over_what_is_being_erased(database: Database) -> 
     outcomes = [Outcome(uuid, 1, [found]) for uuid in held.uuids]  # type: ignore[list-item]
     assert await enrichment.complete(database, held.lease, outcomes) == 0
     await fill(database, "there", 3)
+    (message, *_) = await database.messages.find({"sessionId": "there"}).to_list(None)
+    left = {"oldestPendingAt": message["createdAt"]}
     claimed: list[str] = []
     while (held := await enrichment.claim(database, ALL, lease_seconds=60)).messages or held.contended:
         claimed += [message["sessionId"] for message in held.messages]
     assert claimed == ["there"] * 3
     assert await database.messages.count_documents({"enrichment.state": "DONE"}) == 0
     assert await database.entities.count_documents({"key": {"$exists": True}}) == 0
-    assert await enrichment.progress(database, "cleared") == {
+    assert await progress.progress(database, "cleared") == {
         "pending": 0,
         "done": 0,
         "failed": 0,
         "oldestPendingAt": None,
     }
-    assert (await enrichment.progress(database))["done"] == 0
+    assert await progress.progress(database) == {"pending": 3, "done": 0, "failed": 0, **left}
+    assert await progress.retry(database) == await progress.retry(database, session_id="cleared") == 0
 
 
 async def test_sessions_that_one_transaction_cant_hold_are_unseen_as_well(

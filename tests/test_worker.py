@@ -11,7 +11,7 @@ import pytest
 from graph.enrichment.entities import Extractor
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
-from graph.store import enrichment
+from graph.store import enrichment, progress
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.enrichment import Limits, Outcome
@@ -107,8 +107,8 @@ async def test_what_failed_can_be_tried_again(
 ) -> None:
     await add(client, "s", says(f"{RAISES} in Paris"))
     await drain(database, extractor, quick)
-    assert await enrichment.retry(database, session_id="another") == 0
-    assert await enrichment.retry(database, session_id="s") == 1
+    assert await progress.retry(database, session_id="another") == 0
+    assert await progress.retry(database, session_id="s") == 1
     assert [(state["state"], state["attempts"]) for state in await states(database)] == [("PENDING", 0)]
 
 
@@ -218,6 +218,6 @@ async def test_progress_counts_every_state(
     await add(client, "s", says("later"))
     await add(client, "t", says("later"))
     for session_id, expected in (("s", (1, 1, 1)), ("t", (1, 0, 0)), (None, (2, 1, 1))):
-        found = await enrichment.progress(database, session_id)
+        found = await progress.progress(database, session_id)
         assert (found["pending"], found["done"], found["failed"]) == expected
         assert before < found["oldestPendingAt"] <= now()

@@ -21,7 +21,7 @@ from graph.enrichment.summaries import open_summariser
 from graph.enrichment.worker import Worker
 from graph.errors import Unavailable
 from graph.logs import configure_logging
-from graph.store import enrichment
+from graph.store import progress
 from graph.store.database import Database, open_database
 from graph.store.erasure import keep_running
 
@@ -77,7 +77,7 @@ async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str 
     stop = _stop_on_signals()
     async with _opened(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
         if failed:
-            await enrichment.retry(database, session_id=session_id)
+            await progress.retry(database, session_id=session_id)
         console = Console(stderr=True)
         with progress_bar(console) as report:
             worker = Worker(
@@ -85,7 +85,7 @@ async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str 
             )
             async with _counting(database, worker, report, session_id=session_id, shown=console.is_terminal):
                 await worker.run(stop, drain=True)
-        left = await enrichment.progress(database, session_id)
+        left = await progress.progress(database, session_id)
         sys.stdout.write(
             f"{worker.done.stored:,} messages enriched; now {left['done']:,} done, {left['pending']:,} pending,"
             f" {left['failed']:,} failed\n"
@@ -115,7 +115,7 @@ async def _counting(
     async def count() -> None:
         while True:
             with contextlib.suppress(Unavailable):
-                report(worker.done, (await enrichment.progress(database, session_id))["pending"])
+                report(worker.done, (await progress.progress(database, session_id))["pending"])
             await asyncio.sleep(_COUNT_SECONDS)
 
     counting = asyncio.create_task(count()) if shown else None

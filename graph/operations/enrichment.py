@@ -5,7 +5,7 @@ from __future__ import annotations
 from graph.errors import BadUserInput, Forbidden, NotFound
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store import enrichment
+from graph.store import progress
 from graph.store.documents import Document
 from graph.store.messages import find_messages
 from graph.store.scope import Scope
@@ -20,7 +20,7 @@ async def enrichment_progress(backend: Backend, scope: Scope) -> Document:
     """
     if scope.user_id is not None:
         raise Forbidden("the state of the whole service is not for end users: ask for a session's own enrichment")
-    return await enrichment.progress(backend.database)
+    return await progress.progress(backend.database)
 
 
 async def retry_enrichment(
@@ -47,8 +47,8 @@ async def retry_enrichment(
         validation.check_id(session_id, "sessionId")
         if await find_session(backend.database, scope, session_id, {"_id"}) is None:
             raise NotFound(f"there is no session {session_id!r}")
-        return await enrichment.retry(backend.database, session_id=session_id)
+        return await progress.retry(backend.database, session_id=session_id)
     uuid = validation.check_uuid(uuid or "", "uuid")
     if not await find_messages(backend.database, scope, [uuid], {"_id"}):
         raise NotFound(f"there is no message {uuid}")
-    return await enrichment.retry(backend.database, uuid=uuid)
+    return await progress.retry(backend.database, uuid=uuid)

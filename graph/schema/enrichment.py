@@ -28,7 +28,7 @@ class Enrichment(DocumentType):
 
 @strawberry.type(description="How far the extraction of entities has come, of a session or of all together.")
 class EnrichmentProgress(DocumentType):
-    """The source is what `graph.store.enrichment.progress` gives."""
+    """The source is what `graph.store.progress.progress` gives."""
 
     pending: int = stored("pending", description="Messages that wait for their entities.")
     done: int = stored("done", description="Messages whose entities are there.")

@@ -20,10 +20,10 @@ from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import JSON
 from graph.schema.summary import Summary
 from graph.schema.user import User
-from graph.store.enrichment import progress
 from graph.store.memories import list_memories
 from graph.store.messages import list_messages
 from graph.store.owners import session_owner
+from graph.store.progress import progress
 from graph.store.summaries import list_summaries
 
 _MESSAGE_CURSORS = Cursors("message", (int,))

@@ -17,14 +17,13 @@ from pymongo import UpdateOne
 
 from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState, EntityDocument, new_uuid, now, pending
+from graph.store.documents import Document, EnrichmentState, EntityDocument, new_uuid, now
 from graph.store.mentions import replace_all
 from graph.store.transactions import in_transaction
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
 _MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB holds 16 MiB, and the content is there too
 
-_MOST_ERASURES = 200  # that the counts of all messages take account of
 HELD_BACK = timedelta(days=1)
 """For how long staged messages are not due. Only an import that died in the middle of releasing them leaves them so."""
 
@@ -322,74 +321,3 @@ async def next_due(database: Database, session_id: str | None = None) -> datetim
             {**within, "enrichment.state": _PENDING}, {"enrichment.dueAt": 1}, sort=[("enrichment.dueAt", 1)]
         )
     return None if found is None else found["enrichment"]["dueAt"]
-
-
-async def retry(database: Database, *, session_id: str | None = None, uuid: str | None = None) -> int:
-    """Make `FAILED` messages pending again, with all their attempts before them.
-
-    Args:
-        database: the open database.
-        session_id: those of one session.
-        uuid: this one; without either, all.
-
-    Returns:
-        how many they were.
-    """
-    chosen: Document = {"enrichment.state": _FAILED}
-    if session_id is not None:
-        chosen |= await _within(database, session_id)
-    if uuid is not None:
-        chosen["_id"] = uuid
-    with translated_errors():
-        result = await database.messages.update_many(chosen, {"$set": {"enrichment": pending(now())}})
-    count: int = result.modified_count
-    return count
-
-
-async def _within(database: Database, session_id: str | None) -> Document:
-    """The filter of a session's messages, without those that are being erased; of all messages without a session."""
-    if session_id is None:
-        return {}
-    owner = await database.sessions.find_one({"_id": session_id}, {"erasedSeq": 1})
-    within: Document = {"sessionId": session_id}
-    if owner is not None and "erasedSeq" in owner:
-        within["seq"] = {"$gt": owner["erasedSeq"]}
-    return within
-
-
-async def _being_erased(database: Database) -> list[Document]:
-    """Filters of the messages that count as gone, and of those that an import has not shown yet."""
-    jobs = await database.erasures.find(
-        {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1}, limit=_MOST_ERASURES
-    ).to_list(None)
-    return [{"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in jobs]
-
-
-async def progress(database: Database, session_id: str | None = None) -> Document:
-    """How many messages are in each state, and since when the oldest waits, without reading the messages.
-
-    Of all sessions together, `done` is what MongoDB's own count of the messages leaves.
-
-    Returns:
-        `pending`, `done`, `failed` and `oldestPendingAt`.
-    """
-    counts: dict[str, int] = {}
-    with translated_errors():
-        within = await _within(database, session_id)
-        erased = await _being_erased(database) if session_id is None else []
-        for state in (EnrichmentState.PENDING, EnrichmentState.FAILED, EnrichmentState.DONE):
-            if state is EnrichmentState.DONE and session_id is None:
-                total = await database.messages.estimated_document_count()
-                total -= sum([await database.messages.count_documents(part) for part in erased])
-                counts["done"] = max(0, total - counts["pending"] - counts["failed"])
-            else:
-                unfinished = {"enrichment.state": state.value}
-                number = await database.messages.count_documents({**within, **unfinished})
-                number -= sum([await database.messages.count_documents({**part, **unfinished}) for part in erased])
-                counts[state.value.lower()] = max(0, number)
-        oldest = await database.messages.find_one(
-            {**within, "enrichment.state": _PENDING, **({"$nor": erased} if erased else {})},
-            {"_id": 0, "createdAt": 1},
-            sort=[("createdAt", 1)],
-        )
-    return {**counts, "oldestPendingAt": oldest and oldest["createdAt"]}
