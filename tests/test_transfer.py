@@ -405,6 +405,16 @@ async def test_a_large_session_is_equal_after_a_round_trip(database: Database, t
         await imported(target, changed)
 
 
+@pytest.mark.parametrize("number", [999, 1_000, 1_001, 2_000, 2_001])
+async def test_a_session_about_as_large_as_what_is_stored_at_once_is_whole(target: Database, number: int) -> None:
+    file = ndjson(*said("a", "1"), *large("big", number), *said("c", "1"))
+    assert (await imported(target, file)).messages == number + 2
+    assert await target.messages.count_documents({}) == number + 2
+    assert (await target.sessions.find_one({"_id": "big"}))["messageCount"] == number
+    assert await target.erasures.count_documents({}) == 0
+    assert (await imported(target, file)).present == 3
+
+
 class Paused(io.BytesIO):
     """A file of which the rest is given when it is told so."""
 

@@ -146,12 +146,13 @@ class Assembly:
             self._seen.add(hash(session_id))
             self._counts["sessions"] += 1
             self._open = _Session(session_id, self.tokens, self.at)
+        if self._open.is_full:
+            # Only now that more of it comes: one that just fits goes whole.
+            yield from self._flush()
+            yield Part(session_id, self._open.take(), None)
         self._open.add(kind, record, size, self._line)
         if kind == "message":
             self._counts["messages"] += 1
-        if self._open.is_full:
-            yield from self._flush()
-            yield Part(session_id, self._open.take(), None)
 
     def _close(self) -> Iterator[Users | Batch | Part]:
         """End the session that is open."""
@@ -220,9 +221,8 @@ class _Session:
         return held
 
     def add(self, kind: str, record: Document, size: int, line: int) -> None:
-        """One more record of the session; a full one counts as divided from then on."""
-        if self.is_full or self.taken != (0, 0):
-            self.divided = True
+        """One more record of the session, of which what it held may have been taken: it is divided from then on."""
+        self.divided = self.taken != (0, 0)
         if _PLACES[kind] < self._place:
             raise TransferError(f"line {line}: in a session come memories first, then messages, then summaries")
         self._place = _PLACES[kind]
