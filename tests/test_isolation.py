@@ -6,12 +6,14 @@ import asyncio
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from graphql import GraphQLObjectType
 from pydantic import SecretStr
+from starlette.routing import Mount, Route
 
 from graph.access.caller import Right
 from graph.access.keys import create_key
@@ -19,6 +21,7 @@ from graph.schema.build import build_schema
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
+from graph.zep.routes import zep_routes
 from tests.access import SECRET, as_caller, served_with, token
 from tests.graphql_client import ADD, Client
 from tests.live_client import Socket
@@ -172,13 +175,21 @@ def _comparable(world: World, answer: dict[str, Any]) -> str:
     return world.unknown(text).replace("'bob'", "'nob'")
 
 
+async def _asked(client: Client, query: str, variables: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """An answer, and what came around it: its status and headers, with its length."""
+    response = await client.http.post("/graphql", json={"query": query, "variables": variables})
+    headers = {name: value for name, value in response.headers.items() if name != "date"}
+    answer: dict[str, Any] = response.json()
+    return answer, [response.status_code, headers]
+
+
 async def test_every_query_and_mutation_treats_anothers_things_as_unknown(world: World) -> None:
     before = await _everything_of_bob(world.database)
     tried = set()
     for kind, root in (("query", SCHEMA.query_type), ("mutation", SCHEMA.mutation_type)):
         assert root is not None
         for name, query, variables in operations(SCHEMA, root, kind, await _probes(world), 2):
-            answer = await world.client.send(query, **variables)
+            answer, around = await _asked(world.client, query, variables)
             tried.add(name)
             assert MARK not in json.dumps(answer), (query, variables)
             codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
@@ -191,8 +202,9 @@ async def test_every_query_and_mutation_treats_anothers_things_as_unknown(world:
                 world.unknown(json.dumps(value))) for key, value in variables.items()}  # fmt: skip
             if nothing == variables:
                 continue
-            other = await world.client.send(query, **nothing)
+            other, around_other = await _asked(world.client, query, nothing)
             assert _comparable(world, answer) == _comparable(world, other), (name, variables)
+            assert around == around_other, (name, variables)
     assert tried == {*SCHEMA.query_type.fields, *SCHEMA.mutation_type.fields}  # type: ignore[union-attr]
     assert await _everything_of_bob(world.database) == before
 
@@ -217,6 +229,50 @@ async def test_nothing_of_anothers_is_below_what_is_ones_own(world: World) -> No
     )
     assert all(nodes["nodes"])
     assert MARK not in json.dumps(nodes)
+
+
+def _cursors(value: Any) -> Iterator[tuple[str, str]]:
+    """Each field that is a list with cursors, by the keys that `selection` gives, and a cursor of it."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _cursors(item)
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            for edge in (below or {}).values() if isinstance(below, dict) else ():
+                for item in edge if isinstance(edge, list) else ():
+                    yield from ((key, item[name]) for name in item if name.endswith("Edge_cursor"))
+            yield from _cursors(below)
+
+
+async def test_anothers_cursors_and_names_lead_to_nothing_of_theirs(world: World) -> None:
+    """Every argument of every list below what is Ada's, with what Bob's lists gave."""
+    everything = selection(SCHEMA, SCHEMA.get_type("Session"), DEPTH)
+    as_caller(world.client, world.backend_key)
+    bobs = dict(_cursors(await world.client.data(f'{{ session(sessionId: "bob-chat") {everything} }}')))
+    as_caller(world.client, token("ada"))
+    lists = {
+        f"{type_.name}_{name}"
+        for type_ in SCHEMA.type_map.values()
+        if isinstance(type_, GraphQLObjectType) and type_ not in (SCHEMA.query_type, SCHEMA.subscription_type)
+        for name, field in type_.fields.items()
+        if "after" in field.args
+    }
+    assert set(bobs) == lists
+    for argument in ("after", "before"):
+        given = {key: f'(first: 2, {argument}: "{cursor}")' for key, cursor in bobs.items()}
+        below = selection(SCHEMA, SCHEMA.get_type("Session"), DEPTH, arguments=given)
+        answer = await world.client.send(f'{{ session(sessionId: "ada-chat") {below} }}')
+        assert answer["data"]["session"], answer
+        text = json.dumps(answer)
+        assert MARK not in text
+        assert "bob" not in text
+        assert not set(_ids(answer)) & set(world.ids)
+    for arguments in ('(search: "BOBS")', f'(search: "{MARK}", labels: ["PERSON"])', '(labels: ["PERSON"])'):
+        given = dict.fromkeys(("Session_entities", "User_entities"), arguments)
+        below = selection(SCHEMA, SCHEMA.get_type("Session"), DEPTH, arguments=given)
+        answer = await world.client.data(f'{{ session(sessionId: "ada-chat") {below} }}')
+        assert not set(_ids(answer)) & set(world.ids)
+        assert MARK not in json.dumps(answer)
 
 
 async def test_no_subscription_tells_of_anothers_session(world: World) -> None:
@@ -260,6 +316,16 @@ async def test_no_subscription_tells_of_anothers_session(world: World) -> None:
     assert sorted(found["bob"]) == sorted(found["nob"])
 
 
+LISTED_OR_MADE = {
+    ("GET", "/api/v1/sessions"),
+    ("GET", "/api/v1/user"),
+    ("POST", "/api/v1/sessions"),
+    ("POST", "/api/v1/user"),
+    ("POST", "/api/v1/sessions/bob-chat/memory"),
+}
+"""Routes of Zep that name nothing, or make what they name: what they tell is looked at by itself."""
+
+
 async def test_the_zep_routes_treat_anothers_things_as_unknown(world: World) -> None:
     message = await world.database.messages.find_one({"sessionId": "bob-chat"})
     assert message is not None
@@ -290,15 +356,32 @@ async def test_the_zep_routes_treat_anothers_things_as_unknown(world: World) -> 
         assert MARK not in answer.text
         assert answer.status_code == other.status_code, (method, path, answer.text, other.text)
         assert world.unknown(answer.text).replace("bob", "nob") == other.text
+        assert {**answer.headers, "date": ""} == {**other.headers, "date": ""}
         assert answer.status_code in {200, 403, 404}
+    tried = {(method, path) for method, path, _ in calls} | LISTED_OR_MADE
+    for mount in zep_routes():
+        for route in mount.routes if isinstance(mount, Mount) else ():
+            assert isinstance(route, Route)
+            for method in (route.methods or set()) - {"HEAD"}:
+                if not route.path.startswith("/collection"):  # which are refused altogether
+                    reached = [
+                        path
+                        for tried_method, path in tried
+                        if tried_method == method and route.path_regex.fullmatch(path.removeprefix("/api/v1"))
+                    ]
+                    assert reached, f"{method} {route.path} is tried with nothing of another's"
     for path in ("/api/v1/sessions", "/api/v1/user"):
         listed = await world.client.http.get(path)
         assert "ada" in listed.text
         assert "bob" not in listed.text
-    taken = await world.client.http.post(
-        "/api/v1/sessions/bob-chat/memory", json={"messages": [{"role": "human", "content": "x"}]}
-    )
-    assert taken.status_code in {400, 403, 409}
+    for path, body in (
+        ("/api/v1/sessions/bob-chat/memory", {"messages": [{"role": "human", "content": "x"}]}),
+        ("/api/v1/sessions", {"session_id": "bob-chat"}),
+        ("/api/v1/user", {"user_id": "bob"}),
+    ):
+        taken = await world.client.http.post(path, json=body)
+        assert taken.status_code in {400, 403, 409}
+        assert MARK not in taken.text
     assert await _everything_of_bob(world.database) == before
     assert (await world.client.http.get("/api/v1/sessions/ada-chat")).status_code == 200
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from graphql import (
@@ -18,14 +19,29 @@ from graphql import (
 )
 
 
-def selection(schema: GraphQLSchema, type_: Any, depth: int, *, seen: tuple[str, ...] = ()) -> str:
-    """Every field of a type and of what is below it, `depth` levels deep, with arguments left out."""
+def selection(
+    schema: GraphQLSchema,
+    type_: Any,
+    depth: int,
+    *,
+    seen: tuple[str, ...] = (),
+    arguments: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Every field of a type and of what is below it, `depth` levels deep.
+
+    Args:
+        schema: where the types are.
+        type_: what to select on.
+        depth: how deep.
+        seen: types above.
+        arguments: by `Type_field`; otherwise they are left out, and lists are short.
+    """
     if is_leaf_type(type_):
         return ""
     parts = ["__typename"]
     if isinstance(type_, GraphQLInterfaceType):
         parts += [
-            f"... on {possible.name} {selection(schema, possible, depth, seen=seen)}"
+            f"... on {possible.name} {selection(schema, possible, depth, seen=seen, arguments=arguments)}"
             for possible in schema.get_possible_types(type_)
         ]
         return "{ " + " ".join(parts) + " }"
@@ -34,9 +50,10 @@ def selection(schema: GraphQLSchema, type_: Any, depth: int, *, seen: tuple[str,
         if is_leaf_type(below):
             parts.append(f"{type_.name}_{name}: {name}")
         elif depth > 0 and seen.count(below.name) < 2:
-            few = "(first: 2)" if "first" in field.args else ""
-            inner = selection(schema, below, depth - 1, seen=(*seen, below.name))
-            parts.append(f"{type_.name}_{name}: {name}{few} {inner}")
+            key = f"{type_.name}_{name}"
+            given = arguments.get(key, "(first: 2)" if "first" in field.args else "")
+            inner = selection(schema, below, depth - 1, seen=(*seen, below.name), arguments=arguments)
+            parts.append(f"{key}: {name}{given} {inner}")
     return "{ " + " ".join(parts) + " }"
 
 
