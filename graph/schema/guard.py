@@ -103,7 +103,7 @@ async def admit(context: Context, asked: Asked) -> int:
 def database_limit(context: Context, kind: str) -> AbstractContextManager[None]:
     """Bounds the time that the database takes for a query; changes have their own deadline."""
     seconds = context.backend.settings.database_timeout
-    return time_limit(seconds) if seconds and kind == "query" else nullcontext()
+    return time_limit(seconds) if kind == "query" else nullcontext()
 
 
 def cost_report(context: Context, cost: int | None, extensions: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Everything else in the store is written against what both share, so that the cho
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pymongo
@@ -29,6 +29,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from graph.errors import Unavailable
+from graph.store.abandoned import ended_when_cancelled, marked
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
 
@@ -121,7 +122,8 @@ async def aggregate_at_once(
         "readConcern": {"level": "majority"},
     }
     try:
-        answer = await collection.database.command(command, codec_options=codec)
+        database = collection.database
+        answer = await database.command(marked(command, database.client), codec_options=codec)
     except AutoReconnect:
         return await aggregate(collection.with_options(codec_options=codec), pipeline)
     documents: list[dict[str, Any]] = answer["cursor"]["firstBatch"]
@@ -138,9 +140,17 @@ async def change_stream(source: Any, pipeline: Sequence[Mapping[str, Any]], **op
         yield stream
 
 
-def time_limit(seconds: float) -> AbstractContextManager[None]:
-    """Bounds the time that all operations within the block take together; MongoDB stops what is not done by then."""
-    return pymongo.timeout(seconds)
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Bounds the time that all reads within the block take together; MongoDB stops what is not done by then.
+
+    They also end there when the block is cancelled.
+
+    Args:
+        seconds: how long they may take; 0 for no limit.
+    """
+    with ended_when_cancelled(), pymongo.timeout(seconds or None):
+        yield
 
 
 _UNAVAILABLE = (

@@ -12,6 +12,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 
 from graph.errors import StartupError
 from graph.store import client as driver
+from graph.store.abandoned import collection_of
 from graph.store.indexes import ensure_indexes
 
 OLDEST_MONGODB = (6, 0)
@@ -50,17 +51,21 @@ class Database:
     )
 
     def __post_init__(self) -> None:
-        database = self.client.get_database(self.name, codec_options=driver.CODEC)
-        self.sessions = database["sessions"]
-        self.memories = database["memories"]
-        self.messages = database["messages"]
-        self.summaries = database["summaries"]
-        self.users = database["users"]
-        self.erasures = database["erasures"]
-        self.service_keys = database["serviceKeys"]
-        self.deletions = database["deletions"]
-        self.entities = database["entities"]
-        self.counters = database["counters"]
+        database = self.client.get_database(self.name)
+
+        def collection(name: str) -> Any:
+            return collection_of(database, name, driver.CODEC)
+
+        self.sessions = collection("sessions")
+        self.memories = collection("memories")
+        self.messages = collection("messages")
+        self.summaries = collection("summaries")
+        self.users = collection("users")
+        self.erasures = collection("erasures")
+        self.service_keys = collection("serviceKeys")
+        self.deletions = collection("deletions")
+        self.entities = collection("entities")
+        self.counters = collection("counters")
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.

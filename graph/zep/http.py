@@ -159,7 +159,7 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
         try:
             call = Call(request, await _scope_of(request, right, items))
             seconds = call.backend.settings.database_timeout
-            with time_limit(seconds) if seconds and right == Right.READ else nullcontext():
+            with time_limit(seconds) if right == Right.READ else nullcontext():
                 return await handler(call)
         except OperationError as error:
             return refusal(str(error), STATUS[error.code], error)

@@ -1,0 +1,118 @@
+"""Ends in MongoDB what nobody waits for any more.
+
+Motor runs each operation in a thread. Where the one who waits for it is cancelled, the thread goes on, and so does
+MongoDB, which learns nothing of it. So the reads of a query carry a comment, by which they are found and killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+log = logging.getLogger("recallql")
+
+_AGAIN = (0.0, 0.5)
+"""Seconds before each look for operations: one may only just have been sent at the first."""
+
+
+class _Query:
+    """A query whose reads are marked.
+
+    Attributes:
+        mark: their comment.
+        client: PyMongo's client that sent them, once there are any.
+    """
+
+    __slots__ = ("client", "mark")
+
+    def __init__(self) -> None:
+        self.mark = f"{_PROCESS}-{next(_NUMBERS)}"
+        self.client: Any = None
+
+
+_PROCESS = f"recallql-{secrets.token_hex(8)}"
+_NUMBERS = itertools.count()
+_query: ContextVar[_Query | None] = ContextVar("query", default=None)
+_killing: set[asyncio.Task[None]] = set()
+
+
+def marked(options: dict[str, Any], client: Any) -> dict[str, Any]:
+    """The options of a read, with the mark of the query that it is part of.
+
+    Args:
+        options: to which it is added.
+        client: the one that reads. PyMongo's async client needs no mark.
+    """
+    query = _query.get()
+    client = client.delegate if isinstance(client, AsyncIOMotorClient) else client
+    if query is not None and isinstance(client, MongoClient):
+        query.client = client
+        options.setdefault("comment", query.mark)
+    return options
+
+
+class _MarkingCollection(Collection[dict[str, Any]]):
+    """Marks what is read in a query."""
+
+    def _marked(self, options: dict[str, Any]) -> dict[str, Any]:
+        return marked(options, self.database.client)
+
+    def find(self, *given: Any, **options: Any) -> Any:
+        return super().find(*given, **self._marked(options))
+
+    def aggregate(self, *given: Any, **options: Any) -> Any:
+        return super().aggregate(*given, **self._marked(options))
+
+    def count_documents(self, *given: Any, **options: Any) -> Any:
+        return super().count_documents(*given, **self._marked(options))
+
+
+def collection_of(database: Any, name: str, codec_options: Any) -> Any:
+    """A collection whose reads can be ended. PyMongo's async client needs no help: it closes the connection."""
+    if not isinstance(database, AsyncIOMotorDatabase):
+        return database.get_collection(name, codec_options=codec_options)
+    marking = _MarkingCollection(database.delegate, name, codec_options=codec_options)
+    motor: Any = AsyncIOMotorCollection  # whose stubs want PyMongo's database
+    return motor(database, name, _delegate=marking)
+
+
+@contextmanager
+def ended_when_cancelled() -> Iterator[None]:
+    """What is read in the block ends in MongoDB too when the block is cancelled."""
+    query = _Query()
+    token = _query.set(query)
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):
+        if query.client is not None:
+            task = asyncio.ensure_future(asyncio.to_thread(_kill, query))
+            _killing.add(task)
+            task.add_done_callback(_killing.discard)
+        raise
+    finally:
+        _query.reset(token)
+
+
+def _kill(query: _Query) -> None:
+    """Kill what has the query's mark, by its own number: it can't be another's."""
+    admin = query.client.admin
+    try:
+        for pause in _AGAIN:
+            time.sleep(pause)
+            found = admin.command({"currentOp": 1, "$ownOps": True, "command.comment": query.mark})
+            for operation in found["inprog"]:
+                admin.command({"killOp": 1, "op": operation["opid"]})
+    except PyMongoError as error:
+        log.warning("a query that nobody waits for goes on in MongoDB, until its time limit: %s", error)
