@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 
 from graph.access.authenticator import Authenticator, check_exposure
@@ -37,8 +37,10 @@ def serve(settings: Settings) -> None:
             require_model(model)  # one line here, and not one from each of the worker's starts
     listener = _listen(settings)
     # Half of a start is imports, which go on while mongod starts.
-    threading.Thread(target=import_module, args=(_WEB,), daemon=True).start()
+    preparing = threading.Thread(target=_prepare, args=(settings,), daemon=True)
+    preparing.start()
     with listener, mongodb(settings) as uri, ExitStack() as beside:
+        preparing.join()
         from graph.web import announce, run  # noqa: PLC0415 - as said
 
         def then() -> None:
@@ -49,16 +51,22 @@ def serve(settings: Settings) -> None:
         run(settings, uri, listener, then=then)
 
 
+def _prepare(settings: Settings) -> None:
+    with suppress(StartupError):  # which the server meets again
+        import_module(_WEB).prepare(settings)
+
+
 def serve_beside(settings: Settings, descriptor: int) -> None:
     """Serve from a socket that the process which started this one listens on, until its end.
 
     Raises:
         StartupError: MongoDB can't be used.
     """
-    from graph.web import run  # noqa: PLC0415 - see `serve`
+    from graph.web import prepare, run  # noqa: PLC0415 - see `serve`
 
     configure_logging(settings)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
+    prepare(settings)
     with socket.socket(fileno=descriptor) as listener, mongodb(settings) as uri:
         run(settings, uri, listener)
 

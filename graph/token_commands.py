@@ -6,19 +6,19 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from graph.access import keys
-from graph.access.caller import Right
-from graph.deployment import mongodb
 from graph.errors import OperationError, StartupError
 from graph.options import with_settings
 from graph.settings import Settings
-from graph.store.database import Database, open_database
+
+if TYPE_CHECKING:
+    from graph.store.database import Database
+
+# Every command loads this module: what takes long to import is imported where it is used.
+# ruff: noqa: PLC0415
 
 T = TypeVar("T")
 
@@ -38,6 +38,9 @@ def create(
     ] = "write",
 ) -> None:
     """Make a key and print it: it is not kept, and can't be shown again."""
+    from graph.access import keys
+    from graph.access.caller import Right
+
     key, token = _run(settings, lambda database: keys.create_key(database, name, Right[scope.upper()]))
     typer.echo(f"Key {key.id} ({scope}) for {key.name}. Keep it now, it can't be shown again:", err=True)
     sys.stdout.write(f"{token}\n")
@@ -47,6 +50,11 @@ def create(
 @_with_database
 def list_(settings: Settings) -> None:
     """List the keys, with when they were last used (to the minute)."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from graph.access import keys
+
     found = _run(settings, keys.list_keys)
     table = Table("Id", "Name", "Scope", "Created", "Last used", box=None)
     for key in found:
@@ -58,6 +66,8 @@ def list_(settings: Settings) -> None:
 @_with_database
 def revoke(settings: Settings, key: Annotated[str, typer.Argument(help="Name or id of the key.")]) -> None:
     """Make a key void at once."""
+    from graph.access import keys
+
     revoked = _run(settings, lambda database: keys.revoke_key(database, key))
     typer.echo(f"Key {revoked.id} for {revoked.name} is void.")
 
@@ -67,6 +77,9 @@ def _time(at: datetime | None) -> str:
 
 
 def _run(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    from graph.deployment import mongodb
+    from graph.store.database import open_database
+
     async def with_database(uri: str) -> T:
         database = await open_database(uri, name=settings.database, timeout=settings.mongodb_timeout)
         try:

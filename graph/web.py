@@ -12,6 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from graph.app import create_app
+from graph.enrichment.tokens import load_counter
+from graph.schema.build import build_schema
 from graph.settings import Settings
 
 
@@ -53,8 +55,19 @@ def announce(listener: socket.socket) -> None:
     sys.stdout.flush()
 
 
+def prepare(settings: Settings) -> None:
+    """Make what takes long to make and needs no database.
+
+    Raises:
+        StartupError: the token encoding can't be loaded.
+    """
+    load_counter(settings.token_encoding)
+    build_schema()
+    gc.collect()
+
+
 def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable[[], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT or SIGTERM, after `prepare`.
 
     Args:
         settings: how it is set.
@@ -76,7 +89,6 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
         ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
     )
     # What is there by now stays: the collector need not look through the schema and the modules again and again.
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)  # an answer is a thousand objects that all go at once
     _Server(config, app, then).run(sockets=[listener])
