@@ -415,6 +415,26 @@ async def test_a_session_about_as_large_as_what_is_stored_at_once_is_whole(targe
     assert (await imported(target, file)).present == 3
 
 
+async def test_what_is_there_already_is_not_counted_again(target: Database) -> None:
+    told = {"type": "message", "sessionId": "b", "role": "user", "content": "told", "tokenCount": 70}
+    file = ndjson(*said("a", "one", "two words"), told, *said("b", "counted"))
+    done = await imported(target, file)
+    assert (done.sessions, done.messages) == (2, 4)
+    for session_id, tokens in (
+        ("a", TOKENS.count_message("user", "one") + TOKENS.count_message("user", "two words")),
+        ("b", 70 + TOKENS.count_message("user", "counted")),
+    ):
+        found = await target.messages.find({"sessionId": session_id}).to_list(None)
+        assert sum(message["tokenCount"] for message in found) == tokens
+        assert (await target.sessions.find_one({"_id": session_id}))["tokenCount"] == tokens
+        assert (await target.memories.find_one({"sessionId": session_id}))["tokenCount"] == tokens
+    (batch,) = Assembly(io.BytesIO(file), TOKENS, now()).portions()
+    assert isinstance(batch, Batch)
+    assert [message["tokenCount"] for _, contents in batch.sessions for message in contents.messages] == [0, 0, 70, 0]
+    assert set(batch.count) == {"a", "b"}
+    assert (await imported(target, file)).present == 2
+
+
 class Paused(io.BytesIO):
     """A file of which the rest is given when it is told so."""
 

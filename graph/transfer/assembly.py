@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO
 
 from graph.enrichment.tokens import TokenCounter
@@ -32,9 +33,16 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Whole sessions, few enough for one transaction."""
+    """Whole sessions, few enough for one transaction.
+
+    Attributes:
+        sessions: their documents and contents.
+        count: of a session by its id, what counts the tokens that its records do not tell, which is needed only where
+            it is new. Without one they are counted.
+    """
 
     sessions: list[tuple[Document, Contents]]
+    count: dict[str, Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class Assembly:
     _line: int = 0
     _users: list[Document] = field(default_factory=list)
     _ready: list[tuple[Document, Contents]] = field(default_factory=list)
+    _ready_counts: dict[str, Callable[[], None]] = field(default_factory=dict)
     _ready_size: tuple[int, int] = (0, 0)
     _seen: set[int] = field(default_factory=set)
     _counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("users", "sessions", "messages"), 0))
@@ -149,6 +158,7 @@ class Assembly:
         if self._open.is_full:
             # Only now that more of it comes: one that just fits goes whole.
             yield from self._flush()
+            self._open.count_tokens()
             yield Part(session_id, self._open.take(), None)
         self._open.add(kind, record, size, self._line)
         if kind == "message":
@@ -169,6 +179,8 @@ class Assembly:
             yield from self._flush()
             messages, size = 0, 0
         self._ready.append((owner, contents))
+        if not closing.counted:
+            self._ready_counts[closing.session_id] = partial(closing.count_tokens, owner)
         # An empty session counts as well.
         self._ready_size = (messages + max(1, closing.taken[0]), size + closing.taken[1])
 
@@ -178,8 +190,8 @@ class Assembly:
             yield Users(self._users)
             self._users = []
         if self._ready:
-            yield Batch(self._ready)
-            self._ready = []
+            yield Batch(self._ready, self._ready_counts)
+            self._ready, self._ready_counts = [], {}
             self._ready_size = (0, 0)
 
 
@@ -197,7 +209,8 @@ class _Session:
         self._contents = Contents()
         self._size = 0
         self._ranges: list[tuple[int, int, str]] = []
-        self._uncounted: dict[str, Document] = {}  # memories whose tokens are still being counted
+        self._uncounted: dict[str, Document] = {}  # memories whose tokens are those of their messages
+        self._uncounted_messages: list[Document] = []
         self._memory = 0  # the place in `_ranges` of the last message's memory
         self._last_seq = 0
         self._summary_seq = 0
@@ -251,8 +264,6 @@ class _Session:
                 f"line {line}: seq is {seq} after {self._last_seq}: a session's messages must stand in order"
             )
         tokens = record.get("tokenCount")
-        if tokens is None:
-            tokens = self._tokens.count_message(record["role"], record["content"])
         created = record.get("createdAt", self._at)
         message: Document = {
             "_id": record.get("uuid") or derived_uuid("message", self.session_id, seq),
@@ -262,7 +273,7 @@ class _Session:
             "role": record["role"],
             "content": record["content"],
             "metadata": {},
-            "tokenCount": tokens,
+            "tokenCount": 0,
             "entities": [],
             "createdAt": created,
             "updatedAt": created,
@@ -272,14 +283,34 @@ class _Session:
             message["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
         record.pop("uuid", None)
         message |= record
-        if self._uncounted and (memory := self._uncounted.get(message["memoryId"])) is not None:
-            memory["tokenCount"] += tokens
+        if tokens is None:
+            self._uncounted_messages.append(message)
+        else:
+            self._add_tokens(message, tokens)
         self._last_seq = seq
         self._message_count += 1
-        self._token_count += tokens
         self._first_at = self._first_at or message["createdAt"]
         self._last_at = max(self._last_at or message["updatedAt"], message["updatedAt"])
         self._contents.messages.append(message)
+
+    def _add_tokens(self, message: Document, tokens: int) -> None:
+        message["tokenCount"] = tokens
+        self._token_count += tokens
+        if self._uncounted and (memory := self._uncounted.get(message["memoryId"])) is not None:
+            memory["tokenCount"] += tokens
+
+    @property
+    def counted(self) -> bool:
+        """Whether nothing is left for `count_tokens`."""
+        return not self._uncounted_messages
+
+    def count_tokens(self, owner: Document | None = None) -> None:
+        """Count the tokens of the messages that do not tell, and add them to the session's document if there is one."""
+        for message in self._uncounted_messages:
+            self._add_tokens(message, self._tokens.count_message(message["role"], message["content"]))
+        self._uncounted_messages = []
+        if owner is not None:
+            owner["tokenCount"] = self._token_count
 
     def _memory_of(self, seq: int, record: Document, line: int) -> str:
         """The memory that holds a message."""
@@ -333,11 +364,14 @@ class _Session:
     def document(self, line: int) -> Document:
         """The session's document, after all its records; the memories that waited for their counts are held with them.
 
+        Where it is not `counted`, `count_tokens` has yet to be called before it can be stored.
+
         Raises:
             TransferError: what the session record counts is not what came.
         """
+        if self.divided or "tokenCount" in self._given:
+            self.count_tokens()
         self._contents.memories += self._uncounted.values()
-        self._uncounted = {}
         counted = {
             "lastSeq": max(self._last_seq, self._ranges[-1][1] if self._ranges else 0),
             "messageCount": self._message_count,

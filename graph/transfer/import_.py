@@ -84,7 +84,7 @@ class Importer:
                     await _finished(writes, 0)
                 await _finished(writes, _WRITES_AT_ONCE - 1)
                 if isinstance(portion, Batch):
-                    writes.add(asyncio.create_task(self._batch(portion.sessions)))
+                    writes.add(asyncio.create_task(self._batch(portion)))
                 elif isinstance(portion, Users):
                     await self._users(portion.users)
                 else:
@@ -123,7 +123,8 @@ class Importer:
             return not self._changed_since(stored, given)
         return False
 
-    async def _batch(self, sessions: Sequence[tuple[Document, Contents]]) -> None:
+    async def _batch(self, batch: Batch) -> None:
+        sessions = batch.sessions
         stored = await transfer.find_stored(self.database, "session", [owner["_id"] for owner, _ in sessions])
         new = [(owner, contents) for owner, contents in sessions if owner["_id"] not in stored]
         old = [(owner, contents) for owner, contents in sessions if owner["_id"] in stored]
@@ -136,6 +137,8 @@ class Importer:
                 differs = any(self._text_differs(texts, message) for message in contents.messages)
                 self._meets(owner, differs or self._session_differs(found, owner))
         if new:
+            counts = [batch.count[owner["_id"]] for owner, _ in new if owner["_id"] in batch.count]
+            await asyncio.to_thread(_call, counts)
             await transfer.insert_sessions(self.database, new)
             self.done.sessions += len(new)
             self.done.messages += sum(len(contents.messages) for _, contents in new)
@@ -227,6 +230,11 @@ class _LargeSession:
 
 def _any_pending(contents: Contents) -> bool:
     return any(message["enrichment"]["state"] == EnrichmentState.PENDING for message in contents.messages)
+
+
+def _call(counts: Sequence[Callable[[], None]]) -> None:
+    for count in counts:
+        count()
 
 
 def _next(portions: Iterator[Users | Batch | Part]) -> Users | Batch | Part | None:
