@@ -56,6 +56,19 @@ async def test_a_client_of_http_that_goes_away_ends_its_query_in_mongodb(
     await until(database, 0)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_client_of_zeps_routes_that_goes_away_ends_its_query_in_mongodb(
+    database: Database, client: Client, method: str
+) -> None:
+    await slow_down(database, 60)
+    path = "/api/v1/sessions/s" if method == "GET" else "/api/v1/sessions/s/search"
+    body = None if method == "GET" else {"text": "anything"}
+    asking = asyncio.ensure_future(client.http.request(method, path, json=body))
+    await until(database, 1)
+    asking.cancel()
+    await until(database, 0)
+
+
 async def test_a_client_of_a_websocket_that_goes_away_or_stops_ends_its_query_in_mongodb(
     database: Database, client: Client
 ) -> None:
@@ -87,6 +100,8 @@ async def test_a_query_that_is_given_up_ends_in_mongodb(
         asking = asyncio.ensure_future(client.send(QUERY))
         await until(database, 1)
         assert (await asking)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        await until(database, 0)
+        assert (await client.http.get("/api/v1/sessions/s")).status_code == 503
         await until(database, 0)
 
 

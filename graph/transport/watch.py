@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 
 from graph.errors import Unavailable
-from graph.schema.context import Context
+from graph.operations.backend import Backend
 
 _PATIENCE = 0.05
 """Seconds after which the client is watched. A task for each request would cost a tenth of a small one."""
+
+
+class Watched(Protocol):
+    """What is known of a request's work."""
+
+    @property
+    def backend(self) -> Backend:
+        """The open parts of the process."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything, as far as is known by then."""
 
 
 class Watch:
@@ -20,7 +33,7 @@ class Watch:
     A change is carried through, whoever waits: it is all or nothing, and has a deadline.
     """
 
-    def __init__(self, request: Request, context: Context) -> None:
+    def __init__(self, request: Request, context: Watched) -> None:
         self._request = request
         self._context = context
         self._seconds = context.backend.settings.operation_timeout

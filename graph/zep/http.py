@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 from functools import wraps
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -23,6 +22,7 @@ from graph.settings import Settings
 from graph.store.client import time_limit
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body
+from graph.transport.watch import Watch
 
 log = logging.getLogger("recallql")
 
@@ -49,12 +49,15 @@ class Call:
     Attributes:
         backend: the open parts of the process.
         scope: what the caller may see.
+        changes: whether it changes anything.
     """
 
-    def __init__(self, request: Request, scope: Scope) -> None:
+    def __init__(self, request: Request, scope: Scope, *, changes: bool) -> None:
         self._request = request
+        self._body: Any = None
         self.backend: Backend = request.app.state.backend
         self.scope = scope
+        self.changes = changes
 
     def path(self, name: str) -> str:
         """A part of the path, percent-decoded here so that an encoded `/` stays within its part."""
@@ -74,13 +77,16 @@ class Call:
             BadUserInput: it is none.
             RequestRefused: it is no JSON, too large, or does not come.
         """
-        settings = self.backend.settings
-        value = await read_json_body(
-            self._request, limit=settings.body_limit, seconds=settings.request_timeout, labelled=False
-        )
-        if not isinstance(value, dict):
-            raise BadUserInput("the body must be a JSON object")
-        return value
+        if self._body is None:
+            settings = self.backend.settings
+            value = await read_json_body(
+                self._request, limit=settings.body_limit, seconds=settings.request_timeout, labelled=False
+            )
+            if not isinstance(value, dict):
+                raise BadUserInput("the body must be a JSON object")
+            self._body = value
+        body: dict[str, Any] = self._body
+        return body
 
 
 def number_of(request: Request, name: str, *, least: int = 0) -> int | None:
@@ -157,10 +163,14 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
     @wraps(handler)
     async def answer(request: Request) -> Response:
         try:
-            call = Call(request, await _scope_of(request, right, items))
-            seconds = call.backend.settings.database_timeout
-            with time_limit(seconds) if right == Right.READ else nullcontext():
+            call = Call(request, await _scope_of(request, right, items), changes=right != Right.READ)
+            if call.changes:  # is carried through, whoever waits, and has a deadline
                 return await handler(call)
+            if request.method == "POST":
+                await call.body()  # the rest of what comes tells whether the client is still there
+            async with Watch(request, call):
+                with time_limit(call.backend.settings.database_timeout):
+                    return await handler(call)
         except OperationError as error:
             return refusal(str(error), STATUS[error.code], error)
         except RequestRefused as refused:
