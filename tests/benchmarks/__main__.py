@@ -49,6 +49,7 @@ def main() -> None:
             messages=10_000 if quick else 258_145,
             rounds=given.rounds or (3 if quick else 5),
             seconds=given.seconds or (1 if quick else 3),
+            logs=directory,
         )
         report.line(f"{bench.messages:,} messages of chitchat-dataset")
         data.load_chats(client, bench.database, bench.messages)

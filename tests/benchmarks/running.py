@@ -35,6 +35,7 @@ class Bench:
         messages: how many messages the main database holds.
         rounds: rounds of each comparison.
         seconds: seconds of each run.
+        logs: where what the servers complain about is kept.
     """
 
     uri: str
@@ -44,6 +45,7 @@ class Bench:
     messages: int
     rounds: int
     seconds: float
+    logs: Path
     _servers: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
@@ -63,21 +65,14 @@ class Bench:
             port = free.getsockname()[1]
         if kind == "apollo":
             command = ["node", "server.mjs", self.uri, database, str(port)]
-            process = subprocess.Popen(command, cwd=APOLLO, env={**os.environ, "NODE_ENV": "production"})
+            directory, environment = APOLLO, {**os.environ, "NODE_ENV": "production"}
         else:
-            # wrk hangs up in the middle of its last requests; their work is cancelled, some of it before it began.
-            command = [
-                sys.executable,
-                "-W",
-                "ignore",
-                "-m",
-                "tests.benchmarks.servers",
-                kind,
-                self.uri,
-                database,
-                str(port),
-            ]
-            process = subprocess.Popen(command)
+            command = [sys.executable, "-m", "tests.benchmarks.servers", kind, self.uri, database, str(port)]
+            directory, environment = Path.cwd(), dict(os.environ)
+        log = self.logs / f"{kind}.log"
+        # wrk hangs up in the middle of its last requests; their work is cancelled, which some servers complain about.
+        with log.open("w") as complaints:
+            process = subprocess.Popen(command, cwd=directory, env=environment, stderr=complaints)
         self.stack.callback(_stop, process)
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and process.poll() is None:
@@ -87,7 +82,7 @@ class Bench:
                 time.sleep(0.05)
             else:
                 return f"http://127.0.0.1:{port}"
-        message = f"the server {kind} did not start"
+        message = f"the server {kind} did not start: see {log}"
         raise RuntimeError(message)
 
     def ask(self, base: str, query: str, **variables: Any) -> Any:
