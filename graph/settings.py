@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         250, ge=0, description="Most fields on one object, the same one twice counted twice; 0 for no limit."
     )
     max_comparisons: int = Field(
-        5_000,
+        4_000,
         ge=0,
         description="Most comparisons between fields of the same name that validating an operation may need; 0 for"
         " no limit.",
