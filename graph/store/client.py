@@ -31,7 +31,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from graph.errors import Unavailable
-from graph.store.abandoned import marked
+from graph.store.abandoned import ended_when_cancelled, marked
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
 
@@ -149,10 +149,16 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Bound the time that all operations within the block take together; MongoDB stops what is not done by then."""
-    before = _deadline.set(time.monotonic() + seconds)
+    """Bound the time that all reads within the block take together; MongoDB stops what is not done by then.
+
+    They also end there when the block is cancelled.
+
+    Args:
+        seconds: how long they may take; 0 for no limit.
+    """
+    before = _deadline.set(time.monotonic() + seconds if seconds else None)
     try:
-        with pymongo.timeout(seconds):
+        with ended_when_cancelled(), pymongo.timeout(seconds or None):
             yield
     finally:
         _deadline.reset(before)
