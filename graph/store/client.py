@@ -5,6 +5,7 @@ Everything else in the store is written against what both share, so that the cho
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -124,11 +125,19 @@ async def aggregate_at_once(
         "cursor": {},
         "readConcern": {"level": "majority"},
     }
+    deadline = _deadline.get()
+    if deadline is not None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise ExecutionTimeout("the time limit was over before the command was sent")
+        command["maxTimeMS"] = math.ceil(left * 1000)
+    database = collection.database
     try:
-        database = collection.database
-        answer = await database.command(marked(command, database.client), codec_options=codec)
+        with pymongo.timeout(None):
+            answer = await database.command(marked(command, database.client), codec_options=codec)
     except AutoReconnect:
-        return await aggregate(collection.with_options(codec_options=codec), pipeline)
+        again = marked({}, database.client)
+        return await aggregate(collection.with_options(codec_options=codec), pipeline, **again)
     documents: list[dict[str, Any]] = answer["cursor"]["firstBatch"]
     return documents
 
