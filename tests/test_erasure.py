@@ -349,6 +349,44 @@ async def test_sessions_that_one_transaction_cant_hold_are_unseen_as_well(
     assert await traces(database) == []
 
 
+@pytest.mark.parametrize("what", ["session", "contents", "user"])
+async def test_a_session_of_many_entities_goes_in_transactions_of_few(
+    database: Database, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(erasure, "ENTITIES_AT_ONCE", 20)
+    monkeypatch.setattr(erasure, "BATCH", 20)
+    for session_id in ("kept", "planted"):
+        await fill(database, session_id, 1, user_id="ann" if session_id == "planted" or what != "user" else "bob")
+        held = await enrichment.claim(database, ALL, lease_seconds=60)
+        match = {"start": 0, "end": 3, "text": MARK}
+        found = [
+            {"key": f"ORG:{n}", "name": f"{session_id} {n}", "label": "ORG", "matches": [match]} for n in range(100)
+        ]
+        assert await enrichment.complete(database, held.lease, [Outcome(held.uuids[0], 1, found)]) == 1  # type: ignore[arg-type]
+    at = await oplog_time(database)
+    if what == "session":
+        await sessions.delete_session(database, EVERYTHING, "planted")
+    elif what == "contents":
+        await sessions.delete_contents(database, EVERYTHING, "planted")
+    else:
+        await users.delete_user(database, EVERYTHING, "ann")
+    oplog = database.client["local"]["oplog.rs"]
+    entries = await oplog.find({"ts": {"$gt": at}, "o.applyOps": {"$exists": True}}).to_list(None)
+    assert max(len(entry["o"]["applyOps"]) for entry in entries) < 60
+    counts = await database.entities.find({"rank": {"$exists": True}}, {"owner": 1, "mentionCount": 1}).to_list(None)
+    if what != "user":  # whose own go by its job
+        assert {count["owner"] for count in counts} == {"s:kept", "u:ann"}
+        assert {count["mentionCount"] for count in counts} == {1}
+    await expire_lease(database)
+    while await erasure.run_pending(database):
+        pass
+    assert await database.erasures.count_documents({}) == 0
+    left = {"s:kept", "u:bob" if what == "user" else "u:ann"}
+    assert {entity["owner"] for entity in await database.entities.find().to_list(None)} - {"s:planted"} == left
+    if what != "contents":  # the lock of a session that stays
+        assert await database.entities.count_documents({"owner": "s:planted"}) == 0
+
+
 async def test_no_summary_is_stored_of_what_is_being_erased(database: Database) -> None:
     await fill(database, "s", 1_200)
     await summarising.mark_due(database, 12)

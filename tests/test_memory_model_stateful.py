@@ -330,9 +330,9 @@ async def check(client: Client, database: Database, plans: list[list[tuple[Any, 
 @pytest.fixture
 def without_small_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every deletion leaves a job, so that the erasures meet the writers that come after them."""
-    monkeypatch.setattr(erasure.erase_contents, "__kwdefaults__", {"small": 0})
-    monkeypatch.setattr(erasure.erase_session, "__kwdefaults__", {"small": 0})
     monkeypatch.setattr(erasure, "SMALL", 0)
+    monkeypatch.setattr(erasure, "ENTITIES_AT_ONCE", 0)
+    monkeypatch.setattr(erasure, "BATCH", 3)
 
 
 some_plans = st.lists(st.lists(operations, min_size=1, max_size=10), min_size=1, max_size=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import defaultdict
 from typing import Any
@@ -176,6 +177,10 @@ class _Life:
     async def clear(self) -> None:
         await sessions.delete_contents(self.database, EVERYTHING, self._session())
 
+    async def clear_any(self) -> None:
+        with contextlib.suppress(RecallQLError):
+            await self.clear()
+
     async def end_user(self) -> None:
         await users.delete_user(self.database, EVERYTHING, f"u{self.random.randrange(2)}")
 
@@ -204,8 +209,8 @@ def deletions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if request.param == "by jobs":
         monkeypatch.setattr(erasure, "SMALL", 0)
         monkeypatch.setattr(erasure, "SESSIONS_AT_ONCE", 2)
-        for function in (erasure.erase_contents, erasure.erase_session):
-            monkeypatch.setattr(function, "__kwdefaults__", {"small": 0})
+        monkeypatch.setattr(erasure, "ENTITIES_AT_ONCE", 0)
+        monkeypatch.setattr(erasure, "BATCH", 3)
 
 
 @pytest.mark.usefixtures("deletions")
@@ -215,6 +220,35 @@ async def test_entities_equal_a_recount_after_every_step(database: Database, see
     for _ in range(60):
         await life.step()
         assert await shown(database) == await recount(database)
+
+
+@pytest.mark.usefixtures("deletions")
+@pytest.mark.parametrize("seed", range(3))
+async def test_entities_equal_a_recount_after_deletions_that_died(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Processes that ended after the transaction of a deletion, and before what it has to do next."""
+
+    async def die(_database: Database, _job: str) -> None:
+        return
+
+    monkeypatch.setattr(erasure, "ENTITIES_AT_ONCE", 0)
+    monkeypatch.setattr(erasure, "forget_entities", die)
+    lives = [_Life(database, 200 * seed + number) for number in range(3)]
+
+    async def live(life: _Life) -> None:
+        for _ in range(25):
+            await life.step()
+            if life.random.random() < 0.1:
+                await life.clear_any()
+
+    await asyncio.gather(*map(live, lives))
+    while await read_once(database):
+        continue
+    await expire_leases(database)
+    while await erasure.run_pending(database):
+        continue
+    assert await shown(database) == await recount(database)
 
 
 @pytest.mark.usefixtures("deletions")
@@ -230,11 +264,11 @@ async def test_entities_equal_a_recount_after_many_at_once(database: Database, s
     while await read_once(database):
         continue
     assert await shown(database) == await recount(database)
-    assert not await database.messages.count_documents({"enrichment.state": "PENDING"})
     await expire_leases(database)
     while await erasure.run_pending(database):
         continue
     assert await shown(database) == await recount(database)
+    assert not await database.messages.count_documents({"enrichment.state": "PENDING"})
     left = await database.entities.distinct("owner")
     there = [f"s:{owner['_id']}" for owner in await database.sessions.find().to_list(None)]
     there += [f"u:{user['_id']}" for user in await database.users.find().to_list(None)]

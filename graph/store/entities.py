@@ -19,6 +19,8 @@ from graph.store.mentions import (
     forget_some_of_user,
     forget_user,
     give_to_user,
+    has_more,
+    has_more_of_user,
     replace_all,
     shut_out_others,
 )
@@ -32,6 +34,8 @@ __all__ = [
     "forget_some_of_user",
     "forget_user",
     "give_to_user",
+    "has_more",
+    "has_more_of_user",
     "replace_all",
     "shut_out_others",
 ]

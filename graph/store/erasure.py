@@ -36,6 +36,8 @@ log = logging.getLogger("recallql")
 SMALL = 1_000
 """Most numbers of a session, or of a user's sessions together, that a deletion's own transaction takes away."""
 BATCH = 1_000
+ENTITIES_AT_ONCE = 2_000
+"""Most entities of a session that one transaction takes away."""
 FEW = 100
 """Most sessions of which one transaction takes away the contents."""
 SESSIONS_AT_ONCE = 10_000
@@ -66,38 +68,57 @@ async def refuse_while_under_way(database: Database, job: str, session: Any) -> 
         raise ErasureUnderWay(job)
 
 
-async def erase_session(database: Database, owner: Document, session: Any, *, small: int = SMALL) -> str | None:
+async def erase_session(database: Database, owner: Document, session: Any) -> str | None:
     """Within a transaction, take away a session and its contents.
 
     Args:
         database: the open database.
         owner: the session with `_id`, `userId`, `lastSeq` and `erasedSeq`.
         session: the driver session.
-        small: most numbers of the session for which this transaction does all.
 
     Returns:
         The id of the job that takes away the rest; None where nothing is left.
     """
     await database.sessions.delete_one({"_id": owner["_id"]}, session=session)
-    return await erase_contents(database, owner, session, small=small)
+    return await erase_contents(database, owner, session, gone=True)
 
 
-async def erase_contents(database: Database, owner: Document, session: Any, *, small: int = SMALL) -> str | None:
-    """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above."""
+async def erase_contents(database: Database, owner: Document, session: Any, *, gone: bool = False) -> str | None:
+    """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above.
+
+    Where they are many, their entities are left to `forget_entities`, which has to follow.
+    """
     session_id, last = owner["_id"], owner["lastSeq"]
-    await entities.forget_session(database, session_id, owner.get("userId"), session)
+    job = session_job(session_id)
+    many = await entities.has_more(database, session_id, ENTITIES_AT_ONCE, session)
+    if many:
+        await entities.shut_out_others(database, [session_id], session)
+    else:
+        await entities.forget_session(database, session_id, owner.get("userId"), session)
     # What a job still has to take away counts as gone already, and stays with it.
     first = owner.get("erasedSeq", 0) + 1
-    if last - first < small:
+    if last - first < SMALL:
         bounds = {"$gte": first}
         for collection, place in _contents(database):
             await collection.delete_many({"sessionId": session_id, place: bounds}, session=session)
-        return None
-    job = session_job(session_id)
-    await database.erasures.bulk_write(
-        [_scheduled(job, {"sessionId": session_id}, last, now() + LEASE)], session=session
-    )
+        if not many:
+            return None
+    kind = {} if not many else {"entities": True, "gone": True} if gone else {"entities": True}
+    scheduled = _scheduled(job, {"sessionId": session_id}, last, now() + LEASE, **kind)
+    await database.erasures.bulk_write([scheduled], session=session)
     return job
+
+
+async def forget_entities(database: Database, job_id: str) -> None:
+    """Take away the entities that a deletion's transaction has left, after each batch exactly so many.
+
+    Raises:
+        Unavailable: the database does not answer; the job goes on with it.
+    """
+    with translated_errors():
+        job = await database.erasures.find_one({"_id": job_id})
+        while job is not None and await _more_entities(database, job):
+            pass
 
 
 def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
@@ -113,12 +134,12 @@ async def erase_sessions_of(database: Database, user_id: str, session: Any) -> l
         see `hide_sessions_of`.
     """
     owners = await _sessions_of(database, user_id, FEW, session)
-    if len(owners) <= FEW and sum(owner["lastSeq"] for owner in owners) <= SMALL:
+    small = len(owners) <= FEW and sum(owner["lastSeq"] for owner in owners) <= SMALL
+    if small and not await entities.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), session):
         await entities.forget_user(database, user_id, session)
-        for owner in owners:
-            # Nothing has to be counted for a user that is gone.
-            await erase_session(database, {**owner, "userId": None}, session, small=SMALL)
-        return []
+        # Nothing has to be counted for a user that is gone.
+        left = [await erase_session(database, {**owner, "userId": None}, session) for owner in owners]
+        return [job for job in left if job is not None]
     job = user_job(user_id)
     await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=session)
     await _hide_sessions(database, user_id, session)
@@ -171,14 +192,23 @@ async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool
     return len(owners) > len(taken)
 
 
-def _scheduled(job: str, subject: Document, last: int, due: datetime, *, whole: bool = False) -> UpdateOne:
-    """The write that leaves a job; `whole` where it takes away the entities of a session, too, which is gone."""
+def _scheduled(job: str, subject: Document, last: int, due: datetime, **more: bool) -> UpdateOne:
+    """The write that leaves a job.
+
+    Args:
+        job: its id.
+        subject: the session or user.
+        last: the greatest number in the session that goes.
+        due: when it is anybody's.
+        more: `entities` where the session's entities go as well, those that are not mentioned later, or, where it is
+            `gone`, all; `whole` where the user is gone too, and they count for nobody.
+    """
     return UpdateOne(
         {"_id": job},
         {
             "$max": {"lastSeq": last},
             "$setOnInsert": {**subject, "uuid": new_uuid()},
-            "$set": {"dueAt": due, **({"whole": True} if whole else {})},
+            "$set": {"dueAt": due, **more},
         },
         upsert=True,
     )
@@ -247,7 +277,7 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
 
 async def _finish_small(database: Database) -> int:
     """Do several due jobs of small sessions in one transaction: one by one they would take a dozen times as long."""
-    chosen = {"dueAt": {"$lte": now()}, "whole": True, "lastSeq": {"$lte": SMALL}}
+    chosen = {"dueAt": {"$lte": now()}, "whole": True, "entities": {"$exists": False}, "lastSeq": {"$lte": SMALL}}
     if await database.erasures.find_one(chosen, {"_id": 1}) is None:
         return 0
 
@@ -282,7 +312,7 @@ async def _step(database: Database, job_id: str) -> bool:
     more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)
     if not more:
         # Another deletion may have given the job more to do since.
-        same = {**_same(job), "lastSeq": job["lastSeq"], "whole": job.get("whole")}
+        same = {**_same(job), **{name: job.get(name) for name in ("lastSeq", "whole", "entities", "gone")}}
         await database.erasures.delete_one(same)
     return False  # the next look tells whether it is gone
 
@@ -310,6 +340,8 @@ async def _more_of_user(database: Database, job: Document) -> bool:
 
 
 async def _more_of_session(database: Database, job: Document) -> bool:
+    if "entities" in job and await _more_entities(database, job):
+        return True  # first, since their user is there, who may look at them
     within = {"sessionId": job["sessionId"]}
     for collection, place in _contents(database):
         # A uuid of a message may be sent again; a memory's is never given again.
@@ -325,8 +357,13 @@ async def _more_of_session(database: Database, job: Document) -> bool:
         marks = list({document[mark] for document in found})
         await collection.delete_many({**within, place: span, mark: {"$in": marks}})
         return True
-    if "whole" not in job:
+    return "entities" not in job and await _more_entities(database, job)
+
+
+async def _more_entities(database: Database, job: Document) -> bool:
+    if "whole" not in job and "entities" not in job:
         return False
+    session_id, last = job["sessionId"], None if "whole" in job or "gone" in job else job["lastSeq"]
     return await _under(
-        database, job, lambda session: entities.forget_some_of_session(database, job["sessionId"], BATCH, session)
+        database, job, lambda session: entities.forget_some_of_session(database, session_id, last, BATCH, session)
     )

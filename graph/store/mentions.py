@@ -75,13 +75,18 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
     )
     changed: dict[str, list[_Pair]] = {}
     moved: defaultdict[str, list[Moved]] = defaultdict(list)
+    renaming: set[str] = set()
     for session_id, differences in live.items():
         owner, user_id = session_owner(session_id), owners[session_id].get("userId")
         erased_seq = owners[session_id].get("erasedSeq", 0)
         pairs = changed[owner] = []
         for key, difference in differences.items():
             old = before.get(entity_id(owner, key))
-            new = await _apply(database, (session_id, key, erased_seq), old, difference, session)
+            # What only erased messages mentioned may still be there, and counts for the user as long as it is.
+            own = None if old is None or _is_erased(old, erased_seq) else old
+            if own is None and key.startswith(f"{_ALIASED}:"):
+                renaming.add(owner)
+            new = await _apply(database, (session_id, key, erased_seq), own, difference, session)
             if new is not None and user_id is not None:
                 new["userId"] = user_id
             pairs.append((old, new))
@@ -89,7 +94,12 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
                 moved[user_id].append((session_id, old, new))
     if not changed:
         return
-    people = await _people_of(database, [owner for owner, pairs in changed.items() if _renames(pairs)], session)
+    renaming |= {owner for owner, pairs in changed.items() if _renames(pairs)}
+    erased = {session_owner(session_id): owners[session_id].get("erasedSeq", 0) for session_id in live}
+    people = {
+        owner: [person for person in found if not _is_erased(person, erased[owner])]
+        for owner, found in (await _people_of(database, list(renaming), session)).items()
+    }
     writes = [_lock(session_owner(session_id), session_id) for session_id in live]
     for owner, pairs in changed.items():
         writes += _shown(owner, pairs, people.get(owner))
@@ -98,6 +108,10 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
 
 
 _Pair: TypeAlias = tuple[Document | None, Document | None]  # an entity's document before and after
+
+
+def _is_erased(entity: Document, erased_seq: int) -> bool:
+    return bool(entity["own"]["last"]["seq"] <= erased_seq)
 
 
 def _lock(owner: str, session_id: str) -> Any:
@@ -290,9 +304,48 @@ async def forget_sessions(database: Database, session_ids: Sequence[str], sessio
     await database.entities.delete_many({"owner": {"$in": owners}}, session=session)
 
 
-async def forget_some_of_session(database: Database, session_id: str, most: int, session: Any) -> bool:
-    """Remove at most `most` entities of a session that is gone, and whose user is; False when there was none."""
-    return await _forget_some(database, {"owner": session_owner(session_id)}, most, session)
+async def has_more(database: Database, session_id: str, number: int, session: Any) -> bool:
+    """Whether a session has more entities than so many."""
+    return await _has_more(database, {"owner": session_owner(session_id)}, number, session)
+
+
+async def has_more_of_user(database: Database, user_id: str, number: int, session: Any) -> bool:
+    """Whether the sessions of a user have more entities together than so many."""
+    return await _has_more(database, {"userId": user_id}, number, session)
+
+
+async def _has_more(database: Database, match: Document, number: int, session: Any) -> bool:
+    count: int = await database.entities.count_documents(match, limit=number + 1, session=session)
+    return count > number
+
+
+async def forget_some_of_session(
+    database: Database, session_id: str, last_seq: int | None, most: int, session: Any
+) -> bool:
+    """Remove at most `most` entities of a session, and what they count for its user; False when there was none.
+
+    Args:
+        database: the open database.
+        session_id: the session.
+        last_seq: only what no later message mentions, of a session that is there; None for all, of one that is gone.
+        most: how many.
+        session: the driver session of the transaction.
+    """
+    match: Document = {"owner": session_owner(session_id)}
+    if last_seq is not None:
+        match["own.last.seq"] = {"$lte": last_seq}
+    found = await database.entities.find(match, limit=most, session=session).to_list(None)
+    if not found:
+        return False
+    await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
+    if last_seq is not None:
+        await shut_out_others(database, [session_id], session)
+    moved: defaultdict[str, list[Moved]] = defaultdict(list)
+    for entity in found:
+        if "userId" in entity:
+            moved[entity["userId"]].append((session_id, entity, None))
+    await follow(database, moved, session)
+    return True
 
 
 async def forget_some_of_user(database: Database, user_id: str, most: int, session: Any) -> bool:

@@ -226,7 +226,14 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
         owner = await _session_to_change(database, scope, session_id, session)
         return await erasure.erase_session(database, owner, session)
 
-    return await write_session(database, session_id, attempt)
+    return await _with_entities(database, await write_session(database, session_id, attempt))
+
+
+async def _with_entities(database: Database, job: str | None) -> str | None:
+    """The job that a deletion left, after the entities that it left, which nobody is to see when it returns."""
+    if job is not None:
+        await erasure.forget_entities(database, job)
+    return job
 
 
 async def delete_contents(database: Database, scope: Scope, session_id: str) -> str | None:
@@ -252,7 +259,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
         )
         return job
 
-    return await write_session(database, session_id, attempt)
+    return await _with_entities(database, await write_session(database, session_id, attempt))
 
 
 async def _session_to_change(database: Database, scope: Scope, session_id: str, session: Any) -> Document:
