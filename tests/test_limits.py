@@ -67,6 +67,7 @@ def test_the_cost_follows_variables_and_their_defaults() -> None:
     assert cost(query) == 1 + 7
     assert cost(query, {"n": 50}) == 1 + 50
     assert cost(query, {"n": 50, "no": True}) == 1
+    assert cost(query, {"n": 50.0}) == 1 + 50  # an Int, as GraphQL has it
     assert cost(query, {"n": "many"}) == 1 + 12
     assert cost(query, {"n": 2**31}) == 1 + 1000  # which is then refused as too many at once
 
@@ -139,6 +140,16 @@ async def test_answers_say_their_cost_when_asked(settings: Settings, mongodb_uri
     assert asked.json()["extensions"]["cost"]["requested"] == 13
     async with served_with(settings, mongodb_uri, report_cost=True) as always:
         assert (await always.send(query))["extensions"]["cost"]["requested"] == 13
+
+
+async def test_a_whole_number_written_as_a_float_costs_as_much(client: Client) -> None:
+    query = f"query ($n: Int) {{ {MEMORY} {{ messages(last: $n) {{ id }} }} }}"
+    for number in (2.0, 700.0, 700):
+        answer = await client.http.post(
+            "/graphql", json={"query": query, "variables": {"n": number}, "extensions": {"cost": True}}
+        )
+        assert "errors" not in answer.json()
+        assert answer.json()["extensions"]["cost"]["requested"] == 1 + number
 
 
 async def test_the_explorers_own_query_is_within_the_limits(client: Client) -> None:

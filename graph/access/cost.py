@@ -8,7 +8,7 @@ https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from graphql import (
     DocumentNode,
@@ -127,7 +127,7 @@ class _Costs:
         given = {argument.name.value: self._value(argument.value) for argument in node.arguments or ()}
         sizes = [given.get(name) for name in ("first", "last")]
         sizes += [len(value) for name, value in given.items() if name == "ids" and isinstance(value, list)]
-        numbers = [size for size in sizes if isinstance(size, int) and not isinstance(size, bool)]
+        numbers = [int(size) for size in sizes if _is_whole(size)]
         if not numbers:
             defaults = [field.args[name].default_value for name in ("first", "last") if name in field.args]
             numbers = [size for size in defaults if size is not Undefined and isinstance(size, int)]
@@ -145,3 +145,8 @@ class _Costs:
                     if self._value(argument.value) is (directive.name.value == "skip"):
                         return True
         return False
+
+
+def _is_whole(value: Any) -> TypeGuard[float]:
+    """Whether GraphQL takes a value for an Int: `5.0` as well as `5`."""
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())

@@ -165,7 +165,7 @@ def _size(variables: Mapping[str, Any], name: str) -> Any:
 
 
 _ABSENT = object()
-_COUNTED = (bool, int)
+_COUNTED = (bool, int, float)
 
 
 def operation_named(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
