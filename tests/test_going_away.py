@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from graph.settings import Settings
+from graph.store.client import time_limit
 from graph.store.database import Database
 from tests.access import served_with
 from tests.graphql_client import Client
@@ -90,6 +93,25 @@ async def test_one_that_goes_away_ends_nobody_elses_query(database: Database, cl
     asking[0].cancel()
     await until(database, 2)
     assert [await answer for answer in asking[1:]] == [{"data": {"session": {"uuid": "u"}}}] * 2
+
+
+async def test_a_query_ends_in_mongodb_while_asyncios_own_threads_are_taken(database: Database) -> None:
+    async def ask() -> None:
+        with time_limit(60):
+            await database.sessions.find_one({"_id": "s"})
+
+    await slow_down(database, 60)
+    release = threading.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    busy = asyncio.ensure_future(asyncio.to_thread(release.wait))
+    try:
+        asking = asyncio.ensure_future(ask())
+        await until(database, 1)
+        asking.cancel()
+        await until(database, 0)
+    finally:
+        release.set()
+        await busy
 
 
 async def test_a_query_that_is_given_up_ends_in_mongodb(

@@ -10,12 +10,13 @@ import asyncio
 import itertools
 import logging
 import secrets
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -25,6 +26,10 @@ log = logging.getLogger("recallql")
 
 _AGAIN = (0.0, 0.5)
 """Seconds before each look for operations: one may only just have been sent at the first."""
+_LONGEST = 5.0
+"""Seconds that one look may take: a MongoDB that hangs is not waited for."""
+_THREADS = ThreadPoolExecutor(4, thread_name_prefix="abandoned")
+"""Apart from asyncio's own, which others need: of a hanging MongoDB there is much to end, and none of it does."""
 
 
 class _Query:
@@ -97,7 +102,7 @@ def ended_when_cancelled() -> Iterator[None]:
         yield
     except (asyncio.CancelledError, GeneratorExit):
         if query.client is not None:
-            task = asyncio.ensure_future(asyncio.to_thread(_kill, query))
+            task = asyncio.ensure_future(_end(query))
             _killing.add(task)
             task.add_done_callback(_killing.discard)
         raise
@@ -105,14 +110,20 @@ def ended_when_cancelled() -> Iterator[None]:
         _query.reset(token)
 
 
+async def _end(query: _Query) -> None:
+    """Look for what the query has running, and kill it."""
+    try:
+        for pause in _AGAIN:
+            await asyncio.sleep(pause)
+            await asyncio.get_running_loop().run_in_executor(_THREADS, _kill, query)
+    except PyMongoError as error:
+        log.warning("a query that nobody waits for goes on in MongoDB, until its time limit: %s", error)
+
+
 def _kill(query: _Query) -> None:
     """Kill what has the query's mark, by its own number: it can't be another's."""
     admin = query.client.admin
-    try:
-        for pause in _AGAIN:
-            time.sleep(pause)
-            found = admin.command({"currentOp": 1, "$ownOps": True, "command.comment": query.mark})
-            for operation in found["inprog"]:
-                admin.command({"killOp": 1, "op": operation["opid"]})
-    except PyMongoError as error:
-        log.warning("a query that nobody waits for goes on in MongoDB, until its time limit: %s", error)
+    with pymongo.timeout(_LONGEST):
+        found = admin.command({"currentOp": 1, "$ownOps": True, "command.comment": query.mark})
+        for operation in found["inprog"]:
+            admin.command({"killOp": 1, "op": operation["opid"]})
