@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
+from graph.errors import Unavailable
+from graph.store.client import RESPONSE_CODEC, aggregate_at_once, close, connect, translated_errors
 from graph.store.database import Database
 from tests.commands import Commands
 from tests.graphql_client import ADD, OCTAVIA, Client
@@ -61,3 +65,11 @@ async def test_wrong_arguments_are_the_messages_fault(client: Client) -> None:
     await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA})
     error = await client.error(LAST, last=1001)
     assert error["path"] == ["memory", "messages"]
+
+
+async def test_a_server_that_is_away_is_waited_for_once(caplog: pytest.LogCaptureFixture) -> None:
+    nowhere = connect("mongodb://127.0.0.1:1/?directConnection=true", pool_size=1, timeout=0.5)
+    with caplog.at_level(logging.DEBUG, "pymongo.serverSelection"), pytest.raises(Unavailable), translated_errors():
+        await aggregate_at_once(nowhere["away"]["sessions"], [], RESPONSE_CODEC)
+    await close(nowhere)
+    assert sum("Server selection failed" in record.getMessage() for record in caplog.records) == 1

@@ -135,6 +135,8 @@ async def aggregate_at_once(
     try:
         with pymongo.timeout(None):
             answer = await database.command(marked(command, database.client), codec_options=codec)
+    except ServerSelectionTimeoutError:
+        raise  # an AutoReconnect as well, but the driver has waited for a server already
     except AutoReconnect:
         again = marked({}, database.client)
         return await aggregate(collection.with_options(codec_options=codec), pipeline, **again)
