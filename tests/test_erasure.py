@@ -695,9 +695,7 @@ def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Pa
         time.sleep((erasure.LEASE.total_seconds() + erasure.PAUSE) * 2)
     finally:
         server.stop()
-    with EmbeddedMongo(data_dir) as mongo, pymongo.timeout(60):
-        opened: Any = pymongo.MongoClient(mongo.uri)
+    with EmbeddedMongo(data_dir) as mongo, pymongo.MongoClient[Any](mongo.uri) as opened, pymongo.timeout(60):
         for name in opened["recallql"].list_collection_names():
             for document in opened["recallql"][name].find({}):
                 assert MARK.encode() not in bson.encode(document)
-        opened.close()
