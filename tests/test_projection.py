@@ -29,9 +29,9 @@ async def reads(client: Client, commands: Commands, query: str, **variables: Any
 def _parts(name: str, command: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield command[name], command.get("projection", {})
     for stage in command.get("pipeline", ()):
-        if "$lookup" in stage:
-            lookup = stage["$lookup"]
-            yield lookup["from"], next(inner["$project"] for inner in lookup["pipeline"] if "$project" in inner)
+        if "$unionWith" in stage:
+            union = stage["$unionWith"]
+            yield union["coll"], next(inner["$project"] for inner in union["pipeline"] if "$project" in inner)
 
 
 async def test_only_selected_fields_are_read(octavia: Client, commands: Commands) -> None:

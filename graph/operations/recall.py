@@ -7,9 +7,8 @@ from collections.abc import Collection
 from graph.operations.backend import Backend
 from graph.store.documents import Document
 from graph.store.messages import messages_in_range
-from graph.store.recall import Recent, TooLarge, find_recent_memory
+from graph.store.recall import Recent, find_recent_memory
 from graph.store.scope import Scope
-from graph.store.sessions import find_session_memory
 
 
 async def recalled_messages(
@@ -43,7 +42,7 @@ async def recalled_memory(
     *,
     last: int | None = None,
 ) -> Document | None:
-    """A session's memory as one, with `messages` as `recalled_messages` gives them, by one read where that can be.
+    """A session's memory as one, with `messages` as `recalled_messages` gives them, by one read.
 
     Args:
         backend: the open parts of this process.
@@ -54,11 +53,4 @@ async def recalled_memory(
         last: how many of the newest messages, at least 1, to give instead of the default.
     """
     recent = Recent(last or backend.settings.message_window, message_fields, after_summary=last is None)
-    try:
-        return await find_recent_memory(backend.database, scope, session_id, fields, recent)
-    except TooLarge:
-        wanted = {*fields, "summarySeq", "erasedSeq"}
-        memory = await find_session_memory(backend.database, scope, session_id, wanted)
-        if memory is not None:
-            memory["messages"] = await recalled_messages(backend, memory, message_fields, last=last)
-        return memory
+    return await find_recent_memory(backend.database, scope, session_id, fields, recent)

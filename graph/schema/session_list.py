@@ -99,8 +99,8 @@ class SessionFilter:
     )
     metadata: list[MetadataFilter] | None = strawberry.field(
         default=None,
-        description="Only those whose metadata has all these values, at most 20. Texts, numbers and booleans are found by"
-        " an index; a list or {} alone is not.",
+        description="Only those whose metadata has all these values, at most 20. Texts, numbers and booleans are"
+        " found by an index; a list or {} alone is not.",
     )
 
     def checked(self) -> StoredFilter:

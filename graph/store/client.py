@@ -5,11 +5,8 @@ Everything else in the store is written against what both share, so that the cho
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import pymongo
@@ -111,33 +108,30 @@ async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **op
 
 
 async def aggregate_at_once(
-    collection: Any, pipeline: Sequence[Mapping[str, Any]], codec: CodecOptions[dict[str, Any]]
+    collection: Any, pipeline: Sequence[Mapping[str, Any]], codec: CodecOptions[dict[str, Any]], *, most: int
 ) -> list[dict[str, Any]]:
-    """All documents that a pipeline gives, where they surely come in the first batch of at most 101 and 16 MiB.
+    """All documents that a pipeline gives, at most `most`, as the command's answer brings them.
 
-    The command itself, without the driver's cursor around it, takes four fifths of the processor time. It is not
-    retried, so where the connection fails, the driver's own way is gone. MongoDB alone keeps the time limit: with the
-    driver's, which it sets on the socket before and after each message, it takes a tenth longer.
+    Without the driver's cursor around it, that takes four fifths of the processor time. The driver's own way is gone
+    where they are more than the 16 MiB of one answer, or where the connection fails: it tries again.
     """
-    command: dict[str, Any] = {
+    command = {
         "aggregate": collection.name,
         "pipeline": pipeline,
-        "cursor": {},
+        "cursor": {"batchSize": most + 1},
         "readConcern": {"level": "majority"},
     }
-    deadline = _deadline.get()
-    if deadline is not None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise ExecutionTimeout("the time limit was over before the command was sent")
-        command["maxTimeMS"] = math.ceil(left * 1000)
     database = collection.database
     try:
-        with pymongo.timeout(None):
-            answer = await database.command(marked(command, database.client), codec_options=codec)
+        answer = await database.command(marked(command, database.client), codec_options=codec)
     except ServerSelectionTimeoutError:
         raise  # an AutoReconnect as well, but the driver has waited for a server already
     except AutoReconnect:
+        answer = None
+    if answer is not None and answer["cursor"]["id"]:
+        await database.command("killCursors", collection.name, cursors=[answer["cursor"]["id"]])
+        answer = None
+    if answer is None:
         again = marked({}, database.client)
         return await aggregate(collection.with_options(codec_options=codec), pipeline, **again)
     documents: list[dict[str, Any]] = answer["cursor"]["firstBatch"]
@@ -154,10 +148,6 @@ async def change_stream(source: Any, pipeline: Sequence[Mapping[str, Any]], **op
         yield stream
 
 
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-"""When the block of a `time_limit` must be through, by the monotonic clock."""
-
-
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Bound the time that all reads within the block take together; MongoDB stops what is not done by then.
@@ -167,12 +157,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     Args:
         seconds: how long they may take; 0 for no limit.
     """
-    before = _deadline.set(time.monotonic() + seconds if seconds else None)
-    try:
-        with ended_when_cancelled(), pymongo.timeout(seconds or None):
-            yield
-    finally:
-        _deadline.reset(before)
+    with ended_when_cancelled(), pymongo.timeout(seconds or None):
+        yield
 
 
 _UNAVAILABLE = (

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pymongo.errors import OperationFailure
-
 from graph.store.client import RESPONSE_CODEC, aggregate_at_once, translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
@@ -17,15 +15,10 @@ from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import AS_MEMORY, as_session_memory
 
-_TOO_LARGE = frozenset({4568, 10334, 17419, 17420})
-"""MongoDB's codes for a document beyond 16 MiB, which messages of a mebibyte each can make together."""
-
 _ENDS = ("summarySeq", "erasedSeq")
 """The session's numbers up to which its messages are summarised, and erased."""
 
-
-class TooLarge(Exception):
-    """The messages are too large together for one document."""
+_IS_SESSION = "isSession"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,37 +42,29 @@ async def find_recent_memory(
     """A session's memory as `find_session_memory` gives it, with `messages`, oldest first.
 
     Times have no zone: they are in UTC, and decode in a fraction of the time that way.
-
-    Raises:
-        TooLarge: read the messages apart.
     """
+    of_session = projection({*fields, "sessionId", *_ENDS}, AS_MEMORY) or {}
     pipeline = [
         {"$match": {"_id": session_id, **scope.sessions()}},
+        {"$project": {**of_session, _IS_SESSION: {"$literal": True}}},
         {
-            "$lookup": {
-                "from": database.messages.name,
-                "as": "messages",
-                "localField": "_id",
-                "foreignField": "sessionId",
+            "$unionWith": {
+                "coll": database.messages.name,
                 "pipeline": [
+                    {"$match": {"sessionId": session_id}},
                     {"$sort": {"seq": -1}},
                     {"$limit": recent.count},
                     {"$project": projection({*recent.fields, "seq"})},
                 ],
             }
         },
-        {"$project": {**(projection({*fields, "sessionId", *_ENDS}, AS_MEMORY) or {}), "messages": 1}},
     ]
-    try:
-        with translated_errors():
-            found = await aggregate_at_once(database.sessions, pipeline, RESPONSE_CODEC)
-    except OperationFailure as error:
-        if error.code not in _TOO_LARGE:
-            raise
-        raise TooLarge from error
-    if not found:
+    with translated_errors():
+        found = await aggregate_at_once(database.sessions, pipeline, RESPONSE_CODEC, most=1 + recent.count)
+    # Messages without their session are of one that the scope does not hold.
+    if not found or not found[0].pop(_IS_SESSION, False):
         return None
     memory = as_session_memory(found[0])
     after = max(memory.get(name, 0) for name in (_ENDS if recent.after_summary else ("erasedSeq",)))
-    memory["messages"] = [message for message in reversed(memory["messages"]) if message["seq"] > after]
+    memory["messages"] = [message for message in reversed(found[1:]) if message["seq"] > after]
     return memory
