@@ -221,3 +221,25 @@ async def test_progress_counts_every_state(
         found = await progress.progress(database, session_id)
         assert (found["pending"], found["done"], found["failed"]) == expected
         assert before < found["oldestPendingAt"] <= now()
+
+
+async def test_suspects_are_never_held_while_a_summary_is_read(
+    client: Client, database: Database, extractor: Extractor, quick: Settings
+) -> None:
+    """A summary that ends the worker would otherwise count against them, and an innocent message end FAILED."""
+    await add(client, "s", says("Ada Lovelace lived in London"))
+    await enrichment.claim(database, LIMITS, lease_seconds=0)  # by a worker that was killed
+    worker = Worker(database, extractor, quick)
+    stop = asyncio.Event()
+    async with worker._model:  # as while a summary is read
+        claiming = asyncio.create_task(worker._claim(stop))
+        await asyncio.sleep(0.2)
+        assert [state["attempts"] for state in await states(database)] == [1]
+    held = await claiming
+    assert held is not None
+    assert held.suspect
+    reading = asyncio.create_task(worker._entities_of("Grace Hopper lived in New York"))
+    await asyncio.sleep(0.2)
+    assert not reading.done()
+    await worker._give_back(held)
+    assert [entity["name"] for entity in await reading] == ["Grace Hopper", "New York"]

@@ -36,6 +36,7 @@ _BATCH_MESSAGES = 256
 _BATCH_TOKENS = 16_384
 _LONGEST_BACKOFF = 300.0  # seconds
 _RENEWALS = 3  # in the time of a lease
+_PAUSE_FOR_SUSPECTS = 0.05  # seconds
 _PAUSE_WITHOUT_DATABASE = 1.0  # seconds
 _DRAIN_POLL = 0.2  # seconds: what ends a drain is no event
 
@@ -148,20 +149,22 @@ class Worker:
         """Due messages, or None when there are none; waits while the database is away."""
         while not stop.is_set():
             try:
-                held = await enrichment.claim(
-                    self._database,
-                    self._limits,
-                    lease_seconds=self._settings.enrichment_lease,
-                    session_id=self._session_id,
-                    fresh=fresh,
-                )
+                # Not while a summary is read: one that ends this worker would count against what is claimed here.
+                async with contextlib.nullcontext() if fresh else self._model:
+                    held = await enrichment.claim(
+                        self._database,
+                        self._limits,
+                        lease_seconds=self._settings.enrichment_lease,
+                        session_id=self._session_id,
+                        fresh=fresh,
+                    )
+                    if held.messages:
+                        self._held[held.lease] = held
+                        return held
             except Unavailable as error:
                 log.warning("%s", error)
                 await sleep(_PAUSE_WITHOUT_DATABASE, stop)
                 continue
-            if held.messages:
-                self._held[held.lease] = held
-                return held
             if not held.contended:
                 return None
             await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - keeps workers from meeting again
@@ -293,10 +296,16 @@ class Worker:
             await writing
 
     async def _entities_of(self, text: str) -> list[EntityDocument]:
-        """The entities of a summary; without them where the model can't read it."""
-        async with self._model:
-            (found,) = await asyncio.to_thread(self._extractor.extract, [text])
-        return entity_documents(found) if isinstance(found, list) else []
+        """The entities of a summary; without them where the model can't read it.
+
+        Not while suspects are held: a summary that ends this worker would count against them.
+        """
+        while True:
+            async with self._model:
+                if not any(held.suspect for held in self._held.values()):
+                    (found,) = await asyncio.to_thread(self._extractor.extract, [text])
+                    return entity_documents(found) if isinstance(found, list) else []
+            await asyncio.sleep(_PAUSE_FOR_SUSPECTS)
 
     async def _nothing_is_left(self) -> bool:
         try:
