@@ -42,11 +42,9 @@ class Context:
     backend: Backend
     scope: Scope
     request: Any = None
-    response: Any = None
     caller: Caller = ANYONE
     connection_params: dict[str, Any] | None = None
     changes: bool = False
-    extras: dict[str, Any] = field(default_factory=dict)
     take_over: Callable[[Any, Source], None] | None = None
 
     # Not arguments, so that `dataclasses.replace` makes a context that reads anew.

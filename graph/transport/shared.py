@@ -80,7 +80,7 @@ class Operation:
                     yield payload
 
     async def _follow(self, executor: Any, source: Source) -> AsyncGenerator[str, None]:
-        context = replace(self.context, take_over=None, request=None, response=None)
+        context = replace(self.context, take_over=None, request=None)
         hub = context.backend.hub
         follower = hub.follow(source, _request_of(executor, context), _execution(executor, context))
         try:

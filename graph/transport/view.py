@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -133,13 +134,13 @@ class GraphQLView(GraphQL[Context, None]):
             raise _wrong_kind(error) from error
         return http.result_response(result, media_type=media_type)
 
-    async def get_context(self, request: Request | WebSocket, response: Any = None) -> Context:
+    async def get_context(self, request: Request | WebSocket, response: Any = None) -> Context:  # noqa: ARG002
         """The context of one request, with its caller; of a WebSocket, before it says who it is."""
         backend: Backend = request.app.state.backend
         if isinstance(request, WebSocket):
-            return Context(backend, NOBODY.scope, request, response, caller=NOBODY)
+            return Context(backend, NOBODY.scope, request, caller=NOBODY)
         caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
-        return Context(backend, caller.scope, request, response, caller=caller)
+        return Context(backend, caller.scope, request, caller=caller)
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
         """Find out who opened a WebSocket: from its `connection_init`, or from its header where that has nothing."""
@@ -158,7 +159,9 @@ class GraphQLView(GraphQL[Context, None]):
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """The operation whose results the client wants as a stream."""
         raw: Request = request._request  # type: ignore[attr-defined]  # noqa: SLF001 - the adapter has no stream
-        return await self._asked(raw)
+        transport = self._stream_asked_for(raw.headers.get("accept", ""))
+        assert transport is not None  # noqa: S101 - others are answered without Strawberry's view
+        return replace(await self._asked(raw), protocol=transport.protocol)
 
     async def _asked(self, request: Request) -> GraphQLRequestData:
         """The operation that the request asks for."""
@@ -172,13 +175,12 @@ class GraphQLView(GraphQL[Context, None]):
             )
         data = http.check_request(data)
         backend: Backend = request.app.state.backend
-        transport = self._stream_asked_for(request.headers.get("accept", ""))
         return GraphQLRequestData(
             query=http.operation_text(data, backend.trusted),
             variables=data.get("variables"),
             operation_name=data.get("operationName") or None,
             extensions=data.get("extensions"),
-            protocol=transport.protocol if transport else "http",
+            protocol="http",
         )
 
     @lru_cache(maxsize=256)  # noqa: B019 - a process has one view
