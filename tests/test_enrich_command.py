@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,19 @@ from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.memories import NewMemory, NewMessage, add_memory
 from graph.store.scope import EVERYTHING
+from tests.llm_server import LLMServer, Reply, completion
+
+LETTERS = """
+def letters():
+    return {"name": "letters", "pat_str": r"(?s).", "special_tokens": {},
+            "mergeable_ranks": {bytes([number]): number for number in range(256)}}
+
+ENCODING_CONSTRUCTORS = {"letters": letters}
+"""
 
 
-async def run(uri: str, settings: Settings, *arguments: str) -> tuple[int, str]:
-    environment = {**os.environ, "RECALLQL_MONGODB_URI": uri, "RECALLQL_DATABASE": settings.database}
+async def run(uri: str, settings: Settings, *arguments: str, **variables: str) -> tuple[int, str]:
+    environment = {**os.environ, "RECALLQL_MONGODB_URI": uri, "RECALLQL_DATABASE": settings.database, **variables}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "graph", *arguments, env=environment, stdout=asyncio.subprocess.PIPE
     )
@@ -56,6 +66,36 @@ async def test_enrich_tells_failures_by_its_status_and_begins_them_again_when_as
     assert (status, out) == (1, "0 messages enriched; now 0 done, 0 pending, 1 failed\n")
     status, out = await run(mongodb_uri, settings, "enrich", "--failed")
     assert (status, out) == (0, "1 messages enriched; now 1 done, 0 pending, 0 failed\n")
+
+
+@pytest.mark.parametrize("model", [False, True])
+async def test_summaries_are_counted_and_bounded_in_the_encoding_that_is_set(
+    mongodb_uri: str, database: Database, settings: Settings, tmp_path: Path, model: bool
+) -> None:
+    """The encoding has a token for each byte, and comes as a plugin of tiktoken, as encodings of others do."""
+    (tmp_path / "tiktoken_ext").mkdir()
+    (tmp_path / "tiktoken_ext" / "of_letters.py").write_text(LETTERS)
+    await say(database, "s", *["Ada Lovelace lives in Paris, beside the river."] * 12)
+    with LLMServer(Reply(completion("Ada lives in Paris. " * 20))) as server:
+        llm = {"RECALLQL_LLM_BASE_URL": server.base_url, "RECALLQL_LLM_MODEL": "m"} if model else {}
+        encoding = {"RECALLQL_TOKEN_ENCODING": "letters", "PYTHONPATH": str(tmp_path)}
+        status, _ = await run(
+            mongodb_uri,
+            settings,
+            "enrich",
+            "--summary-max-tokens",
+            "64",
+            RECALLQL_LLM_MAX_INPUT_TOKENS="1000",
+            **encoding,
+            **llm,
+        )
+    assert status == 0
+    summary = await database.summaries.find_one({"sessionId": "s"})
+    assert summary["source"] == ("LLM" if model else "EXTRACTIVE")
+    assert summary["tokenCount"] == len(summary["content"].encode())
+    assert 0 < summary["tokenCount"] <= 64
+    for request in server.requests:
+        assert sum(len(message["content"].encode()) for message in request.body["messages"]) <= 1000
 
 
 async def test_a_worker_ends_with_status_0_when_it_is_told_to(

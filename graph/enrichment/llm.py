@@ -66,7 +66,7 @@ class LLMOptions:
         backoff: seconds before the second attempt, at most; doubled for each further one, and drawn at random below.
         max_backoff: the longest wait; a server that asks for a longer one with `Retry-After` isn't asked again.
         prompt: the system message; `$max_tokens` stands for the length wanted.
-        max_input_tokens: bound on what is sent, counted in `cl100k_base`.
+        max_input_tokens: bound on what is sent.
         max_output_tokens: bound on the summary.
         extra_body: further entries of the request, which win over the own ones; None leaves an own one out. For servers
             that want `max_completion_tokens` instead of `max_tokens`, a temperature, and so on.
@@ -97,6 +97,10 @@ class ChatCompletionsSummariser:
 
     def __init__(self, options: LLMOptions, count_tokens: Callable[[str], int] | None = None) -> None:
         """Check the options; nothing is sent yet.
+
+        Args:
+            options: how to reach the model.
+            count_tokens: counts what is sent and what comes back; in `cl100k_base` by default.
 
         Raises:
             StartupError: an option can't work; the message names its setting.

@@ -43,7 +43,7 @@ async def open_summariser(settings: Settings) -> AsyncIterator[Summariser]:
     Raises:
         StartupError: a setting can't work.
     """
-    counter = load_counter()
+    counter = load_counter(settings.token_encoding)
     if settings.llm_base_url is None and settings.llm_model is None:
         yield Summariser(counter=counter, max_tokens=settings.summary_max_tokens)
         return
@@ -59,7 +59,7 @@ async def open_summariser(settings: Settings) -> AsyncIterator[Summariser]:
         max_input_tokens=settings.llm_max_input_tokens,
         max_output_tokens=settings.summary_max_tokens,
     )
-    async with ChatCompletionsSummariser(options) as llm:
+    async with ChatCompletionsSummariser(options, counter.count) as llm:
         yield Summariser(llm, counter=counter, max_tokens=settings.summary_max_tokens)
 
 
