@@ -14,13 +14,24 @@ from graph.settings import Settings
 from graph.store.database import Database, open_database
 from tests.commands import COMMANDS, Commands
 from tests.graphql_client import Client, serving
-from tests.mongod import session_mongod
+from tests.mongod import SharedMongod, running_mongod
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one mongod for all processes of a distributed run."""
+    if config.pluginmanager.hasplugin("dsession"):
+        config.pluginmanager.register(SharedMongod())
 
 
 @pytest.fixture(scope="session")
-def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mongodb_uri(request: pytest.FixtureRequest) -> Iterator[str]:
     """The one mongod of the run."""
-    yield from session_mongod(tmp_path_factory)
+    given = getattr(request.config, "workerinput", {}).get("mongodb_uri")
+    if given is not None:
+        yield given
+        return
+    with running_mongod() as uri:
+        yield uri
 
 
 @pytest.fixture
