@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from graph.store.database import Database
 from tests.graphql_client import ADD, OCTAVIA, Client
+from tests.support.memory import add
 
 SYNOPSIS = [
     (
@@ -20,13 +20,6 @@ SYNOPSIS = [
     ),
     ("human", "Write a short synopsis of Butler's book, Parable of the Sower. What is it about?", 23),
 ]
-
-
-async def add(client: Client, session_id: str, messages: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    result: dict[str, Any] = (await client.data(ADD, input={"sessionId": session_id, "messages": messages, **more}))[
-        "addMemory"
-    ]
-    return result
 
 
 async def test_the_sample_conversation_is_kept_in_order(client: Client) -> None:

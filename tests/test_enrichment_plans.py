@@ -10,7 +10,7 @@ import pytest
 from graph.errors import Conflict
 from graph.store.database import Database
 from graph.store.documents import now
-from tests.test_mentions import _Life, read_once
+from tests.support.mentions import Life, read_once
 
 AT = {"$lte": now()}
 QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
@@ -35,7 +35,7 @@ def stages(plan: dict[str, Any]) -> set[str]:
 
 @pytest.fixture
 async def lived(database: Database) -> Database:
-    life = _Life(database, 7)
+    life = Life(database, 7)
     for _ in range(20):
         with contextlib.suppress(Conflict):
             await life.add()

@@ -10,8 +10,8 @@ from graph.schema.node import entity_id
 from graph.store.database import Database
 from graph.store.documents import now
 from tests.graphql_client import Client
-from tests.test_add_memory import add
-from tests.test_mentions import NAMES, read_once
+from tests.support.memory import add
+from tests.support.mentions import NAMES, read_once
 
 OCTAVIA, BUTLER, LEE, YORK, TODAY = 0, 1, 4, 7, 9
 assert [NAMES[number][1] for number in (OCTAVIA, BUTLER, LEE, YORK, TODAY)] == [

@@ -25,7 +25,7 @@ from graph.zep.routes import zep_routes
 from tests.access import SECRET, as_caller, served_with, token
 from tests.graphql_client import ADD, Client
 from tests.live_client import Socket
-from tests.test_mentions import NAMES, read_once
+from tests.support.mentions import NAMES, read_once
 from tests.walk import operations, selection
 
 SCHEMA = build_schema()._schema

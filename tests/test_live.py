@@ -21,24 +21,8 @@ from graph.store.edits import delete_message
 from graph.store.scope import EVERYTHING, Scope
 from graph.store.sessions import delete_contents, delete_session
 from tests.graphql_client import ADD, Client, serving
-from tests.live_client import ADDED, SESSIONS, UPDATED, Socket, socket_to
-
-
-async def add(client: Client, session_id: str, count: int = 1, **more: Any) -> None:
-    messages = [{"role": "human", "content": f"message {number}"} for number in range(count)]
-    await client.data(ADD, input={"sessionId": session_id, "messages": messages, **more})
-
-
-def url(client: Client) -> str:
-    return str(client.http.base_url)
-
-
-async def error(socket: Socket, query: str, variables: dict[str, Any]) -> tuple[str, str]:
-    await socket.subscribe(query, variables, "wrong")
-    message = await socket.receive()
-    assert message["type"] == "error", message
-    (only,) = message["payload"]
-    return only["extensions"]["code"], only["message"]
+from tests.live_client import ADDED, SESSIONS, UPDATED, socket_to
+from tests.support.live import add, error, url, watching
 
 
 async def test_stored_messages_come_first_then_live_ones(client: Client) -> None:
@@ -363,16 +347,6 @@ async def test_the_hundred_and_first_operation_of_a_connection_is_refused(client
         await socket.send(id="0", type="complete")
         await socket.subscribe("{ __typename }", {}, "again")
         assert (await socket.receive())["payload"] == {"data": {"__typename": "Query"}}
-
-
-async def watching(app: Starlette, followers: int = 1) -> None:
-    """Wait until so many follow, and the change stream has its beginning: from here on they are told."""
-    hub = app.state.backend.hub
-    for _ in range(3_000):
-        if hub._followers >= followers and hub.at is not None:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail(f"{hub._followers} follow")
 
 
 async def as_it_is(event: Any) -> Any:

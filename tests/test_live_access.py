@@ -11,7 +11,7 @@ from graph.settings import Settings
 from tests.access import SECRET, as_caller, changed, token
 from tests.graphql_client import Client
 from tests.live_client import ADDED, SESSIONS, UPDATED, socket_to
-from tests.test_live import add, error, url, watching
+from tests.support.live import add, error, url, watching
 
 ADA, BOB = token("ada"), token("bob")
 

@@ -30,7 +30,7 @@ from tests.live_client import ADDED, socket_to
 from tests.node_project import NODE, install
 from tests.replica_set import ReplicaSet, replica_set
 from tests.server_process import served
-from tests.test_live import add, url
+from tests.support.live import add, url
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from graph.settings import Settings
 from tests.graphql_client import Client
 from tests.live_client import ADDED, socket_to
-from tests.test_live import add, url, watching
+from tests.support.live import add, url, watching
 
 PING = ": ping\n\n"
 EVENTS = {"accept": "text/event-stream"}

@@ -26,8 +26,8 @@ from graph.store.enrichment import Limits, Outcome
 from graph.store.merge import merged
 from graph.store.names import entity_key
 from tests.graphql_client import ADD, Client
-from tests.test_mentions import recount as recount_entities
-from tests.test_mentions import shown
+from tests.support.mentions import recount as recount_entities
+from tests.support.mentions import shown
 
 MESSAGE = "query($uuid: ID!) { message(uuid: $uuid) { seq role content metadata tokenCount session { sessionId } } }"
 HISTORY = """query($s: ID!, $first: Int!, $after: String) { session(sessionId: $s) { messageCount tokenCount

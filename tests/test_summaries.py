@@ -26,7 +26,7 @@ from graph.store.scope import EVERYTHING
 from graph.store.sessions import delete_contents
 from graph.transfer.import_ import Importer
 from tests.llm_server import LLMServer, Reply, completion
-from tests.test_transfer import large, ndjson, said
+from tests.support.transfer import large, ndjson, said
 
 LINES = [
     "My sister Octavia moved to Lisbon last spring.",

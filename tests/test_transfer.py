@@ -32,9 +32,9 @@ from graph.transfer.assembly import Assembly, Batch, Part
 from graph.transfer.export import Wanted, export, resumed
 from graph.transfer.import_ import Imported, Importer
 from tests.server_process import clean_environment, served
-from tests.test_mentions import _Life, read_once, recount, shown
+from tests.support.mentions import Life, read_once, recount, shown
+from tests.support.transfer import HEADER, large, ndjson, said
 
-HEADER = b'{"format": "recallql", "version": 1}\n'
 TOKENS = load_counter()
 COLLECTIONS = ("sessions", "memories", "messages", "summaries", "users", "entities", "erasures", "counters")
 
@@ -71,19 +71,9 @@ async def everything(database: Database) -> dict[str, dict[Any, Document]]:
     }
 
 
-def ndjson(*found: Document) -> bytes:
-    return HEADER + b"".join(orjson.dumps(record) + b"\n" for record in found)
-
-
 def parsed(file: bytes) -> list[Any]:
     """The records after the header."""
     return [orjson.loads(line) for line in file.splitlines()[1:]]
-
-
-def said(session_id: str, *contents: str, **more: Any) -> list[Document]:
-    return [
-        {"type": "message", "sessionId": session_id, "role": "user", "content": content, **more} for content in contents
-    ]
 
 
 async def fill(database: Database) -> None:
@@ -149,7 +139,7 @@ async def test_a_round_trip_is_equal_field_by_field(database: Database, target: 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_round_trip_of_a_random_life_is_equal(database: Database, target: Database, seed: int) -> None:
-    life = _Life(database, 1000 + seed)
+    life = Life(database, 1000 + seed)
     for _ in range(80):
         await life.step()
     await imported(target, await exported(database))
@@ -170,7 +160,7 @@ async def test_importing_again_leaves_what_has_happened_since(database: Database
     await fill(database)
     file = await exported(database)
     await imported(target, file)
-    life = _Life(target, 5)
+    life = Life(target, 5)
     for _ in range(3):
         await life.edit()
         await life.delete()
@@ -384,10 +374,6 @@ async def test_what_stands_before_a_malformed_line_is_imported(target: Database)
 
 
 # --- large sessions
-
-
-def large(session_id: str, number: int = 2_300) -> list[Document]:
-    return said(session_id, *(str(place % 11) for place in range(number)))
 
 
 async def test_a_large_session_is_equal_after_a_round_trip(database: Database, target: Database) -> None:

@@ -17,7 +17,7 @@ from graph.store.documents import Document, now
 from graph.store.enrichment import Limits, Outcome
 from tests.fault_model import RAISES, make_fault_model
 from tests.graphql_client import OCTAVIA, Client
-from tests.test_add_memory import add
+from tests.support.memory import add
 
 LIMITS = Limits(messages=256, tokens=16_384, attempts=5)
 

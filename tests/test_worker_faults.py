@@ -28,7 +28,7 @@ from graph.store.embedded import EmbeddedMongo
 from graph.store.memories import NewMemory, NewMessage, add_memory
 from graph.store.scope import EVERYTHING
 from tests.fault_model import KILLS, RAISES, make_fault_model
-from tests.test_mentions import recount, shown
+from tests.support.mentions import recount, shown
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
