@@ -63,6 +63,27 @@ class Settings(BaseSettings):
         description="Origins of web pages that may call, with commas between: https://app.example.com; * is any.",
     )
 
+    header_limit: int = Field(
+        65_536, ge=0, description="Maximum bytes of a request's line and headers (431 beyond it); 0 disables the limit."
+    )
+    header_timeout: float = Field(
+        10.0, ge=0, le=3600, description="Seconds for a request's headers to arrive; 0 disables the limit."
+    )
+    idle_timeout: float = Field(
+        5.0, gt=0, le=3600, description="Seconds for which a connection stays open between two requests."
+    )
+    send_timeout: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="Seconds for which a client may read nothing of its answer; 0 disables the limit.",
+    )
+    max_connections: int = Field(
+        5_000,
+        ge=0,
+        description="Maximum open connections of a web server process, WebSockets included (503 beyond it); 0 disables"
+        " the limit.",
+    )
     body_limit: int = Field(16_777_216, ge=0, description="Most bytes of a request's body; 0 for no limit.")
     max_text: int = Field(20_000, ge=0, description="Most characters of an operation's text; 0 for no limit.")
     max_tokens: int = Field(1_000, ge=0, description="Most tokens of an operation's text; 0 for no limit.")

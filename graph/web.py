@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import resource
 import socket
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -15,6 +18,7 @@ from graph.app import create_app
 from graph.enrichment.tokens import load_counter
 from graph.schema.build import build_schema
 from graph.settings import Settings
+from graph.transport.connection import bounded_http
 
 
 class _Server(uvicorn.Server):
@@ -66,6 +70,20 @@ def prepare(settings: Settings) -> None:
     gc.collect()
 
 
+_OTHER_FILES = 1_000
+"""File descriptors for what is no connection of a client: MongoDB's, logs, the event loop."""
+
+
+def _allow_files(connections: int) -> None:
+    """Raise the process's own limit of open files, which is often 1,024, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable[[], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM, after `prepare`.
 
@@ -78,12 +96,15 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
     Raises:
         StartupError: MongoDB can't be used.
     """
+    _allow_files(settings.max_connections)
     app = create_app(settings, uri)
     config = uvicorn.Config(
         app,
         lifespan="off",
         log_level=_LEVELS.get(settings.log_level, settings.log_level),
         access_log=False,
+        http=cast("type[asyncio.Protocol]", bounded_http(settings)),  # uvicorn only calls it
+        timeout_keep_alive=cast("int", settings.idle_timeout),  # uvicorn hands it on to the event loop
         timeout_graceful_shutdown=10,
         server_header=False,
         ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
