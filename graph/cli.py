@@ -11,7 +11,7 @@ import typer
 
 from graph import token_commands
 from graph.errors import OperationError, StartupError, TransferError
-from graph.options import with_settings
+from graph.options import given_text, with_settings
 from graph.settings import Settings
 
 app = typer.Typer(
@@ -154,7 +154,7 @@ def worker(
 def enrich(
     settings: Settings,
     failed: Annotated[bool, typer.Option("--failed", help="Begin again what has failed.")] = False,
-    session: Annotated[str | None, typer.Option("--session", help="Only this session.")] = None,
+    session: Annotated[str | None, typer.Option("--session", help="Only this session.", callback=given_text)] = None,
 ) -> None:
     """Work until no enrichment is pending, then end; exit status 1 when some has failed."""
     from graph.enrichment.process import drain  # noqa: PLC0415 - the web process never imports spaCy
@@ -179,8 +179,12 @@ _TRANSFER_SETTINGS = (
 def export_(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")] = Path("-"),
-    session: Annotated[str | None, typer.Option("--session", help="Only this session and its user.")] = None,
-    user: Annotated[str | None, typer.Option("--user", help="Only this user and its sessions.")] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", help="Only this session and its user.", callback=given_text)
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="Only this user and its sessions.", callback=given_text)
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an export to the same file that was stopped.")
     ] = False,
@@ -266,7 +270,8 @@ def import_zep(
     settings: Settings,
     base_url: Annotated[str, typer.Argument(help="The Zep v1 server, such as http://localhost:8000.")],
     api_key: Annotated[
-        str | None, typer.Option("--api-key", envvar="ZEP_API_KEY", help="Its bearer token, if it needs one.")
+        str | None,
+        typer.Option("--api-key", envvar="ZEP_API_KEY", help="Its bearer token, if it needs one.", callback=given_text),
     ] = None,
 ) -> None:
     """Take over the users, sessions and messages of a Zep v1 server; run it again to continue after a break."""
@@ -305,11 +310,20 @@ def _interrupt_on_sigterm() -> None:
 
 def main() -> None:
     """Run the command; what it refuses is one line on standard error, with status 1, or 2 when it can't start."""
+    status: Any
     try:
-        app()
+        status = app(standalone_mode=False)
+    except typer.TyperException as error:  # a flag or argument that typer refuses
+        status = _refused(error.format_message(), error.exit_code)
+    except typer.Abort:
+        status = _refused("stopped", 1)
     except (TransferError, OperationError) as error:
-        typer.echo(f"recallql: {error}", err=True)
-        sys.exit(1)
+        status = _refused(str(error), 1)
     except StartupError as error:
-        typer.echo(f"recallql: {error}", err=True)
-        sys.exit(2)
+        status = _refused(str(error), 2)
+    sys.exit(status)
+
+
+def _refused(text: str, status: int) -> int:
+    typer.echo(f"recallql: {' '.join(text.split())}", err=True)
+    return status

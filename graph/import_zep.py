@@ -10,9 +10,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from graph.deployment import mongodb
 from graph.enrichment.tokens import load_counter
-from graph.errors import StartupError
 from graph.logs import configure_logging
 from graph.operations.backend import Backend
+from graph.outgoing import bearer, client_of, server_url
 from graph.settings import Settings
 from graph.store.database import open_database
 from graph.zep.importer import Importer, Report
@@ -30,14 +30,17 @@ def run(settings: Settings, base_url: str, api_key: str | None) -> Report:
 
     Raises:
         TransferError: it can't be read.
-        StartupError: its address is none, or MongoDB can't be used.
+        StartupError: its address, its key, a proxy or MongoDB can't be used.
     """
     configure_logging(settings)
+    url = server_url(base_url, "the Zep server's address")
+    url = url.copy_with(path=f"{url.path.rstrip('/')}/api/v1/")
+    source = client_of(url, base_url=url, headers=bearer(api_key, "--api-key (ZEP_API_KEY)"), timeout=_TIMEOUT)
     with mongodb(settings, attach=True) as uri:
-        return asyncio.run(_run(settings, uri, base_url, api_key))
+        return asyncio.run(_run(settings, uri, source))
 
 
-async def _run(settings: Settings, uri: str, base_url: str, api_key: str | None) -> Report:
+async def _run(settings: Settings, uri: str, source: httpx.AsyncClient) -> Report:
     database = await open_database(
         uri,
         name=settings.database,
@@ -47,8 +50,7 @@ async def _run(settings: Settings, uri: str, base_url: str, api_key: str | None)
     )
     try:
         backend = Backend(settings, database, load_counter(settings.token_encoding))
-        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        async with _client(base_url, headers) as source:
+        async with source:
             with Progress(
                 SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)
             ) as progress:
@@ -57,14 +59,6 @@ async def _run(settings: Settings, uri: str, base_url: str, api_key: str | None)
                 return await importer.run()
     finally:
         await database.close()
-
-
-def _client(base_url: str, headers: dict[str, str]) -> httpx.AsyncClient:
-    try:
-        return httpx.AsyncClient(base_url=f"{base_url.rstrip('/')}/api/v1/", headers=headers, timeout=_TIMEOUT)
-    except httpx.InvalidURL as error:
-        message = f"{base_url} is not the address of a server: {error}"
-        raise StartupError(message) from None
 
 
 def said(report: Report) -> str:

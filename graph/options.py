@@ -38,6 +38,22 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return decorate
 
 
+def given_text(value: str | None) -> str | None:
+    """Check the text of a flag or argument that is no setting: the callback of its option.
+
+    Raises:
+        typer.BadParameter: it is empty, or not UTF-8.
+    """
+    if value is not None:
+        if not value.strip():
+            raise typer.BadParameter("it is empty: give a value, or leave it out")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise typer.BadParameter("it is not UTF-8") from None
+    return value
+
+
 def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
     default = field.get_default(call_default_factory=True, validated_data={})
     shown = "" if default is None else f" [default: {default}]"

@@ -13,13 +13,16 @@ from importlib import import_module
 from graph.access.authenticator import Authenticator, check_exposure
 from graph.access.trusted import TrustedDocuments
 from graph.deployment import mongodb
-from graph.enrichment.models import require_model
+from graph.enrichment.languages import check_languages
+from graph.enrichment.models import require_language, require_model
+from graph.enrichment.tokens import DEFAULT_ENCODING, load_counter
 from graph.errors import StartupError
 from graph.logs import configure_logging
 from graph.settings import Settings
 from graph.supervisor import web_processes, workers
 
 _WEB = "graph.web"
+_SHOWN = 100  # characters of a wrong host
 
 
 def serve(settings: Settings) -> None:
@@ -29,12 +32,7 @@ def serve(settings: Settings) -> None:
         StartupError: the address is taken, or MongoDB can't be used.
     """
     configure_logging(settings)
-    check_exposure(settings)
-    Authenticator(settings)  # what is unusable ends the start here, before anything runs
-    TrustedDocuments(settings)
-    if settings.worker_processes:
-        for model in (settings.spacy_model, *settings.spacy_languages.values()):
-            require_model(model)  # one line here, and not one from each of the worker's starts
+    check(settings)
     listener = _listen(settings)
     # Half of a start is imports, which go on while mongod starts.
     preparing = threading.Thread(target=_prepare, args=(settings,), daemon=True)
@@ -51,6 +49,36 @@ def serve(settings: Settings) -> None:
         run(settings, uri, listener, then=then)
 
 
+def check(settings: Settings) -> None:
+    """Refuse what can't be used before anything runs, and what a worker would refuse at each of its starts.
+
+    Raises:
+        StartupError: a setting can't be used; the message is one line that names it.
+    """
+    check_exposure(settings)
+    Authenticator(settings)
+    TrustedDocuments(settings)
+    if settings.token_encoding != DEFAULT_ENCODING:  # the default one is loaded while mongod starts
+        load_counter(settings.token_encoding)
+    if settings.worker_processes:
+        require_model(settings.spacy_model)
+        for code, model in settings.spacy_languages.items():
+            require_language(code, model)
+        if settings.spacy_languages:
+            check_languages(settings.spacy_languages)
+        _check_summaries(settings)
+
+
+def _check_summaries(settings: Settings) -> None:
+    if settings.llm_base_url is None and settings.llm_model is None:
+        return
+    from graph.enrichment import llm  # noqa: PLC0415 - a web client, which few need
+
+    options = llm.llm_options(settings)
+    if options is not None:
+        llm.check(options, load_counter(settings.token_encoding).count)
+
+
 def _prepare(settings: Settings) -> None:
     with suppress(StartupError):  # which the server meets again
         import_module(_WEB).prepare(settings)
@@ -64,10 +92,14 @@ def serve_beside(settings: Settings, descriptor: int) -> None:
     """
     from graph.web import prepare, run  # noqa: PLC0415 - see `serve`
 
+    try:
+        listener = socket.socket(fileno=descriptor)
+    except (OSError, OverflowError, ValueError):
+        raise StartupError(f"--socket {descriptor} is no file descriptor of a socket") from None
     configure_logging(settings)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     prepare(settings)
-    with socket.socket(fileno=descriptor) as listener, mongodb(settings) as uri:
+    with listener, mongodb(settings) as uri:
         run(settings, uri, listener)
 
 
@@ -78,6 +110,7 @@ def _end_with_stdin() -> None:
 
 
 def _listen(settings: Settings) -> socket.socket:
+    where = f"RECALLQL_HOST {settings.host[:_SHOWN]}, RECALLQL_PORT {settings.port}"
     try:
         return socket.create_server(
             (settings.host, settings.port),
@@ -85,5 +118,6 @@ def _listen(settings: Settings) -> socket.socket:
             backlog=2048,
         )
     except OSError as error:
-        message = f"RECALLQL_HOST {settings.host}, RECALLQL_PORT {settings.port}: can't listen there ({error.strerror})"
-        raise StartupError(message) from None
+        raise StartupError(f"{where}: can't listen there ({error.strerror})") from None
+    except UnicodeError:  # which a name raises that is too long for DNS
+        raise StartupError(f"{where}: that is no name or address of this machine") from None

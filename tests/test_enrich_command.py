@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
@@ -125,3 +126,53 @@ async def test_a_missing_model_is_one_line_that_says_how_to_install_it(
     assert process.returncode == 2
     (line,) = complaint.decode().splitlines()
     assert "python -m spacy download de_core_news_sm" in line
+
+
+PROXIES = [
+    {"ALL_PROXY": "socks5h://127.0.0.1:9"},
+    {"all_proxy": "socks4a://user:hunter2@127.0.0.1:9"},
+    {"HTTP_PROXY": "ftp://127.0.0.1:9"},
+    {"https_proxy": "http://[::1"},
+    {"NO_PROXY": "localhost,[::1]"},
+]
+
+
+def without_proxies() -> dict[str, str]:
+    """Variables that unset what this machine may say of proxies."""
+    return {name: "" for name in os.environ if name.lower().endswith("_proxy")}
+
+
+@pytest.mark.parametrize("proxy", PROXIES, ids=lambda proxy: next(iter(proxy)))
+async def test_a_proxy_that_cannot_be_used_costs_the_model_and_not_the_worker(
+    mongodb_uri: str, database: Database, settings: Settings, proxy: dict[str, str]
+) -> None:
+    await say(database, "s", *["Ada Lovelace lives in Paris, beside the river."] * 12)
+    llm = {"RECALLQL_LLM_BASE_URL": "http://llm.invalid/v1", "RECALLQL_LLM_MODEL": "m"}
+    variables = {**without_proxies(), **llm, **proxy}
+    environment = {"RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database, **variables}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graph", "enrich"), env={**os.environ, **environment}, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 0
+    assert await database.messages.count_documents({"enrichment.state": "DONE", "entities.name": "Paris"}) == 12
+    summary = await database.summaries.find_one({"sessionId": "s"})
+    (name,) = proxy
+    assert (summary["source"], name in summary["fellBackReason"]) == ("EXTRACTIVE", True)
+    lines = [line for line in said.decode().splitlines() if name in line]
+    assert len(lines) == 1
+    assert "Traceback" not in said.decode()
+    assert "hunter2" not in said.decode()
+
+
+@pytest.mark.parametrize("proxy", [*PROXIES, {"HTTP_PROXY": "http://127.0.0.1:9"}], ids=str)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_model_on_this_machine_is_asked_without_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, proxy: dict[str, str], host: str
+) -> None:
+    for name, value in {**without_proxies(), **proxy}.items():
+        monkeypatch.setenv(name, value)
+    with LLMServer(Reply(completion("A summary."))) as server:
+        options = LLMOptions(base_url=server.base_url.replace("127.0.0.1", host), model="m", max_attempts=1)
+        async with ChatCompletionsSummariser(options) as llm:
+            assert await llm.summarise(None, [("human", "Hello")]) == "A summary."

@@ -137,11 +137,12 @@ async def test_a_server_that_is_none_is_said_to_be(client: Client, database: Dat
             await Importer(backend, http, lambda _: None).run()
 
 
-async def test_the_command_imports_and_says_what(source: Client, mongodb_uri: str) -> None:
+@pytest.mark.parametrize("proxy", [{}, {"ALL_PROXY": "socks5h://127.0.0.1:9"}, {"HTTP_PROXY": "http://127.0.0.1:9"}])
+async def test_the_command_imports_and_says_what(source: Client, mongodb_uri: str, proxy: dict[str, str]) -> None:
     name = f"test_{uuid.uuid4().hex}"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "graph", "import-zep", str(source.http.base_url)),
-        env={**clean_environment(), "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": name},
+        env={**clean_environment(), "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": name, **proxy},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -184,7 +185,7 @@ async def test_a_command_that_was_stopped_is_continued_by_the_next(
 async def test_the_command_says_in_one_line_that_nobody_answers(mongodb_uri: str) -> None:
     name = f"test_{uuid.uuid4().hex}"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "graph", "import-zep", "ftp://127.0.0.1"),
+        *(sys.executable, "-m", "graph", "import-zep", "http://127.0.0.1:9"),
         env={**clean_environment(), "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": name},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -194,4 +195,4 @@ async def test_the_command_says_in_one_line_that_nobody_answers(mongodb_uri: str
     await database.client.drop_database(name)
     await database.close()
     assert process.returncode == 1
-    assert errors.decode().splitlines()[-1].startswith("recallql: ftp://127.0.0.1/api/v1/user can't be reached")
+    assert errors.decode().splitlines()[-1].startswith("recallql: http://127.0.0.1:9/api/v1/user can't be reached")

@@ -75,7 +75,7 @@ def check_exposure(settings: Settings) -> None:
     if authentication_is_on(settings) or settings.auth == "off-anywhere" or is_loopback(settings.host):
         return
     message = (
-        f"RECALLQL_HOST {settings.host} can be reached from other machines, and authentication is off: set"
+        f"RECALLQL_HOST {settings.host[:100]} can be reached from other machines, and authentication is off: set"
         " RECALLQL_AUTH=required and make a key with `recallql token create NAME`, or set RECALLQL_JWT_JWKS_URL,"
         " RECALLQL_JWT_PUBLIC_KEY or RECALLQL_JWT_SECRET; or listen on 127.0.0.1"
     )
@@ -90,6 +90,6 @@ def is_loopback(host: str) -> bool:
         pass
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host or None, None, flags=socket.AI_PASSIVE)}
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of a name too long for DNS
         return False
     return bool(found) and all(ipaddress.ip_address(str(address)).is_loopback for address in found)

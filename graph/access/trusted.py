@@ -66,6 +66,6 @@ def _read(path: Path) -> dict[str, str]:
     except ValueError:
         manifest = None
     if not isinstance(manifest, dict) or not all(isinstance(text, str) for text in manifest.values()):
-        message = f"RECALLQL_TRUSTED_DOCUMENTS {path} {problem}"
+        message = f"RECALLQL_TRUSTED_DOCUMENTS {str(path)[:100]} {problem}"
         raise StartupError(message)
     return manifest

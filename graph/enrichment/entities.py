@@ -10,9 +10,9 @@ from graph.enrichment.boundaries import join_names, trim_span
 from graph.enrichment.casing import restore_case
 from graph.enrichment.languages import LanguageDetector
 from graph.enrichment.masking import mask
+from graph.enrichment.models import check_language
 from graph.enrichment.pipeline import PASS_CHARACTERS, PASS_TEXTS, Pipeline
 from graph.enrichment.places import mark_places
-from graph.errors import StartupError
 from graph.store.names import entity_key
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class Extractor:
         self._pipelines: dict[str, Pipeline] = {}
         for code, name in (languages or {}).items():
             pipeline = self._pipelines[code] = self._default if name == model else Pipeline(name)
-            if pipeline.language not in (code, "xx"):
-                raise StartupError(f"The spaCy model {name!r} is of language {pipeline.language!r}, not {code!r}.")
+            check_language(code, name, pipeline.language)
         default_language = self._default.language if self._default.language != "xx" else "en"
         self._detector = LanguageDetector(self._pipelines, default_language) if self._pipelines else None
 

@@ -15,6 +15,25 @@ _MIN_DISTANCE = 0.2  # between the likeliest language and the next, of 1
 _SAMPLE = 1_000  # characters tell enough
 
 
+def check_languages(codes: Iterable[str]) -> None:
+    """Check that languages can be told apart.
+
+    Raises:
+        StartupError: the detector is not installed, or does not know a language.
+    """
+    try:
+        from lingua import IsoCode639_1  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise StartupError(
+            "RECALLQL_SPACY_LANGUAGES needs a language detector: run `pip install lingua-language-detector`"
+        ) from error
+    for code in codes:
+        if not hasattr(IsoCode639_1, code.upper()):
+            raise StartupError(
+                f"RECALLQL_SPACY_LANGUAGES: {code!r} is no ISO 639-1 code of a language that can be detected"
+            )
+
+
 class LanguageDetector:
     """Tells texts in any of the given languages, or the default one, apart.
 
@@ -23,19 +42,12 @@ class LanguageDetector:
     """
 
     def __init__(self, languages: Iterable[str], default: str = "en") -> None:
-        try:
-            from lingua import IsoCode639_1, Language, LanguageDetectorBuilder  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise StartupError(
-                "A map of languages to models needs a language detector: run `pip install lingua-language-detector`.",
-            ) from error
+        codes = {*languages, default}
+        check_languages(codes)
+        from lingua import IsoCode639_1, Language, LanguageDetectorBuilder  # noqa: PLC0415 - optional
+
         self._default = default
-        chosen = []
-        for code in sorted({*languages, default}):
-            try:
-                chosen.append(Language.from_iso_code_639_1(getattr(IsoCode639_1, code.upper())))
-            except AttributeError:
-                raise StartupError(f"{code!r} is no ISO 639-1 code of a language that can be detected.") from None
+        chosen = [Language.from_iso_code_639_1(getattr(IsoCode639_1, code.upper())) for code in sorted(codes)]
         self._detector = (
             LanguageDetectorBuilder.from_languages(*chosen).with_minimum_relative_distance(_MIN_DISTANCE).build()
             if len(chosen) > 1

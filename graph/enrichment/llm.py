@@ -20,12 +20,15 @@ import tenacity
 
 from graph.enrichment.tokens import clip, load_counter
 from graph.errors import RecallQLError, StartupError
+from graph.outgoing import UnusableProxyError, bearer, client_of, server_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from pydantic import SecretStr
+
+    from graph.settings import Settings
 
 DEFAULT_PROMPT: Final = (
     "You keep the memory of a conversation. You are given the summary so far, if there is one, and the messages that "
@@ -85,6 +88,28 @@ class LLMOptions:
     extra_body: Mapping[str, Any] = field(default_factory=dict)
 
 
+def llm_options(settings: Settings) -> LLMOptions | None:
+    """The model that the settings name, or None where they name none.
+
+    Raises:
+        StartupError: only half of it is set.
+    """
+    if settings.llm_base_url is None and settings.llm_model is None:
+        return None
+    if settings.llm_base_url is None or settings.llm_model is None:
+        raise StartupError("RECALLQL_LLM_BASE_URL and RECALLQL_LLM_MODEL belong together: set both, or neither")
+    return LLMOptions(
+        base_url=settings.llm_base_url,
+        model=settings.llm_model,
+        api_key=settings.llm_api_key,
+        timeout=settings.llm_timeout,
+        max_attempts=settings.llm_attempts,
+        prompt=settings.llm_prompt or DEFAULT_PROMPT,
+        max_input_tokens=settings.llm_max_input_tokens,
+        max_output_tokens=settings.summary_max_tokens,
+    )
+
+
 class _Retryable(Exception):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -107,18 +132,14 @@ class ChatCompletionsSummariser:
         """
         self._options = options
         self._count = count_tokens or load_counter().count
-        self._url = _endpoint(options.base_url)
-        self._system = Template(options.prompt).safe_substitute(max_tokens=options.max_output_tokens)
-        self._budget = options.max_input_tokens - self._count(self._system) - _OVERHEAD
-        if not options.model.strip():
-            raise StartupError("RECALLQL_LLM_MODEL is empty: name the model that RECALLQL_LLM_BASE_URL serves.")
-        if self._budget < options.max_output_tokens:
-            least = options.max_input_tokens - self._budget + 2 * options.max_output_tokens
-            raise StartupError(
-                f"RECALLQL_LLM_MAX_INPUT_TOKENS is {options.max_input_tokens}: beside the prompt, the summary so far "
-                f"and new messages do not fit. Set it to {least} or more."
-            )
-        self._client = httpx.AsyncClient(headers=_headers(options.api_key), timeout=options.timeout)
+        self._prepared = _prepared(options, self._count)
+        self._client: httpx.AsyncClient | None = None
+        self._no_client = ""
+        try:
+            self._client = client_of(self._prepared.url, headers=self._prepared.headers, timeout=options.timeout)
+        except UnusableProxyError as error:
+            # Not the end of a worker, most of whose work needs no network.
+            self._no_client = str(error)
 
     async def __aenter__(self) -> Self:
         return self
@@ -130,7 +151,8 @@ class ChatCompletionsSummariser:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
     async def summarise(self, previous: str | None, messages: Sequence[tuple[str, str]]) -> str:
         """Return the model's summary of the messages, with the previous summary taken in.
@@ -138,6 +160,8 @@ class ChatCompletionsSummariser:
         Raises:
             LLMUnavailable: it gave none.
         """
+        if self._client is None:
+            raise LLMUnavailable(self._no_client)
         body = orjson.dumps(self._body(previous, messages))
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(self._worth_retrying),
@@ -146,7 +170,7 @@ class ChatCompletionsSummariser:
             reraise=True,
         )
         try:
-            text: str = await retrying(self._attempt, body)
+            text: str = await retrying(self._attempt, self._client, body)
         except _Retryable as error:
             raise LLMUnavailable(f"{error.reason}, at attempt {retrying.statistics['attempt_number']}") from None
         return clip(text, self._options.max_output_tokens, self._count)
@@ -155,7 +179,7 @@ class ChatCompletionsSummariser:
         body = {
             "model": self._options.model,
             "messages": [
-                {"role": "system", "content": self._system},
+                {"role": "system", "content": self._prepared.system},
                 {"role": "user", "content": self._material(previous, messages)},
             ],
             "max_tokens": self._options.max_output_tokens,
@@ -169,7 +193,7 @@ class ChatCompletionsSummariser:
         parts: list[str] = []
         if previous and previous.strip():
             parts.append("Summary so far:\n" + clip(previous.strip(), self._options.max_output_tokens, self._count))
-        room = self._budget - sum(self._count(part) for part in parts)
+        room = self._prepared.budget - sum(self._count(part) for part in parts)
         longest = max(room // 4, 16)
         lines: list[str] = []
         for role, content in reversed(messages):
@@ -195,11 +219,11 @@ class ChatCompletionsSummariser:
         asked = error.retry_after if isinstance(error, _Retryable) else None
         return jitter if asked is None else min(asked + jitter / 4, self._options.max_backoff)
 
-    async def _attempt(self, body: bytes) -> str:
+    async def _attempt(self, client: httpx.AsyncClient, body: bytes) -> str:
         try:
             # httpx bounds each read, not their sum: a byte now and then would hold a worker for ever.
             async with asyncio.timeout(self._options.timeout):
-                status, headers, answer = await self._post(body)
+                status, headers, answer = await self._post(client, body)
         except (TimeoutError, httpx.TimeoutException):
             raise _Retryable(f"no answer within {self._options.timeout:g} s") from None
         except httpx.TransportError as error:
@@ -212,8 +236,8 @@ class ChatCompletionsSummariser:
             raise LLMUnavailable(f"HTTP {status}{self._explanation(status, answer)}")
         return _content(answer)
 
-    async def _post(self, body: bytes) -> tuple[int, httpx.Headers, bytes]:
-        async with self._client.stream("POST", self._url, content=body) as response:
+    async def _post(self, client: httpx.AsyncClient, body: bytes) -> tuple[int, httpx.Headers, bytes]:
+        async with client.stream("POST", self._prepared.url, content=body) as response:
             answer = bytearray()
             async for chunk in response.aiter_bytes():
                 answer += chunk
@@ -234,29 +258,42 @@ class ChatCompletionsSummariser:
         return f", {' '.join(str(message).split())[:200]!r}"
 
 
-def _endpoint(base_url: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base_url.strip())
-    except httpx.InvalidURL:
-        raise StartupError("RECALLQL_LLM_BASE_URL is not a URL: give one such as http://localhost:11434/v1.") from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise StartupError("RECALLQL_LLM_BASE_URL has to begin with http:// or https:// and a host.")
-    if url.userinfo:
-        raise StartupError(
-            "RECALLQL_LLM_BASE_URL holds a user or password, which logs would show: use RECALLQL_LLM_API_KEY."
-        )
+def check(options: LLMOptions, count_tokens: Callable[[str], int] | None = None) -> None:
+    """Refuse options that can't work, without a connection.
+
+    Raises:
+        StartupError: an option can't work; the message names its setting.
+    """
+    _prepared(options, count_tokens or load_counter().count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """Options that can work: where to send, with which headers, the system message, and tokens for the rest."""
+
+    url: httpx.URL
+    headers: dict[str, str]
+    system: str
+    budget: int
+
+
+def _prepared(options: LLMOptions, count: Callable[[str], int]) -> _Prepared:
+    url = server_url(options.base_url, "RECALLQL_LLM_BASE_URL")
     path = url.path.rstrip("/")
-    return url.copy_with(path=path if path.endswith("/chat/completions") else f"{path}/chat/completions")
-
-
-def _headers(api_key: SecretStr | None) -> dict[str, str]:
-    headers = {"content-type": "application/json", "accept": "application/json"}
-    key = api_key.get_secret_value().strip() if api_key else ""
-    if not (key.isascii() and key.isprintable()):
-        raise StartupError("RECALLQL_LLM_API_KEY holds characters that no HTTP header can carry.")
-    if key:
-        headers["authorization"] = f"Bearer {key}"
-    return headers
+    url = url.copy_with(path=path if path.endswith("/chat/completions") else f"{path}/chat/completions")
+    key = options.api_key.get_secret_value() if options.api_key else None
+    headers = {"content-type": "application/json", "accept": "application/json", **bearer(key, "RECALLQL_LLM_API_KEY")}
+    if not options.model.strip():
+        raise StartupError("RECALLQL_LLM_MODEL is empty: name the model that RECALLQL_LLM_BASE_URL serves.")
+    system = Template(options.prompt).safe_substitute(max_tokens=options.max_output_tokens)
+    budget = options.max_input_tokens - count(system) - _OVERHEAD
+    if budget < options.max_output_tokens:
+        least = options.max_input_tokens - budget + 2 * options.max_output_tokens
+        raise StartupError(
+            f"RECALLQL_LLM_MAX_INPUT_TOKENS is {options.max_input_tokens}: beside the prompt, the summary so far "
+            f"and new messages do not fit. Set it to {least} or more."
+        )
+    return _Prepared(url, headers, system, budget)
 
 
 def _retry_after(value: str | None) -> float | None:

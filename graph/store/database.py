@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.errors import StartupError
 from graph.store import client as driver
@@ -17,6 +17,7 @@ from graph.store.indexes import ensure_indexes
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000
+_SHOWN = 300  # characters of the driver's reason, which may repeat a long connection string
 
 
 @dataclass(slots=True)
@@ -111,11 +112,7 @@ async def open_database(
     Raises:
         StartupError: MongoDB can't be reached, is too old, or is no replica set or sharded cluster.
     """
-    try:
-        client = driver.connect(uri, pool_size=pool_size, timeout=timeout)
-    except (InvalidURI, ConfigurationError, ValueError) as error:
-        message = f"RECALLQL_MONGODB_URI is not a usable MongoDB connection string: {error}"
-        raise StartupError(message) from None
+    client = driver.connect(uri, pool_size=pool_size, timeout=timeout)
     try:
         hello, build = await asyncio.gather(client.admin.command("hello"), client.admin.command("buildInfo"))
         _check_deployment(hello, build)
@@ -127,7 +124,7 @@ async def open_database(
         raise StartupError(message) from error
     except PyMongoError as error:
         await driver.close(client)
-        reason = str(error).split(" (configured timeouts", 1)[0]
+        reason = str(error).split(" (configured timeouts", 1)[0][:_SHOWN]
         message = f"MongoDB can't be reached within {timeout:g} seconds: check RECALLQL_MONGODB_URI ({reason})"
         raise StartupError(message) from error
     except StartupError:

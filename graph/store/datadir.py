@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SHOWN = 200  # characters of a wrong path
 _ELSEWHERE = "choose another with --data-dir (RECALLQL_DATA_DIR)"
 
 
@@ -27,12 +28,13 @@ def default_data_dir() -> Path:
 
 def data_dir_error(path: Path, error: OSError) -> StartupError:
     """What to tell the user when the file system refuses `path`."""
+    shown = str(path)[:_SHOWN]
     if error.errno in _NO_SPACE:
-        return StartupError(f"the disk that holds {path} is full: free some space, or {_ELSEWHERE}")
+        return StartupError(f"the disk that holds {shown} is full: free some space, or {_ELSEWHERE}")
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return StartupError(f"the data directory {path} is not a directory: {_ELSEWHERE}")
+        return StartupError(f"the data directory {shown} is not a directory: {_ELSEWHERE}")
     reason = error.strerror or str(error)
-    return StartupError(f"the data directory {path} can't be written ({reason}): make it writable, or {_ELSEWHERE}")
+    return StartupError(f"the data directory {shown} can't be written ({reason}): make it writable, or {_ELSEWHERE}")
 
 
 def check_free_space(path: Path, *, needed_mb: int) -> None:

