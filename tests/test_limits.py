@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query, parse
+from graphql import OperationDefinitionNode, get_introspection_query, parse
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -21,7 +21,6 @@ from graph.access.limits import Limits, check_limits
 from graph.access.trusted import TrustedDocuments
 from graph.errors import StartupError, TooCostly
 from graph.schema.build import build_schema
-from graph.schema.guard import operation_named
 from graph.settings import Settings, load_settings
 from graph.store.database import Database
 from tests.access import SECRET, as_caller, served_with, token
@@ -34,7 +33,8 @@ SCHEMA = build_schema()._schema
 
 def cost(query: str, variables: dict[str, Any] | None = None) -> int:
     document = parse(query)
-    return operation_cost(SCHEMA, document, operation_named(document, None), variables or {})
+    (operation,) = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+    return operation_cost(SCHEMA, document, operation, variables or {})
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ def restore_case(text: str) -> str:
         if not word.islower():
             continue
         cased = usual.get(word)
-        if cased is None and no_capitals and _stands_alone(text, start, end) and _may_be_name(word):
+        unknown = cased is None and no_capitals and _has_length_of_name(word)
+        if unknown and _stands_alone(text, start, end) and _may_be_name(word):
             cased = word.capitalize()
         if cased is not None and cased != word and len(cased) == end - start:
             parts += (lowered[done:start], cased)
@@ -66,10 +67,14 @@ def restore_case(text: str) -> str:
     return "".join((*parts, lowered[done:])) if parts else lowered
 
 
-@lru_cache(maxsize=10_000)
+def _has_length_of_name(word: str) -> bool:
+    return _MIN_UNKNOWN <= len(word) <= _MAX_UNKNOWN
+
+
+@lru_cache(maxsize=10_000)  # of words of bounded length
 def _may_be_name(word: str) -> bool:
     """Whether a word that is in no list may be a name, rather than a slip in a common word or a form of it."""
-    if not _MIN_UNKNOWN <= len(word) <= _MAX_UNKNOWN or _DRAWN_OUT.search(word):
+    if _DRAWN_OUT.search(word):
         return False
     if len(word) < _MIN_TYPO:
         return True

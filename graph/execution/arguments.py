@@ -17,7 +17,7 @@ from strawberry.types.arguments import convert_argument
 from strawberry.types.base import StrawberryContainer, StrawberryOptional
 
 from graph.execution.fields import definition_of
-from graph.execution.lru import Lru
+from graph.execution.form import form_of
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
@@ -80,19 +80,16 @@ def arguments_of(field: GraphQLField, strawberry_schema: Any) -> Arguments:
 
 def argument_values(executor: Executor[Any], field: GraphQLField, details: FieldDetails) -> dict[str, Any]:
     """A field's arguments as its function takes them, by the same steps as the stock executor's."""
-    kept = _literal.get(id(details.node))
+    literals = form_of(executor).literals
+    kept = literals.get(id(details.node))
     if kept is not None:
-        return dict(kept[1])
+        return dict(kept)
     values = get_argument_values(field, details.node, executor.variable_values, None, executor.hide_suggestions)
     converted = arguments_of(field, executor.schema._strawberry_schema).convert(values)  # type: ignore[attr-defined]  # noqa: SLF001 - where Strawberry keeps it
     if _is_literal(details.node):
-        _literal.put(id(details.node), (details.node, converted))
+        literals[id(details.node)] = converted
         return dict(converted)
     return converted
-
-
-_literal: Lru[int, tuple[FieldNode, dict[str, Any]]] = Lru(4_096)
-"""The arguments that are the same in each request, by the identity of the field's node, which is kept alive."""
 
 
 def _is_literal(node: FieldNode) -> bool:

@@ -13,6 +13,7 @@ from graphql.execution.collect_fields import FieldDetails
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext, _OperationContextAwareGraphQLResolveInfo
 
 from graph.execution.compile import Writer
+from graph.execution.form import Form
 from graph.execution.plan import plan_of
 
 
@@ -26,10 +27,10 @@ class SelectingExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's executor, known to the resolve info so that `Selection` can ask it what is selected.
 
     Attributes:
-        conditions: kept here by `plan_of`.
+        form: the plans of the operation; made by `form_of` where no prepared operation gives its own.
     """
 
-    conditions: tuple[Any, ...] | None = None
+    form: Form | None = None
 
     def build_resolve_info(self, *args: Any, **kwargs: Any) -> Any:
         """The info that resolvers get."""

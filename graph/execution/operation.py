@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
@@ -11,15 +12,16 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    Undefined,
     default_field_resolver,
     default_type_resolver,
 )
-from graphql.execution.collect_fields import CollectedFields, FragmentDetails, collect_fields
+from graphql.execution.collect_fields import FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types.graphql import OperationType as Kind
 
-from graph.execution.lru import Lru
+from graph.execution.form import Form, form_of
 from graph.execution.plan import conditions_of
 from graph.execution.variables import Variables
 
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 Outcome: TypeAlias = tuple[dict[str, Any] | None, list[GraphQLError]]
 """The data, and the errors of whatever is missing in it."""
 
-_MOST_FORMS = 32
-"""Combinations of `@skip` and `@include` that are kept of one operation."""
+_MOST_FORMS = 8
+"""Outcomes of `@skip` and `@include` that are kept of one operation."""
 
 
 class PreparedOperation:
@@ -57,7 +59,14 @@ class PreparedOperation:
         }
         self._fragments = {name: FragmentDetails(definition, None) for name, definition in self._fragment_nodes.items()}
         self._variables = Variables(schema, node)
-        self._roots: Lru[tuple[Any, ...], CollectedFields] = Lru(_MOST_FORMS)
+        self._conditions = conditions_of(node, self._fragment_nodes.values())
+        self._forms: LRUCache[tuple[Any, ...], Form] = LRUCache(_MOST_FORMS)
+
+    @property
+    def forms(self) -> int:
+        """The maximum number of forms that are kept."""
+        outcomes: int = 3 ** len(self._conditions)  # each is true, false, or absent
+        return min(_MOST_FORMS, outcomes)
 
     async def run(self, variables: dict[str, Any], context: Any, extensions: dict[str, Any] | None) -> Outcome:
         """Execute it, by the steps of graphql-core's `execute`.
@@ -81,7 +90,7 @@ class PreparedOperation:
         return data, executor.collected_errors.errors
 
     def _make(self, values: VariableValues, context: Any, extensions: dict[str, Any] | None) -> SelectingExecutor:
-        return self._executor(
+        executor = self._executor(
             self._schema,
             self._fragment_nodes,
             self._fragments,
@@ -95,16 +104,23 @@ class PreparedOperation:
             is_awaitable=optimized_is_awaitable,
             operation_extensions=extensions,
         )
+        executor.form = self._form(values)
+        return executor
+
+    def _form(self, values: VariableValues) -> Form:
+        outcome = tuple([values.coerced.get(name, Undefined) for name in self._conditions])
+        form = self._forms.get(outcome)
+        if form is None:
+            form = self._forms[outcome] = Form()
+        return form
 
     def _start(self, executor: SelectingExecutor) -> Any:
         root = self._schema.get_root_type(self.node.operation)
         assert root is not None  # noqa: S101 - a valid operation has one
-        form = conditions_of(executor)
-        collected = self._roots.get(form)
-        if collected is None:
-            collected = collect_fields(self._schema, self._fragments, executor.variable_values, root, self.node)
-            self._roots.put(form, collected)
+        form = form_of(executor)
+        if form.roots is None:
+            form.roots = collect_fields(self._schema, self._fragments, executor.variable_values, root, self.node)
         serially = self.node.operation is OperationType.MUTATION
         return executor.execute_collected_root_fields(
-            root, None, collected.grouped_field_set, serially, collected.new_defer_usages
+            root, None, form.roots.grouped_field_set, serially, form.roots.new_defer_usages
         )

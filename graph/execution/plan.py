@@ -1,22 +1,30 @@
 """What one selection on one object type reads and writes.
 
-A plan is made once for a selection of a parsed document and kept while the document is in use. The projection that
+A plan is made once for a selection of a prepared operation, which owns it. The projection that
 MongoDB gets and the compiled function that writes the response come from the same grouped fields and the same
 declarations of the fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from graphql import DirectiveNode, GraphQLObjectType, Undefined, VariableNode, Visitor, visit
+from graphql import (
+    DirectiveNode,
+    FragmentDefinitionNode,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    visit,
+)
 from graphql.execution.collect_fields import FieldDetails
 
 from graph.execution.compile import Writer, compile_writer
 from graph.execution.fields import READS, definition_of
-from graph.execution.lru import Lru
+from graph.execution.form import form_of
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
@@ -24,8 +32,6 @@ if TYPE_CHECKING:
 Groups: TypeAlias = Mapping[str, list[FieldDetails]]
 """The fields of a selection by response name, as graphql-core groups them."""
 
-MOST_PLANS = 4_096
-MOST_OPERATIONS = 1_024
 _DECIDING = frozenset({"skip", "include", "defer"})
 
 
@@ -44,7 +50,6 @@ class Plan:
         self.type = object_type
         self.groups: Groups = collected.grouped_field_set
         self.usual = not collected.new_defer_usages and not any(map(_is_unusual, details))
-        self._details = details  # keeps the nodes, whose identity is the key of the plan, alive
         self._writer: Writer | None = None
         self._is_compiled = False
 
@@ -68,11 +73,11 @@ class Plan:
 
 
 def plan_of(executor: Executor[Any], object_type: GraphQLObjectType, details: list[FieldDetails]) -> Plan:
-    """The plan of a selection: made, or the one that an earlier request with the same parsed document left.
+    """The plan of a selection: made, or the one that an earlier request with the same operation left.
 
     Args:
-        executor: of the operation at hand.
-        object_type: what the fields are selected on.
+        executor: of the operation.
+        object_type: the type on which the fields are selected.
         details: the field nodes whose sub-selections count.
 
     Raises:
@@ -81,16 +86,12 @@ def plan_of(executor: Executor[Any], object_type: GraphQLObjectType, details: li
     for item in details:
         if item.defer_usage is not None or item.fragment_variable_values is not None:
             return Plan(executor, object_type, details)
-    key = (object_type, tuple([id(item.node) for item in details]), conditions_of(executor))
-    plan = _plans.get(key)
+    plans = form_of(executor).plans
+    key = (object_type, tuple([id(item.node) for item in details]))
+    plan = plans.get(key)
     if plan is None:
-        plan = Plan(executor, object_type, details)
-        _plans.put(key, plan)
+        plan = plans[key] = Plan(executor, object_type, details)
     return plan
-
-
-_plans: Lru[Any, Plan] = Lru(MOST_PLANS)
-_condition_names: Lru[int, tuple[Any, tuple[str, ...]]] = Lru(MOST_OPERATIONS)
 
 
 def _is_unusual(item: FieldDetails) -> bool:
@@ -101,29 +102,12 @@ def _is_unusual(item: FieldDetails) -> bool:
     )
 
 
-def conditions_of(executor: Executor[Any]) -> tuple[Any, ...]:
-    """The values of the variables that decide what the operation includes, found once an operation."""
-    values: tuple[Any, ...] | None = getattr(executor, "conditions", None)
-    if values is None:
-        values = executor.conditions = _find_conditions(executor)  # type: ignore[attr-defined]
-    return values
-
-
-def _find_conditions(executor: Executor[Any]) -> tuple[Any, ...]:
-    operation = executor.operation
-    known = _condition_names.get(id(operation))
-    if known is None:
-        finder = _Conditions()
-        for node in (operation, *executor.fragment_definitions.values()):
-            visit(node, finder)
-        known = (operation, tuple(sorted(finder.names)))  # keeps the operation, whose identity is the key, alive
-        _condition_names.put(id(operation), known)
-    names = known[1]
-    if not names:
-        return ()
-    values = executor.variable_values.coerced
-    # With their names: operations of one document share its fragments, and may decide by other variables.
-    return tuple([(name, values.get(name, Undefined)) for name in names])
+def conditions_of(operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]) -> tuple[str, ...]:
+    """The names of the variables that decide what the operation includes."""
+    finder = _Conditions()
+    for node in (operation, *fragments):
+        visit(node, finder)
+    return tuple(sorted(finder.names))
 
 
 class _Conditions(Visitor):

@@ -17,7 +17,7 @@ from graph.execution.resolvers import quicken
 from graph.schema.context import Context
 from graph.schema.documents import Documents, PreparedDocuments
 from graph.schema.errors import public_errors
-from graph.schema.guard import Asked, Guard, admit, cost_report, database_limit
+from graph.schema.guard import Guard, admit, cost_report, database_limit
 from graph.schema.mutation import Mutation
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
@@ -84,7 +84,7 @@ class _PreparedSchema(_Schema):
             )
         cost, data, errors = None, None, None
         try:
-            cost = await admit(context, Asked(text, self._schema, operation.document, operation.node, variables))
+            cost = await admit(context, text, operation, variables)
             with database_limit(context, operation.kind.value):
                 data, errors = await operation.run(variables, context, operation_extensions)
         except Exception as error:  # noqa: BLE001 - of whatever kind: `public_errors` tells them apart
@@ -111,7 +111,7 @@ def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached
         subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
         execution_context_class=executor,
-        extensions=[lambda: PreparedDocuments(documents), Guard],
+        extensions=[lambda: PreparedDocuments(documents), lambda: Guard(documents)],
     )
 
 

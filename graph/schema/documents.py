@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import NamedTuple
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     GraphQLError,
@@ -22,15 +24,11 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.access.limits import Limits, check_limits, check_text, validate_within
 from graph.errors import TooCostly
-from graph.execution.executor import RecallQLExecutor
-from graph.execution.lru import Lru
-from graph.execution.operation import PreparedOperation
+from graph.schema.operation import Operation
 from graph.settings import Settings
 
-_LONGEST_KEPT = 20_000
-"""Characters of the longest text that is kept: longer ones are written by hand, with their data in them."""
-
-_MOST_KEPT = 1_000
+BYTES_KEPT = 64 * 1_048_576
+"""Of prepared documents in a process: a thousand of the usual size, some thirty of the largest."""
 
 
 class _Key(NamedTuple):
@@ -45,18 +43,26 @@ class Prepared:
 
     Attributes:
         operations: those of a valid document, by name; the only one also under None.
+        size: bytes that it may come to hold.
     """
 
     document: DocumentNode | None
     errors: list[GraphQLError] = field(default_factory=list)
-    operations: dict[str | None, PreparedOperation] = field(default_factory=dict)
+    operations: dict[str | None, Operation] = field(default_factory=dict)
+    size: int = 0
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation that is about to be executed; a valid document has it."""
+        return self.operations.get(name) or next(iter(self.operations.values()))
 
 
 class Documents:
     """The documents of a process, each parsed and validated when it is first met."""
 
     def __init__(self, *, cached: bool) -> None:
-        self._kept: Lru[_Key, Prepared] | None = Lru(_MOST_KEPT) if cached else None
+        self._kept: LRUCache[_Key, Prepared] | None = (
+            LRUCache(BYTES_KEPT, lambda prepared: prepared.size) if cached else None
+        )
 
     def prepare(self, text: str, settings: Settings, schema: GraphQLSchema) -> Prepared:
         """A document, parsed and validated.
@@ -74,8 +80,8 @@ class Documents:
         found = self._kept.get(key) if self._kept is not None else None
         if found is None:
             found = _prepare(key, schema)
-            if self._kept is not None and len(text) <= _LONGEST_KEPT:
-                self._kept.put(key, found)
+            if self._kept is not None and found.size <= BYTES_KEPT:
+                self._kept[key] = found
         return found
 
 
@@ -111,18 +117,39 @@ class PreparedDocuments(SchemaExtension):
 
 
 def _prepare(key: _Key, schema: GraphQLSchema) -> Prepared:
+    size = _BYTES + getsizeof(key.text)
     try:
         document = parse(key.text, max_tokens=key.limits.tokens or None)
     except (GraphQLError, RecursionError):
-        return Prepared(None)  # Strawberry parses it again and reports it
+        return Prepared(None, size=size)  # Strawberry parses it again and reports it
+    tokens = _tokens(document)
+    size += tokens * _BYTES_A_TOKEN
     try:
         check_limits(document, key.limits)
     except TooCostly as error:
-        return Prepared(document, [GraphQLError(str(error), original_error=error)])
+        return Prepared(document, [GraphQLError(str(error), original_error=error)], size=size)
     except RecursionError as error:
-        return Prepared(document, [GraphQLError("", original_error=error)])
+        return Prepared(document, [GraphQLError("", original_error=error)], size=size)
     errors = validate_within(key.limits, schema, document, _RULES if key.introspection else _RULES_OF_THE_HIDDEN)
-    return Prepared(document, errors, {} if errors else _operations(schema, document))
+    if errors:
+        return Prepared(document, errors, size=size)
+    operations = _operations(schema, document)
+    size += sum(operation.size(tokens) for operation in set(operations.values()))
+    return Prepared(document, [], operations, size)
+
+
+_BYTES = 2_000
+_BYTES_A_TOKEN = 700
+"""Of a parsed document: each node holds its tokens, and they each other. A little more than was measured."""
+
+
+def _tokens(document: DocumentNode) -> int:
+    count = 0
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        count += 1
+        token = token.next
+    return count
 
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -142,13 +169,11 @@ def _stand_in(name: str | None) -> DocumentNode:
     return DocumentNode(definitions=(operation,))
 
 
-def _operations(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, PreparedOperation]:
+def _operations(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, Operation]:
     found = [
-        PreparedOperation(schema, document, node, RecallQLExecutor)
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode)
+        Operation(schema, document, node) for node in document.definitions if isinstance(node, OperationDefinitionNode)
     ]
-    by_name: dict[str | None, PreparedOperation] = {
+    by_name: dict[str | None, Operation] = {
         operation.node.name.value: operation for operation in found if operation.node.name
     }
     return {**by_name, None: found[0]} if len(found) == 1 else by_name

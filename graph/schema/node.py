@@ -18,13 +18,16 @@ TYPENAME = "__typename"
 """Key that a resolver of the interface adds to a document, to say which type it is."""
 
 
-_kept = lru_cache(maxsize=16_384)  # a conversation is read again at each of its turns
+_LONGEST_KEPT = 200
+"""Characters of the longest name whose id is kept, so that all of them come to a few megabytes."""
+
+_LONGEST_ID = 100_000
+"""Characters of a global id beyond which it is the id of nothing: entities' names are the longest part of any."""
 
 
-@_kept
 def global_id(type_name: str, key: str) -> strawberry.ID:
     """The id of an object, opaque to callers and unique over all types."""
-    return _encoded(type_name, key)
+    return _kept(type_name, key) if len(key) <= _LONGEST_KEPT else _encoded(type_name, key)
 
 
 def _encoded(type_name: str, key: str) -> strawberry.ID:
@@ -32,23 +35,34 @@ def _encoded(type_name: str, key: str) -> strawberry.ID:
     return cast("strawberry.ID", text.translate(_URL_SAFE) if "+" in text or "/" in text else text)
 
 
+_kept = lru_cache(maxsize=16_384)(_encoded)  # a conversation is read again at each of its turns
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
 def parse_global_id(value: str) -> tuple[str, str] | None:
     """Type name and key of a global id; None where it is none, which is then the id of nothing."""
+    if len(value) > _LONGEST_ID:
+        return None
     try:
         text = urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()
     except (binascii.Error, ValueError):
         return None
     type_name, colon, key = text.partition(":")
-    return (type_name, key) if colon and global_id(type_name, key) == value else None
+    return (type_name, key) if colon and _encoded(type_name, key) == value else None
 
 
-@_kept
 def entity_id(scope: str, key: str) -> strawberry.ID:
     """The global id of an entity in a scope. Both parts may hold any character, so the key's length stands first."""
+    if len(key) + len(scope) <= _LONGEST_KEPT:
+        return _kept_of_entity(scope, key)
+    return _encoded_of_entity(scope, key)
+
+
+def _encoded_of_entity(scope: str, key: str) -> strawberry.ID:
     return _encoded("Entity", f"{len(key)}:{key}{scope}")
+
+
+_kept_of_entity = lru_cache(maxsize=16_384)(_encoded_of_entity)
 
 
 def parse_entity_key(key: str) -> tuple[str, str] | None:

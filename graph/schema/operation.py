@@ -1,0 +1,96 @@
+"""An operation, with the right that it needs and its cost, as far as its text decides them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cachetools import LRUCache
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLSchema,
+    InlineFragmentNode,
+    SelectionSetNode,
+)
+from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
+
+from graph.access.cost import operation_cost
+from graph.access.rules import needed_right
+from graph.execution.executor import RecallQLExecutor
+from graph.execution.operation import PreparedOperation
+
+_MOST_COSTS = 20
+"""Costs that are kept of one operation, each for other variables."""
+
+_BYTES = 12_000
+_BYTES_A_TOKEN = 150
+_BYTES_A_TOKEN_AND_FORM = 100
+"""Of an operation, by the tokens of its document: a little more than was measured."""
+
+
+class Operation(PreparedOperation):
+    """One operation of a valid document.
+
+    Attributes:
+        right: what its caller needs.
+        changes: whether it is a mutation.
+    """
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
+        super().__init__(schema, document, node, RecallQLExecutor)
+        kind: Any = node.operation.value
+        self.right = needed_right(kind, root_fields(document, node))
+        self.changes = kind == "mutation"
+        self._names = [definition.variable.name.value for definition in node.variable_definitions or ()]
+        self._costs: LRUCache[tuple[Any, ...], int] = LRUCache(_MOST_COSTS)
+
+    def size(self, tokens: int) -> int:
+        """The bytes that the operation may hold.
+
+        Args:
+            tokens: of its document.
+        """
+        return _BYTES + tokens * (_BYTES_A_TOKEN + self.forms * _BYTES_A_TOKEN_AND_FORM)
+
+    def cost(self, variables: Mapping[str, Any]) -> int:
+        """The cost, worked out once for all variables that give the same."""
+        key = tuple([_deciding(variables, name) for name in self._names])
+        known = self._costs.get(key)
+        if known is None:
+            known = self._costs[key] = operation_cost(self._schema, self.document, self.node, variables)
+        return known
+
+
+def _deciding(variables: Mapping[str, Any], name: str) -> Any:
+    """What of a variable's value makes a difference to the cost."""
+    value = variables.get(name, _ABSENT)
+    if value is None or value.__class__ is bool:
+        return value
+    if value.__class__ in (int, float):
+        return float, max(-_LARGE, min(value, _LARGE))
+    return len(value) if isinstance(value, list) else value.__class__
+
+
+_ABSENT = object()
+_LARGE = 2**31
+"""Greater than any number that GraphQL takes."""
+
+
+def root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
+    """The names of the fields that an operation selects at its root, through fragments too."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    found: set[str] = set()
+    waiting: list[SelectionSetNode] = [operation.selection_set]
+    while waiting:
+        for selection in waiting.pop().selections:
+            if isinstance(selection, FieldNode):
+                found.add(selection.name.value)
+            elif isinstance(selection, InlineFragmentNode):
+                waiting.append(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                fragment = fragments.pop(selection.name.value, None)
+                if fragment is not None:
+                    waiting.append(fragment.selection_set)
+    return found
