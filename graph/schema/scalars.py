@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import uuid as uuids
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError
+from graphql import (
+    FloatValueNode,
+    GraphQLError,
+    IntValueNode,
+    ListValueNode,
+    ObjectValueNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
+    value_from_ast_untyped,
+)
 from strawberry.types.scalar import ScalarDefinition
 
 from graph.execution.leaves import as_it_is, total_for
@@ -46,6 +59,50 @@ def _read_uuid(value: Any) -> str:
         raise GraphQLError(f"UUID must be a text such as 123e4567-e89b-12d3-a456-426614174000, not {value!r}") from None
 
 
+def _read_json_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
+    """A literal as graphql-js reads it: a variable without a value leaves its key out, and is null in a list.
+
+    graphql-core leaves its own mark for what is undefined in the value, and infinity or NaN for a number that it
+    can't hold.
+    """
+    if isinstance(node, ObjectValueNode):
+        items = ((field.name.value, _read_json_literal(field.value, variables)) for field in node.fields)
+        return {name: value for name, value in items if value is not Undefined}
+    if isinstance(node, ListValueNode):
+        values = (_read_json_literal(item, variables) for item in node.values)
+        return [None if value is Undefined else value for value in values]
+    if isinstance(node, VariableNode):
+        return _as_json((variables or {}).get(node.name.value, Undefined))
+    value = value_from_ast_untyped(node)
+    if isinstance(node, IntValueNode | FloatValueNode) and not _is_finite(value):
+        raise GraphQLError(f"JSON holds no number as large as {_shortened(node.value)}: send it as a text", node)
+    return value
+
+
+def _as_json(value: Any) -> Any:
+    """The value of a variable, which may have another type than JSON, within a literal."""
+    if isinstance(value, datetime):
+        return _write_time(value)
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _as_json(item) for name, item in value.items()}
+    return value
+
+
+def _is_finite(value: float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)
+
+
+def _shortened(digits: str) -> str:
+    return digits if len(digits) <= _MOST_DIGITS else f"{digits[:_MOST_DIGITS]}…"
+
+
+_MOST_DIGITS = 20
+"""Of a number that an error shows."""
+
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
@@ -60,6 +117,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://ecma-international.org/publications-and-standards/standards/ecma-404/",
         serialize=as_it_is,
         parse_value=lambda value: value,
+        parse_literal=_read_json_literal,
     ),
     UUID: strawberry.scalar(
         name="UUID",
