@@ -1,5 +1,5 @@
 """`python -m graph` is `recallql`."""
 
-from graph.cli import main
+from graph.cli.commands import main
 
 main()

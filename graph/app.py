@@ -17,9 +17,9 @@ from graph.explorer import explorer_routes
 from graph.operations.backend import Backend
 from graph.settings import Settings
 from graph.store.database import open_database
-from graph.store.erasure import keep_running
+from graph.store.jobs.erasure import keep_running
+from graph.transport.endpoint import GraphQLView
 from graph.transport.security import middleware
-from graph.transport.view import GraphQLView
 from graph.zep.routes import ZepPaths, zep_routes
 
 

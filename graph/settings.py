@@ -1,7 +1,7 @@
 """Every setting of RecallQL, once.
 
 Each field is read from the environment as `RECALLQL_<NAME>`, from a `.env` file in the working directory, and is a
-flag of the commands that use it. See `graph.options` for how the flags are made from this class.
+flag of the commands that use it. See `graph.cli.options` for how the flags are made from this class.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from graph.app import create_app
 from graph.settings import Settings
 from graph.store.database import Database, open_database
-from tests.commands import COMMANDS, Commands
-from tests.graphql_client import Client, serving
-from tests.mongod import SharedMongod, running_mongod
+from tests.support.commands import COMMANDS, Commands
+from tests.support.graphql_client import Client, serving
+from tests.support.mongod import SharedMongod, running_mongod
 
 
 def pytest_configure(config: pytest.Config) -> None:

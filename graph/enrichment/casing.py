@@ -1,7 +1,7 @@
 """Giving lower-case and upper-case chat the capitals a model was trained to see.
 
 The usual casing of a word is taken from how often people who do use capitals write it so in the middle of a sentence
-(Lita et al., "tRuEcasIng", 2003). `data/words_en.txt` holds it for English; `tests/benchmarks/make_word_tables.py`
+(Lita et al., "tRuEcasIng", 2003). `data/words_en.txt` holds it for English; `benchmarks/make_word_tables.py`
 makes that file.
 """
 

@@ -15,7 +15,7 @@ from graph.enrichment.models import check_language
 from graph.enrichment.pipeline import PASS_CHARACTERS, PASS_TEXTS, Pipeline
 from graph.enrichment.places import mark_places
 from graph.enrichment.reading import Reading, reading_of
-from graph.store.names import entity_key
+from graph.store.entities.names import entity_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

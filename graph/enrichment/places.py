@@ -1,6 +1,6 @@
 """Correcting the label of well-known places, and finding those a model overlooked.
 
-`data/places_en.txt` holds them; `tests/benchmarks/make_word_tables.py` makes that file.
+`data/places_en.txt` holds them; `benchmarks/make_word_tables.py` makes that file.
 """
 
 # ruff: noqa: RUF001 - typographic quotes and dashes are part of how people write

@@ -17,10 +17,10 @@ from graph.enrichment.rolling import Coverage, StepLimits, Uncovered, cover, nex
 from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
-from graph.store import summarising
 from graph.store.documents import Document, EntityDocument, now
-from graph.store.summarising import Due, Standing
-from graph.store.wake import sleep
+from graph.store.feed.wake import sleep
+from graph.store.jobs import summarising
+from graph.store.jobs.summarising import Due, Standing
 
 if TYPE_CHECKING:
     from graph.settings import Settings

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from graph.enrichment.documents import entity_documents
 from graph.enrichment.summaries import SummaryJobs
 from graph.errors import Unavailable
-from graph.store import enrichment, summarising
 from graph.store.documents import Document, EntityDocument, now
-from graph.store.enrichment import Claim, Limits, Outcome
-from graph.store.wake import sleep, wait_for_work
+from graph.store.feed.wake import sleep, wait_for_work
+from graph.store.jobs import enrichment, summarising
+from graph.store.jobs.enrichment import Claim, Limits, Outcome
 
 if TYPE_CHECKING:
     from graph.enrichment.entities import Extractor

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from graph.errors import Unavailable
 from graph.live.source import Gone, Place, Source
-from graph.store.changes import Moment
 from graph.store.documents import Document
+from graph.store.feed.changes import Moment
 
 if TYPE_CHECKING:
     from graph.live.hub import Hub

@@ -11,10 +11,10 @@ from typing import Any
 from graph.errors import Unavailable
 from graph.live.group import DELETION, Execute, Follower, Group
 from graph.live.source import Feed, Source, Topic, UpdateKind, update_of
-from graph.store import following
-from graph.store.changes import Change, ChangeKind, Moment, Opened, watch
 from graph.store.database import Database
 from graph.store.documents import now
+from graph.store.feed import following
+from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
 
 log = logging.getLogger("recallql")
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from enum import Enum, StrEnum, auto
 from typing import Any, ClassVar, TypeAlias
 
-from graph.store import following
-from graph.store.changes import Moment
 from graph.store.database import Database
 from graph.store.documents import Document, now
+from graph.store.feed import following
+from graph.store.feed.changes import Moment
 from graph.store.scope import Scope
 
 PAGE = 100

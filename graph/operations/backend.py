@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from graph.access.authenticator import Authenticator
-from graph.access.budget import Budgets
-from graph.access.trusted import TrustedDocuments
 from graph.enrichment.tokens import TokenCounter
 from graph.live.hub import Hub
+from graph.request.budget import Budgets
+from graph.request.trusted import TrustedDocuments
 from graph.settings import Settings
 from graph.store.database import Database
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store import erasure
+from graph.store.jobs import erasure
 from graph.store.scope import Scope
 from graph.store.sessions import delete_contents
 

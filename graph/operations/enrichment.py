@@ -5,8 +5,8 @@ from __future__ import annotations
 from graph.errors import BadUserInput, Forbidden, NotFound
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store import progress
 from graph.store.documents import Document
+from graph.store.jobs import progress
 from graph.store.messages import find_messages
 from graph.store.scope import Scope
 from graph.store.sessions import find_session

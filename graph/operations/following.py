@@ -6,10 +6,10 @@ from graph.errors import BadUserInput, Forbidden
 from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store.changes import Moment, current_moment
-from graph.store.client import translated_errors
 from graph.store.documents import Document, now
-from graph.store.following import session_state
+from graph.store.driver.client import translated_errors
+from graph.store.feed.changes import Moment, current_moment
+from graph.store.feed.following import session_state
 from graph.store.scope import Scope
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from graph.errors import Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store import erasure
 from graph.store import sessions as store
 from graph.store.documents import Document, Origin
+from graph.store.jobs import erasure
 from graph.store.scope import Scope
 
 

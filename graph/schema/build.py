@@ -14,10 +14,10 @@ from strawberry.types.graphql import OperationType
 
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.execution.resolvers import quicken
+from graph.request.admission import Guard, admit, cost_report, database_limit
+from graph.request.documents import Documents, PreparedDocuments
+from graph.request.masking import public_errors
 from graph.schema.context import Context
-from graph.schema.documents import Documents, PreparedDocuments
-from graph.schema.errors import public_errors
-from graph.schema.guard import Guard, admit, cost_report, database_limit
 from graph.schema.mutation import Mutation
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS

@@ -14,8 +14,9 @@ from strawberry.dataloader import DataLoader
 from graph.access.caller import ANYONE, Caller
 from graph.live.source import Source
 from graph.operations.backend import Backend
-from graph.store import entities, memories, messages, sessions, summaries, users
+from graph.store import memories, messages, sessions, summaries, users
 from graph.store.documents import Document
+from graph.store.entities import reading as entities
 from graph.store.scope import Scope
 
 _Key: TypeAlias = tuple[str, frozenset[str]]

@@ -8,10 +8,10 @@ from typing import TypeAlias
 from graph.errors import BadUserInput
 from graph.operations.validation import check_uuid, is_id
 from graph.schema.context import Context
-from graph.schema.entity import SUMMARY_READS, message_entities, summary_entities
+from graph.schema.entities.types import SUMMARY_READS, message_entities, summary_entities
 from graph.schema.node import parse_entity_key
 from graph.store.documents import Document
-from graph.store.entities import entities_in_range, find_entity
+from graph.store.entities.reading import entities_in_range, find_entity
 from graph.store.sessions import find_session_memory
 
 Lookup: TypeAlias = Callable[[Context, str, Collection[str]], Awaitable[Document | None]]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import strawberry
 
-from graph.schema.mutations.enrichment import EnrichmentMutations
-from graph.schema.mutations.memory import MemoryMutations
-from graph.schema.mutations.messages import MessageMutations
-from graph.schema.mutations.sessions import SessionMutations
-from graph.schema.mutations.users import UserMutations
+from graph.schema.enrichment.mutations import EnrichmentMutations
+from graph.schema.memory.mutations import MemoryMutations
+from graph.schema.messages.mutations import MessageMutations
+from graph.schema.sessions.mutations import SessionMutations
+from graph.schema.users.mutations import UserMutations
 
 
 @strawberry.type(description="What can be changed. A refused change changes nothing.")

@@ -16,10 +16,10 @@ from graphql import (
 )
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
-from graph.access.cost import operation_cost
 from graph.access.rules import needed_right
 from graph.execution.executor import RecallQLExecutor
 from graph.execution.operation import PreparedOperation
+from graph.request.cost import operation_cost
 
 _MOST_COSTS = 20
 """Costs that are kept of one operation, each for other variables."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import strawberry
 
-from graph.schema.queries.enrichment import EnrichmentQueries
-from graph.schema.queries.memory import MemoryQueries
-from graph.schema.queries.messages import MessageQueries
-from graph.schema.queries.nodes import NodeQueries
-from graph.schema.queries.sessions import SessionQueries
-from graph.schema.queries.users import UserQueries
+from graph.schema.enrichment.queries import EnrichmentQueries
+from graph.schema.memory.queries import MemoryQueries
+from graph.schema.messages.queries import MessageQueries
+from graph.schema.nodes import NodeQueries
+from graph.schema.sessions.queries import SessionQueries
+from graph.schema.users.queries import UserQueries
 
 
 @strawberry.type(description="What can be read. Unknown things are null.")

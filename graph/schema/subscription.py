@@ -12,9 +12,9 @@ from graph.execution.fields import stored
 from graph.live.source import Source, UpdateKind
 from graph.operations import following
 from graph.schema.context import Context, Info
-from graph.schema.message import Message
+from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType
-from graph.schema.session import Session
+from graph.schema.sessions.types import Session
 
 strawberry.enum(
     UpdateKind,

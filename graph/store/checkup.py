@@ -9,8 +9,8 @@ from typing import Any
 from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.errors import StartupError
-from graph.store import client as driver
 from graph.store.documents import Document, now
+from graph.store.driver import client as driver
 from graph.store.indexes import INDEXES
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.errors import StartupError
-from graph.store import client as driver
-from graph.store.abandoned import collection_of
+from graph.store.driver import client as driver
+from graph.store.driver.abandoned import collection_of
 from graph.store.indexes import ensure_indexes
 
 OLDEST_MONGODB = (6, 0)

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from graph.errors import NotFound
-from graph.store import entities, summaries
-from graph.store.changes import announce_deletion
-from graph.store.client import translated_errors
+from graph.store import summaries
 from graph.store.database import Database
 from graph.store.documents import Document, now, pending
+from graph.store.driver.client import translated_errors
+from graph.store.entities import reading as entities
+from graph.store.feed.changes import announce_deletion
 from graph.store.merge import merged_metadata
 from graph.store.scope import Scope
 from graph.store.writes import write_session

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import ASCENDING, TEXT, IndexModel
 from pymongo.errors import CollectionInvalid
 
-from graph.store.owners import HIGHEST_RANK
+from graph.store.entities.owners import HIGHEST_RANK
 
 
 def _words() -> IndexModel:

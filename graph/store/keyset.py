@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from graph.store.client import translated_errors
 from graph.store.documents import Document
+from graph.store.driver.client import translated_errors
 from graph.store.projection import projection
 
 Key: TypeAlias = tuple[Any, ...]

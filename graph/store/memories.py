@@ -10,11 +10,13 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from graph.errors import Conflict, ErasureUnderWay
-from graph.store import entities, erasure, users
-from graph.store.client import translated_errors
+from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now, pending
+from graph.store.driver.client import translated_errors
 from graph.store.edits import Edit, apply_edit
+from graph.store.entities import reading as entities
+from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
 from graph.store.projection import projection

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
+from graph.store.driver.client import translated_errors
 from graph.store.keyset import BATCH, Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope

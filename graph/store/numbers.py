@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 from pymongo import ReturnDocument, UpdateOne
 
-from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
+from graph.store.driver.client import translated_errors
 from graph.store.writes import write
 
 Numbered: TypeAlias = Literal["sessions", "users"]

@@ -7,9 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document
+from graph.store.driver.client import translated_errors
 
 
 class Searched(StrEnum):

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from pymongo.errors import DuplicateKeyError
 
-from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, now
+from graph.store.driver.client import translated_errors
 
 _USE_IS_NOTED_EVERY = timedelta(minutes=1)
 

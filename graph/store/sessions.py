@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from graph.errors import Conflict, Forbidden, NotFound
-from graph.store import entities, erasure, users
-from graph.store.client import translated_errors
+from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
+from graph.store.driver.client import translated_errors
+from graph.store.entities import reading as entities
+from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
 from graph.store.metadata import equals, possible

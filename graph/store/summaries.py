@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, now
+from graph.store.driver.client import translated_errors
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from graph.errors import Conflict, NotFound
-from graph.store import erasure
-from graph.store.client import translated_errors
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
+from graph.store.driver.client import translated_errors
+from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
 from graph.store.projection import projection

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from pymongo.errors import DuplicateKeyError
 
 from graph.errors import ErasureUnderWay, Unavailable
-from graph.store import erasure
-from graph.store.client import translated_errors
 from graph.store.database import Database
-from graph.store.transactions import in_transaction
+from graph.store.driver.client import translated_errors
+from graph.store.driver.transactions import in_transaction
+from graph.store.jobs import erasure
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from graph.enrichment.tokens import TokenCounter
 from graph.errors import TransferError
 from graph.store.documents import Document, EnrichmentState, pending
-from graph.store.transfer import Contents
+from graph.store.transfer.documents import Contents
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
 
 MESSAGES_AT_ONCE = 1_000

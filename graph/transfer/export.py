@@ -17,9 +17,9 @@ from typing import BinaryIO
 import orjson
 
 from graph.errors import TransferError
-from graph.store import transfer
 from graph.store.database import Database
 from graph.store.documents import Document, now
+from graph.store.transfer import documents as transfer
 from graph.transfer import records
 
 _CLOCKS = timedelta(minutes=5)

@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 from graph.enrichment.tokens import TokenCounter
 from graph.errors import Conflict, TransferError
-from graph.store import summarising, transfer
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now
-from graph.store.staging import Staging, release
-from graph.store.transfer import Contents
+from graph.store.jobs import summarising
+from graph.store.transfer import documents as transfer
+from graph.store.transfer.documents import Contents
+from graph.store.transfer.staging import Staging, release
 from graph.transfer.assembly import Assembly, Batch, Part, Users
 
 _WRITES_AT_ONCE = 2

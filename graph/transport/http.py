@@ -18,8 +18,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from strawberry.types import ExecutionResult
 
-from graph.access.trusted import TrustedDocuments
 from graph.errors import BadUserInput, ErrorCode, OperationError, Unauthenticated
+from graph.request.trusted import TrustedDocuments
 
 JSON_TYPE = "application/json"
 GRAPHQL_TYPE = "application/graphql-response+json"

@@ -22,10 +22,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as _Operation
 
 from graph.errors import BadUserInput, TooCostly
+from graph.request.masking import public_error
 from graph.schema.context import Context
-from graph.schema.errors import public_error
 from graph.transport.http import RequestRefused, check_request, is_unicode
-from graph.transport.shared import Operation, OperationFailed
+from graph.transport.subscriptions import Operation, OperationFailed
 
 log = logging.getLogger("recallql")
 

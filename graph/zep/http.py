@@ -15,11 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from graph.access.caller import Right
-from graph.access.cost import MUTATION, PAGE
 from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
+from graph.request.cost import MUTATION, PAGE
 from graph.settings import Settings
-from graph.store.client import time_limit
+from graph.store.driver.client import time_limit
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body
 from graph.transport.watch import Watch

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from graph.errors import BadUserInput, NotFound
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
-from graph.operations.recall import recalled_messages
+from graph.operations.memory_window import recalled_messages
 from graph.store.documents import Document
 from graph.store.sessions import find_session
 from graph.store.summaries import newest_summary

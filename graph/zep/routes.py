@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.access.caller import Right
-from graph.access.cost import PAGE, USUAL
 from graph.access.rules import needed_right
+from graph.request.cost import PAGE, USUAL
 from graph.zep import memory, messages, search, sessions, users
 from graph.zep.http import Handler, endpoint, refusal
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
-from tests.graphql_client import ADD, Client
-from tests.live_client import Socket
+from tests.support.graphql_client import ADD, Client
+from tests.support.live_client import Socket
 
 
 async def add(client: Client, session_id: str, count: int = 1, **more: Any) -> None:

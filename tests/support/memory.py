@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.graphql_client import ADD, Client
+from tests.support.graphql_client import ADD, Client
 
 
 async def add(client: Client, session_id: str, messages: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""What is checked of a valid operation before it is executed: rights, cost, budget; and how long it may take."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from graphql import GraphQLError, GraphQLSchema
+from strawberry.extensions import SchemaExtension
+
+from graph.errors import OperationError, TooCostly, Unauthenticated
+from graph.request.documents import Documents
+from graph.schema.context import Context
+from graph.schema.operation import Operation
+from graph.store.driver.client import time_limit
+
+COST_HEADER = "x-recallql-cost"
+
+
+class Guard(SchemaExtension):
+    """Refuses operations that the caller may not send. Stands after the validation in the list of extensions."""
+
+    def __init__(self, documents: Documents) -> None:
+        super().__init__()
+        self._documents = documents
+        self._cost: int | None = None
+
+    async def on_validate(self) -> AsyncIterator[None]:
+        """Refuse, as a failed validation does, before anything is executed."""
+        execution = self.execution_context
+        if not execution.pre_execution_errors and execution.graphql_document is not None:
+            text, context = execution.query or "", execution.context
+            schema: GraphQLSchema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
+            prepared = self._documents.prepare(text, context.backend.settings, schema)
+            operation = prepared.operation(execution.operation_name)
+            try:
+                self._cost = await admit(context, text, operation, execution.variables or {})
+            except OperationError as error:
+                execution.pre_execution_errors = [GraphQLError(str(error), original_error=error)]
+        yield
+
+    def on_execute(self) -> Iterator[None]:
+        """Bound the time that the database takes."""
+        execution = self.execution_context
+        with database_limit(execution.context, execution.operation_type.value):
+            yield
+
+    def get_results(self) -> dict[str, Any]:
+        """The cost, for callers that ask for it."""
+        execution = self.execution_context
+        return cost_report(execution.context, self._cost, execution.operation_extensions)
+
+
+async def admit(context: Context, text: str, operation: Operation, variables: Mapping[str, Any]) -> int:
+    """Take the cost of a valid operation from the caller's budget.
+
+    Args:
+        context: of the request.
+        text: the document.
+        operation: the one of it that is asked for.
+        variables: as they were sent.
+
+    Returns:
+        The cost.
+
+    Raises:
+        Unauthenticated: the caller's credentials have expired.
+        Forbidden: the caller may not send it.
+        TooCostly: it costs too much, at once or over time.
+    """
+    context.backend.trusted.check(text)
+    if context.caller.seconds_left() == 0:
+        raise Unauthenticated("the credentials have expired: connect again with new ones")
+    context.caller.require(operation.right)
+    context.changes = operation.changes
+    cost = operation.cost(variables)
+    most = context.backend.settings.max_cost
+    if most and cost > most:
+        message = (
+            f"the operation may give {cost:,} objects, and at most {most:,} are accepted:"
+            " ask for fewer with first or last"
+        )
+        raise TooCostly(message, cost={"requested": cost, "allowed": most})
+    await context.backend.budgets.spend(context.caller, cost)
+    return cost
+
+
+def database_limit(context: Context, kind: str) -> AbstractContextManager[None]:
+    """Bounds the time that the database takes for a query; changes have their own deadline."""
+    seconds = context.backend.settings.database_timeout
+    return time_limit(seconds) if kind == "query" else nullcontext()
+
+
+def cost_report(context: Context, cost: int | None, extensions: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the answer's `extensions` say of the cost, where the caller or the settings ask for it."""
+    asked_for = context.backend.settings.report_cost or (extensions is not None and extensions.get("cost") is True)
+    if not asked_for and context.request is not None:
+        asked_for = COST_HEADER in context.request.headers
+    if cost is None or not asked_for:
+        return {}
+    return {"cost": {"requested": cost, "allowed": context.backend.settings.max_cost}}

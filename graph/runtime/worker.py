@@ -1,0 +1,143 @@
+"""A worker as a process of its own: the only one that imports spaCy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from graph.enrichment.entities import Extractor
+from graph.enrichment.progress import Report, progress_bar
+from graph.enrichment.summaries import open_summariser
+from graph.enrichment.worker import Worker
+from graph.errors import Unavailable
+from graph.runtime.deployment import mongodb
+from graph.runtime.logs import configure_logging
+from graph.store.database import Database, open_database
+from graph.store.jobs import progress
+from graph.store.jobs.erasure import keep_running
+
+if TYPE_CHECKING:
+    from graph.settings import Settings
+
+_COUNT_SECONDS = 2.0  # between counts of what is left, for the progress bar
+
+
+def run(settings: Settings, *, quiet: bool) -> None:
+    """Work until SIGINT or SIGTERM, or, when `quiet`, until standard input ends with the process at its other end.
+
+    Raises:
+        StartupError: MongoDB or the spaCy model can't be used.
+    """
+    configure_logging(settings)
+    with mongodb(settings, attach=True) as uri:
+        asyncio.run(_run(settings, uri, quiet=quiet))
+
+
+def drain(settings: Settings, *, failed: bool, session_id: str | None) -> int:
+    """Work until nothing is pending, or SIGINT or SIGTERM.
+
+    Args:
+        settings: how it is set.
+        failed: begin again what has failed.
+        session_id: only this session.
+
+    Returns:
+        how many messages are `FAILED` afterwards.
+
+    Raises:
+        StartupError: MongoDB or the spaCy model can't be used.
+    """
+    configure_logging(settings)
+    with mongodb(settings, attach=True) as uri:
+        return asyncio.run(_drain(settings, uri, failed=failed, session_id=session_id))
+
+
+async def _run(settings: Settings, uri: str, *, quiet: bool) -> None:
+    stop = _stop_on_signals()
+    if quiet:
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=_end_with_stdin, args=(loop, stop), daemon=True).start()
+    async with _opened(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
+        with progress_bar(Console(stderr=True, quiet=quiet)) as report:
+            worker = Worker(database, extractor, settings, summariser=summariser, on_progress=report)
+            async with _counting(database, worker, report, session_id=None, shown=not quiet and sys.stderr.isatty()):
+                await worker.run(stop)
+
+
+async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str | None) -> int:
+    stop = _stop_on_signals()
+    async with _opened(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
+        if failed:
+            await progress.retry(database, session_id=session_id)
+        console = Console(stderr=True)
+        with progress_bar(console) as report:
+            worker = Worker(
+                database, extractor, settings, summariser=summariser, session_id=session_id, on_progress=report
+            )
+            async with _counting(database, worker, report, session_id=session_id, shown=console.is_terminal):
+                await worker.run(stop, drain=True)
+        left = await progress.progress(database, session_id)
+        sys.stdout.write(
+            f"{worker.done.stored:,} messages enriched; now {left['done']:,} done, {left['pending']:,} pending,"
+            f" {left['failed']:,} failed\n"
+        )
+        failures: int = left["failed"]
+        return failures
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, uri: str) -> AsyncIterator[tuple[Database, Extractor]]:
+    database = await open_database(
+        uri, name=settings.database, timeout=settings.mongodb_timeout, write_deadline=settings.write_deadline
+    )
+    database.run(keep_running(database))
+    try:
+        yield database, await asyncio.to_thread(Extractor, settings.spacy_model, settings.spacy_languages or None)
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _counting(
+    database: Database, worker: Worker, report: Report, *, session_id: str | None, shown: bool
+) -> AsyncIterator[None]:
+    """Keep the bar's total right while it is shown."""
+
+    async def count() -> None:
+        while True:
+            with contextlib.suppress(Unavailable):
+                report(worker.done, (await progress.progress(database, session_id))["pending"])
+            await asyncio.sleep(_COUNT_SECONDS)
+
+    counting = asyncio.create_task(count()) if shown else None
+    try:
+        yield
+    finally:
+        if counting is not None:
+            counting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await counting
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _end_with_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        continue
+    with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+        loop.call_soon_threadsafe(stop.set)

@@ -1,0 +1,38 @@
+"""How far the extraction of entities has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import strawberry
+
+from graph.execution.fields import stored
+from graph.schema.node import DocumentType
+from graph.store.documents import EnrichmentState
+
+strawberry.enum(
+    EnrichmentState,
+    description="PENDING: entities are not there yet. DONE: they are. FAILED: `reason` says why there will be none.",
+)
+
+
+@strawberry.type(description="The state of a message's enrichment: its entities are extracted after it is stored.")
+class Enrichment(DocumentType):
+    """Read from the `enrichment` map of a message."""
+
+    state: EnrichmentState = stored("state", description="PENDING, DONE or FAILED.")
+    reason: str | None = stored(
+        "reason", default=None, description="Why it, or its last attempt, failed; null otherwise."
+    )
+
+
+@strawberry.type(description="How far the extraction of entities has come, of a session or of all together.")
+class EnrichmentProgress(DocumentType):
+    """The source is what `graph.store.jobs.progress.progress` gives."""
+
+    pending: int = stored("pending", description="Messages that wait for their entities.")
+    done: int = stored("done", description="Messages whose entities are there.")
+    failed: int = stored("failed", description="Messages whose extraction failed; `retryEnrichment` begins them again.")
+    oldest_pending_at: datetime | None = stored(
+        "oldestPendingAt", description="When the oldest of those that wait was added; null when none does."
+    )

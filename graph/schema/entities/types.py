@@ -1,0 +1,196 @@
+"""Entities: names in the text, with where they stand."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from graph.execution.fields import computed, resolved, stored
+from graph.execution.selection import Selection
+from graph.operations.validation import check_last
+from graph.schema.context import Info
+from graph.schema.node import DocumentType, Node, entity_id
+from graph.schema.relay import After, Before, Connection, Cursors, First, Last, connect, window_of
+from graph.store.documents import Document
+from graph.store.entities import reading as entities
+from graph.store.sessions import one_session
+
+if TYPE_CHECKING:
+    from graph.schema.messages.types import Message
+    from graph.schema.sessions.types import Session
+
+
+@strawberry.type(description="One mention of an entity in a message's content.")
+class Match(DocumentType):
+    """A mention: the source is a match with `messageId`."""
+
+    start: int = stored("start", description="Offset of the first character, in Unicode code points from 0.")
+    end: int = stored("end", description="Offset after the last character.")
+    text: str = stored("text", description="The characters from start to end.")
+
+    @resolved("messageId", description="The message that holds it.")
+    async def message(
+        root: strawberry.Parent[Any], info: Info
+    ) -> Annotated[Message, strawberry.lazy("graph.schema.messages.types")]:
+        found = await info.context.message(root["messageId"], {"_id", *Selection.of(info).reads()})
+        return found  # type: ignore[return-value]
+
+
+def _matches(entity: Document, first: int | None = None) -> list[Match]:
+    """Those that the source holds itself; the entity of a session, a user or a summary holds none.
+
+    A message's own do not know the message, see `_with_message`.
+    """
+    found: list[Match] = entity["matches"]
+    if first is None:
+        return found
+    check_last(first, "first")
+    return found[:first]
+
+
+def _with_message(entity: Document, matches: list[Any]) -> list[Any]:
+    """The matches with their message, which the view of a message's entity has once for all of them."""
+    if "messageId" not in entity:
+        return matches
+    uuid = entity["messageId"]
+    return [{**match, "messageId": uuid} for match in matches]
+
+
+def _message_ids(entity: Document) -> list[str]:
+    """The messages that hold the matches, in order of the ids."""
+    if "messageId" in entity:
+        return [entity["messageId"]]
+    return sorted({match["messageId"] for match in entity["matches"]})
+
+
+_WITHIN = ("scope", "key", "keys", "sessionId", "firstSeq", "lastSeq", "matches")  # what tells where it is mentioned
+_IN_A_SESSION = Cursors("message that mentions", (int,))
+_OF_A_USER = Cursors("message of a user that mentions", (datetime, str))
+_SESSIONS = Cursors("session that mentions", (datetime, str))
+_ONE_SESSION = Cursors("the session that mentions", (str,))
+
+
+@strawberry.type(
+    description="A person, place, organisation or the like that a text mentions. It lives in a scope, a message, a"
+    " session or a user, which is part of its id."
+)
+class Entity(Node, DocumentType):
+    """The source is an entity view: see `message_entities`."""
+
+    id: strawberry.ID = computed(
+        lambda entity: entity_id(entity["scope"], entity["key"]),
+        "scope",
+        "key",
+        description="Opaque global id, unique to the entity within its scope.",
+    )
+    name: str = stored("name", description="As it is written where it first appears in the scope.")
+    label: str = stored("label", description="spaCy's label: PERSON, ORG, GPE, DATE, WORK_OF_ART, …")
+    mention_count: int = stored("mentionCount", description="How often the scope mentions it.")
+    first_seen_at: datetime = stored("firstSeenAt", description="When the first message that mentions it was added.")
+    last_seen_at: datetime = stored("lastSeenAt", description="When the last message that mentions it was added.")
+
+    @resolved(
+        *_WITHIN,
+        description="Where messages mention it, in order of appearance within the scope. Of a summary's entity: in the"
+        " messages that the summary covers.",
+        read=_matches,
+        path="matches",
+    )
+    async def matches(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: Annotated[int | None, strawberry.argument(description="Only so many, at most 1,000.")] = None,
+    ) -> list[Match]:
+        if "matches" in root:
+            return _with_message(root, _matches(root, first))
+        check_last(first, "first")
+        return await info.context.mentions(root, first)  # type: ignore[return-value]
+
+    @resolved(*_WITHIN, description="The messages within the scope that mention it, oldest first.")
+    async def messages(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Annotated[Message, strawberry.lazy("graph.schema.messages.types")]]:
+        database = info.context.backend.database
+        cursors = _OF_A_USER if root["scope"].startswith("u:") else _IN_A_SESSION
+        window = window_of(cursors, first, after, last, before)
+        if cursors is _OF_A_USER:
+            listing = await entities.list_messages_of_user_that_mention(database, root)
+        elif "matches" in root:
+            listing = entities.list_messages(database, _message_ids(root))
+        else:
+            listing = entities.list_messages_that_mention(database, root)
+        return await connect(info, listing, cursors, window)  # type: ignore[return-value]
+
+    @resolved(*_WITHIN, description="The sessions within the scope that mention it, the first to do so first.")
+    async def sessions(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]]:
+        database = info.context.backend.database
+        if root["scope"].startswith("u:"):
+            window = window_of(_SESSIONS, first, after, last, before)
+            listing = entities.list_sessions_that_mention(database, root)
+            source = await connect(info, listing, _SESSIONS, window)
+            edges = Selection.of(info).below("edges")
+            node = edges.below("node") if edges else None
+            if node is not None:
+                reads = {"_id", *node.reads()}
+                sessions = await asyncio.gather(
+                    *(info.context.session(edge["node"]["sessionId"], reads) for edge in source["edges"])
+                )
+                # One that has been deleted in this moment is left out.
+                pairs = zip(source["edges"], sessions, strict=True)
+                source["edges"] = [{**edge, "node": session} for edge, session in pairs if session is not None]
+            return source  # type: ignore[return-value]
+        window = window_of(_ONE_SESSION, first, after, last, before)
+        session_id = root.get("sessionId")
+        if session_id is None:
+            message = await info.context.message(_message_ids(root)[0], {"sessionId"})
+            session_id = message["sessionId"] if message else ""
+        return await connect(info, one_session(database, session_id), _ONE_SESSION, window)  # type: ignore[return-value]
+
+
+def message_entities(message: Document) -> list[Document]:
+    """The entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
+    uuid, at, found = message["_id"], message["createdAt"], message["entities"]
+    if found == []:
+        return []
+    view = {"scope": f"m:{uuid}", "firstSeenAt": at, "lastSeenAt": at, "messageId": uuid}
+    return [{**entity, **view, "mentionCount": len(entity["matches"])} for entity in found]
+
+
+def summary_entities(summary: Document) -> list[Document]:
+    """The entities that a summary names, read with `SUMMARY_READS`.
+
+    They are counted in the summary's own text. That is no message, so where they are mentioned is looked up in the
+    messages that the summary covers.
+    """
+    at = summary["createdAt"]
+    view = {"scope": f"y:{summary['_id']}", "firstSeenAt": at, "lastSeenAt": at}
+    view |= {name: summary[name] for name in ("sessionId", "firstSeq", "lastSeq")}
+    return [
+        {
+            "key": entity["key"],
+            "keys": [entity["key"]],
+            "name": entity["name"],
+            "label": entity["label"],
+            "mentionCount": len(entity["matches"]),
+            **view,
+        }
+        for entity in summary["entities"]
+    ]
+
+
+SUMMARY_READS = ("entities", "_id", "createdAt", "sessionId", "firstSeq", "lastSeq")

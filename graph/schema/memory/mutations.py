@@ -1,0 +1,90 @@
+"""Adding to a session's memory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from graph.execution.inputs import quick_input
+from graph.execution.selection import Selection
+from graph.operations.memory import MessageToAdd, add_memory
+from graph.schema.context import Info
+from graph.schema.memory.types import Memory
+from graph.schema.scalars import JSON
+from graph.schema.sessions.types import Session
+
+
+@quick_input
+@strawberry.input(description="A message to add.")
+class MessageInput:
+    """One item of `AddMemoryInput.messages`."""
+
+    uuid: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="Your own UUID for it. One that the session knows already updates that message in place.",
+    )
+    role: str = strawberry.field(description="Who says it, at most 256 bytes: human, ai, user, assistant, tool, …")
+    content: str = strawberry.field(description="The text, at most 1 MiB, kept byte for byte.")
+    metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
+
+
+@quick_input
+@strawberry.input(description="Messages to add to a session.")
+class AddMemoryInput:
+    """The argument of `addMemory`."""
+
+    session_id: strawberry.ID = strawberry.field(
+        description="Your own id of the session, at most 512 bytes. An unknown one makes the session."
+    )
+    messages: list[MessageInput] = strawberry.field(description="1 to 1,000 messages, in order.")
+    metadata: JSON | None = strawberry.field(
+        default=None, description="Any JSON object: kept with the memory, and merged into the session's metadata."
+    )
+    user_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Your own id of the user whom the session belongs to. It can't change later."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="A retry with the same key changes nothing and returns what the first call did."
+    )
+    await_entities: bool | None = strawberry.field(
+        default=False,
+        description="Wait for the entities, some seconds at most; look at `enrichment` to see if they came.",
+    )
+
+
+@strawberry.type(description="What `addMemory` did.")
+class AddMemoryPayload:
+    """The source is an `_AddMemoryResult`."""
+
+    memory: Memory = strawberry.field(description="The memory with the messages of this call.")
+    session: Session = strawberry.field(description="The session that they were added to.")
+    replayed: bool = strawberry.field(
+        description="True when the same had been added before, and nothing changed, neither a message nor the session."
+    )
+
+
+@strawberry.type
+class MemoryMutations:
+    """Mutations on memories."""
+
+    @strawberry.mutation(description="Add messages to a session, which is made if it is new. All are stored, or none.")
+    async def add_memory(
+        self,
+        info: Info,
+        input: Annotated[AddMemoryInput, strawberry.argument(description="What to add.")],  # noqa: A002
+    ) -> AddMemoryPayload:
+        context = info.context
+        added = await add_memory(
+            context.backend,
+            context.scope,
+            input.session_id,
+            [MessageToAdd(item.role, item.content, item.metadata, item.uuid) for item in input.messages],
+            metadata=input.metadata,
+            user_id=input.user_id,
+            idempotency_key=input.idempotency_key,
+            await_entities=bool(input.await_entities),
+        )
+        session = Selection.of(info).below("session")
+        found = await context.session(input.session_id, session.reads()) if session else None
+        return AddMemoryPayload(memory=added.memory, session=found, replayed=added.replayed)  # type: ignore[arg-type]

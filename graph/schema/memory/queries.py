@@ -1,0 +1,36 @@
+"""Reading a session and its memory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from graph.execution.selection import Selection
+from graph.operations.validation import is_id
+from graph.schema.context import Info
+from graph.schema.memory.types import Memory, session_memory
+from graph.schema.sessions.types import Session
+from graph.store.sessions import find_session
+
+SessionId = Annotated[strawberry.ID, strawberry.argument(description="The application's own id of the session.")]
+
+
+@strawberry.type
+class MemoryQueries:
+    """Queries on sessions and their memories."""
+
+    @strawberry.field(description="A session's memory: its newest summary and messages. Null for an unknown session.")
+    async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
+        if not is_id(session_id):
+            return None
+        return await session_memory(info, session_id)  # type: ignore[return-value]
+
+    @strawberry.field(description="A session. Null for an unknown one.")
+    async def session(self, info: Info, session_id: SessionId) -> Session | None:
+        if not is_id(session_id):
+            return None
+        found = await find_session(
+            info.context.backend.database, info.context.scope, session_id, Selection.of(info).reads()
+        )
+        return found  # type: ignore[return-value]

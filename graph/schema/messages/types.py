@@ -1,0 +1,53 @@
+"""Messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from graph.execution.fields import computed, resolved, stored
+from graph.execution.selection import Selection
+from graph.schema.context import Info
+from graph.schema.enrichment.types import Enrichment
+from graph.schema.entities.types import Entity, message_entities
+from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.scalars import JSON
+
+if TYPE_CHECKING:
+    from graph.schema.sessions.types import Session
+
+
+@strawberry.type(description="One message of a session.")
+class Message(Node, DocumentType):
+    """The source is a document of `messages`."""
+
+    id: strawberry.ID = computed(
+        lambda message: global_id("Message", message["_id"]), "_id", description="Opaque global id."
+    )
+    uuid: strawberry.ID = stored("_id", description="The message's UUID: the caller's, or one given when it was added.")
+    seq: int = stored("seq", description="Place in the session: 1, 2, 3, … A number is never used again.")
+    created_at: datetime = stored("createdAt", description="When it was added.")
+    updated_at: datetime = stored("updatedAt", description="When role, content or metadata last changed.")
+    role: str = stored("role", description="Who says it: human, ai, user, assistant, tool, or any other name.")
+    content: str = stored("content", description="The text, exactly as it was sent.")
+    metadata: JSON = stored(
+        "metadata", description="The JSON object sent with the message; empty where there was none."
+    )
+    token_count: int = stored("tokenCount", description="Tokens of `{role}: {content}` in the cl100k_base encoding.")
+    entities: list[Entity] = computed(
+        message_entities,
+        "entities",
+        "_id",
+        "createdAt",
+        description="Names found in the content, in order of appearance; empty while enrichment is PENDING.",
+    )
+    enrichment: Enrichment = stored("enrichment", description="Whether the entities are there yet.")
+
+    @resolved("sessionId", description="The session that it belongs to.")
+    async def session(
+        root: strawberry.Parent[Any], info: Info
+    ) -> Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]:
+        found = await info.context.session(root["sessionId"], {"_id", *Selection.of(info).reads()})
+        return found  # type: ignore[return-value]

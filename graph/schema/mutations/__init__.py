@@ -1,1 +1,0 @@
-"""The mutations: one module a domain, put together by `graph.schema.mutation`."""

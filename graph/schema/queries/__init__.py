@@ -1,1 +1,0 @@
-"""The queries: one module a domain, put together by `graph.schema.query`."""

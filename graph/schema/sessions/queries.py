@@ -1,0 +1,42 @@
+"""Reading many sessions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from graph.schema.context import Info
+from graph.schema.relay import After, Before, Connection, First, Last, connect, window_of
+from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionFilter, session_cursors
+from graph.schema.sessions.types import Session
+from graph.store.sessions import SessionFilter as StoredFilter
+from graph.store.sessions import list_sessions
+
+
+@strawberry.type
+class SessionQueries:
+    """Queries on sessions."""
+
+    @strawberry.field(description="Sessions; the oldest first unless another order is asked for.")
+    async def sessions(
+        self,
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[  # noqa: A002
+            SessionFilter | None, strawberry.argument(description="Only the sessions that meet all of it.")
+        ] = None,
+        order_by: OrderArgument = None,
+    ) -> Connection[Session]:
+        order = order_by or OldestFirst
+        cursors = session_cursors(order)
+        window = window_of(cursors, first, after, last, before)
+        wanted = filter.checked() if filter else StoredFilter()
+        listing = list_sessions(
+            info.context.backend.database, info.context.scope, wanted, by=order.by, descending=order.descending
+        )
+        return await connect(info, listing, cursors, window)  # type: ignore[return-value]

@@ -1,0 +1,124 @@
+"""Sessions: conversations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from graph.execution.fields import computed, resolved, stored
+from graph.execution.selection import Selection
+from graph.schema.context import Info
+from graph.schema.enrichment.types import EnrichmentProgress
+from graph.schema.entities.listing import Labels, Search, entities_of
+from graph.schema.entities.types import Entity
+from graph.schema.memory.types import Memory, session_memory
+from graph.schema.messages.types import Message
+from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.relay import After, Before, Connection, Cursors, First, Last, connect, window_of
+from graph.schema.scalars import JSON
+from graph.schema.summaries import Summary
+from graph.schema.users.types import User
+from graph.store.entities.owners import session_owner
+from graph.store.jobs.progress import progress
+from graph.store.memories import list_memories
+from graph.store.messages import list_messages
+from graph.store.summaries import list_summaries
+
+_MESSAGE_CURSORS = Cursors("message", (int,))
+_SUMMARY_CURSORS = Cursors("summary", (int,))
+_MEMORY_CURSORS = Cursors("memory", (int,))
+
+
+@strawberry.type(description="A conversation, by the id that the application chose for it.")
+class Session(Node, DocumentType):
+    """The source is a document of `sessions`."""
+
+    id: strawberry.ID = computed(
+        lambda session: global_id("Session", session["_id"]), "_id", description="Opaque global id."
+    )
+    session_id: strawberry.ID = stored("_id", description="The application's own id of the session.")
+    uuid: strawberry.ID = stored("uuid", description="A UUID given when the session was made.")
+    created_at: datetime = stored("createdAt", description="When it was made.")
+    updated_at: datetime = stored("updatedAt", description="When it last changed, or got a message.")
+    metadata: JSON = stored(
+        "metadata", description="A JSON object: what was sent with the session and its memories, merged."
+    )
+    message_count: int = stored("messageCount", description="How many messages it has.")
+    token_count: int = stored("tokenCount", description="Tokens of all its messages.")
+
+    @resolved("_id", description="The session's memory as one: its newest summary and messages.")
+    async def memory(root: strawberry.Parent[Any], info: Info) -> Memory:
+        return await session_memory(info, root["_id"])  # type: ignore[return-value]
+
+    @resolved("userId", description="The user whom it belongs to; null where it belongs to none.")
+    async def user(root: strawberry.Parent[Any], info: Info) -> User | None:
+        user_id = root.get("userId")
+        if user_id is None:
+            return None
+        return await info.context.user(user_id, Selection.of(info).reads())  # type: ignore[return-value]
+
+    @resolved("_id", "erasedSeq", description="Its whole history, oldest first.")
+    async def messages(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Message]:
+        context = info.context
+
+        async def total() -> int:
+            owner = await context.session(root["_id"], {"messageCount"})
+            return 0 if owner is None else owner["messageCount"]
+
+        window = window_of(_MESSAGE_CURSORS, first, after, last, before)
+        listing = list_messages(context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        return await connect(info, listing, _MESSAGE_CURSORS, window, total=total)  # type: ignore[return-value]
+
+    @resolved("_id", description="Names in its messages, merged by label and name, most mentioned first.")
+    async def entities(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        labels: Labels = None,
+        search: Search = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entity]:
+        page = (first, after, last, before)
+        return await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]
+
+    @resolved("_id", "erasedSeq", description="All its summaries, the oldest first; the last one is the one in use.")
+    async def summaries(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Summary]:
+        window = window_of(_SUMMARY_CURSORS, first, after, last, before)
+        listing = list_summaries(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        return await connect(info, listing, _SUMMARY_CURSORS, window)  # type: ignore[return-value]
+
+    @resolved("_id", description="How far the extraction of its messages' entities has come.")
+    async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
+        return await progress(info.context.backend.database, root["_id"])  # type: ignore[return-value]
+
+    @resolved("_id", "erasedSeq", description="What each `addMemory` persisted, oldest first.")
+    async def memories(
+        root: strawberry.Parent[Any],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Memory]:
+        window = window_of(_MEMORY_CURSORS, first, after, last, before)
+        listing = list_memories(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        return await connect(info, listing, _MEMORY_CURSORS, window)  # type: ignore[return-value]

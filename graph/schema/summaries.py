@@ -1,0 +1,49 @@
+"""Rolling summaries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import strawberry
+
+from graph.execution.fields import computed, stored
+from graph.schema.entities.types import SUMMARY_READS, Entity, summary_entities
+from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.scalars import UUID
+
+
+@strawberry.enum(description="What wrote a summary.")
+class SummarySource(StrEnum):
+    """How a summary came about."""
+
+    EXTRACTIVE = "EXTRACTIVE"
+    LLM = "LLM"
+
+
+@strawberry.type(
+    description="A summary of a session's messages up to `lastSeq`. The messages themselves are kept as they are."
+)
+class Summary(Node, DocumentType):
+    """The source is a document of `summaries`."""
+
+    id: strawberry.ID = computed(
+        lambda summary: global_id("Summary", summary["_id"]), "_id", description="Opaque global id."
+    )
+    uuid: strawberry.ID = stored("_id", description="The summary's UUID.")
+    created_at: datetime = stored("createdAt", description="When it was written.")
+    content: str = stored("content", description="The summary.")
+    token_count: int = stored("tokenCount", description="Tokens of the content in the cl100k_base encoding.")
+    first_seq: int = stored("firstSeq", description="Place of the first message that it covers.")
+    last_seq: int = stored("lastSeq", description="Place of the last message that it covers.")
+    last_message_uuid: UUID = stored("lastMessageUuid", description="UUID of the last message that it covers.")
+    stale: bool = stored("stale", default=False, description="Whether a covered message has changed since.")
+    source: SummarySource = computed(
+        lambda summary: SummarySource(summary["source"]), "source", description="EXTRACTIVE or LLM."
+    )
+    entities: list[Entity] = computed(
+        summary_entities,
+        *SUMMARY_READS,
+        description="Names found in the summary: `mentionCount` counts them there, `matches` are those of the messages"
+        " that it covers.",
+    )

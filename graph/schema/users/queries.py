@@ -1,0 +1,39 @@
+"""Reading users."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from graph.execution.selection import Selection
+from graph.operations.validation import is_id
+from graph.schema.context import Info
+from graph.schema.relay import After, Before, Connection, Cursors, First, Last, connect, window_of
+from graph.schema.users.types import User
+from graph.store.users import find_user, list_users
+
+UserId = Annotated[strawberry.ID, strawberry.argument(description="The application's own id of the user.")]
+
+_CURSORS = Cursors("user", (datetime, str))
+
+
+@strawberry.type
+class UserQueries:
+    """Queries on users."""
+
+    @strawberry.field(description="A user. Null for an unknown one.")
+    async def user(self, info: Info, user_id: UserId) -> User | None:
+        if not is_id(user_id):
+            return None
+        found = await find_user(info.context.backend.database, info.context.scope, user_id, Selection.of(info).reads())
+        return found  # type: ignore[return-value]
+
+    @strawberry.field(description="All users, by the time at which they were made, the oldest first.")
+    async def users(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Connection[User]:
+        window = window_of(_CURSORS, first, after, last, before)
+        listing = list_users(info.context.backend.database, info.context.scope)
+        return await connect(info, listing, _CURSORS, window)  # type: ignore[return-value]

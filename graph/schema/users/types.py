@@ -1,0 +1,75 @@
+"""Users: whom sessions belong to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from graph.execution.fields import computed, resolved, stored
+from graph.schema.context import Info
+from graph.schema.entities.listing import Labels, Search, entities_of
+from graph.schema.entities.types import Entity
+from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.relay import After, Before, Connection, First, Last, connect, window_of
+from graph.schema.scalars import JSON
+from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionOrder, session_cursors
+from graph.store.entities.owners import user_owner
+from graph.store.sessions import SessionFilter, list_sessions
+
+if TYPE_CHECKING:
+    from graph.schema.sessions.types import Session
+
+
+@strawberry.type(description="A person or account, by the id that the application chose for it.")
+class User(Node, DocumentType):
+    """The source is a document of `users`."""
+
+    id: strawberry.ID = computed(lambda user: global_id("User", user["_id"]), "_id", description="Opaque global id.")
+    user_id: strawberry.ID = stored("_id", description="The application's own id of the user.")
+    uuid: strawberry.ID = stored("uuid", description="A UUID given when the user was made.")
+    created_at: datetime = stored("createdAt", description="When it was made.")
+    updated_at: datetime = stored("updatedAt", description="When it last changed.")
+    email: str | None = stored("email", default=None, description="Its address; null where none was given.")
+    first_name: str | None = stored("firstName", default=None, description="Its first name; null likewise.")
+    last_name: str | None = stored("lastName", default=None, description="Its last name; null likewise.")
+    metadata: JSON = stored("metadata", description="A JSON object: what was sent with the user, merged.")
+
+    @resolved("_id", description="Its sessions; the oldest first unless another order is asked for.")
+    async def sessions(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        order_by: OrderArgument = None,
+    ) -> Connection[Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]]:
+        order: SessionOrder = order_by or OldestFirst
+        cursors = session_cursors(order)
+        window = window_of(cursors, first, after, last, before)
+        listing = list_sessions(
+            info.context.backend.database,
+            info.context.scope,
+            SessionFilter(user_id=root["_id"]),
+            by=order.by,
+            descending=order.descending,
+        )
+        return await connect(info, listing, cursors, window)  # type: ignore[return-value]
+
+    @resolved("_id", description="Names in the messages of all its sessions, merged likewise, most mentioned first.")
+    async def entities(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        labels: Labels = None,
+        search: Search = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Entity]:
+        page = (first, after, last, before)
+        return await entities_of(info, user_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]

@@ -1,0 +1,212 @@
+"""The MongoDB driver: which one it is, and the few places where Motor and PyMongo's async client differ.
+
+Everything else in the store is written against what both share, so that the choice is the one line `DRIVER`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pymongo
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    CursorNotFound,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+
+from graph.errors import StartupError, Unavailable
+from graph.store.driver.abandoned import ended_when_cancelled, marked
+
+DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
+
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True)
+RESPONSE_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=False)
+"""For documents that go straight into a response: times without a zone, in UTC, decode four times as fast."""
+MAJORITY = WriteConcern("majority")
+
+
+def connect(uri: str, *, pool_size: int, timeout: float) -> Any:
+    """A client with majority concerns; no connection is made yet.
+
+    Args:
+        uri: a MongoDB connection string.
+        pool_size: most connections in the pool.
+        timeout: seconds to wait for a usable server or a free connection.
+
+    Raises:
+        StartupError: the string is no connection string, or names a file that can't be read.
+    """
+    milliseconds = int(timeout * 1000)
+    try:
+        with warnings.catch_warnings():
+            # The driver passes over an option that it does not know, and one whose value is wrong.
+            warnings.simplefilter("error", UserWarning)
+            return DRIVER(
+                uri,
+                appname="recallql",
+                tz_aware=True,
+                w="majority",
+                readConcernLevel="majority",
+                retryWrites=True,
+                retryReads=True,
+                maxPoolSize=pool_size,
+                serverSelectionTimeoutMS=milliseconds,
+                waitQueueTimeoutMS=milliseconds,
+            )
+    except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
+        raise StartupError(f"RECALLQL_MONGODB_URI is not a usable MongoDB connection string: {error}") from None
+
+
+async def close(client: Any) -> None:
+    """Close the client's connections."""
+    closing = client.close()
+    if closing is not None:
+        await closing
+
+
+@asynccontextmanager
+async def session_of(client: Any, *, snapshot: bool = False) -> AsyncIterator[Any]:
+    """A driver session (MongoDB's, not a conversation).
+
+    Args:
+        client: the MongoDB client.
+        snapshot: all reads in it are of the moment of the first one. MongoDB holds that for five minutes by default.
+    """
+    if isinstance(client, AsyncIOMotorClient):
+        # Nothing is sent to start a session, and Motor would change threads for it: a fifth of a transaction's hops.
+        session: Any = AsyncIOMotorClientSession(client.delegate.start_session(snapshot=snapshot), client)
+    else:
+        session = client.start_session(snapshot=snapshot)
+    async with session:
+        yield session
+
+
+@asynccontextmanager
+async def transaction_of(session: Any) -> AsyncIterator[None]:
+    """A transaction with snapshot reads and majority commit; aborted when the block raises."""
+    transaction = session.start_transaction(
+        read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
+    )
+    if hasattr(transaction, "__await__"):
+        transaction = await transaction
+    async with transaction:
+        yield
+
+
+async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> list[dict[str, Any]]:
+    """All documents that a pipeline gives."""
+    cursor = collection.aggregate(pipeline, **options)
+    if hasattr(cursor, "__await__"):
+        cursor = await cursor
+    documents: list[dict[str, Any]] = await cursor.to_list(None)
+    return documents
+
+
+async def aggregate_at_once(
+    collection: Any, pipeline: Sequence[Mapping[str, Any]], codec: CodecOptions[dict[str, Any]], *, most: int
+) -> list[dict[str, Any]]:
+    """All documents that a pipeline gives, at most `most`, as the command's answer brings them.
+
+    Without the driver's cursor around it, that takes four fifths of the processor time. The driver's own way is gone
+    where they are more than the 16 MiB of one answer, or where the connection fails: it tries again.
+    """
+    command = {
+        "aggregate": collection.name,
+        "pipeline": pipeline,
+        "cursor": {"batchSize": most + 1},
+        "readConcern": {"level": "majority"},
+    }
+    database = collection.database
+    try:
+        answer = await database.command(marked(command, database.client), codec_options=codec)
+    except ServerSelectionTimeoutError:
+        raise  # an AutoReconnect as well, but the driver has waited for a server already
+    except AutoReconnect:
+        answer = None
+    if answer is not None and answer["cursor"]["id"]:
+        await database.command("killCursors", collection.name, cursors=[answer["cursor"]["id"]])
+        answer = None
+    if answer is None:
+        again = marked({}, database.client)
+        return await aggregate(collection.with_options(codec_options=codec), pipeline, **again)
+    documents: list[dict[str, Any]] = answer["cursor"]["firstBatch"]
+    return documents
+
+
+@asynccontextmanager
+async def change_stream(source: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> AsyncIterator[Any]:
+    """A change stream, from now on by default: `await stream.try_next()` gives an event or None."""
+    stream = source.watch(pipeline, **options)
+    if hasattr(stream, "__await__"):
+        stream = await stream
+    async with stream:
+        yield stream
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Bound the time that all reads within the block take together; MongoDB stops what is not done by then.
+
+    They also end there when the block is cancelled.
+
+    Args:
+        seconds: how long they may take; 0 for no limit.
+    """
+    with ended_when_cancelled(), pymongo.timeout(seconds or None):
+        yield
+
+
+_UNAVAILABLE = (
+    AutoReconnect,
+    ConnectionFailure,
+    CursorNotFound,  # of a server that was restarted between two batches
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
+
+
+# What a server says that is stopping, or is no primary any more; some of it comes as a failed write concern.
+_UNAVAILABLE_CODES = frozenset({6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+
+
+def _may_pass(error: PyMongoError) -> bool:
+    """Whether a later try may succeed."""
+    if isinstance(error, _UNAVAILABLE):
+        return True
+    if error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError"):
+        return True
+    if not isinstance(error, OperationFailure):
+        return False
+    details = error.details or {}
+    codes = {error.code, *(part.get("code") for part in details.get("writeConcernErrors", ()))}
+    return not codes.isdisjoint(_UNAVAILABLE_CODES)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn the driver's errors that a later try may mend into `Unavailable`; others pass as they are."""
+    try:
+        yield
+    except PyMongoError as error:
+        if _may_pass(error):
+            raise Unavailable("MongoDB can't answer at the moment: try again") from error
+        raise

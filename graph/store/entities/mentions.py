@@ -1,0 +1,372 @@
+"""What messages mention, added up: the arithmetic of the `entities` collection.
+
+One document is an entity within a session or a user. It is changed in the transaction that changes the messages, so
+that it is exact at every moment, and is worked out from what changed, never from the whole session.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pymongo import DeleteOne, ReplaceOne, UpdateOne
+
+from graph.store.database import Database
+from graph.store.documents import Document
+from graph.store.entities.names import resolve_aliases
+from graph.store.entities.owners import entity_id, rank, session_owner, user_owner
+from graph.store.entities.user_mentions import Moved, follow, load
+
+Change: TypeAlias = tuple[Document | None, Document | None]
+"""A message before and after, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None where there is none."""
+
+_ALIASED = "PERSON"  # the one label of which short names are resolved
+
+
+@dataclass(slots=True)
+class _Difference:
+    """What the changes of one transaction do to one entity of a session."""
+
+    count: int = 0
+    messages: set[str] = field(default_factory=set)
+    before: set[int] = field(default_factory=set)  # `seq` of the changed messages that mentioned it
+    after: list[Document] = field(default_factory=list)  # where the changed messages mention it now: `_place`
+
+
+def _place(message: Document, entity: Document) -> Document:
+    return {"seq": message["seq"], "at": message["createdAt"], "name": entity["name"]}
+
+
+def _differences(changes: Iterable[Change]) -> dict[str, dict[str, _Difference]]:
+    """What the changes do, by session and entity."""
+    found: defaultdict[str, dict[str, _Difference]] = defaultdict(dict)
+    for old, new in changes:
+        for message, sign in ((old, -1), (new, 1)):
+            if message is None:
+                continue
+            for entity in message["entities"]:
+                difference = found[message["sessionId"]].setdefault(entity["key"], _Difference())
+                difference.count += sign * len(entity["matches"])
+                difference.messages.add(message["_id"])
+                if sign > 0:
+                    difference.after.append(_place(message, entity))
+                else:
+                    difference.before.add(message["seq"])
+    return found
+
+
+async def replace_all(database: Database, changes: Iterable[Change], session: Any) -> None:
+    """Make the sessions' and users' entities follow changes of messages, within the transaction of these changes."""
+    by_session = _differences(changes)
+    if not by_session:
+        return
+    owners: dict[str, Document] = {
+        found["_id"]: found
+        for found in await database.sessions.find(
+            {"_id": {"$in": list(by_session)}}, {"userId": 1, "erasedSeq": 1}, session=session
+        ).to_list(None)
+    }
+    # A session that is gone has no entities any more, and neither has its user of it.
+    live = {session_id: found for session_id, found in by_session.items() if session_id in owners}
+    before = await load(
+        database, ((session_owner(session_id), key) for session_id in live for key in live[session_id]), session
+    )
+    changed: dict[str, list[_Pair]] = {}
+    moved: defaultdict[str, list[Moved]] = defaultdict(list)
+    renaming: set[str] = set()
+    for session_id, differences in live.items():
+        owner, user_id = session_owner(session_id), owners[session_id].get("userId")
+        erased_seq = owners[session_id].get("erasedSeq", 0)
+        pairs = changed[owner] = []
+        for key, difference in differences.items():
+            old = before.get(entity_id(owner, key))
+            # What only erased messages mentioned may still be there, and counts for the user as long as it is.
+            own = None if old is None or _is_erased(old, erased_seq) else old
+            if own is None and key.startswith(f"{_ALIASED}:"):
+                renaming.add(owner)
+            new = await _apply(database, (session_id, key, erased_seq), own, difference, session)
+            if new is not None and user_id is not None:
+                new["userId"] = user_id
+            pairs.append((old, new))
+            if user_id is not None:
+                moved[user_id].append((session_id, old, new))
+    if not changed:
+        return
+    renaming |= {owner for owner, pairs in changed.items() if _renames(pairs)}
+    erased = {session_owner(session_id): owners[session_id].get("erasedSeq", 0) for session_id in live}
+    people = {
+        owner: [person for person in found if not _is_erased(person, erased[owner])]
+        for owner, found in (await _people_of(database, list(renaming), session)).items()
+    }
+    writes = [_lock(session_owner(session_id), session_id) for session_id in live]
+    for owner, pairs in changed.items():
+        writes += _shown(owner, pairs, people.get(owner))
+    await database.entities.bulk_write(writes, ordered=False, session=session)
+    await follow(database, moved, session)
+
+
+_Pair: TypeAlias = tuple[Document | None, Document | None]  # an entity's document before and after
+
+
+def _is_erased(entity: Document, erased_seq: int) -> bool:
+    return bool(entity["own"]["last"]["seq"] <= erased_seq)
+
+
+def _lock(owner: str, session_id: str) -> Any:
+    """A document that whatever changes a session's entities writes, so that such transactions exclude each other.
+
+    Without it one that counts a session's entities up could overlook one that gives them to a user, or resolves its
+    short names.
+    """
+    return UpdateOne(
+        {"_id": entity_id(owner, "")},
+        {"$inc": {"version": 1}, "$setOnInsert": {"owner": owner, "sessionId": session_id}},
+        upsert=True,
+    )
+
+
+async def _apply(
+    database: Database, place: tuple[str, str, int], old: Document | None, difference: _Difference, session: Any
+) -> Document | None:
+    """An entity's document after the changes, or None when nothing mentions it any more."""
+    session_id, key, _ = place  # with the session's `erasedSeq`
+    own = (old or {}).get("own")
+    count = (own["count"] if own else 0) + difference.count
+    if count <= 0:
+        return None
+    now_at = {place["seq"] for place in difference.after}
+    places = list(difference.after)
+    if own:
+        ends = [own["first"], own["last"]]
+        if any(end["seq"] in difference.before - now_at for end in ends):
+            ends = await _unchanged_ends(database, place, difference, session)
+        places += [end for end in ends if end["seq"] not in now_at]
+    places.sort(key=lambda place: place["seq"])
+    owner = session_owner(session_id)
+    return {
+        "_id": entity_id(owner, key),
+        "owner": owner,
+        "sessionId": session_id,
+        "key": key,
+        "label": key.partition(":")[0],
+        "own": {"count": count, "first": places[0], "last": places[-1]},
+    }
+
+
+async def _unchanged_ends(
+    database: Database, place: tuple[str, str, int], difference: _Difference, session: Any
+) -> list[Document]:
+    """The first and the last place that mentions the entity among the messages that the transaction does not change.
+
+    Args:
+        database: the open database.
+        place: the session, the entity's key, and the session's `erasedSeq`.
+        difference: what the transaction changes.
+        session: the driver session.
+    """
+    session_id, key, erased_seq = place
+    places = []
+    for direction in (1, -1):
+        message = await database.messages.find_one(
+            {
+                "sessionId": session_id,
+                "entities.key": key,
+                "seq": {"$gt": erased_seq},
+                "_id": {"$nin": list(difference.messages)},
+            },
+            {"seq": 1, "createdAt": 1, "entities.key": 1, "entities.name": 1},
+            sort=[("seq", direction)],
+            session=session,
+        )
+        if message is None:
+            return []
+        places.append(_place(message, next(entity for entity in message["entities"] if entity["key"] == key)))
+    return places
+
+
+def _renames(pairs: Sequence[_Pair]) -> bool:
+    """Whether the changes may change which short names of people stand for longer ones, or count for them."""
+    return any(
+        (new or old or {}).get("label") == _ALIASED
+        and (old is None or new is None or "keys" in old or "aliasOf" in old)
+        for old, new in pairs
+    )
+
+
+async def _people_of(database: Database, owners: Sequence[str], session: Any) -> dict[str, list[Document]]:
+    people: dict[str, list[Document]] = {owner: [] for owner in owners}
+    if owners:
+        for person in await database.entities.find(
+            {"owner": {"$in": list(owners)}, "label": _ALIASED}, session=session
+        ).to_list(None):
+            people[person["owner"]].append(person)
+    return people
+
+
+def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[Document] | None) -> list[Any]:
+    """The writes that store a session's changed entities, with what is shown of them: short names count for long ones.
+
+    Args:
+        owner: the session.
+        pairs: what changed.
+        people: all people of the session as they are stored, where that may matter.
+    """
+    stored: dict[str, Document] = {old["_id"]: old for old, _ in pairs if old is not None}
+    documents = {new["_id"]: new for _, new in pairs if new is not None}
+    groups = {_id: [document] for _id, document in documents.items()}
+    aliases: dict[str, str] = {}
+    if people is not None:
+        gone = stored.keys() - documents.keys()
+        stored |= {person["_id"]: person for person in people}
+        documents = {person["_id"]: person for person in people if person["_id"] not in gone} | documents
+        everyone = [document for document in documents.values() if document["label"] == _ALIASED]
+        canonical = resolve_aliases(
+            (_ALIASED, person["own"]["first"]["name"], person["own"]["count"]) for person in everyone
+        )
+        for person in everyone:
+            groups[person["_id"]] = []
+        for person in everyone:
+            key: str = person["key"]
+            stands_for = canonical.get(key, key)
+            groups[entity_id(owner, stands_for)].append(person)
+            if stands_for != key:
+                aliases[person["_id"]] = stands_for
+    writes: list[Any] = [DeleteOne({"_id": _id}) for _id in stored if _id not in documents]
+    for _id, members in groups.items():
+        document = {name: value for name, value in documents[_id].items() if name not in _SHOWN}
+        document |= {"aliasOf": aliases[_id]} if _id in aliases else _view(document, members)
+        if document != stored.get(_id):
+            writes.append(ReplaceOne({"_id": _id}, document, upsert=True))
+    return writes
+
+
+_SHOWN = ("name", "mentionCount", "rank", "firstSeq", "firstSeenAt", "lastSeenAt", "keys", "aliasOf")
+
+
+def _view(document: Document, members: Sequence[Document]) -> Document:
+    """What is shown of an entity that stands for `members`: itself and its short names, which are not listed."""
+    first = min((member["own"]["first"] for member in members), key=lambda place: place["seq"])
+    last = max((member["own"]["last"] for member in members), key=lambda place: place["seq"])
+    count = sum(member["own"]["count"] for member in members)
+    return {
+        "name": document["own"]["first"]["name"],
+        "mentionCount": count,
+        "rank": rank(count),
+        "firstSeq": first["seq"],
+        "firstSeenAt": first["at"],
+        "lastSeenAt": last["at"],
+        **({"keys": sorted(member["key"] for member in members)} if len(members) > 1 else {}),
+    }
+
+
+async def give_to_user(database: Database, session_id: str, user_id: str, session: Any) -> None:
+    """Count a session's entities for the user whom it belongs to from now on, in the transaction that says so."""
+    mentioned = await _of_session(database, session_id, session)
+    if mentioned:
+        await database.entities.update_many(
+            {"_id": {"$in": [entity["_id"] for entity in mentioned]}}, {"$set": {"userId": user_id}}, session=session
+        )
+        await follow(database, {user_id: [(session_id, None, entity) for entity in mentioned]}, session)
+
+
+async def forget_session(database: Database, session_id: str, user_id: str | None, session: Any) -> None:
+    """Remove all entities of a session, and what they count for its user, within a transaction.
+
+    Args:
+        database: the open database.
+        session_id: the session; the transaction is the one after which neither its messages nor, when it is deleted
+            as a whole, the session itself are found any more.
+        user_id: the user whom it belongs to.
+        session: the driver session of the transaction.
+    """
+    mentioned = await _of_session(database, session_id, session)
+    await database.entities.delete_many({"owner": session_owner(session_id)}, session=session)
+    if mentioned and user_id is not None:
+        await follow(database, {user_id: [(session_id, entity, None) for entity in mentioned]}, session)
+
+
+async def forget_user(database: Database, user_id: str, session: Any) -> None:
+    """Remove all entities of a user, whose sessions are taken away in the same transaction."""
+    await database.entities.delete_many({"owner": user_owner(user_id)}, session=session)
+
+
+async def shut_out_others(database: Database, session_ids: Sequence[str], session: Any) -> None:
+    """Keep transactions that began before this one from changing the entities of sessions, which it removes."""
+    locks = [_lock(session_owner(session_id), session_id) for session_id in session_ids]
+    await database.entities.bulk_write(locks, ordered=False, session=session)
+
+
+async def forget_sessions(database: Database, session_ids: Sequence[str], session: Any) -> None:
+    """Remove all entities of sessions that are gone, and whose user is."""
+    owners = [session_owner(session_id) for session_id in session_ids]
+    await database.entities.delete_many({"owner": {"$in": owners}}, session=session)
+
+
+async def has_more(database: Database, session_id: str, number: int, session: Any) -> bool:
+    """Whether a session has more entities than so many."""
+    return await _has_more(database, {"owner": session_owner(session_id)}, number, session)
+
+
+async def has_more_of_user(database: Database, user_id: str, number: int, session: Any) -> bool:
+    """Whether the sessions of a user have more entities together than so many."""
+    return await _has_more(database, {"userId": user_id}, number, session)
+
+
+async def _has_more(database: Database, match: Document, number: int, session: Any) -> bool:
+    count: int = await database.entities.count_documents(match, limit=number + 1, session=session)
+    return count > number
+
+
+async def forget_some_of_session(
+    database: Database, session_id: str, last_seq: int | None, most: int, session: Any
+) -> bool:
+    """Remove at most `most` entities of a session, and what they count for its user; False when there was none.
+
+    Args:
+        database: the open database.
+        session_id: the session.
+        last_seq: only what no later message mentions, of a session that is there; None for all, of one that is gone.
+        most: how many.
+        session: the driver session of the transaction.
+    """
+    match: Document = {"owner": session_owner(session_id)}
+    if last_seq is not None:
+        match["own.last.seq"] = {"$lte": last_seq}
+    found = await database.entities.find(match, limit=most, session=session).to_list(None)
+    if not found:
+        return False
+    await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
+    if last_seq is not None:
+        await shut_out_others(database, [session_id], session)
+    moved: defaultdict[str, list[Moved]] = defaultdict(list)
+    for entity in found:
+        if "userId" in entity:
+            moved[entity["userId"]].append((session_id, entity, None))
+    await follow(database, moved, session)
+    return True
+
+
+async def forget_some_of_user(database: Database, user_id: str, most: int, session: Any) -> bool:
+    """Remove at most `most` entities of a user that is gone, and of its sessions; False when there was none."""
+    return await _forget_some(database, {"owner": user_owner(user_id)}, most, session) or await _forget_some(
+        database, {"userId": user_id}, most, session
+    )
+
+
+async def _forget_some(database: Database, match: Document, most: int, session: Any) -> bool:
+    found = await database.entities.find(match, {"_id": 1}, limit=most, session=session).to_list(None)
+    if found:
+        await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
+    return bool(found)
+
+
+async def _of_session(database: Database, session_id: str, session: Any) -> list[Document]:
+    """All entities of a session, which no other transaction can change before this one has ended."""
+    owner = session_owner(session_id)
+    await database.entities.bulk_write([_lock(owner, session_id)], session=session)
+    found: list[Document] = await database.entities.find(
+        {"owner": owner, "own": {"$exists": True}}, session=session
+    ).to_list(None)
+    return found

@@ -1,0 +1,265 @@
+"""Reading entities: what a session, a user or a persisted memory mentions, and where."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from graph.store.database import Database
+from graph.store.documents import Document
+from graph.store.driver.client import aggregate, translated_errors
+from graph.store.entities.mentions import (
+    forget_session,
+    forget_sessions,
+    forget_some_of_session,
+    forget_some_of_user,
+    forget_user,
+    give_to_user,
+    has_more,
+    has_more_of_user,
+    replace_all,
+    shut_out_others,
+)
+from graph.store.entities.names import normalise_name
+from graph.store.entities.owners import HIGHEST_RANK, entity_id
+from graph.store.keyset import Listing, Window, page
+
+__all__ = [
+    "forget_session",
+    "forget_sessions",
+    "forget_some_of_session",
+    "forget_some_of_user",
+    "forget_user",
+    "give_to_user",
+    "has_more",
+    "has_more_of_user",
+    "replace_all",
+    "shut_out_others",
+]
+
+MOST = 1_000
+"""Entities that one list holds."""
+
+
+async def replace_mentions(database: Database, old: Document | None, new: Document | None, session: Any) -> None:
+    """Make the entities of a message's session and user follow a change of the message, within its transaction.
+
+    Args:
+        database: the open database.
+        old: the message before, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None for a new one.
+        new: the message after; None when it is deleted.
+        session: the driver session of the transaction.
+    """
+    await replace_all(database, [(old, new)], session)
+
+
+def list_entities(
+    database: Database, owner: str, *, labels: Collection[str] | None = None, search: str | None = None
+) -> Listing:
+    """Entities of a session or a user, most mentioned first, equals by their key.
+
+    Args:
+        database: the open database.
+        owner: `session_owner` or `user_owner` of one that the caller has been found to see.
+        labels: only these.
+        search: only names that contain this text, whatever its case.
+    """
+    match: Document = {"owner": owner, "rank": {"$lt": HIGHEST_RANK}}
+    if labels is not None:
+        match["label"] = {"$in": list(labels)}
+    if search:
+        # The key ends with the name in the form that is compared, and is in the index.
+        match["key"] = {"$regex": f"^[^:]*:.*{re.escape(normalise_name(search))}", "$options": "s"}
+    index = ("owner", "rank", "key") if labels is None else ("owner", "label", "rank", "key")
+    return Listing(database.entities, match, ("rank", "key"), index, rename={"scope": "owner"}, shape=as_entity)
+
+
+def as_entity(document: Document) -> Document:
+    """A document of `entities` as the source of an `Entity`."""
+    entity = {**document, "keys": document.get("keys", [document["key"]])}
+    if "owner" in document:
+        entity["scope"] = document["owner"]
+    return entity
+
+
+async def find_entity(database: Database, owner: str, key: str) -> Document | None:
+    """One entity of a session or a user that the caller has been found to see; of a short name, what it stands for."""
+    with translated_errors():
+        found: Document | None = await database.entities.find_one({"_id": entity_id(owner, key)})
+        if found is not None and "aliasOf" in found:
+            found = await database.entities.find_one({"_id": entity_id(owner, found["aliasOf"])})
+    return None if found is None else as_entity(found)
+
+
+def list_messages_that_mention(database: Database, entity: Document) -> Listing:
+    """A session's messages that mention an entity, oldest first.
+
+    Args:
+        database: the open database.
+        entity: with `sessionId` and `keys`, and with `firstSeq` and `lastSeq` where it lives in only a part of it.
+    """
+    bounds: Document = {"$gte": entity.get("firstSeq", 1)}
+    if "lastSeq" in entity:
+        bounds["$lte"] = entity["lastSeq"]
+    match = {"sessionId": entity["sessionId"], "entities.key": {"$in": list(entity["keys"])}, "seq": bounds}
+    return Listing(database.messages, match, ("seq",), ("sessionId", "entities.key", "seq"))
+
+
+def list_messages(database: Database, uuids: Sequence[str]) -> Listing:
+    """These messages of one session, oldest first."""
+    return Listing(database.messages, {"_id": {"$in": list(uuids)}}, ("seq",), ("_id",))
+
+
+async def list_messages_of_user_that_mention(database: Database, entity: Document) -> Listing:
+    """The messages of all of a user's sessions that mention an entity, in the order in which they were added.
+
+    No index has this order: the mentions are sorted, of which there are as many as `mentionCount` says.
+    """
+    with translated_errors():
+        sessions = await database.entities.distinct("sessionId", _of_user(entity))
+        erasures = await database.erasures.find(
+            {"sessionId": {"$in": sessions}}, {"sessionId": 1, "lastSeq": 1}
+        ).to_list(None)
+    match: Document = {"sessionId": {"$in": sessions}, "entities.key": entity["key"]}
+    if erasures:
+        match["$nor"] = [{"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in erasures]
+    return Listing(database.messages, match, ("createdAt", "_id"), ("sessionId", "entities.key", "seq"))
+
+
+def _of_user(entity: Document) -> Document:
+    return {"userId": entity["scope"].partition(":")[2], "key": entity["key"]}
+
+
+def list_sessions_that_mention(database: Database, entity: Document) -> Listing:
+    """A user's sessions that mention an entity, the earliest first, as documents with `sessionId`."""
+    keys = ("own.first.at", "sessionId")
+
+    def shape(found: Document) -> Document:
+        return {"sessionId": found["sessionId"], keys[0]: found["own"]["first"]["at"]}
+
+    return Listing(database.entities, _of_user(entity), keys, ("userId", "key", *keys), shape=shape)
+
+
+async def mentions(database: Database, entity: Document, *, first: int | None = None) -> list[Document]:
+    """The matches of an entity in order of appearance, at most `MOST`, each with `messageId`."""
+    return (await mentions_of_all(database, [(entity, first)]))[0]
+
+
+async def mentions_of_all(database: Database, asked: Sequence[tuple[Document, int | None]]) -> list[list[Document]]:
+    """The matches of several entities, as `mentions` gives those of one.
+
+    Entities of one session are looked for in one read, which a session with very many messages may not fit into: what
+    that leaves open is read by itself.
+    """
+    found: list[list[Document] | None] = [None] * len(asked)
+    by_session: defaultdict[str, list[int]] = defaultdict(list)
+    for number, (entity, _) in enumerate(asked):
+        if "sessionId" in entity:
+            by_session[entity["sessionId"]].append(number)
+    for numbers in by_session.values():
+        if len(numbers) > 1:
+            together = [asked[number] for number in numbers]
+            for number, matches in zip(numbers, await _read_together(database, together), strict=True):
+                found[number] = matches
+    return [
+        await _read(database, *asked[number]) if matches is None else matches for number, matches in enumerate(found)
+    ]
+
+
+def _limit(first: int | None) -> int:
+    return MOST if first is None else min(first, MOST)
+
+
+async def _read_together(
+    database: Database, asked: Sequence[tuple[Document, int | None]]
+) -> list[list[Document] | None]:
+    some = {
+        "sessionId": asked[0][0]["sessionId"],
+        "keys": sorted({key for entity, _ in asked for key in entity["keys"]}),
+        "firstSeq": min(entity.get("firstSeq", 1) for entity, _ in asked),
+    }
+    messages = (await page(list_messages_that_mention(database, some), Window(_TOGETHER), _MENTIONING)).items
+    results: list[list[Document] | None] = []
+    for entity, first in asked:
+        limit = _limit(first)
+        reach = entity.get("lastSeq", math.inf)
+        matches = [
+            match
+            for message in messages
+            if entity.get("firstSeq", 1) <= message["seq"] <= reach
+            for match in _matches(message, entity["keys"])
+        ]
+        whole = len(messages) < _TOGETHER or len(matches) >= limit
+        results.append(matches[:limit] if whole else None)
+    return results
+
+
+async def _read(database: Database, entity: Document, first: int | None) -> list[Document]:
+    limit = _limit(first)
+    if limit == 0:
+        return []
+    if "sessionId" in entity:
+        listing = list_messages_that_mention(database, entity)
+    else:
+        listing = await list_messages_of_user_that_mention(database, entity)
+    messages = (await page(listing, Window(limit), _MENTIONING)).items
+    return [match for message in messages for match in _matches(message, entity["keys"])][:limit]
+
+
+_MENTIONING = ("_id", "seq", "entities")
+_TOGETHER = 2_000  # messages
+
+
+def _matches(message: Document, keys: Collection[str]) -> list[Document]:
+    matches = [
+        {**match, "messageId": message["_id"]}
+        for entity in message["entities"]
+        if entity["key"] in keys
+        for match in entity["matches"]
+    ]
+    return sorted(matches, key=lambda match: (match["start"], match["end"]))
+
+
+async def entities_in_range(
+    database: Database,
+    session_id: str,
+    scope: str,
+    *,
+    labels: Sequence[str] | None = None,
+    first_seq: int = 1,
+    last_seq: int | None = None,
+) -> list[Document]:
+    """The entities of the messages of a persisted memory, merged by their key, most mentioned first.
+
+    Each has `scope`, `key`, `name`, `label`, `mentionCount`, `firstSeenAt`, `lastSeenAt` and `matches`, which have
+    `messageId`.
+    """
+    bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
+    with translated_errors():
+        return await aggregate(
+            database.messages,
+            [
+                {"$match": {"sessionId": session_id, "seq": bounds}},
+                {"$sort": {"seq": 1}},
+                {"$unwind": "$entities"},
+                *([] if labels is None else [{"$match": {"entities.label": {"$in": list(labels)}}}]),
+                {"$unwind": "$entities.matches"},
+                {
+                    "$group": {
+                        "_id": "$entities.key",
+                        "name": {"$first": "$entities.name"},
+                        "label": {"$first": "$entities.label"},
+                        "mentionCount": {"$sum": 1},
+                        "firstSeenAt": {"$first": "$createdAt"},
+                        "lastSeenAt": {"$last": "$createdAt"},
+                        "matches": {"$push": {"$mergeObjects": ["$entities.matches", {"messageId": "$_id"}]}},
+                    }
+                },
+                {"$sort": {"mentionCount": -1, "_id": 1}},
+                {"$limit": MOST},
+                {"$set": {"key": "$_id", "scope": {"$literal": scope}}},
+            ],
+        )

@@ -1,0 +1,157 @@
+"""Entities of users, which follow those of their sessions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any, TypeAlias
+
+from pymongo import DeleteOne, ReplaceOne
+
+from graph.store.database import Database
+from graph.store.documents import Document
+from graph.store.driver.client import aggregate
+from graph.store.entities.owners import entity_id, rank, user_owner
+
+Moved: TypeAlias = tuple[str, Document | None, Document | None]
+"""A session's id, and the document of one of its entities before and after a change."""
+
+
+_AT_ONCE = 1_000  # entities that are looked up together
+
+
+async def load(database: Database, keys: Iterable[tuple[str, str]], session: Any) -> dict[str, Document]:
+    ids = [entity_id(owner, key) for owner, key in keys]
+    found = await database.entities.find({"_id": {"$in": ids}}, session=session).to_list(None)
+    return {document["_id"]: document for document in found}
+
+
+async def follow(database: Database, moved: dict[str, list[Moved]], session: Any) -> None:
+    """Make the users' entities follow those of their sessions, which are written already."""
+    if not moved:
+        return
+    owners = {
+        (user_owner(user_id), entity["key"])
+        for user_id, changes in moved.items()
+        for _, old, new in changes
+        if (entity := new or old) is not None
+    }
+    documents: dict[str, Document | None] = dict(await load(database, owners, session))
+    touched: set[str] = set()
+    unsure: defaultdict[str, list[str]] = defaultdict(list)
+    for user_id, entities in moved.items():
+        for change in entities:
+            _, old, new = change
+            key = (new or old or {}).get("key")
+            if key is None:
+                continue
+            _id = entity_id(user_owner(user_id), key)
+            touched.add(_id)
+            if _count(documents, _id, (user_id, key), change):
+                unsure[user_id].append(key)
+    for user_id, keys in unsure.items():
+        for first in range(0, len(keys), _AT_ONCE):
+            await _find_ends(database, documents, user_id, set(keys[first : first + _AT_ONCE]), session)
+    await database.entities.bulk_write(
+        [
+            DeleteOne({"_id": _id})
+            if documents.get(_id) is None
+            else ReplaceOne({"_id": _id}, documents[_id], upsert=True)  # type: ignore[arg-type]
+            for _id in touched
+        ],
+        ordered=False,
+        session=session,
+    )
+
+
+def _count(documents: dict[str, Document | None], _id: str, place: tuple[str, str], change: Moved) -> bool:
+    """Count one session's change; True when the first or last mention has to be looked up."""
+    session_id, old, new = change
+    document = documents.get(_id)
+    count = (new["own"]["count"] if new else 0) - (old["own"]["count"] if old else 0)
+    total = (document["mentionCount"] if document else 0) + count
+    if total <= 0:
+        documents[_id] = None
+        return False
+    if document is None:
+        document = documents[_id] = _new_of_user(*place)
+    document["mentionCount"] = total
+    document["rank"] = rank(total)
+    if _moves_an_end(document, session_id, old, new):
+        return True
+    if new is not None:
+        _stretch(document, session_id, new)
+    return False
+
+
+def _new_of_user(user_id: str, key: str) -> Document:
+    owner = user_owner(user_id)
+    return {"_id": entity_id(owner, key), "owner": owner, "key": key, "label": key.partition(":")[0], "mentionCount": 0}
+
+
+def _moves_an_end(document: Document, session_id: str, old: Document | None, new: Document | None) -> bool:
+    """Whether the session held the user's first or last mention, and may hold it no longer."""
+    if old is None:
+        return False
+    for end, later in (("first", 1), ("last", -1)):
+        if document.get(end, {}).get("sessionId") != session_id:
+            continue
+        if new is None:
+            return True
+        before, after = old["own"][end], new["own"][end]
+        if (after["at"] - before["at"]).total_seconds() * later > 0 or after["name"] != before["name"]:
+            return True
+    return False
+
+
+def _stretch(document: Document, session_id: str, new: Document) -> None:
+    """Take the session's first and last mention in."""
+    first = {"at": new["own"]["first"]["at"], "sessionId": session_id, "name": new["own"]["first"]["name"]}
+    last = {"at": new["own"]["last"]["at"], "sessionId": session_id}
+    if "first" not in document or _order(first) <= _order(document["first"]):
+        document["first"] = first
+    if "last" not in document or _order(last) >= _order(document["last"]):
+        document["last"] = last
+    _end_with(document, document["first"], document["last"])
+
+
+def _order(end: Document) -> tuple[Any, str]:
+    return end["at"], end["sessionId"]
+
+
+async def _find_ends(
+    database: Database, documents: dict[str, Document | None], user_id: str, keys: Collection[str], session: Any
+) -> None:
+    """Look up the first and the last mention of entities among the user's sessions; None for those without any."""
+    owner = user_owner(user_id)
+    found = await aggregate(
+        database.entities,
+        [
+            {"$match": {"userId": user_id, "key": {"$in": list(keys)}}},
+            {
+                # Documents compare by their fields in order: by time, and then by session.
+                "$group": {
+                    "_id": "$key",
+                    "first": {"$min": {"at": "$own.first.at", "sessionId": "$sessionId", "name": "$own.first.name"}},
+                    "last": {"$max": {"at": "$own.last.at", "sessionId": "$sessionId"}},
+                }
+            },
+        ],
+        session=session,
+    )
+    ends = {group["_id"]: group for group in found}
+    for key in keys:
+        _id = entity_id(owner, key)
+        document = documents.get(_id)
+        if document is None:
+            continue
+        if key in ends:
+            _end_with(document, ends[key]["first"], ends[key]["last"])
+        else:
+            documents[_id] = None
+
+
+def _end_with(document: Document, first: Document, last: Document) -> None:
+    document["first"], document["last"] = first, last
+    document["name"] = first["name"]
+    document["firstSeenAt"], document["lastSeenAt"] = first["at"], last["at"]

@@ -1,0 +1,251 @@
+"""What changed in the database, as it happens: one MongoDB change stream, resumed for as long as the oplog allows.
+
+Every event stands in the order in which the writes were committed, and only once a majority holds them. A `Moment` is
+MongoDB's cluster time: a read that is made causally after the moment of an event sees what the event told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, TypeAlias
+
+from pymongo.errors import OperationFailure, PyMongoError
+
+from graph.store.database import Database
+from graph.store.documents import Document, EnrichmentState
+from graph.store.driver.client import CODEC, session_of
+
+log = logging.getLogger("recallql")
+
+Moment: TypeAlias = Any
+"""A cluster time; later ones are greater."""
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between attempts to open the stream
+_AWAIT_MS = 1_000  # for which an idle getMore waits in the server
+
+_FINISHED = (EnrichmentState.DONE.value, EnrichmentState.FAILED.value)
+
+
+class ChangeKind(Enum):
+    """What happened."""
+
+    MESSAGE_ADDED = auto()
+    MESSAGE_EDITED = auto()
+    MESSAGE_ENRICHED = auto()
+    MESSAGE_DELETED = auto()
+    MESSAGES_CLEARED = auto()
+    SESSION_CHANGED = auto()
+    SESSION_DELETED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change.
+
+    Attributes:
+        kind: what happened.
+        id: the message's uuid, or the session's id.
+        at: when it was committed.
+        document: the message as it was added; of a deleted message, `_id`, `sessionId` and `seq`; of a session that
+            was cleared, `sessionId` and `seq` of the last message that went.
+    """
+
+    kind: ChangeKind
+    id: str
+    at: Moment
+    document: Document = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The stream begins here: it tells what is committed after `at`, and a read causally after `at` sees all before.
+
+    Attributes:
+        at: the beginning.
+        lost: changes before `at` may have been missed, because the oplog no longer reaches back to where it stopped.
+    """
+
+    at: Moment
+    lost: bool
+
+
+async def announce_deletion(database: Database, message: Document, session: Any) -> None:
+    """Tell subscribers of a message that this transaction deletes.
+
+    MongoDB's own delete events hold nothing but `_id`, and subscribers need the session. Pre-images would hold it, and
+    the deleted text with it. So the transaction adds a note to `deletions` and removes it again: the events carry
+    the note, and no collection ever shows it.
+
+    Args:
+        database: the open database.
+        message: what is deleted, with `_id`, `sessionId` and `seq`.
+        session: the driver session whose transaction deletes it.
+    """
+    note = {name: message[name] for name in ("_id", "sessionId", "seq")}
+    await database.deletions.insert_one(note, session=session)
+    await database.deletions.delete_one({"_id": note["_id"]}, session=session)
+
+
+@asynccontextmanager
+async def causally_after(database: Database, moment: Moment | None) -> AsyncIterator[Any]:
+    """A driver session whose reads see everything that was committed up to the moment."""
+    async with session_of(database.client) as session:
+        if moment is not None:
+            session.advance_operation_time(moment)
+        yield session
+
+
+async def current_moment(database: Database) -> Moment:
+    """A moment at which everything acknowledged so far is committed."""
+    async with session_of(database.client) as session:
+        await database.client.admin.command("ping", session=session)
+        return session.operation_time
+
+
+async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
+    """Follow the changes until the iterator is closed; begins with `Opened`.
+
+    Fail-overs and restarts are waited for and resumed after. Where that is not possible, `Opened` comes again, with
+    `lost`.
+    """
+    token: Any = None
+    at: Moment = None
+    pause = _SHORTEST_PAUSE
+    while True:
+        try:
+            if at is None:
+                at = await current_moment(database)
+                yield Opened(at, lost=False)
+            async with aclosing(_events(database, token, at)) as events:
+                async for event in events:
+                    pause = _SHORTEST_PAUSE
+                    if event["operationType"] == "invalidate":  # the database was dropped
+                        break
+                    token, at = event["_id"], event["clusterTime"]
+                    for change in _changes_of(event):
+                        yield change
+            resumable = False
+        except PyMongoError as error:
+            resumable = not _is_refused(error)
+            log.warning("the change stream ended and is %s: %s", "resumed" if resumable else "opened anew", error)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+        if not resumable:
+            token = None
+            at = await _moment_when_back(database)
+            yield Opened(at, lost=True)
+
+
+async def _moment_when_back(database: Database) -> Moment:
+    pause = _SHORTEST_PAUSE
+    while True:
+        try:
+            return await current_moment(database)
+        except PyMongoError as error:
+            log.warning("waiting for MongoDB: %s", error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _is_refused(error: PyMongoError) -> bool:
+    """Whether the same request would fail again: above all, `ChangeStreamHistoryLost`."""
+    return (
+        isinstance(error, OperationFailure)
+        and error.code not in _TRANSIENT_CODES
+        and not error.has_error_label("ResumableChangeStreamError")
+    )
+
+
+_TRANSIENT_CODES = frozenset(
+    {6, 7, 43, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436}
+)
+"""Those of MongoDB's specification of resumable change stream errors, and a cursor that was killed (237)."""
+
+
+async def _events(database: Database, token: Any, at: Moment) -> AsyncGenerator[Document, None]:
+    start = {"startAtOperationTime": at} if token is None else {"resumeAfter": token}
+    raw = database.client.get_database(database.name, codec_options=CODEC)
+    # As an aggregation and not the driver's own stream: Motor would take a thread for each event instead of each batch.
+    cursor = raw.aggregate([{"$changeStream": start}, *_PIPELINE], maxAwaitTimeMS=_AWAIT_MS)
+    if hasattr(cursor, "__await__"):
+        cursor = await cursor
+    try:
+        while cursor.alive:
+            try:
+                event: Document = await cursor.next()
+            except StopAsyncIteration:  # an empty batch
+                continue
+            yield event
+    finally:
+        await cursor.close()
+
+
+_PIPELINE: list[Document] = [
+    {
+        "$match": {
+            "$or": [
+                {"ns.coll": "messages", "operationType": {"$in": ["insert", "update", "replace"]}},
+                {"ns.coll": "sessions", "operationType": {"$in": ["insert", "update", "replace", "delete"]}},
+                {"ns.coll": "deletions", "operationType": "insert"},
+            ]
+        }
+    },
+    # Of an update only the names of what changed are of use: the document is read when somebody listens.
+    {
+        "$unset": [
+            "updateDescription.updatedFields.content",
+            "updateDescription.updatedFields.entities",
+            "updateDescription.updatedFields.metadata",
+            "updateDescription.truncatedArrays",
+            "lsid",
+            "txnNumber",
+            "wallTime",
+        ]
+    },
+]
+
+
+_BOOKKEEPING = frozenset({"summarising", "number"})
+"""What changes of a session while nothing does that anybody can ask for."""
+
+
+def _session_changes(event: Document, operation: str, key: str, at: Moment) -> list[Change]:
+    if operation == "delete":
+        return [Change(ChangeKind.SESSION_DELETED, key, at)]
+    description = event.get("updateDescription", {})
+    paths = [*description.get("updatedFields", ()), *description.get("removedFields", ())]
+    names = {path.partition(".")[0] for path in paths}
+    if names and names <= _BOOKKEEPING:
+        return []
+    changes = [Change(ChangeKind.SESSION_CHANGED, key, at)]
+    erased = description.get("updatedFields", {}).get("erasedSeq")
+    if erased is not None:
+        changes.append(Change(ChangeKind.MESSAGES_CLEARED, key, at, {"sessionId": key, "seq": erased}))
+    return changes
+
+
+def _changes_of(event: Document) -> list[Change]:
+    collection, operation, at = event["ns"]["coll"], event["operationType"], event["clusterTime"]
+    key = event["documentKey"]["_id"]
+    if collection == "deletions":
+        return [Change(ChangeKind.MESSAGE_DELETED, key, at, event["fullDocument"])]
+    if collection == "sessions":
+        return _session_changes(event, operation, key, at)
+    if operation == "insert":
+        return [Change(ChangeKind.MESSAGE_ADDED, key, at, event["fullDocument"])]
+    if operation == "replace":
+        return [Change(ChangeKind.MESSAGE_EDITED, key, at)]
+    updated = event["updateDescription"]["updatedFields"]
+    changes = []
+    if "updatedAt" in updated:
+        changes.append(Change(ChangeKind.MESSAGE_EDITED, key, at))
+    # MongoDB names what an update replaced, be it the map as a whole or the one path in it.
+    state = (updated.get("enrichment") or {}).get("state") or updated.get("enrichment.state")
+    if state in _FINISHED:
+        changes.append(Change(ChangeKind.MESSAGE_ENRICHED, key, at))
+    return changes

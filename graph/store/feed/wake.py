@@ -1,0 +1,85 @@
+"""Waiting for pending work: by a change stream, which is only a hint, since what it misses is found by looking."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from pymongo.errors import OperationFailure
+
+from graph.errors import Unavailable
+from graph.store.database import Database
+from graph.store.documents import Document, EnrichmentState
+from graph.store.driver.client import change_stream, translated_errors
+
+log = logging.getLogger("recallql")
+
+_LOOK_MILLISECONDS = 500  # how long the server holds one look at the stream open: the longest that a stop waits
+
+_MADE_DUE: list[Document] = [
+    {
+        "$match": {
+            "$or": [
+                {"ns.coll": "messages", "operationType": "insert"},
+                {
+                    "ns.coll": "messages",
+                    "operationType": "update",
+                    "$or": [
+                        {"updateDescription.updatedFields.enrichment.state": EnrichmentState.PENDING.value},
+                        {"updateDescription.removedFields": "enrichment.importedDueAt"},  # a large import is through
+                    ],
+                },
+                # A lease of a session that is due sets paths within the map, and not the map.
+                {
+                    "ns.coll": "sessions",
+                    "operationType": "update",
+                    "updateDescription.updatedFields.summarising.dueAt": {"$exists": True},
+                },
+            ]
+        }
+    },
+    {"$project": {"_id": 1}},
+]
+
+
+async def wait_for_work(
+    database: Database, due_in: Callable[[], Awaitable[float]], *, poll_seconds: float, stop: asyncio.Event
+) -> None:
+    """Return when a message is made pending or a session due for a summary, or after a time.
+
+    That is when `due_in` seconds are over, when `stop` is set, or after a poll.
+
+    Args:
+        database: the open database.
+        due_in: seconds until known work is due, asked once the stream is open, so that nothing falls in between.
+        poll_seconds: the longest wait.
+        stop: ends the wait.
+    """
+    until = time.monotonic() + poll_seconds
+    opened = database.client.get_database(database.name)
+    try:
+        with translated_errors():
+            async with change_stream(
+                opened,
+                _MADE_DUE,
+                max_await_time_ms=_LOOK_MILLISECONDS,
+                batch_size=1,
+            ) as stream:
+                until = min(until, time.monotonic() + await due_in())
+                while not stop.is_set() and time.monotonic() < until:
+                    if await stream.try_next() is not None:
+                        return
+    except (Unavailable, OperationFailure) as error:
+        # Without the stream, as while a primary is elected, looking now and then does.
+        log.debug("no change stream: %s", error)
+        await sleep(max(0.0, until - time.monotonic()), stop)
+
+
+async def sleep(seconds: float, stop: asyncio.Event) -> None:
+    """Sleep, or until `stop` is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

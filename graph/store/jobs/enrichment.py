@@ -1,0 +1,323 @@
+"""Pending enrichment: finding it, holding it under a lease, and storing what came of it.
+
+The work is the state on the message itself, so there is no queue that could disagree with the messages. A pending
+message is due when its `dueAt` has passed; a lease sets it ahead, so that what a dead worker held is due again by
+itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import bson
+from pymongo import UpdateOne
+
+from graph.store.database import Database
+from graph.store.documents import Document, EnrichmentState, EntityDocument, new_uuid, now
+from graph.store.driver.client import translated_errors
+from graph.store.driver.transactions import in_transaction
+from graph.store.entities.mentions import replace_all
+
+_PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
+_MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB holds 16 MiB, and the content is there too
+
+HELD_BACK = timedelta(days=1)
+"""For how long staged messages are not due. Only an import that died in the middle of releasing them leaves them so."""
+
+_KILLED = "the worker ended while it read this message, at each of its attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one claim takes.
+
+    Attributes:
+        messages: most of them.
+        tokens: most of all of them together, unless a single message has more.
+        attempts: a message that was claimed so often, at last alone, and that no worker survived, is `FAILED` instead.
+    """
+
+    messages: int
+    tokens: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Messages that are this worker's until the lease runs out.
+
+    Attributes:
+        lease: the lease's name.
+        messages: each with `_id`, `sessionId`, `content` and `enrichment`.
+        suspect: an earlier worker may have ended by one of them.
+        contended: there was due work, and other workers were quicker.
+    """
+
+    lease: str
+    messages: list[Document] = field(default_factory=list)
+    suspect: bool = False
+    contended: bool = False
+
+    @property
+    def uuids(self) -> list[str]:
+        """The ids of the messages."""
+        return [message["_id"] for message in self.messages]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one message: its entities, or the reason for a failure.
+
+    Attributes:
+        uuid: the message.
+        attempts: how often it has been claimed, this time included.
+        entities: as they are stored.
+        failure: why there are none.
+        due_at: when to try again after a failure; None gives it up.
+    """
+
+    uuid: str
+    attempts: int
+    entities: Sequence[EntityDocument] = ()
+    failure: str | None = None
+    due_at: datetime | None = None
+
+
+def _due(at: datetime, session_id: str | None) -> Document:
+    within = {} if session_id is None else {"sessionId": session_id}
+    return {**within, "enrichment.state": _PENDING, "enrichment.dueAt": {"$lte": at}}
+
+
+async def claim(
+    database: Database, limits: Limits, *, lease_seconds: float, session_id: str | None = None, fresh: bool = False
+) -> Claim:
+    """Take due messages, those longest due first.
+
+    A message whose lease ran out may be what ended its worker. Such messages are taken fewer at a time, and in the end
+    alone, so that one that ends every worker does not take its neighbours with it.
+
+    Args:
+        database: the open database.
+        limits: how much to take.
+        lease_seconds: how long the messages are the caller's, unless it renews the lease.
+        session_id: only messages of this session.
+        fresh: only messages that no worker has ended with.
+    """
+    at = now()
+    due = _due(at, session_id)
+    if fresh:
+        due["enrichment.lease"] = {"$exists": False}
+    lease = new_uuid()
+    with translated_errors():
+        found = await database.messages.find(
+            due,
+            {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1},
+            sort=[("enrichment.dueAt", 1)],
+            limit=limits.messages,
+        ).to_list(None)
+        erased = _erased(found, await _owners(database, found))
+        if erased:
+            await _pass_over(database, [message for message in found if message["_id"] in erased], due)
+            found = [message for message in found if message["_id"] not in erased]
+        exhausted = [message["_id"] for message in found if _is_exhausted(message, limits)]
+        if exhausted:
+            await _give_up(database, exhausted, due, limits.attempts)
+        chosen = _batch([message for message in found if message["_id"] not in exhausted], limits)
+        if not chosen:
+            return Claim(lease, contended=bool(found or erased))
+        ids = {"_id": {"$in": chosen}}
+        taken = await database.messages.update_many(
+            {**ids, **due},
+            {
+                "$set": {
+                    "enrichment.lease": lease,
+                    "enrichment.dueAt": at + timedelta(seconds=lease_seconds),
+                    "enrichment.together": len(chosen),
+                },
+                "$inc": {"enrichment.attempts": 1},
+            },
+        )
+        if not taken.modified_count:
+            return Claim(lease, contended=True)
+        held = await database.messages.find(
+            {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
+        ).to_list(None)
+    return Claim(lease, held, suspect=any(message["enrichment"]["attempts"] > 1 for message in held))
+
+
+async def _owners(database: Database, messages: Iterable[Document], session: Any = None) -> dict[str, Document]:
+    """The sessions of messages, with `erasedSeq`, by id."""
+    ids = {message["sessionId"] for message in messages}
+    found = await database.sessions.find({"_id": {"$in": list(ids)}}, {"erasedSeq": 1}, session=session).to_list(None)
+    return {owner["_id"]: owner for owner in found}
+
+
+def _erased(messages: Iterable[Document], owners: dict[str, Document]) -> set[str]:
+    """The ids of the messages that count as gone, and of those that an import has not shown yet."""
+    return {
+        message["_id"]
+        for message in messages
+        if (owner := owners.get(message["sessionId"])) is None or message["seq"] <= owner.get("erasedSeq", 0)
+    }
+
+
+async def _pass_over(database: Database, messages: Sequence[Document], due: Document) -> None:
+    """Let nobody claim messages that are being erased; those that an import holds back are held back again."""
+    # By the memory as well: the uuid of an erased message may be that of a new one at any moment.
+    these = {
+        "_id": {"$in": [message["_id"] for message in messages]},
+        "memoryId": {"$in": list({message["memoryId"] for message in messages})},
+    }
+    staged = {"enrichment.importedDueAt": {"$exists": True}}
+    await database.messages.update_many({**these, **due, **staged}, {"$set": {"enrichment.dueAt": now() + HELD_BACK}})
+    await database.messages.update_many({**these, **due, "$nor": [staged]}, {"$unset": {"enrichment": ""}})
+
+
+def _is_exhausted(message: Document, limits: Limits) -> bool:
+    """Whether it has ended its worker often enough; while it had company, that may have been another's doing."""
+    state = message["enrichment"]
+    return bool(state["attempts"] >= limits.attempts and state.get("together", 1) == 1)
+
+
+def _batch(found: list[Document], limits: Limits) -> list[str]:
+    """The ids of the messages, from the first, that are of its kind and fit into one batch."""
+    if not found:
+        return []
+    most = _together(found[0], limits)
+    chosen: list[str] = []
+    tokens = 0
+    for message in found:
+        if _together(message, limits) != most:
+            continue
+        tokens += message["tokenCount"]
+        if chosen and (len(chosen) == most or tokens > limits.tokens):
+            break
+        chosen.append(message["_id"])
+    return chosen
+
+
+def _together(message: Document, limits: Limits) -> int:
+    """How many messages like this one are taken at a time: those that outlived a lease are suspects."""
+    crashes: int = message["enrichment"]["attempts"] if "lease" in message["enrichment"] else 0
+    most: int = max(1, limits.messages // 16**crashes)
+    return most
+
+
+async def _give_up(database: Database, uuids: list[str], due: Document, attempts: int) -> None:
+    # A pipeline, since it keeps the reason of an earlier attempt that told one.
+    await database.messages.update_many(
+        {"_id": {"$in": uuids}, **due, "enrichment.attempts": {"$gte": attempts}},
+        [
+            {
+                "$set": {
+                    "enrichment": {
+                        "state": {"$literal": _FAILED},
+                        "attempts": "$enrichment.attempts",
+                        "at": "$$NOW",
+                        "reason": {"$ifNull": ["$enrichment.reason", {"$literal": _KILLED}]},
+                        "lease": "$$REMOVE",
+                        "together": "$$REMOVE",
+                        "dueAt": "$$REMOVE",
+                    }
+                }
+            }
+        ],
+    )
+
+
+async def renew(database: Database, held: Claim, *, lease_seconds: float) -> None:
+    """Keep what is still held for another `lease_seconds`."""
+    with translated_errors():
+        await database.messages.update_many(
+            {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
+            {"$set": {"enrichment.dueAt": now() + timedelta(seconds=lease_seconds)}},
+        )
+
+
+async def release(database: Database, held: Claim) -> None:
+    """Give back what was claimed and not begun, as if it had never been claimed."""
+    with translated_errors():
+        await database.messages.update_many(
+            {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
+            {
+                "$set": {"enrichment.dueAt": now()},
+                "$unset": {"enrichment.lease": "", "enrichment.together": ""},
+                "$inc": {"enrichment.attempts": -1},
+            },
+        )
+
+
+async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:
+    """Store the outcomes of the messages that are still held, and what follows for the entities, in one transaction.
+
+    Where an edit, a deletion or another worker's lease came in between, that wins.
+
+    Returns:
+        how many were stored.
+
+    Raises:
+        Unavailable: nothing was stored, or it is unknown whether: the same call may be made again.
+    """
+    by_uuid = {outcome.uuid: _bounded(outcome) for outcome in outcomes}
+
+    async def attempt(session: Any) -> int:
+        # The lease of a message is gone once it is stored or its content has changed; whoever changes it after this
+        # transaction's snapshot makes the write below fail, and the next attempt no longer finds it.
+        held = await database.messages.find(
+            {"_id": {"$in": list(by_uuid)}, "enrichment.lease": lease},
+            {"sessionId": 1, "seq": 1, "createdAt": 1, "entities": 1},
+            session=session,
+        ).to_list(None)
+        erased = _erased(held, await _owners(database, held, session)) if held else set()
+        held = [message for message in held if message["_id"] not in erased]
+        if not held:
+            return 0
+        at = now()
+        updates, changes = [], []
+        for old in held:
+            outcome = by_uuid[old["_id"]]
+            change: Document = {"enrichment": _state(outcome, at)}
+            if outcome.failure is None:
+                change["entities"] = list(outcome.entities)
+                changes.append((old, {**old, "entities": change["entities"]}))
+            updates.append(UpdateOne({"_id": old["_id"]}, {"$set": change}))
+        await database.messages.bulk_write(updates, ordered=False, session=session)
+        await replace_all(database, changes, session)
+        return len(held)
+
+    with translated_errors():
+        return await in_transaction(database.client, attempt, deadline=database.write_deadline)
+
+
+def _bounded(outcome: Outcome) -> Outcome:
+    """The outcome, or a failure where MongoDB could not hold it."""
+    if sum(len(entity["matches"]) for entity in outcome.entities) < 10_000:
+        return outcome
+    size = len(bson.encode({"entities": list(outcome.entities)}))
+    if size <= _MOST_BYTES:
+        return outcome
+    reason = f"its entities take {size:,} bytes, and at most {_MOST_BYTES:,} can be stored"
+    return Outcome(outcome.uuid, outcome.attempts, failure=reason)
+
+
+def _state(outcome: Outcome, at: datetime) -> Document:
+    state: Document = {"attempts": outcome.attempts}
+    if outcome.failure is None:
+        return {"state": _DONE, **state, "at": at}
+    state["reason"] = outcome.failure
+    if outcome.due_at is None:
+        return {"state": _FAILED, **state, "at": at}
+    return {"state": _PENDING, **state, "dueAt": outcome.due_at}
+
+
+async def next_due(database: Database, session_id: str | None = None) -> datetime | None:
+    """When the next pending message is due, or None when none is pending."""
+    within = {} if session_id is None else {"sessionId": session_id}
+    with translated_errors():
+        found = await database.messages.find_one(
+            {**within, "enrichment.state": _PENDING}, {"enrichment.dueAt": 1}, sort=[("enrichment.dueAt", 1)]
+        )
+    return None if found is None else found["enrichment"]["dueAt"]

@@ -1,0 +1,369 @@
+"""Erasure: what is deleted leaves no trace, also when a process dies in the middle.
+
+A deletion takes effect in one transaction. What is small goes in it; of what is large, the transaction leaves a job in
+`erasures`, which takes away batch after batch and at last itself. Until then nothing of it is visible: a session's
+contents are reached through its document, and those at or below its `erasedSeq` count as gone, for readers, workers and
+writers alike. So the transaction is no larger for a session of many messages than for one of few.
+
+A user's sessions go by one transaction as well, which removes their documents and leaves a job for each, and one for
+the entities that they count for the user.
+
+A session can't be made anew while old contents are left: the writer finishes the job first. So what a runner finds
+while the job is there is old. It looks, then makes sure of the job, and then removes by what it found: a late runner
+can't reach what was added after the job's end. No batch holds a transaction open, which a killed process would leave
+for MongoDB to end after a minute, with everything locked that it wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+
+from graph.errors import ErasureUnderWay, Unavailable
+from graph.store.database import Database
+from graph.store.documents import Document, new_uuid, now
+from graph.store.driver.client import translated_errors
+from graph.store.driver.transactions import in_transaction
+from graph.store.entities import reading as entities
+
+log = logging.getLogger("recallql")
+
+SMALL = 1_000
+"""Most numbers of a session, or of a user's sessions together, that a deletion's own transaction takes away."""
+BATCH = 1_000
+ENTITIES_AT_ONCE = 2_000
+"""Most entities of a session that one transaction takes away."""
+FEW = 100
+"""Most sessions of which one transaction takes away the contents."""
+SESSIONS_AT_ONCE = 10_000
+"""Most sessions of a deleted user that one transaction makes unseen."""
+LEASE = timedelta(seconds=10)
+"""How long a silent runner keeps a job to itself."""
+PAUSE = 5.0
+"""Seconds between looks for jobs that a process left."""
+
+
+def session_job(session_id: str) -> str:
+    """The id of the job that erases contents of a session."""
+    return f"session:{session_id}"
+
+
+def user_job(user_id: str) -> str:
+    """The id of the job that erases the sessions of a user."""
+    return f"user:{user_id}"
+
+
+async def refuse_while_under_way(database: Database, job: str, session: Any) -> None:
+    """Keep a transaction from building on what is being erased.
+
+    Raises:
+        ErasureUnderWay: the job is not done.
+    """
+    if await database.erasures.find_one({"_id": job}, {"_id": 1}, session=session) is not None:
+        raise ErasureUnderWay(job)
+
+
+async def erase_session(database: Database, owner: Document, session: Any) -> str | None:
+    """Within a transaction, take away a session and its contents.
+
+    Args:
+        database: the open database.
+        owner: the session with `_id`, `userId`, `lastSeq` and `erasedSeq`.
+        session: the driver session.
+
+    Returns:
+        The id of the job that takes away the rest; None where nothing is left.
+    """
+    await database.sessions.delete_one({"_id": owner["_id"]}, session=session)
+    return await erase_contents(database, owner, session, gone=True)
+
+
+async def erase_contents(database: Database, owner: Document, session: Any, *, gone: bool = False) -> str | None:
+    """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above.
+
+    Where they are many, their entities are left to `forget_entities`, which has to follow.
+    """
+    session_id, last = owner["_id"], owner["lastSeq"]
+    job = session_job(session_id)
+    many = await entities.has_more(database, session_id, ENTITIES_AT_ONCE, session)
+    if many:
+        await entities.shut_out_others(database, [session_id], session)
+    else:
+        await entities.forget_session(database, session_id, owner.get("userId"), session)
+    # What a job still has to take away counts as gone already, and stays with it.
+    first = owner.get("erasedSeq", 0) + 1
+    if last - first < SMALL:
+        bounds = {"$gte": first}
+        for collection, place in _contents(database):
+            await collection.delete_many({"sessionId": session_id, place: bounds}, session=session)
+        if not many:
+            return None
+    kind = {} if not many else {"entities": True, "gone": True} if gone else {"entities": True}
+    scheduled = _scheduled(job, {"sessionId": session_id}, last, now() + LEASE, **kind)
+    await database.erasures.bulk_write([scheduled], session=session)
+    return job
+
+
+async def forget_entities(database: Database, job_id: str) -> None:
+    """Take away the entities that a deletion's transaction has left, after each batch exactly so many.
+
+    Raises:
+        Unavailable: the database does not answer; the job goes on with it.
+    """
+    with translated_errors():
+        job = await database.erasures.find_one({"_id": job_id})
+        while job is not None and await _more_entities(database, job):
+            pass
+
+
+def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
+    """The collections of a session's contents, with the place of a document in the session."""
+    return (database.messages, "seq"), (database.memories, "firstSeq"), (database.summaries, "lastSeq")
+
+
+async def erase_sessions_of(database: Database, user_id: str, session: Any) -> list[str]:
+    """Within a transaction, take away the sessions and entities of a user, or make them unseen where they are many.
+
+    Returns:
+        The ids of the jobs that take away the rest. That of `user_job` may have sessions left which are still seen:
+        see `hide_sessions_of`.
+    """
+    owners = await _sessions_of(database, user_id, FEW, session)
+    small = len(owners) <= FEW and sum(owner["lastSeq"] for owner in owners) <= SMALL
+    if small and not await entities.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), session):
+        await entities.forget_user(database, user_id, session)
+        # Nothing has to be counted for a user that is gone.
+        left = [await erase_session(database, {**owner, "userId": None}, session) for owner in owners]
+        return [job for job in left if job is not None]
+    job = user_job(user_id)
+    await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=session)
+    await _hide_sessions(database, user_id, session)
+    return [job]
+
+
+async def hide_sessions_of(database: Database, user_id: str) -> None:
+    """Make the sessions unseen that the transaction of `erase_sessions_of` could not.
+
+    Raises:
+        Unavailable: the database does not answer; the job goes on with it.
+    """
+    job = await database.erasures.find_one({"_id": user_job(user_id)})
+    while job is not None and await _under(database, job, lambda session: _hide_sessions(database, user_id, session)):
+        pass
+
+
+async def _sessions_of(database: Database, user_id: str, limit: int, session: Any) -> list[Document]:
+    found: list[Document] = await database.sessions.find(
+        {"userId": user_id},
+        {"lastSeq": 1, "erasedSeq": 1},
+        sort=[("createdAt", 1), ("_id", 1)],
+        limit=limit + 1,
+        session=session,
+    ).to_list(None)
+    return found
+
+
+async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool:
+    """Within a transaction, remove the documents of a user's sessions, and leave a job for each; True if more are left.
+
+    Their entities stay for the user's job, before the end of which the user can't be made anew.
+    """
+    owners = await _sessions_of(database, user_id, SESSIONS_AT_ONCE, session)
+    taken = owners[:SESSIONS_AT_ONCE]
+    if not taken:
+        return False
+    # First, since it is here that the writers of these sessions are met.
+    await database.sessions.delete_many({"_id": {"$in": [owner["_id"] for owner in taken]}}, session=session)
+    await entities.shut_out_others(database, [owner["_id"] for owner in taken], session)
+    due = now()
+    await database.erasures.bulk_write(
+        [
+            _scheduled(session_job(owner["_id"]), {"sessionId": owner["_id"]}, owner["lastSeq"], due, whole=True)
+            for owner in taken
+        ],
+        ordered=False,
+        session=session,
+    )
+    return len(owners) > len(taken)
+
+
+def _scheduled(job: str, subject: Document, last: int, due: datetime, **more: bool) -> UpdateOne:
+    """The write that leaves a job.
+
+    Args:
+        job: its id.
+        subject: the session or user.
+        last: the greatest number in the session that goes.
+        due: when it is anybody's.
+        more: `entities` where the session's entities go as well, those that are not mentioned later, or, where it is
+            `gone`, all; `whole` where the user is gone too, and they count for nobody.
+    """
+    return UpdateOne(
+        {"_id": job},
+        {
+            "$max": {"lastSeq": last},
+            "$setOnInsert": {**subject, "uuid": new_uuid()},
+            "$set": {"dueAt": due, **more},
+        },
+        upsert=True,
+    )
+
+
+async def finish(database: Database, job: str) -> None:
+    """Do a job to its end, whoever else is at it.
+
+    Raises:
+        Unavailable: the database does not answer; the job stays, and is taken up again.
+    """
+    with translated_errors():
+        while not await _step(database, job):
+            pass
+
+
+async def run_pending(database: Database) -> int:
+    """Do the jobs that nobody is at; returns how many there were."""
+    number = 0
+    while True:
+        with translated_errors():
+            if small := await _finish_small(database):
+                number += small
+                continue
+            job = await database.erasures.find_one_and_update(
+                {"dueAt": {"$lte": now()}},
+                {"$set": {"dueAt": now() + LEASE}},
+                sort=[("dueAt", 1)],
+                projection={"_id": 1},
+                return_document=ReturnDocument.AFTER,
+            )
+        if job is None:
+            return number
+        await finish(database, job["_id"])
+        number += 1
+
+
+def begin(database: Database, job: str) -> asyncio.Task[None]:
+    """Do a job in the background. Where that fails, `run_pending` takes it up once its lease has run out."""
+    return database.run(_finish_or_log(database, job))
+
+
+async def _finish_or_log(database: Database, job: str) -> None:
+    try:
+        await finish(database, job)
+        if job.startswith("user:"):
+            await run_pending(database)  # the jobs of its sessions
+    except Unavailable as error:
+        log.warning("an erasure is put off: %s", error)
+    except Exception:
+        log.exception("an erasure is put off")
+
+
+async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
+    """Take up, until cancelled, the jobs that a process left: at once, and then every `pause` seconds."""
+    while True:
+        try:
+            await run_pending(database)
+        except Unavailable as error:
+            log.warning("erasures are put off: %s", error)
+        except Exception:
+            # What nobody foresaw may pass as well, and what is deleted has to go whatever happened here.
+            log.exception("erasures are put off")
+        await asyncio.sleep(pause)
+
+
+async def _finish_small(database: Database) -> int:
+    """Do several due jobs of small sessions in one transaction: one by one they would take a dozen times as long."""
+    chosen = {"dueAt": {"$lte": now()}, "whole": True, "entities": {"$exists": False}, "lastSeq": {"$lte": SMALL}}
+    if await database.erasures.find_one(chosen, {"_id": 1}) is None:
+        return 0
+
+    async def attempt(session: Any) -> int:
+        found = await database.erasures.find(chosen, sort=[("dueAt", 1)], limit=FEW, session=session).to_list(None)
+        jobs: list[Document] = []
+        left = BATCH
+        for job in found:
+            left -= job["lastSeq"]
+            if jobs and left < 0:
+                break
+            jobs.append(job)
+        await database.erasures.delete_many({"_id": {"$in": [job["_id"] for job in jobs]}}, session=session)
+        session_ids = [job["sessionId"] for job in jobs]
+        for collection, _ in _contents(database):
+            await collection.delete_many({"sessionId": {"$in": session_ids}}, session=session)
+        await entities.forget_sessions(database, session_ids, session)
+        return len(jobs)
+
+    return await in_transaction(database.client, attempt, deadline=database.write_deadline)
+
+
+async def _step(database: Database, job_id: str) -> bool:
+    """One batch; True when the job is done, by whomever. An import whose part this is stores nothing more."""
+    job = await database.erasures.find_one_and_update(
+        {"_id": job_id},
+        {"$set": {"dueAt": now() + LEASE}, "$unset": {"importing": ""}},
+        return_document=ReturnDocument.AFTER,
+    )
+    if job is None:
+        return True
+    more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)
+    if not more:
+        # Another deletion may have given the job more to do since.
+        same = {**_same(job), **{name: job.get(name) for name in ("lastSeq", "whole", "entities", "gone")}}
+        await database.erasures.delete_one(same)
+    return False  # the next look tells whether it is gone
+
+
+def _same(job: Document) -> Document:
+    """A filter that a later job for the same session or user does not meet."""
+    return {"_id": job["_id"], "uuid": job["uuid"]}
+
+
+async def _under(database: Database, job: Document, work: Callable[[Any], Awaitable[bool]]) -> bool:
+    """Do a part of a job in a transaction, in which the job is there; False when it is not, or no more is left."""
+
+    async def attempt(session: Any) -> bool:
+        held = await database.erasures.update_one(_same(job), {"$set": {"dueAt": now() + LEASE}}, session=session)
+        return bool(held.matched_count) and await work(session)
+
+    return await in_transaction(database.client, attempt, deadline=database.write_deadline)
+
+
+async def _more_of_user(database: Database, job: Document) -> bool:
+    user_id = job["userId"]
+    return await _under(database, job, lambda session: _hide_sessions(database, user_id, session)) or await _under(
+        database, job, lambda session: entities.forget_some_of_user(database, user_id, BATCH, session)
+    )
+
+
+async def _more_of_session(database: Database, job: Document) -> bool:
+    if "entities" in job and await _more_entities(database, job):
+        return True  # first, since their user is there, who may look at them
+    within = {"sessionId": job["sessionId"]}
+    for collection, place in _contents(database):
+        # A uuid of a message may be sent again; a memory's is never given again.
+        mark = "memoryId" if collection is database.messages else "_id"
+        found = await collection.find(
+            {**within, place: {"$lte": job["lastSeq"]}}, {place: 1, mark: 1}, sort=[(place, 1)], limit=BATCH
+        ).to_list(None)
+        if not found:
+            continue
+        if await database.erasures.find_one(_same(job), {"_id": 1}) is None:
+            return False
+        span = {"$gte": found[0][place], "$lte": found[-1][place]}
+        marks = list({document[mark] for document in found})
+        await collection.delete_many({**within, place: span, mark: {"$in": marks}})
+        return True
+    return "entities" not in job and await _more_entities(database, job)
+
+
+async def _more_entities(database: Database, job: Document) -> bool:
+    if "whole" not in job and "entities" not in job:
+        return False
+    session_id, last = job["sessionId"], None if "whole" in job or "gone" in job else job["lastSeq"]
+    return await _under(
+        database, job, lambda session: entities.forget_some_of_session(database, session_id, last, BATCH, session)
+    )

@@ -1,0 +1,248 @@
+"""Due summaries: finding the sessions, holding one under a lease, and storing what was written.
+
+A session's document says under `summarising` that it is due. It says so before the first of its messages that make it
+due is stored as enriched, so that a worker which dies in between finds these messages again, and says so then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from graph.store.database import Database
+from graph.store.documents import Document, new_uuid, now
+from graph.store.driver.client import translated_errors
+from graph.store.driver.transactions import in_transaction
+
+_COVERED = {"$max": ["$summarySeq", {"$ifNull": ["$erasedSeq", 0]}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A session that is this worker's to summarise until the lease runs out.
+
+    Attributes:
+        session_id: the session.
+        lease: the lease's name.
+        attempts: how often it has been claimed since its last summary, this time included.
+    """
+
+    session_id: str
+    lease: str
+    attempts: int
+
+    @property
+    def held(self) -> Document:
+        """The filter of the session while it is held."""
+        return {"_id": self.session_id, "summarising.lease": self.lease}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a session is summarised.
+
+    Attributes:
+        last_seq: the number of its newest message.
+        summary_seq: the number that its newest summary reaches to, as the session has it.
+        erased_seq: the number up to which everything is erased, as the session has it; None where nothing is.
+        covered: that of the newest message which is covered or erased.
+        previous: the newest summary, or None.
+    """
+
+    last_seq: int
+    summary_seq: int
+    erased_seq: int | None
+    covered: int
+    previous: Document | None
+
+
+async def mark_due(database: Database, window: int, session_ids: Collection[str] | None = None) -> None:
+    """Note the sessions of which at least `window` numbers are not covered by a summary.
+
+    Args:
+        database: the open database.
+        window: the message window.
+        session_ids: look at these; None looks at all, which reads every session.
+    """
+    within: Document = {} if session_ids is None else {"_id": {"$in": list(session_ids)}}
+    with translated_errors():
+        await database.sessions.update_many(
+            {
+                **within,
+                "summarising.dueAt": {"$exists": False},
+                "$expr": {"$gte": [{"$subtract": ["$lastSeq", _COVERED]}, window]},
+            },
+            {"$set": {"summarising": {"dueAt": now(), "attempts": 0}}},
+        )
+
+
+async def claim_session(database: Database, *, lease_seconds: float, session_id: str | None = None) -> Due | None:
+    """Take the session that has been due longest, or None when none is."""
+    at = now()
+    lease = new_uuid()
+    within: Document = {} if session_id is None else {"_id": session_id}
+    with translated_errors():
+        found = await database.sessions.find_one_and_update(
+            {**within, "summarising.dueAt": {"$lte": at}},
+            {
+                "$set": {"summarising.lease": lease, "summarising.dueAt": at + timedelta(seconds=lease_seconds)},
+                "$inc": {"summarising.attempts": 1},
+            },
+            sort=[("summarising.dueAt", 1)],
+            projection={"summarising": 1},
+            return_document=ReturnDocument.AFTER,
+        )
+    return None if found is None else Due(found["_id"], lease, found["summarising"]["attempts"])
+
+
+async def renew_session(database: Database, due: Due, *, lease_seconds: float) -> None:
+    """Keep a session for another `lease_seconds`."""
+    with translated_errors():
+        await database.sessions.update_one(
+            due.held, {"$set": {"summarising.dueAt": now() + timedelta(seconds=lease_seconds)}}
+        )
+
+
+async def postpone(database: Database, due: Due, until: datetime) -> None:
+    """Give a session back, due at `until`."""
+    with translated_errors():
+        await database.sessions.update_one(
+            due.held, {"$set": {"summarising.dueAt": until}, "$unset": {"summarising.lease": ""}}
+        )
+
+
+async def give_up(database: Database, due: Due) -> None:
+    """Give a session back as not due, until further messages of it are enriched."""
+    with translated_errors():
+        await database.sessions.update_one(due.held, {"$unset": {"summarising": ""}})
+
+
+async def finish(database: Database, due: Due, standing: Standing) -> bool:
+    """Note that nothing is due; False when the session has got further messages since, and may be due again."""
+    with translated_errors():
+        result = await database.sessions.update_one(
+            {**due.held, "lastSeq": standing.last_seq}, {"$unset": {"summarising": ""}}
+        )
+        if result.matched_count:
+            return True
+        return await database.sessions.find_one(due.held, {"_id": 1}) is None
+
+
+async def standing_of(database: Database, due: Due) -> Standing | None:
+    """How far the session is, or None when it is not held any more."""
+    with translated_errors():
+        found = await database.sessions.find_one(due.held, {"lastSeq": 1, "summarySeq": 1, "erasedSeq": 1})
+        if found is None:
+            return None
+        erased_seq = found.get("erasedSeq", 0)
+        previous = await database.summaries.find_one(
+            {"sessionId": due.session_id, "lastSeq": {"$gt": erased_seq}}, sort=[("lastSeq", -1)]
+        )
+    return Standing(
+        last_seq=found["lastSeq"],
+        summary_seq=found["summarySeq"],
+        erased_seq=found.get("erasedSeq"),
+        covered=max(found["summarySeq"], erased_seq),
+        previous=previous,
+    )
+
+
+async def uncovered(database: Database, due: Due, standing: Standing, limit: int) -> list[Document]:
+    """The oldest messages that no summary covers, with `seq` and `tokenCount`."""
+    with translated_errors():
+        found: list[Document] = await database.messages.find(
+            {"sessionId": due.session_id, "seq": {"$gt": standing.covered}},
+            {"seq": 1, "tokenCount": 1},
+            sort=[("seq", 1)],
+            limit=limit,
+            batch_size=limit + 1,
+        ).to_list(None)
+    return found
+
+
+async def contents(database: Database, due: Due, first_seq: int, last_seq: int) -> list[Document]:
+    """The messages of a range, with `role`, `content` and what tells whether they have changed."""
+    with translated_errors():
+        found: list[Document] = await database.messages.find(
+            _range(due, first_seq, last_seq), {"seq": 1, "role": 1, "content": 1, "updatedAt": 1}, sort=[("seq", 1)]
+        ).to_list(None)
+    return found
+
+
+def _range(due: Due, first_seq: int, last_seq: int) -> Document:
+    return {"sessionId": due.session_id, "seq": {"$gte": first_seq, "$lte": last_seq}}
+
+
+async def store_summary(
+    database: Database, due: Due, standing: Standing, read: Collection[Document], summary: Document
+) -> bool:
+    """Store a summary and note that its messages are covered, in one transaction.
+
+    An edit or a deletion writes the session too, so that one of both transactions sees what the other did.
+
+    Args:
+        database: the open database.
+        due: the session.
+        standing: what the summary goes on from.
+        read: the messages that it newly takes in, as they were read.
+        summary: `firstSeq`, `lastSeq`, `content`, `tokenCount`, `source` and `entities`.
+
+    Returns:
+        False, and nothing is stored, when any of this has changed since, or another worker has the session.
+    """
+    was = {message["_id"]: message["updatedAt"] for message in read}
+    last_uuid = max(read, key=lambda message: message["seq"])["_id"]
+
+    async def attempt(session: Any) -> bool:
+        found = await database.messages.find(
+            _range(due, standing.covered + 1, summary["lastSeq"]), {"updatedAt": 1}, session=session
+        ).to_list(None)
+        if {message["_id"]: message["updatedAt"] for message in found} != was:
+            return False
+        held = await database.sessions.update_one(
+            {**due.held, "summarySeq": standing.summary_seq, "erasedSeq": standing.erased_seq},
+            {"$set": {"summarySeq": summary["lastSeq"], "summarising.attempts": 0}},
+            session=session,
+        )
+        if not held.matched_count:
+            return False
+        previous = await database.summaries.find_one(
+            {"sessionId": due.session_id, "lastSeq": {"$gt": standing.erased_seq or 0}},
+            {"stale": 1},
+            sort=[("lastSeq", -1)],
+            session=session,
+        )
+        document = {
+            "_id": new_uuid(),
+            "sessionId": due.session_id,
+            "lastMessageUuid": last_uuid,
+            "createdAt": now(),
+            **summary,
+        }
+        if previous is not None and previous.get("stale"):
+            document["stale"] = True  # it has been taken in
+        await database.summaries.insert_one(document, session=session)
+        return True
+
+    with translated_errors():
+        try:
+            return await in_transaction(database.client, attempt, deadline=database.write_deadline)
+        except DuplicateKeyError:
+            return False
+
+
+async def next_due_session(database: Database, session_id: str | None = None) -> datetime | None:
+    """When the next session is due, or None when none is."""
+    within: Document = {} if session_id is None else {"_id": session_id}
+    with translated_errors():
+        found = await database.sessions.find_one(
+            {**within, "summarising.dueAt": {"$exists": True}},
+            {"summarising.dueAt": 1},
+            sort=[("summarising.dueAt", 1)],
+        )
+    return None if found is None else found["summarising"]["dueAt"]

@@ -1,0 +1,296 @@
+"""Whole documents out of the store and into it.
+
+Sessions are read as they were at one moment each: a snapshot serves a run of them, however others write meanwhile.
+
+A session is stored with all its contents in one transaction; for one that is too large for that, see `staging`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import BulkWriteError, OperationFailure
+
+from graph.errors import Conflict, Unavailable
+from graph.store.database import Database
+from graph.store.documents import Document, now
+from graph.store.driver.client import session_of, translated_errors
+from graph.store.entities import reading as entities
+from graph.store.jobs import erasure
+from graph.store.numbers import Numbered
+from graph.store.users import new_user
+from graph.store.writes import write
+
+SESSIONS_AT_ONCE = 200
+DOCUMENTS_AT_ONCE = 1_000
+
+_SNAPSHOT_GONE = {239, 246}  # SnapshotTooOld, SnapshotUnavailable
+_DUPLICATE = 11000
+
+
+@dataclass(slots=True)
+class Contents:
+    """Documents of one session."""
+
+    memories: list[Document] = field(default_factory=list)
+    messages: list[Document] = field(default_factory=list)
+    summaries: list[Document] = field(default_factory=list)
+
+
+async def count(database: Database, match: Document) -> int:
+    """How many sessions match."""
+    with translated_errors():
+        number: int = await (
+            database.sessions.count_documents(match) if match else database.sessions.estimated_document_count()
+        )
+    return number
+
+
+async def read_users(database: Database, match: Document) -> AsyncIterator[list[Document]]:
+    """The users that match, by id, in lists."""
+    with translated_errors():
+        cursor = database.users.find(match, sort=[("_id", 1)])
+        while found := await cursor.to_list(DOCUMENTS_AT_ONCE):
+            yield found
+
+
+async def read_sessions(
+    database: Database, match: Document, *, since: datetime, first_id: str | None = None
+) -> AsyncIterator[tuple[str, list[Document]]]:
+    """The sessions that match, by id, each followed by its contents.
+
+    Args:
+        database: the open database.
+        match: a condition on the sessions.
+        since: before sessions whose users were made since then, these users come.
+        first_id: begin with this session.
+
+    Yields:
+        the kind of record (`user`, `session`, `memory`, `message`, `summary`) and documents of that kind.
+
+    Raises:
+        Unavailable: the database does not answer, or has forgotten the moment that was being read.
+    """
+    bound: Document = {} if first_id is None else {"_id": {"$gte": first_id}}
+    try:
+        with translated_errors():
+            while True:
+                async with session_of(database.client, snapshot=True) as snapshot:
+                    owners = await database.sessions.find(
+                        {"$and": [match, bound]}, sort=[("_id", 1)], limit=SESSIONS_AT_ONCE, session=snapshot
+                    ).to_list(None)
+                    if not owners:
+                        return
+                    async for kind, documents in _with_contents(database, owners, since, snapshot):
+                        yield kind, documents
+                bound = {"_id": {"$gt": owners[-1]["_id"]}}
+    except OperationFailure as error:
+        if error.code not in _SNAPSHOT_GONE:
+            raise
+        message = "MongoDB no longer holds the moment that was being read: the file was taken too slowly; resume"
+        raise Unavailable(message) from error
+
+
+async def _with_contents(
+    database: Database, owners: Sequence[Document], since: datetime, snapshot: Any
+) -> AsyncIterator[tuple[str, list[Document]]]:
+    users = list({owner["userId"] for owner in owners if owner.get("userId") is not None})
+    if users:
+        new = {"_id": {"$in": users}, "createdAt": {"$gte": since}}
+        yield "user", await database.users.find(new, sort=[("_id", 1)], session=snapshot).to_list(None)
+    ids = {"sessionId": {"$in": [owner["_id"] for owner in owners]}}
+    contents = [
+        (kind, place, _Grouped(collection.find(ids, sort=[("sessionId", 1), (place, 1)], session=snapshot)))
+        for kind, collection, place in (
+            ("memory", database.memories, "firstSeq"),
+            ("message", database.messages, "seq"),
+            ("summary", database.summaries, "lastSeq"),
+        )
+    ]
+    for owner in owners:
+        yield "session", [owner]
+        for kind, place, grouped in contents:
+            async for documents in grouped.of(owner["_id"]):
+                # What is being erased counts as gone.
+                yield kind, [found for found in documents if found[place] > owner.get("erasedSeq", 0)]
+
+
+class _Grouped:
+    """Documents in the order of their sessions, handed out session by session."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+        self._held: list[Document] = []
+        self._ended = False
+
+    async def of(self, session_id: str) -> AsyncIterator[list[Document]]:
+        while True:
+            if not self._held and not self._ended:
+                self._held = await self._cursor.to_list(DOCUMENTS_AT_ONCE)
+                self._ended = not self._held
+            taken = 0
+            while taken < len(self._held) and self._held[taken]["sessionId"] == session_id:
+                taken += 1
+            if taken:
+                yield self._held[:taken]
+            del self._held[:taken]
+            if self._held or self._ended:
+                return
+
+
+async def find_stored(database: Database, kind: str, ids: Collection[str]) -> dict[str, Document]:
+    """The sessions or users, whole, by id."""
+    collection = {"session": database.sessions, "user": database.users}[kind]
+    with translated_errors():
+        found = await collection.find({"_id": {"$in": list(ids)}}).to_list(None)
+    return {document["_id"]: document for document in found}
+
+
+async def find_texts(
+    database: Database, ids: Collection[str], bounds: tuple[int, int]
+) -> dict[tuple[str, int], Document]:
+    """The messages of sessions within a range of numbers, by session and number, with what their sender gave."""
+    with translated_errors():
+        found = await database.messages.find(
+            {"sessionId": {"$in": list(ids)}, "seq": {"$gte": bounds[0], "$lte": bounds[1]}},
+            {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "metadata": 1, "createdAt": 1, "updatedAt": 1},
+            batch_size=10_000,
+        ).to_list(None)
+    return {(message["sessionId"], message["seq"]): message for message in found}
+
+
+async def insert_users(database: Database, users: Sequence[Document]) -> None:
+    """Store users that do not exist."""
+
+    async def attempt(session: Any) -> None:
+        for user in users:
+            await erasure.refuse_while_under_way(database, erasure.user_job(user["_id"]), session)
+        await database.users.insert_many(await numbered(database, "users", users, session), session=session)
+
+    await write_unique(database, attempt, [])
+
+
+async def insert_sessions(database: Database, batch: Sequence[tuple[Document, Contents]]) -> None:
+    """Store sessions that do not exist, with all their contents, in one transaction.
+
+    Raises:
+        Conflict: a session, or the uuid of a message, memory or summary, exists.
+    """
+    everything = Contents()
+    for _, contents in batch:
+        everything.memories += contents.memories
+        everything.messages += contents.messages
+        everything.summaries += contents.summaries
+    owners = [owner for owner, _ in batch]
+
+    async def attempt(session: Any) -> None:
+        await _refuse_erasures(database, owners, session)
+        await database.sessions.insert_many(await numbered(database, "sessions", owners, session), session=session)
+        await touch_users(database, owners, session)
+        await insert_contents(database, everything, session)
+        mentioning = [(None, message) for message in everything.messages if message["entities"]]
+        if mentioning:
+            await entities.replace_all(database, mentioning, session)
+
+    await write_unique(database, attempt, everything.messages)
+
+
+async def numbered(
+    database: Database, collection: Numbered, documents: Sequence[Document], session: Any
+) -> list[Document]:
+    """Documents with the numbers that they have and that nobody else has; the others get one when it is asked for."""
+    numbers = [document["number"] for document in documents if "number" in document]
+    if not numbers:
+        return list(documents)
+    known = {"sessions": database.sessions, "users": database.users}[collection]
+    found = await known.find({"number": {"$in": numbers}}, {"_id": 0, "number": 1}, session=session).to_list(None)
+    taken = {document["number"] for document in found}
+    await database.counters.update_one(
+        {"_id": collection}, {"$max": {"last": max(numbers)}}, upsert=True, session=session
+    )
+    return [
+        {name: value for name, value in document.items() if name != "number"}
+        if document.get("number") in taken
+        else document
+        for document in documents
+    ]
+
+
+async def last_numbers(database: Database) -> dict[str, int]:
+    """The greatest numbers that sessions and users ever had."""
+    with translated_errors():
+        found = await database.counters.find({"_id": {"$in": ["sessions", "users"]}}).to_list(None)
+    return {document["_id"]: document["last"] for document in found}
+
+
+async def reserve_numbers(database: Database, numbers: dict[str, int]) -> None:
+    """Use none up to these, by collection, for new sessions and users."""
+    with translated_errors():
+        for collection, last in numbers.items():
+            await database.counters.update_one({"_id": collection}, {"$max": {"last": last}}, upsert=True)
+
+
+async def _refuse_erasures(database: Database, owners: Sequence[Document], session: Any) -> None:
+    jobs = [erasure.session_job(owner["_id"]) for owner in owners]
+    found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, session=session).to_list(1)
+    for job in found:
+        await erasure.refuse_while_under_way(database, job["_id"], session)
+
+
+async def touch_users(database: Database, owners: Sequence[Document], session: Any) -> None:
+    """Write the users of sessions, so that their deletion can't pass unseen; those that are missing are made."""
+    users = {owner["userId"]: owner["createdAt"] for owner in owners if owner.get("userId") is not None}
+    if not users:
+        return
+    known = {"_id": {"$in": list(users)}}
+    # Two writes that leave nothing behind: one that changes nothing would not meet the deletion's.
+    touched = await database.users.update_many(known, {"$set": {"importing": True}}, session=session)
+    await database.users.update_many(known, {"$unset": {"importing": ""}}, session=session)
+    if touched.matched_count == len(users):
+        return
+    found = await database.users.find(known, {"_id": 1}, session=session).to_list(None)
+    missing = users.keys() - {user["_id"] for user in found}
+    for user_id in missing:
+        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
+    at = now()
+    await database.users.insert_many([new_user(user_id, at, sessionsGiven=1) for user_id in missing], session=session)
+
+
+async def insert_contents(database: Database, contents: Contents, session: Any) -> None:
+    """Store contents, within a transaction."""
+    for collection, documents in (
+        (database.memories, contents.memories),
+        (database.messages, contents.messages),
+        (database.summaries, contents.summaries),
+    ):
+        if documents:
+            await collection.insert_many(documents, ordered=False, session=session)
+
+
+async def write_unique(
+    database: Database, attempt: Callable[[Any], Awaitable[None]], messages: Sequence[Document]
+) -> None:
+    """Run a transaction that stores these messages, among others.
+
+    Raises:
+        Conflict: something has an id that is in use.
+    """
+    try:
+        await write(database, attempt)
+    except BulkWriteError as error:
+        details = error.details["writeErrors"][0] if error.details and error.details.get("writeErrors") else {}
+        if details.get("code") != _DUPLICATE:
+            raise
+        raise Conflict(await _what_is_taken(database, details, messages)) from error
+
+
+async def _what_is_taken(database: Database, details: Document, messages: Sequence[Document]) -> str:
+    found = await database.messages.find_one({"_id": {"$in": [message["_id"] for message in messages]}})
+    if found is not None:
+        return f"message uuid {found['_id']} is in use already, in session {found['sessionId']!r}"
+    document = details.get("op", {})
+    place = f" of session {document['sessionId']!r}" if "sessionId" in document else ""
+    return f"{document.get('_id')!r}{place} is in use already"

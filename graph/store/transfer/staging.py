@@ -1,0 +1,148 @@
+"""Storing a session that is too large for one transaction.
+
+Its contents go in under a job of `erasures`, batch after batch, and the session's document comes last, in the
+transaction that removes the job. Contents are reached through that document, so nothing of it can be seen before. When
+the import dies, the job is what erases the part: a writer that meets it, or the import when it runs again, or a server
+soon after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from graph.errors import Conflict
+from graph.store.database import Database
+from graph.store.documents import Document, EnrichmentState, new_uuid, now
+from graph.store.driver.client import translated_errors
+from graph.store.entities import reading as entities
+from graph.store.jobs import erasure
+from graph.store.jobs.enrichment import HELD_BACK
+from graph.store.transfer.documents import Contents, insert_contents, numbered, touch_users, write_unique
+from graph.store.writes import write
+
+STAGING_LEASE = timedelta(minutes=10)
+"""How long a part stays when its import has died."""
+
+_PENDING = EnrichmentState.PENDING.value
+
+
+class Staging:
+    """A session on its way in."""
+
+    def __init__(self, database: Database, session_id: str) -> None:
+        self._database = database
+        self._session_id = session_id
+        self._job: Document = {"_id": erasure.session_job(session_id), "importing": new_uuid()}
+        self._mentions: dict[str, _Mentions] = {}
+
+    async def begin(self) -> None:
+        """Take the session's id; what an earlier import left is erased.
+
+        Raises:
+            Conflict: the session exists.
+        """
+        at = now()
+        job = {**self._job, "uuid": new_uuid(), "sessionId": self._session_id, "lastSeq": 2**53}
+
+        async def attempt(session: Any) -> None:
+            if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=session):
+                raise self._taken()
+            await erasure.refuse_while_under_way(self._database, job["_id"], session)
+            await self._database.erasures.insert_one({**job, "dueAt": at + STAGING_LEASE}, session=session)
+
+        await write(self._database, attempt)
+
+    async def add(self, contents: Contents) -> None:
+        """Store some of the contents, unseen.
+
+        Raises:
+            Conflict: a session of the id was made meanwhile, or a uuid is in use.
+        """
+        due = now() + HELD_BACK
+        staged = Contents(
+            contents.memories, [_held_back(message, due) for message in contents.messages], contents.summaries
+        )
+
+        async def attempt(session: Any) -> None:
+            held = await self._database.erasures.update_one(
+                self._job, {"$set": {"dueAt": now() + STAGING_LEASE}}, session=session
+            )
+            if not held.matched_count:
+                raise self._taken()
+            await insert_contents(self._database, staged, session)
+
+        await write_unique(self._database, attempt, contents.messages)
+        for message in contents.messages:
+            for entity in message["entities"]:
+                self._mentions.setdefault(entity["key"], _Mentions()).add(message, entity)
+
+    async def finish(self, owner: Document) -> None:
+        """Store the session's document, with which all of it can be seen.
+
+        Raises:
+            Conflict: a session of the id was made meanwhile.
+        """
+        changes = [(None, message) for mentions in self._mentions.values() for message in mentions.messages()]
+
+        async def attempt(session: Any) -> None:
+            if not (await self._database.erasures.delete_one(self._job, session=session)).deleted_count:
+                raise self._taken()
+            await self._database.sessions.insert_many(
+                await numbered(self._database, "sessions", [owner], session), session=session
+            )
+            await touch_users(self._database, [owner], session)
+            if changes:
+                await entities.replace_all(self._database, changes, session)
+
+        await write(self._database, attempt)
+        await release(self._database, self._session_id)
+
+    async def abandon(self) -> None:
+        """Erase what was stored of it."""
+        await erasure.finish(self._database, self._job["_id"])
+
+    def _taken(self) -> Conflict:
+        return Conflict(f"session {self._session_id!r} was made by somebody else meanwhile")
+
+
+async def release(database: Database, session_id: str) -> None:
+    """Make the messages of a session that was staged due for enrichment."""
+    with translated_errors():
+        await database.messages.update_many(
+            {"sessionId": session_id, "enrichment.state": _PENDING, "enrichment.importedDueAt": {"$exists": True}},
+            [
+                {"$set": {"enrichment.dueAt": "$enrichment.importedDueAt"}},
+                {"$unset": "enrichment.importedDueAt"},
+            ],
+        )
+
+
+def _held_back(message: Document, until: datetime) -> Document:
+    """A message as it is staged: a worker that read it now would store its entities without a session to count for."""
+    enrichment = message["enrichment"]
+    if enrichment["state"] != _PENDING:
+        return message
+    return {**message, "enrichment": {**enrichment, "dueAt": until, "importedDueAt": enrichment["dueAt"]}}
+
+
+@dataclass(slots=True)
+class _Mentions:
+    """What a session's messages say of one entity, in little: where first and last, and how often."""
+
+    places: list[Document] = field(default_factory=list)  # the first and the last message
+    count: int = 0
+
+    def add(self, message: Document, entity: Document) -> None:
+        place = {name: message[name] for name in ("_id", "sessionId", "seq", "createdAt")}
+        place["entities"] = [{**entity, "matches": entity["matches"][:1]}]
+        self.places[1:] = [place]
+        self.count += len(entity["matches"])
+
+    def messages(self) -> list[Document]:
+        """Two messages at most, which count as all of them together."""
+        first = self.places[0]["entities"][0]
+        rest = self.count - sum(len(place["entities"][0]["matches"]) for place in self.places[1:])
+        first["matches"] = first["matches"][:1] * rest
+        return self.places

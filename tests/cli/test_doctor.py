@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from spacy.util import get_package_path
+
+from graph.cli.doctor import Grade, examine, report
+from graph.settings import Settings
+from graph.store.database import Database
+
+
+@pytest.fixture
+def there(settings: Settings, mongodb_uri: str) -> Settings:
+    return settings.model_copy(update={"mongodb_uri": SecretStr(mongodb_uri), "mongodb_timeout": 2.0})
+
+
+async def grades(settings: Settings) -> dict[str, tuple[Grade, str]]:
+    return {found.thing: (found.grade, found.text) for found in await asyncio.to_thread(examine, settings)}
+
+
+async def test_what_is_well_is_well(there: Settings, database: Database) -> None:
+    found = await grades(there)
+    assert {grade for grade, _ in found.values()} == {Grade.OK}, found
+    assert {"MongoDB", "Replica set", "Indexes", "Disk", "Enrichment", "spaCy model", "Token table"} <= set(found)
+
+
+async def test_missing_indexes_are_named(there: Settings, database: Database) -> None:
+    await database.messages.drop_index("pending")
+    grade, text = (await grades(there))["Indexes"]
+    assert grade is Grade.BROKEN
+    assert "messages: pending" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "thing", "word"),
+    [
+        ({"mongodb_uri": SecretStr("mongodb://127.0.0.1:1/?replicaSet=x")}, "MongoDB", "can't be reached"),
+        ({"mongodb_uri": SecretStr("postgres://x")}, "MongoDB", "connection string"),
+        ({"spacy_model": "de_core_news_sm"}, "spaCy model", "spacy download"),
+        ({"token_encoding": "nope"}, "Token table", "nope"),
+        ({"llm_model": "x"}, "Summaries", "only one"),
+    ],
+)
+async def test_what_is_broken_is_named(
+    there: Settings, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], thing: str, word: str
+) -> None:
+    settings = there.model_copy(update={"mongodb_timeout": 0.5, **changes})
+    grade, text = (await grades(settings))[thing]
+    assert grade is Grade.BROKEN
+    assert word in text
+    assert report(await asyncio.to_thread(examine, settings)) == 1
+    assert word in capsys.readouterr().out
+
+
+@pytest.fixture
+def old_model(settings: Settings, tmp_path: Path) -> Path:
+    """The model, as if it had been made for an older spaCy."""
+    directory = tmp_path / "model"
+    installed = next(Path(get_package_path(settings.spacy_model)).glob("*/config.cfg")).parent
+    shutil.copytree(installed, directory)
+    meta = json.loads((directory / "meta.json").read_text())
+    (directory / "meta.json").write_text(json.dumps(meta | {"spacy_version": ">=3.0.0,<3.1.0"}))
+    return directory
+
+
+async def test_a_model_for_another_spacy_is_a_warning(there: Settings, old_model: Path) -> None:
+    findings = await asyncio.to_thread(examine, there.model_copy(update={"spacy_model": str(old_model)}))
+    of_model = [(found.grade, found.text) for found in findings if found.thing == "spaCy model"]
+    assert [grade for grade, _ in of_model] == [Grade.OK, Grade.WARNING]
+    assert "3.0.0" in of_model[1][1]
+    assert report(findings) == 0
+
+
+async def test_failures_are_told_with_how_to_retry(
+    there: Settings, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await database.messages.insert_one(
+        {"_id": "x", "sessionId": "s", "seq": 1, "enrichment": {"state": "FAILED", "attempts": 5, "reason": "r"}}
+    )
+    findings = await asyncio.to_thread(examine, there)
+    assert report(findings) == 0
+    assert "recallql enrich --failed" in capsys.readouterr().out

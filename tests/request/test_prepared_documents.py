@@ -1,0 +1,103 @@
+"""Documents that are prepared once: how many bytes they hold, and that what is known of them goes with them."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import weakref
+from collections.abc import Callable
+
+import pytest
+from graphql import GraphQLSchema
+
+from graph.request.documents import BYTES_KEPT, Documents
+from graph.schema.build import build_schema
+from graph.schema.node import global_id, parse_global_id
+from graph.settings import Settings
+from graph.store.database import Database
+from tests.support.graphql_client import ADD, OCTAVIA, Client
+
+SETTINGS = Settings.model_construct()
+SCHEMA: GraphQLSchema = build_schema()._schema
+FIELDS = "uuid seq role content metadata tokenCount createdAt updatedAt entities { name label matches { start text } }"
+
+
+def small(number: int) -> str:
+    return f'query Q{number} {{ memory(sessionId: "octavia") {{ uuid messages(last: {number + 1}) {{ uuid }} }} }}'
+
+
+def large(number: int) -> str:
+    parts = [f'm{n}: memory(sessionId: "octavia") {{ messages(last: {number + 1}) {{ {FIELDS} }} }}' for n in range(19)]
+    return f"query Q{number} {{ {' '.join(parts)} }}"
+
+
+def conditional(number: int) -> str:
+    parts = [f"a{n}: uuid @include(if: $c{n % 4})" for n in range(25)]
+    variables = " ".join(f"$c{n}: Boolean!" for n in range(4))
+    return f'query Q{number}({variables}) {{ memory(sessionId: "octavia") {{ {" ".join(parts)} }} }}'
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("text", "texts"), [(small, 60), (large, 6), (conditional, 4)])
+async def test_prepared_documents_hold_no_more_than_is_counted(
+    client: Client, text: Callable[[int], str], texts: int
+) -> None:
+    await client.data(ADD, input={"sessionId": "octavia", "messages": OCTAVIA})
+    variables = [{f"c{n}": bool(outcome >> n & 1) for n in range(4)} for outcome in range(16)]
+    chosen = variables if text is conditional else [{}]
+    for given in chosen:
+        await client.data(text(0), **given)
+    documents = build_schema().documents  # type: ignore[attr-defined]
+    documents._kept.clear()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(1, texts + 1):
+            for given in chosen:
+                await client.data(text(number), **given)
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(documents._kept) == texts
+    assert held < documents._kept.currsize < 5 * held
+
+
+def test_the_bytes_of_all_documents_are_bounded() -> None:
+    documents = Documents(cached=True)
+    assert documents._kept is not None
+    first = weakref.ref(documents.prepare(large(0), SETTINGS, SCHEMA).operation(None))
+    for number in range(1, 150):
+        assert documents.prepare(large(number), SETTINGS, SCHEMA).errors == []
+        assert documents._kept.currsize <= BYTES_KEPT
+    assert len(documents._kept) < 150
+    gc.collect()
+    assert first() is None
+
+
+def test_a_document_that_can_not_be_parsed_counts_too() -> None:
+    documents = Documents(cached=True)
+    assert documents._kept is not None
+    for number in range(5_000):
+        documents.prepare("{" * 1_000 + " " * (15_000 + number % 4_000), SETTINGS, SCHEMA)
+        assert documents._kept.currsize <= BYTES_KEPT
+    assert documents._kept.currsize > BYTES_KEPT / 2
+
+
+def test_long_ids_are_not_kept() -> None:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(200):
+            value = global_id("Session", f"{number}" + "x" * 50_000)
+            assert parse_global_id(value) is not None
+        assert tracemalloc.get_traced_memory()[0] - before < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_global_id_of_megabytes_is_the_id_of_nothing(client: Client, database: Database) -> None:
+    del database
+    assert await client.data("query ($id: ID!) { node(id: $id) { id } }", id="x" * 4_000_000) == {"node": None}
