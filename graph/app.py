@@ -20,7 +20,11 @@ from graph.store.database import open_database
 from graph.store.jobs.erasure import keep_running
 from graph.transport.endpoint import GraphQLView
 from graph.transport.security import middleware
+from graph.transport.websocket import OpenSockets
 from graph.zep.routes import ZepPaths, zep_routes
+
+_GRAPHQL = ("/graphql", "/graphql/")
+_HEALTH_SECONDS = 1.5  # for MongoDB to answer: what asks for the health waits for 2 seconds or more
 
 
 def create_app(settings: Settings, uri: str) -> Starlette:
@@ -49,10 +53,9 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             await database.close()
 
     view = GraphQLView(settings)
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/graphql", view, methods=None),
-            WebSocketRoute("/graphql", view),
+            *(route for path in _GRAPHQL for route in (Route(path, view, methods=None), WebSocketRoute(path, view))),
             Route("/", _home),
             Route("/health", _health),
             *(explorer_routes() if settings.explorer else ()),
@@ -61,6 +64,10 @@ def create_app(settings: Settings, uri: str) -> Starlette:
         middleware=[*middleware(settings), Middleware(ZepPaths)],
         lifespan=lifespan,
     )
+    app.state.sockets = OpenSockets()
+    # Starlette's redirect goes to the host that the request names, whoever sent it.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _home(_request: Request) -> RedirectResponse:
@@ -70,7 +77,7 @@ async def _home(_request: Request) -> RedirectResponse:
 async def _health(request: Request) -> PlainTextResponse:
     """200 while the database answers; 503 otherwise."""
     try:
-        await request.app.state.backend.database.ping()
+        await request.app.state.backend.database.ping(_HEALTH_SECONDS)
     except Unavailable as error:
         return PlainTextResponse(str(error), 503)
     return PlainTextResponse("ok")

@@ -12,6 +12,8 @@
     * Forbidden                  FORBIDDEN
     * TooCostly                  TOO_COSTLY
     * Unavailable                UNAVAILABLE
+    * PersistedQueryNotFound     PERSISTED_QUERY_NOT_FOUND
+    * PersistedQueryNotSupported PERSISTED_QUERY_NOT_SUPPORTED
 
 Anything else that escapes is a defect: callers are told `INTERNAL` with an id, and the log has the whole of it.
 """
@@ -33,6 +35,8 @@ class ErrorCode(StrEnum):
     TOO_COSTLY = "TOO_COSTLY"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 class RecallQLError(Exception):
@@ -114,3 +118,21 @@ class Unavailable(OperationError):
     """The database can't answer now; the same request may succeed later."""
 
     code = ErrorCode.UNAVAILABLE
+
+
+class PersistedQueryNotFound(OperationError):
+    """The hash of an automatic persisted query is unknown here. Clients know the message and the code."""
+
+    code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")
+
+
+class PersistedQueryNotSupported(OperationError):
+    """No automatic persisted query is accepted here. Clients know the message and the code."""
+
+    code = ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")

@@ -140,6 +140,13 @@ class Settings(BaseSettings):
         None, description="Manifest of trusted documents, as graphql-codegen's client preset writes it."
     )
     trusted_documents_only: bool = Field(False, description="Whether nothing but trusted documents is accepted.")
+    persisted_queries: int = Field(
+        4_194_304,
+        ge=0,
+        le=1_073_741_824,
+        description="Bytes for texts that clients then name by hash (automatic persisted queries), by process; 0 turns"
+        " that off.",
+    )
     introspection: bool = Field(True, description="Whether callers may ask for the schema.")
     suggestions: bool = Field(True, description="Whether errors suggest names that are like an unknown one.")
     explorer: bool = Field(True, description="Whether browsers get the explorer at /graphql.")

@@ -11,6 +11,7 @@ from graph.access.jwt import TokenChecker
 from graph.errors import StartupError, Unauthenticated
 from graph.settings import Settings
 from graph.store.database import Database
+from graph.store.driver.client import time_limit
 from graph.store.scope import EVERYTHING
 
 
@@ -35,6 +36,7 @@ class Authenticator:
             StartupError: they are unusable.
         """
         self.on = authentication_is_on(settings)
+        self._seconds = settings.database_timeout
         self._tokens = TokenChecker(settings) if self.on and _accepts_jwt(settings) else None
 
     async def authenticate(self, database: Database, authorization: str | None) -> Caller:
@@ -57,7 +59,8 @@ class Authenticator:
             message = f"authentication is required: send the header Authorization: Bearer and {kinds}"
             raise Unauthenticated(message)
         if token.startswith(keys.PREFIX):
-            key = await keys.find_valid_key(database, token)
+            with time_limit(self._seconds):  # else a MongoDB that hangs holds up who asks for as long as it likes
+                key = await keys.find_valid_key(database, token)
             if key is None:
                 raise Unauthenticated("the service key is unknown or revoked")
             return Caller(f"key:{key.id}", EVERYTHING, key.right)

@@ -73,6 +73,7 @@ _SUMMARY_SETTINGS = (
     "service_budget",
     "trusted_documents",
     "trusted_documents_only",
+    "persisted_queries",
     "introspection",
     "suggestions",
     "explorer",

@@ -8,6 +8,7 @@ from graph.access.authenticator import Authenticator
 from graph.enrichment.tokens import TokenCounter
 from graph.live.hub import Hub
 from graph.request.budget import Budgets
+from graph.request.persisted import OperationTexts
 from graph.request.trusted import TrustedDocuments
 from graph.settings import Settings
 from graph.store.database import Database
@@ -24,9 +25,11 @@ class Backend:
     hub: Hub = field(init=False)
     budgets: Budgets = field(init=False)
     trusted: TrustedDocuments = field(init=False)
+    texts: OperationTexts = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "authenticator", Authenticator(self.settings))
         object.__setattr__(self, "hub", Hub(self.database))
         object.__setattr__(self, "budgets", Budgets(self.settings))
         object.__setattr__(self, "trusted", TrustedDocuments(self.settings))
+        object.__setattr__(self, "texts", OperationTexts(self.settings, self.trusted))

@@ -34,8 +34,9 @@ class _Server(uvicorn.Server):
             await super().serve(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Live results have no end of their own, and uvicorn would wait for it.
+        # Live results have no end of their own, and uvicorn would wait for it; it closes sockets without a reason.
         self._app.state.backend.hub.drain()
+        await self._app.state.sockets.close()
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from graph.errors import StartupError
+from graph.errors import StartupError, Unavailable
 from graph.store.driver import client as driver
 from graph.store.driver.abandoned import collection_of
 from graph.store.indexes import ensure_indexes
@@ -91,10 +91,22 @@ class Database:
         task.add_done_callback(self.background.discard)
         return task
 
-    async def ping(self) -> None:
-        """Raise `Unavailable` unless MongoDB answers."""
-        with driver.translated_errors():
-            await self.client.admin.command("ping")
+    async def ping(self, seconds: float) -> None:
+        """Ask MongoDB for a sign of life.
+
+        Args:
+            seconds: how long it may take, with all that the driver needs before it can ask.
+
+        Raises:
+            Unavailable: none came.
+        """
+        try:
+            # The driver's own limit ends its work; asyncio's ends the wait where all of the driver's threads are taken.
+            with driver.translated_errors(), driver.time_limit(seconds):
+                async with asyncio.timeout(seconds):
+                    await self.client.admin.command("ping")
+        except TimeoutError:
+            raise Unavailable(f"MongoDB did not answer within {seconds:g} seconds") from None
 
     async def close(self) -> None:
         """End what runs in the background, and close the connections."""
@@ -114,8 +126,8 @@ async def open_database(
     """
     client = driver.connect(uri, pool_size=pool_size, timeout=timeout)
     try:
-        hello, build = await asyncio.gather(client.admin.command("hello"), client.admin.command("buildInfo"))
-        _check_deployment(hello, build)
+        # One after the other: of two at once the second may fail unseen, and be logged when the process ends.
+        _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
         database = Database(client, name, write_deadline)
         await ensure_indexes(client.get_database(name))
     except OperationFailure as error:

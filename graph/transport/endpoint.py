@@ -33,7 +33,7 @@ from strawberry.types.graphql import OperationType
 from strawberry.types.unset import UNSET, UnsetType
 
 from graph.access.caller import NOBODY
-from graph.errors import BadUserInput, ErrorCode, OperationError
+from graph.errors import BadUserInput, ErrorCode, OperationError, Unavailable
 from graph.explorer import explorer_response
 from graph.operations.backend import Backend
 from graph.schema.build import build_schema
@@ -44,7 +44,7 @@ from graph.transport.http import RequestRefused
 from graph.transport.streams import EventStream, MultipartStream
 from graph.transport.subscriptions import Operation, OperationFailed
 from graph.transport.watch import Watch
-from graph.transport.websocket import TransportWSHandler
+from graph.transport.websocket import Connection, TransportWSHandler
 
 log = logging.getLogger("recallql")
 
@@ -60,6 +60,7 @@ class GraphQLView(GraphQL[Context, None]):
     """The `/graphql` endpoint."""
 
     graphql_transport_ws_handler_class = TransportWSHandler
+    websocket_adapter_class = Connection
     stream_transport_classes_by_protocol: ClassVar[dict[str, type[HTTPStreamTransport]]] = {  # type: ignore[misc]
         GRAPHQL_SSE_PROTOCOL: EventStream,
         MULTIPART_SUBSCRIPTION_PROTOCOL: MultipartStream,
@@ -143,7 +144,12 @@ class GraphQLView(GraphQL[Context, None]):
         return Context(backend, caller.scope, request, caller=caller)
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
-        """Find out who opened a WebSocket: from its `connection_init`, or from its header where that has nothing."""
+        """Find out who opened a WebSocket: from its `connection_init`, or from its header where that has nothing.
+
+        Raises:
+            ConnectionRejectionError: it is not allowed in.
+            Unavailable: what is needed to check it can't be reached.
+        """
         parameters: dict[str, Any] = {name.lower(): value for name, value in (context.connection_params or {}).items()}
         given = parameters.get("authorization", context.request.headers.get("authorization"))
         backend = context.backend
@@ -151,6 +157,8 @@ class GraphQLView(GraphQL[Context, None]):
             context.identify(
                 await backend.authenticator.authenticate(backend.database, given if isinstance(given, str) else None)
             )
+        except Unavailable:
+            raise  # who it is can't be said now: the client is to try again
         except OperationError as error:
             raise ConnectionRejectionError from error
         nothing_to_say: UnsetType = UNSET
@@ -176,7 +184,7 @@ class GraphQLView(GraphQL[Context, None]):
         data = http.check_request(data)
         backend: Backend = request.app.state.backend
         return GraphQLRequestData(
-            query=http.operation_text(data, backend.trusted),
+            query=backend.texts.text_of(data),
             variables=data.get("variables"),
             operation_name=data.get("operationName") or None,
             extensions=data.get("extensions"),

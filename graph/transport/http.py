@@ -18,8 +18,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from strawberry.types import ExecutionResult
 
-from graph.errors import BadUserInput, ErrorCode, OperationError, Unauthenticated
-from graph.request.trusted import TrustedDocuments
+from graph.errors import (
+    BadUserInput,
+    ErrorCode,
+    OperationError,
+    PersistedQueryNotFound,
+    PersistedQueryNotSupported,
+    Unauthenticated,
+)
 
 JSON_TYPE = "application/json"
 GRAPHQL_TYPE = "application/graphql-response+json"
@@ -33,6 +39,8 @@ STATUS = {
     ErrorCode.TOO_COSTLY: 429,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.INTERNAL: 500,
+    ErrorCode.PERSISTED_QUERY_NOT_FOUND: 400,
+    ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED: 400,
 }
 """The status of a request that is refused as a whole, before any of its operation is looked at."""
 
@@ -202,26 +210,6 @@ def check_request(data: Any) -> dict[str, Any]:
     return data
 
 
-def operation_text(data: Mapping[str, Any], trusted: TrustedDocuments) -> str:
-    """The text of the operation, which the request has or names.
-
-    Raises:
-        RequestRefused: it does neither, or both, or names none that is known.
-    """
-    query, document_id = data.get("query"), data.get("documentId")
-    if document_id is not None:
-        if query is not None:
-            _refuse("Send a query or a documentId, not both")
-        try:
-            return trusted.text(document_id)
-        except BadUserInput as error:
-            raise refused(error) from None
-    if query is None or not query.strip():
-        _refuse("The request has no query: send the text of a GraphQL operation")
-    text: str = query
-    return text
-
-
 def is_unicode(text: str) -> bool:
     """Whether UTF-8 can hold the text: whether no surrogate in it stands alone."""
     try:
@@ -290,4 +278,7 @@ def json_response(
 def refusal_response(refusal: RequestRefused, *, media_type: str) -> Response:
     """The answer to a request that was refused as a whole."""
     error = {"message": str(refusal.error), "extensions": refusal.error.extensions}
-    return json_response({"errors": [error]}, media_type=media_type, status=refusal.status, headers=refusal.headers)
+    status = refusal.status
+    if media_type == JSON_TYPE and isinstance(refusal.error, PersistedQueryNotFound | PersistedQueryNotSupported):
+        status = 200  # the request is well formed, and clients that know only the older media type read no other
+    return json_response({"errors": [error]}, media_type=media_type, status=status, headers=refusal.headers)

@@ -7,32 +7,87 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import orjson
 from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect
+from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as _Operation
 
-from graph.errors import BadUserInput, TooCostly
+from graph.errors import OperationError, TooCostly, Unavailable
 from graph.request.masking import public_error
 from graph.schema.context import Context
-from graph.transport.http import RequestRefused, check_request, is_unicode
+from graph.transport.http import RequestRefused, check_request, encode_json, is_unicode
 from graph.transport.subscriptions import Operation, OperationFailed
 
 log = logging.getLogger("recallql")
 
-_GOING_AWAY = 1001
+_RESTARTING = 1012
+_TRY_AGAIN = 1013
 _INTERNAL_ERROR = 4500
+_COME_BACK = "the service is restarting: connect again"
+_MOST_REASON = 123  # bytes, as RFC 6455 has it
+_CLOSE_SECONDS = 0.5  # for a close frame to be written: a client that reads nothing does not hold up the end
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
-_SHOWN_OF_ID = 20  # characters: a close reason has at most 123 bytes
+_SHOWN_OF_ID = 20  # characters
+
+
+class Connection(ASGIWebSocketAdapter):
+    """A WebSocket, whose one sign that the client is gone or the socket closed is `WebSocketDisconnected`.
+
+    Starlette has two: `WebSocketDisconnect` when the client goes, and a RuntimeError when this side has closed.
+    """
+
+    async def send_text(self, text: str) -> None:
+        """Send one message.
+
+        Raises:
+            WebSocketDisconnected: the client is gone, or the socket is closed.
+        """
+        try:
+            await self.ws.send_text(text)
+        except (WebSocketDisconnect, RuntimeError) as gone:
+            raise WebSocketDisconnected from gone
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Send one message, as `send_text` does."""
+        await self.send_text(encode_json(message).decode())
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the socket; does nothing when it is closed."""
+        with suppress(WebSocketDisconnect, RuntimeError):
+            await self.ws.close(code, reason.encode(errors="replace")[:_MOST_REASON].decode(errors="ignore"))
+
+
+class OpenSockets:
+    """The connections of a process, so that a stop can say goodbye to each."""
+
+    def __init__(self) -> None:
+        self._open: set[Connection] = set()
+
+    @contextmanager
+    def holding(self, connection: Connection) -> Iterator[None]:
+        """Count a connection among them for the length of a block."""
+        self._open.add(connection)
+        try:
+            yield
+        finally:
+            self._open.discard(connection)
+
+    async def close(self) -> None:
+        """Close all of them, since the service stops: their clients are to connect again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await asyncio.gather(*(connection.close(_RESTARTING, _COME_BACK) for connection in self._open))
 
 
 class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -44,20 +99,21 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def handle(self) -> None:
         """Serve the connection until it is closed."""
+        sockets: OpenSockets = self.context.request.app.state.sockets
         pings = asyncio.create_task(self._keep_alive())
-        try:
-            await super().handle()
-        except Exception:
-            error_id = uuid4().hex
-            log.exception("error %s on a WebSocket", error_id)
-            with suppress(WebSocketDisconnect, RuntimeError):
+        with sockets.holding(cast("Connection", self.websocket)):
+            try:
+                await super().handle()
+            except Exception:
+                error_id = uuid4().hex
+                log.exception("error %s on a WebSocket", error_id)
                 await self.websocket.close(_INTERNAL_ERROR, f"Something went wrong: {error_id}")
-        finally:
-            pings.cancel()
+            finally:
+                pings.cancel()
 
     async def _keep_alive(self) -> None:
         interval = self.context.backend.settings.keep_alive
-        with suppress(WebSocketDisconnected, WebSocketDisconnect, RuntimeError):
+        with suppress(WebSocketDisconnected):
             while True:
                 await asyncio.sleep(interval)
                 if self.connection_acknowledged:
@@ -75,6 +131,13 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
             del message["payload"]
         await super().handle_message(message)  # type: ignore[arg-type]
 
+    async def handle_connection_init(self, message: Any) -> None:
+        """Find out who connects; where that can't be said now, the client is to try again."""
+        try:
+            await super().handle_connection_init(message)
+        except Unavailable as error:
+            await self.websocket.close(_TRY_AGAIN, str(error))
+
     async def handle_ping(self, message: Any) -> None:
         """Answer a ping with a pong that carries its payload."""
         await self.websocket.send_json({**message, "type": "pong"})
@@ -89,53 +152,55 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.handle_invalid_message(problem)
             return
         operation_id, payload = message["id"], message["payload"]
-        if "documentId" in payload:
-            try:
-                payload["query"] = self.context.backend.trusted.text(payload["documentId"])
-            except BadUserInput as unknown:
-                error = public_error(GraphQLError(str(unknown), original_error=unknown))
-                await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
-                return
+        try:
+            text = self.context.backend.texts.text_of(payload)
+        except OperationError as error:
+            await self._refuse(operation_id, error)
+            return
         if operation_id in self.operations:
             reason = f"Subscriber for {operation_id[:_SHOWN_OF_ID]} already exists"
-            await self.websocket.close(code=4409, reason=reason.encode(errors="replace").decode())
+            await self.websocket.close(code=4409, reason=reason)
             return
-        operation = _Operation(
-            self, operation_id, payload["query"], payload.get("variables"), payload.get("operationName")
-        )
         most = self.context.backend.settings.subscriptions_per_connection
         if len(self.operations) >= most:
             refusal = TooCostly(
                 f"{most} operations run on this connection, which is the most: complete one, or open another connection"
             )
-            error = public_error(GraphQLError(str(refusal), original_error=refusal))
-            operation.completed = True
-            await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+            await self._refuse(operation_id, refusal)
             return
+        operation = _Operation(self, operation_id, text, payload.get("variables"), payload.get("operationName"))
         self.operations[operation_id] = operation
         operation.task = asyncio.create_task(self.run_operation(operation))
         operation.task.add_done_callback(self._task_done)
 
+    async def _refuse(self, operation_id: str, refusal: OperationError) -> None:
+        """Answer an operation that does not begin."""
+        error = public_error(GraphQLError(str(refusal), original_error=refusal))
+        await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+
     async def run_operation(self, operation: Any) -> None:
-        """Send the results of an operation until it is done."""
+        """Send the results of an operation until it is done, or the client is gone."""
+        try:
+            await self._send_results(operation)
+        except WebSocketDisconnected:
+            self.operations.pop(operation.id, None)
+
+    async def _send_results(self, operation: Any) -> None:
         run = Operation(
             self.schema, replace(self.context), operation.query, operation.variables, operation.operation_name
         )
-        send = self.websocket.ws.send_text  # type: ignore[attr-defined]
+        send = cast("Connection", self.websocket).send_text
         before = f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
         try:
             async with aclosing(run.results()) as results:
                 async for payload in results:
                     await send(f"{before}{payload}}}")
-            if self.context.backend.hub.is_closing:
-                # Not complete: the client is to come back, to this process's successor.
-                await self.websocket.close(_GOING_AWAY, "The service is restarting: connect again")
-            else:
+            if not self.context.backend.hub.is_closing:  # else the socket is closed, and the client comes back
                 await operation.send_operation_message({"id": operation.id, "type": "complete"})
         except OperationFailed as failure:
             await operation.send_initial_errors(failure.errors)
-        except (WebSocketDisconnected, WebSocketDisconnect):
-            self.operations.pop(operation.id, None)
+        except WebSocketDisconnected:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is to know that no more comes
             await operation.send_initial_errors([public_error(GraphQLError(str(error), original_error=error))])
 
@@ -147,8 +212,8 @@ def _problem_of(message: Any) -> str | None:
         return "subscribe needs an id, a non-empty string"
     if not is_unicode(message["id"]):
         return "the id has a lone surrogate: send whole Unicode characters"
-    if not isinstance(payload, dict) or not isinstance(payload.get("documentId", payload.get("query")), str):
-        return "subscribe needs a payload with a query, a string"
+    if not isinstance(payload, dict):
+        return "subscribe needs a payload, a JSON object with a query"
     try:
         check_request(payload)
     except RequestRefused as refusal:
