@@ -18,7 +18,7 @@ from graph.enrichment.reading import Reading, reading_of
 from graph.store.entities.names import entity_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from graph.enrichment.places import Span
 
@@ -121,6 +121,25 @@ class Extractor:
                     for index in indexes[text]:
                         results[index] = found
         return results
+
+    def extract_in_parts(self, text: str) -> Generator[None, None, list[ExtractedEntity] | ExtractionFailure]:
+        """Do what `extract` does with one text, a pass of the model at a time: it yields before each, and returns that.
+
+        Other texts may be extracted between two passes.
+        """
+        ((pipeline, _),) = self._by_pipeline([text])
+        reading = reading_of(text)
+        seen = self._prepare(pipeline, reading.text)
+        spans: list[Span] = []
+        yield
+        try:
+            for part in pipeline.passes([seen]):
+                spans += (span for _, span in part)
+                yield
+        except Exception as error:
+            logger.warning("The model can't read a text of %d characters", len(text), exc_info=True)
+            return ExtractionFailure(_reason(error))
+        return _merge(text, reading, self._adjust(pipeline, seen, spans))
 
     def _by_pipeline(self, texts: list[str]) -> Iterable[tuple[Pipeline, list[str]]]:
         if self._detector is None:

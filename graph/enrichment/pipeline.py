@@ -42,11 +42,23 @@ class Pipeline:
     def read(self, texts: Sequence[str]) -> list[list[Span]]:
         """The entities of each text, in order, without overlap. Raises whatever the model raises on any of them."""
         found: list[list[Span]] = [[] for _ in texts]
+        for part in self.passes(texts):
+            for index, span in part:
+                found[index].append(span)
+        return found
+
+    def passes(self, texts: Sequence[str]) -> Iterator[list[tuple[int, Span]]]:
+        """The entities of all texts in order, pass by pass, each with the index of its text.
+
+        Other texts may be read between two passes. Raises whatever the model raises.
+        """
         for group in _groups(texts):
             self._forget(sum(len(piece) for piece, _ in group))
-            for doc, (index, offset) in self._nlp.pipe(group, as_tuples=True, batch_size=PASS_TEXTS):
-                found[index] += [(offset + e.start_char, offset + e.end_char, e.label_) for e in doc.ents]
-        return found
+            yield [
+                (index, (offset + entity.start_char, offset + entity.end_char, entity.label_))
+                for doc, (index, offset) in self._nlp.pipe(group, as_tuples=True, batch_size=PASS_TEXTS)
+                for entity in doc.ents
+            ]
 
     def _forget(self, characters: int) -> None:
         self._zone_characters += characters

@@ -17,15 +17,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from graph.enrichment.documents import entity_documents
+from graph.enrichment.long_texts import LongText, long_text
 from graph.enrichment.summaries import SummaryJobs
 from graph.errors import Unavailable
 from graph.store.documents import Document, EntityDocument, now
 from graph.store.feed.wake import sleep, wait_for_work
 from graph.store.jobs import enrichment, summarising
 from graph.store.jobs.enrichment import Claim, Limits, Outcome
+from graph.store.jobs.turns import Turns
 
 if TYPE_CHECKING:
-    from graph.enrichment.entities import Extractor
+    from graph.enrichment.entities import ExtractedEntity, ExtractionFailure, Extractor
     from graph.enrichment.summariser import Summariser
     from graph.settings import Settings
     from graph.store.database import Database
@@ -50,7 +52,7 @@ class Done:
 
 
 class Worker:
-    """One worker: one batch in the model at a time.
+    """One worker: one batch in the model at a time, and by turns with the batches a part of one long message.
 
     Args:
         database: the open database.
@@ -78,6 +80,8 @@ class Worker:
         self._on_progress = on_progress
         self._limits = Limits(_BATCH_MESSAGES, _BATCH_TOKENS, settings.enrichment_attempts)
         self._held: dict[str, Claim] = {}
+        self._long: LongText | None = None
+        self._turns, self._turns_of_long = Turns(), Turns()
         self._storing: asyncio.Task[None] | None = None
         self._model = asyncio.Lock()
         self.summaries = (
@@ -118,11 +122,15 @@ class Worker:
 
     async def _work_while_there_is_any(self, stop: asyncio.Event) -> None:
         held = await self._claim(stop)
-        while held is not None:
+        while held is not None or self._long is not None:
             if stop.is_set():
-                await self._give_back(held)
-                return
-            held = await (self._read_alone if held.suspect else self._read_ahead)(held, stop)
+                break  # what is held is given back
+            if held is not None:
+                held = await (self._read_alone if held.suspect else self._read_ahead)(held, stop)
+            if self._long is not None and not (held is not None and held.suspect):
+                await self._read_part(self._long, stop)
+            if held is None:
+                held = await self._claim(stop)
         await self._stored()
 
     async def _read_ahead(self, held: Claim, stop: asyncio.Event) -> Claim | None:
@@ -145,21 +153,34 @@ class Worker:
         await self._store(held, outcomes, stop)
         return await self._claim(stop)
 
+    async def _read_part(self, long: LongText, stop: asyncio.Event) -> None:
+        """Read the next part of a long message, and store what came of it after the last one."""
+        async with self._model:
+            await long.read_part()
+        if long.result is not None:
+            self._long = None
+            await self._stored()
+            outcome = self._outcome(long.message, long.result)
+            self._storing = asyncio.create_task(self._store(long.held, [outcome], stop))
+
     async def _claim(self, stop: asyncio.Event, *, fresh: bool = False) -> Claim | None:
-        """Due messages, or None when there are none; waits while the database is away."""
+        """Due messages, or None when there are none; waits while the database is away.
+
+        A long message is claimed beside them where one waits and none is being read, and then no suspects: nothing
+        else may be held with those.
+        """
         while not stop.is_set():
+            fresh = fresh or self._long is not None
             try:
                 # Not while a summary is read: one that ends this worker would count against what is claimed here.
                 async with contextlib.nullcontext() if fresh else self._model:
-                    held = await enrichment.claim(
-                        self._database,
-                        self._limits,
-                        lease_seconds=self._settings.enrichment_lease,
-                        session_id=self._session_id,
-                        fresh=fresh,
-                    )
+                    held = await self._take(fresh=fresh)
                     if held.messages:
                         self._held[held.lease] = held
+                    if held.long_waits and self._long is None and not held.suspect:
+                        with contextlib.suppress(Unavailable):  # not at the cost of what is held already
+                            await self._take_long()
+                    if held.messages:
                         return held
             except Unavailable as error:
                 log.warning("%s", error)
@@ -170,6 +191,23 @@ class Worker:
             await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - keeps workers from meeting again
         return None
 
+    async def _take(self, *, fresh: bool = False, long: bool = False) -> Claim:
+        return await enrichment.claim(
+            self._database,
+            self._limits,
+            lease_seconds=self._settings.enrichment_lease,
+            session_id=self._session_id,
+            fresh=fresh,
+            long=long,
+            turns=self._turns_of_long if long else self._turns,
+        )
+
+    async def _take_long(self) -> None:
+        held = await self._take(long=True)
+        if held.messages:
+            self._held[held.lease] = held
+            self._long = long_text(held, self._extractor)
+
     def _extract(self, messages: Sequence[Document]) -> list[Outcome]:
         """Read the messages with the model. Whatever it raises is a message's failure, not the worker's."""
         try:
@@ -179,12 +217,12 @@ class Worker:
                 return [outcome for message in messages for outcome in self._extract([message])]
             log.warning("message %s can't be read", messages[0]["_id"], exc_info=True)
             return [self._failure(messages[0], f"{type(error).__name__}: {error}"[:300])]
-        return [
-            self._failure(message, result.reason)
-            if not isinstance(result, list)
-            else Outcome(message["_id"], message["enrichment"]["attempts"], entity_documents(result))
-            for message, result in zip(messages, results, strict=True)
-        ]
+        return [self._outcome(message, result) for message, result in zip(messages, results, strict=True)]
+
+    def _outcome(self, message: Document, result: list[ExtractedEntity] | ExtractionFailure) -> Outcome:
+        if isinstance(result, list):
+            return Outcome(message["_id"], message["enrichment"]["attempts"], entity_documents(result))
+        return self._failure(message, result.reason)
 
     def _failure(self, message: Document, reason: str) -> Outcome:
         attempts = message["enrichment"]["attempts"]
@@ -251,6 +289,7 @@ class Worker:
     async def _finish(self, stop: asyncio.Event) -> None:
         stop.set()
         await self._stored()
+        self._long = None
         for held in list(self._held.values()):
             await self._give_back(held)
 

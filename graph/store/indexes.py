@@ -53,9 +53,10 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)], unique=True),
         IndexModel([("sessionId", ASCENDING), ("enrichment.state", ASCENDING), ("createdAt", ASCENDING)]),
         IndexModel(
-            [("enrichment.dueAt", ASCENDING), ("_id", ASCENDING)],
+            # With what a look for work filters by, so that it reads only messages that it may take.
+            [("enrichment.dueAt", ASCENDING), ("sessionId", ASCENDING), ("tokenCount", ASCENDING)],
             partialFilterExpression={"enrichment.state": "PENDING"},
-            name="pending",
+            name="due",
         ),
         IndexModel(
             [("enrichment.state", ASCENDING), ("createdAt", ASCENDING)],

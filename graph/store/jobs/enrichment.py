@@ -7,6 +7,7 @@ itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,18 +15,24 @@ from typing import Any
 
 import bson
 from pymongo import UpdateOne
+from pymongo.errors import ExecutionTimeout
 
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, EntityDocument, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
 from graph.store.entities.mentions import replace_all
+from graph.store.jobs.turns import Turns
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
 _MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB holds 16 MiB, and the content is there too
 
 HELD_BACK = timedelta(days=1)
 """For how long staged messages are not due. Only an import that died in the middle of releasing them leaves them so."""
+
+_SHARE_OF_MANY = 8  # a session with this part of the messages longest due is not looked for among the newest
+_SHARE_OF_NEWEST = 4  # the newest that are looked at, as a part of what one claim takes
+_LOOK_MILLISECONDS = 200
 
 _KILLED = "the worker ended while it read this message, at each of its attempts"
 
@@ -36,7 +43,7 @@ class Limits:
 
     Attributes:
         messages: most of them.
-        tokens: most of all of them together, unless a single message has more.
+        tokens: most of all of them together; a message that has more is long, and is taken alone.
         attempts: a message that was claimed so often, at last alone, and that no worker survived, is `FAILED` instead.
     """
 
@@ -54,12 +61,14 @@ class Claim:
         messages: each with `_id`, `sessionId`, `content` and `enrichment`.
         suspect: an earlier worker may have ended by one of them.
         contended: there was due work, and other workers were quicker.
+        long_waits: a long message is due, which this claim did not ask for.
     """
 
     lease: str
     messages: list[Document] = field(default_factory=list)
     suspect: bool = False
     contended: bool = False
+    long_waits: bool = False
 
     @property
     def uuids(self) -> list[str]:
@@ -92,9 +101,16 @@ def _due(at: datetime, session_id: str | None) -> Document:
 
 
 async def claim(
-    database: Database, limits: Limits, *, lease_seconds: float, session_id: str | None = None, fresh: bool = False
+    database: Database,
+    limits: Limits,
+    *,
+    lease_seconds: float,
+    session_id: str | None = None,
+    fresh: bool = False,
+    long: bool = False,
+    turns: Turns | None = None,
 ) -> Claim:
-    """Take due messages, those longest due first.
+    """Take due messages, by turns of the users and sessions that they belong to.
 
     A message whose lease ran out may be what ended its worker. Such messages are taken fewer at a time, and in the end
     alone, so that one that ends every worker does not take its neighbours with it.
@@ -105,30 +121,32 @@ async def claim(
         lease_seconds: how long the messages are the caller's, unless it renews the lease.
         session_id: only messages of this session.
         fresh: only messages that no worker has ended with.
+        long: a long message that no worker has ended with, and no other.
+        turns: what the caller has taken lately.
     """
+    turns = turns or Turns()
     at = now()
     due = _due(at, session_id)
-    if fresh:
+    if fresh or long:
         due["enrichment.lease"] = {"$exists": False}
     lease = new_uuid()
     with translated_errors():
-        found = await database.messages.find(
-            due,
-            {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1},
-            sort=[("enrichment.dueAt", 1)],
-            limit=limits.messages,
-        ).to_list(None)
-        erased = _erased(found, await _owners(database, found))
+        found = await _look(database, due, limits)
+        owners = await _owners(database, found)
+        erased = _erased(found, owners)
         if erased:
             await _pass_over(database, [message for message in found if message["_id"] in erased], due)
-            found = [message for message in found if message["_id"] not in erased]
-        exhausted = [message["_id"] for message in found if _is_exhausted(message, limits)]
+        exhausted = {message["_id"] for message in found if _is_exhausted(message, limits)} - erased
         if exhausted:
-            await _give_up(database, exhausted, due, limits.attempts)
-        chosen = _batch([message for message in found if message["_id"] not in exhausted], limits)
+            await _give_up(database, list(exhausted), due, limits.attempts)
+        left = [message for message in found if message["_id"] not in erased | exhausted]
+        long_ones = [message for message in left if _is_long(message, limits)]
+        ordered = turns.ordered(long_ones if long else [one for one in left if not _is_long(one, limits)], owners)
+        chosen = ordered[:1] if long else _batch(ordered, limits)
+        long_waits = bool(long_ones) and not long
         if not chosen:
-            return Claim(lease, contended=bool(found or erased))
-        ids = {"_id": {"$in": chosen}}
+            return Claim(lease, contended=bool(erased or exhausted), long_waits=long_waits)
+        ids = {"_id": {"$in": [message["_id"] for message in chosen]}}
         taken = await database.messages.update_many(
             {**ids, **due},
             {
@@ -141,17 +159,48 @@ async def claim(
             },
         )
         if not taken.modified_count:
-            return Claim(lease, contended=True)
+            return Claim(lease, contended=True, long_waits=long_waits)
         held = await database.messages.find(
             {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
         ).to_list(None)
-    return Claim(lease, held, suspect=any(message["enrichment"]["attempts"] > 1 for message in held))
+    turns.took(chosen, owners)
+    return Claim(lease, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
+
+
+async def _look(database: Database, due: Document, limits: Limits) -> list[Document]:
+    """Due messages to choose from: those longest due, and where there are more, the newest of other sessions.
+
+    Whoever has just written is among the newest, however much of others has been waiting for longer.
+    """
+    fields = {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1}
+    longest: list[Document] = await database.messages.find(
+        due, fields, sort=[("enrichment.dueAt", 1)], limit=limits.messages
+    ).to_list(None)
+    if len(longest) < limits.messages or "sessionId" in due:
+        return longest
+    counts = Counter(message["sessionId"] for message in longest)
+    many = [session_id for session_id, count in counts.items() if count * _SHARE_OF_MANY >= limits.messages]
+    others = {"sessionId": {"$nin": many}, "tokenCount": {"$lte": limits.tokens}}
+    try:
+        newest = await database.messages.find(
+            {**due, **others},
+            fields,
+            sort=[("enrichment.dueAt", -1)],
+            limit=max(1, limits.messages // _SHARE_OF_NEWEST),
+            max_time_ms=_LOOK_MILLISECONDS,
+        ).to_list(None)
+    except ExecutionTimeout:
+        newest = []  # there is a very large backlog, and hardly anything else
+    seen = {message["_id"] for message in longest}
+    return longest + [message for message in reversed(newest) if message["_id"] not in seen]
 
 
 async def _owners(database: Database, messages: Iterable[Document], session: Any = None) -> dict[str, Document]:
-    """The sessions of messages, with `erasedSeq`, by id."""
+    """The sessions of messages, with `erasedSeq` and `userId`, by id."""
     ids = {message["sessionId"] for message in messages}
-    found = await database.sessions.find({"_id": {"$in": list(ids)}}, {"erasedSeq": 1}, session=session).to_list(None)
+    found = await database.sessions.find(
+        {"_id": {"$in": list(ids)}}, {"erasedSeq": 1, "userId": 1}, session=session
+    ).to_list(None)
     return {owner["_id"]: owner for owner in found}
 
 
@@ -182,20 +231,25 @@ def _is_exhausted(message: Document, limits: Limits) -> bool:
     return bool(state["attempts"] >= limits.attempts and state.get("together", 1) == 1)
 
 
-def _batch(found: list[Document], limits: Limits) -> list[str]:
-    """The ids of the messages, from the first, that are of its kind and fit into one batch."""
-    if not found:
+def _is_long(message: Document, limits: Limits) -> bool:
+    """Whether a message is to be read in parts; one that has ended a worker is not, but at once and alone."""
+    return bool(message["tokenCount"] > limits.tokens and "lease" not in message["enrichment"])
+
+
+def _batch(ordered: list[Document], limits: Limits) -> list[Document]:
+    """The messages, from the first, that are of its kind and fit into one batch."""
+    if not ordered:
         return []
-    most = _together(found[0], limits)
-    chosen: list[str] = []
+    most = _together(ordered[0], limits)
+    chosen: list[Document] = []
     tokens = 0
-    for message in found:
+    for message in ordered:
         if _together(message, limits) != most:
             continue
         tokens += message["tokenCount"]
         if chosen and (len(chosen) == most or tokens > limits.tokens):
             break
-        chosen.append(message["_id"])
+        chosen.append(message)
     return chosen
 
 

@@ -1,0 +1,85 @@
+"""Whose message is next: an order of what is due in which nobody waits behind the many or long texts of another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from cachetools import LRUCache
+
+from graph.store.documents import Document
+
+_REMEMBERED = 10_000  # users and sessions; one that is forgotten is as one that has had nothing yet
+_FORGOTTEN = 0.5  # of what was taken, with each claim: what was long ago counts no more
+_EACH = 16  # tokens that a message costs beside its text
+_SHORT = 512  # tokens; texts that differ by less are taken in the order in which they became due
+
+
+class Turns:
+    """What a worker has lately taken of each user, and of each session without one.
+
+    This is start-time fair queueing (Goyal, Vin and Cheng, 1996), for users and, among those of one user, for sessions:
+    a message starts at the tokens that were taken of its owner before it, and the one that starts first is next.
+    """
+
+    def __init__(self) -> None:
+        self._taken: LRUCache[str, float] = LRUCache(_REMEMBERED)
+
+    def ordered(self, messages: Iterable[Document], owners: Mapping[str, Document]) -> list[Document]:
+        """The messages in the order in which they are to be taken.
+
+        Args:
+            messages: with `sessionId`, `tokenCount` and `enrichment.dueAt`.
+            owners: their sessions by id, with `userId`.
+        """
+        waiting: defaultdict[str, defaultdict[str, list[Document]]] = defaultdict(lambda: defaultdict(list))
+        for message in messages:
+            waiting[_owner(message, owners)][message["sessionId"]].append(message)
+        started: list[tuple[float, Document]] = []
+        for owner, sessions in waiting.items():
+            start = self._taken.get(owner, 0.0)
+            for message in _interleaved(sessions.values()):
+                started.append((start, message))
+                start += _cost(message)
+        return [message for _, message in sorted(started, key=_start)]
+
+    def took(self, messages: Iterable[Document], owners: Mapping[str, Document]) -> None:
+        """Note what one claim has taken."""
+        for owner, taken in list(self._taken.items()):
+            if taken < _EACH:
+                del self._taken[owner]
+            else:
+                self._taken[owner] = taken * _FORGOTTEN
+        for message in messages:
+            owner = _owner(message, owners)
+            self._taken[owner] = self._taken.get(owner, 0.0) + _cost(message)
+
+
+def _interleaved(sessions: Iterable[list[Document]]) -> list[Document]:
+    """The messages of one owner: by turns of the sessions, short texts first."""
+    started: list[tuple[float, Document]] = []
+    for messages in sessions:
+        start = 0.0
+        for message in sorted(messages, key=lambda message: (message["tokenCount"] // _SHORT, _due_at(message))):
+            started.append((start, message))
+            start += _cost(message)
+    return [message for _, message in sorted(started, key=_start)]
+
+
+def _start(item: tuple[float, Document]) -> tuple[float, object]:
+    start, message = item
+    return start, _due_at(message)
+
+
+def _due_at(message: Document) -> object:
+    return message["enrichment"]["dueAt"]
+
+
+def _cost(message: Document) -> float:
+    return float(message["tokenCount"] + _EACH)
+
+
+def _owner(message: Document, owners: Mapping[str, Document]) -> str:
+    session_id = message["sessionId"]
+    user_id = owners.get(session_id, {}).get("userId")
+    return f"s:{session_id}" if user_id is None else f"u:{user_id}"
