@@ -162,6 +162,35 @@ class Settings(BaseSettings):
     )
 
     keep_alive: float = Field(15.0, gt=0, le=600, description="Seconds between pings on a stream of live results.")
+    live_memory: int = Field(
+        268_435_456,
+        ge=0,
+        description="Maximum bytes of the results that a web server process keeps for subscribers or is sending to"
+        " them; a subscriber for whom there is no memory reads the database again. 0 disables the limit.",
+    )
+    user_connections: int = Field(
+        50,
+        ge=0,
+        description="Maximum WebSockets and streams that each user with a JWT keeps open, by process; 0 disables the"
+        " limit.",
+    )
+    service_connections: int = Field(
+        2_000,
+        ge=0,
+        description="Maximum WebSockets and streams that each other caller keeps open, by process; 0 disables the"
+        " limit.",
+    )
+    user_subscriptions: int = Field(
+        500,
+        ge=0,
+        description="Maximum subscriptions that each user with a JWT follows at once, by process; 0 disables the"
+        " limit.",
+    )
+    service_subscriptions: int = Field(
+        20_000,
+        ge=0,
+        description="Maximum subscriptions that each other caller follows at once, by process; 0 disables the limit.",
+    )
     subscriptions_per_connection: int = Field(
         100, ge=1, le=10_000, description="Most operations that run on one WebSocket at once."
     )

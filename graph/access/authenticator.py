@@ -63,7 +63,7 @@ class Authenticator:
                 key = await keys.find_valid_key(database, token)
             if key is None:
                 raise Unauthenticated("the service key is unknown or revoked")
-            return Caller(f"key:{key.id}", EVERYTHING, key.right)
+            return Caller(f"key:{key.id}", EVERYTHING, key.right, key_id=key.id)
         if self._tokens is None:
             raise Unauthenticated("that is no service key: they begin with rql_, and JWTs are not set up here")
         return await self._tokens.check(token)

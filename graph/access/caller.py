@@ -32,12 +32,14 @@ class Caller:
         scope: what it sees: a filter that reaches the database with every read and write.
         right: what it may do.
         expires_at: Unix time after which the credentials are void; None for never.
+        key_id: the service key's, which may be revoked; None for others.
     """
 
     name: str
     scope: Scope
     right: Right
     expires_at: float | None = None
+    key_id: str | None = None
 
     def seconds_left(self) -> float | None:
         """Seconds until the credentials expire, not below 0; None for never. A subscription ends then."""

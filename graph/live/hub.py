@@ -9,7 +9,9 @@ from contextlib import aclosing
 from typing import Any
 
 from graph.errors import Unavailable
-from graph.live.group import DELETION, Execute, Follower, Group
+from graph.live.follower import Follower
+from graph.live.group import DELETION, Execute, Group
+from graph.live.memory import Memory, Outlet
 from graph.live.source import Feed, Source, Topic, UpdateKind, update_of
 from graph.store.database import Database
 from graph.store.documents import now
@@ -31,11 +33,13 @@ class Hub:
     """Opens the change stream with the first follower and closes it with the last.
 
     Attributes:
+        memory: what all followers together may take.
         at: the moment up to which changes have been handed to the groups; None while the stream is not open.
         is_closing: followers end because the service stops, and not because what they follow is gone.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
         self.at: Moment | None = None
         self.is_closing = False
         self._database = database
@@ -54,25 +58,26 @@ class Hub:
         """Whether the change stream is open or being opened."""
         return bool(self._tasks)
 
-    def follow(self, source: Source, request: Hashable, execute: Execute) -> Follower:
+    def follow(self, source: Source, request: Hashable, execute: Execute, outlet: Outlet | None = None) -> Follower:
         """Follow a source from now on; close the follower when it is done with.
 
         Args:
             source: what to follow, and from where.
             request: what the result depends on besides the event; followers with an equal one share their results.
             execute: makes the result of an event.
+            outlet: where the results go; one of its own by default.
         """
         feed, key = source.topic
         groups = self._feeds[feed].setdefault(key, {})
         group = groups.get(request)
         if group is None:
-            group = groups[request] = Group(execute)
+            group = groups[request] = Group(execute, self.memory)
         group.ended = group.ended or self.is_closing
         group.followers += 1
         self._followers += 1
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._take_in()), asyncio.create_task(self._look_up())]
-        return Follower(self, group, source)
+        return Follower(self, group, source, outlet or Outlet())
 
     def leave(self, topic: Topic, group: Group) -> None:
         """Take one follower off a group."""
@@ -170,8 +175,16 @@ class Hub:
 
     def _publish(self, topic: Topic, place: Any, event: Any) -> None:
         feed, key = topic
-        for group in self._feeds[feed].get(key, {}).values():
-            group.publish(place, event)
+        groups = self._feeds[feed].get(key)
+        if not groups:
+            return
+        shared = self.memory.event(event)
+        if self.memory.is_full:
+            log.warning("events wait for slow results: subscribers read the store")
+            for group in self._groups():
+                group.overrun()
+        for group in groups.values():
+            group.publish(place, shared)
 
     async def _look_up(self) -> None:
         """Read what changed, since an update's event does not hold it: all that changed during one read is the next."""

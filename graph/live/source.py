@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum, auto
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
+from graph.errors import BadUserInput
+from graph.live.memory import Memory
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.feed import following
 from graph.store.feed.changes import Moment
 from graph.store.scope import Scope
 
-PAGE = 100
-"""Documents that a follower reads from the store at once."""
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
 Place: TypeAlias = Any
 """How far a follower has come: a `seq`, or a time; later ones are greater."""
+
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_MOST_DIGITS = 18
+"""Of a `seq` that MongoDB can compare as a number."""
+
+
+def _no_mark(needed: str) -> BadUserInput:
+    return BadUserInput(f"the Last-Event-ID must be {needed}, as the id of an event has it")
 
 
 class UpdateKind(StrEnum):
@@ -57,16 +66,41 @@ class Source(ABC):
         database: the open database.
         scope: what the follower may see.
         place: how far it has come.
+        resumes: whether the place is that of a client that was there before.
         known: whether what is followed has been found to be visible. What does not exist yet may come to life as
             another's.
     """
 
-    reads_store_first: ClassVar[bool]
+    starts_with_stored: ClassVar[bool]
 
     database: Database
     scope: Scope
     place: Place
     known: bool = True
+    resumes: bool = False
+
+    @property
+    def reads_store_first(self) -> bool:
+        """Whether stored events come before live ones."""
+        return self.starts_with_stored or self.resumes
+
+    @property
+    @abstractmethod
+    def mark(self) -> str:
+        """The place as text, for a client that is to resume after it."""
+
+    def resume(self, mark: str) -> None:
+        """Begin after a place that `mark` gave.
+
+        Raises:
+            BadUserInput: it is none.
+        """
+        self.place = self._place_of(mark)
+        self.resumes = True
+
+    @abstractmethod
+    def _place_of(self, mark: str) -> Place:
+        """The place that a mark stands for."""
 
     @property
     @abstractmethod
@@ -74,8 +108,11 @@ class Source(ABC):
         """What the hub publishes its events under."""
 
     @abstractmethod
-    def stored(self, after: Moment | None) -> AsyncIterator[Document]:
-        """The stored events after the place, which it moves on, as a read causally after a moment finds them."""
+    def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
+        """The stored events after the place, which it moves on, as a read causally after a moment finds them.
+
+        Nothing refers to an event that was given, and what was read beyond it can go when memory is short.
+        """
 
     def is_next(self, place: Place) -> bool | None:
         """Whether the live event at a place comes next: False when it is behind, None when something lies between."""
@@ -133,29 +170,46 @@ class _InSession(Source):
 class MessagesAdded(_InSession):
     """The messages of a session, by `seq`; an event is a message."""
 
-    reads_store_first = True
+    starts_with_stored = True
 
     @property
     def topic(self) -> Topic:
         """The session's new messages."""
         return Feed.ADDED, self.session_id
 
-    async def stored(self, after: Moment | None) -> AsyncIterator[Document]:
+    @property
+    def mark(self) -> str:
+        """The number of a message."""
+        return str(self.place)
+
+    def _place_of(self, mark: str) -> Place:
+        if not mark.isascii() or not mark.isdigit() or len(mark) > _MOST_DIGITS:
+            raise _no_mark("the seq of a message")
+        return int(mark)
+
+    async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
         """The messages after the place, page by page."""
         session = await self.session(after)
         if session is None:
             return
         # A session that was cleared may still be on its way out of the collection.
         self.place = max(self.place, session.get("erasedSeq", 0))
-        while True:
-            page = await following.messages_after(self.database, self.session_id, self.place, limit=PAGE, after=after)
-            for message in page:
+        last = session["lastSeq"]
+        if self.place >= last:
+            return
+
+        async def read(place: Any) -> following.Page:
+            seq = self.place if place is None else place[0]
+            return await following.messages_after(self.database, self.session_id, seq, until=last, after=after)
+
+        async with aclosing(_paged(memory, read)) as messages:
+            async for message in messages:
                 self.place = message["seq"]
-                yield message
-            if len(page) < PAGE:
-                break
+                given = [message]
+                del message
+                yield given.pop()
         # Numbers up to here that were not found are those of deleted messages.
-        self.place = max(self.place, session["lastSeq"])
+        self.place = max(self.place, last)
 
     def is_next(self, place: Place) -> bool | None:
         """By number: they have no gaps but those of deleted messages."""
@@ -171,38 +225,71 @@ class MessagesAdded(_InSession):
 
 
 @dataclass(slots=True, kw_only=True)
-class MessagesUpdated(_InSession):
+class _ByTime(Source):
+    """Something whose places are times."""
+
+    @property
+    def mark(self) -> str:
+        """The time."""
+        return str(self.place.isoformat())
+
+    def _place_of(self, mark: str) -> Place:
+        try:
+            place = datetime.fromisoformat(mark)
+        except ValueError:
+            raise _no_mark("a time") from None
+        if place.tzinfo is None:
+            raise _no_mark("a time with its offset")
+        return place
+
+    @property
+    def since(self) -> datetime:
+        """The earliest time of a change that may not have been told.
+
+        A change has the time at which its transaction began, and is told once that is committed.
+        """
+        most = timedelta(seconds=self.database.write_deadline)
+        place: datetime = self.place
+        return max(place, _FIRST + most) - most
+
+
+@dataclass(slots=True, kw_only=True)
+class MessagesUpdated(_ByTime, _InSession):
     """Changed messages of a session, by time; an event has `kind`, `uuid`, `seq` and `message`."""
 
-    reads_store_first = False  # from now on: there is nothing to catch up with
+    starts_with_stored = False  # from now on: there is nothing to catch up with
 
     @property
     def topic(self) -> Topic:
         """The session's changed messages."""
         return Feed.UPDATED, self.session_id
 
-    async def stored(self, after: Moment | None) -> AsyncIterator[Document]:
-        """What changed since the place. A deletion leaves nothing to be found."""
-        since, self.place = self.place, now()
+    async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
+        """What changed since the place, edits first. A deletion leaves nothing to be found."""
+        since, until = self.since, now()
         session = await self.session(after)
         if session is None:
             return
-        for message in await following.messages_changed_since(
-            self.database, self.session_id, since, limit=10 * PAGE, after=after
+        erased = session.get("erasedSeq", 0)
+        for kind, changed_since in (
+            (UpdateKind.EDITED, following.messages_edited_since),
+            (UpdateKind.ENRICHED, following.messages_enriched_since),
         ):
-            if message["seq"] <= session.get("erasedSeq", 0):
-                continue
-            if message["updatedAt"] > message["createdAt"] and message["updatedAt"] >= since:
-                yield update_of(UpdateKind.EDITED, message)
-            if message.get("enrichment", {}).get("at", _NEVER) >= since:
-                yield update_of(UpdateKind.ENRICHED, message)
+            read = partial(changed_since, self.database, self.session_id, since, after=after)
+            async with aclosing(_paged(memory, read)) as messages:
+                async for message in messages:
+                    given = [update_of(kind, message)] if message["seq"] > erased else []
+                    del message
+                    if given:
+                        yield given.pop()
+        self.place = until  # not before all is given: whoever is interrupted begins again
 
 
 @dataclass(slots=True, kw_only=True)
-class SessionsUpdated(Source):
+class SessionsUpdated(_ByTime):
     """New and changed sessions of a user, or of all, by time; an event is a session."""
 
-    reads_store_first = False
+    starts_with_stored = False
 
     user_id: str | None
 
@@ -211,13 +298,48 @@ class SessionsUpdated(Source):
         """The sessions of one user, or all."""
         return Feed.SESSIONS, self.user_id
 
-    async def stored(self, after: Moment | None) -> AsyncIterator[Document]:
+    async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
         """The sessions that changed since the place."""
-        since, self.place = self.place, now()
-        for session in await following.sessions_changed_since(
-            self.database, self.scope, self.user_id, since, limit=10 * PAGE, after=after
-        ):
-            yield session
+        until = now()
+        read = partial(
+            following.sessions_changed_since, self.database, self.scope, self.user_id, self.since, after=after
+        )
+        async with aclosing(_paged(memory, read)) as sessions:
+            async for session in sessions:
+                given = [session]
+                del session
+                yield given.pop()
+        self.place = until
+
+
+async def _paged(
+    memory: Memory, read: Callable[[following.Position | None], Awaitable[following.Page]]
+) -> AsyncGenerator[Document, None]:
+    """All documents of a listing, page by page. A page that went because memory was short is read again.
+
+    Args:
+        memory: where pages are kept while their documents are sent.
+        read: reads the page that begins after a position, or the first one.
+    """
+    key = object()
+    position: following.Position | None = None
+    more = True
+    try:
+        while more:
+            page = await read(position)
+            end, left = page.end, len(page.items)
+            memory.keep(key, deque(page.items), page.size)
+            del page
+            while left and (item := memory.take(key)) is not None:
+                left -= 1
+                position = item.position
+                given = [item.document]
+                del item
+                yield given.pop()
+            if not left:
+                position, more = end, end is not None
+    finally:
+        memory.drop(key)
 
 
 def update_of(kind: UpdateKind, message: Document) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
@@ -38,6 +39,7 @@ class Context:
         changes: whether the operation is a mutation.
         take_over: set by a transport that follows subscriptions itself: it is given graphql-core's executor and the
             source, and shares results among subscribers. Without it, each executes its events on its own.
+        until_closed: what ends with the WebSocket.
     """
 
     backend: Backend
@@ -47,6 +49,7 @@ class Context:
     connection_params: dict[str, Any] | None = None
     changes: bool = False
     take_over: Callable[[Any, Source], None] | None = None
+    until_closed: ExitStack | None = None
 
     # Not arguments, so that `dataclasses.replace` makes a context that reads anew.
     _loaders: dict[str, DataLoader[_Key, Document | None]] = field(init=False, default_factory=dict)

@@ -63,6 +63,7 @@ async def apply_edit(
         "tokenCount": token_count,
         "metadata": merged_metadata(old["metadata"], edit.metadata),
         "updatedAt": max(at, old["updatedAt"]),
+        "editedAt": at,
     }
     if content != old["content"]:
         changes |= {"content": content, "entities": [], "enrichment": pending(at)}

@@ -64,6 +64,17 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="unfinished",
         ),
         IndexModel([("sessionId", ASCENDING), ("entities.key", ASCENDING), ("seq", ASCENDING)]),
+        # What subscribers catch up with; a message enters them when it changes, and not when it is added.
+        IndexModel(
+            [("sessionId", ASCENDING), ("editedAt", ASCENDING), ("seq", ASCENDING)],
+            partialFilterExpression={"editedAt": {"$exists": True}},
+            name="edited",
+        ),
+        IndexModel(
+            [("sessionId", ASCENDING), ("enrichment.at", ASCENDING), ("seq", ASCENDING)],
+            partialFilterExpression={"enrichment.at": {"$exists": True}},
+            name="enriched",
+        ),
         _words(),
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True), _words()],

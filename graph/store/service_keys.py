@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from pymongo.errors import DuplicateKeyError
@@ -28,6 +29,13 @@ async def find_key(database: Database, key_id: str) -> Document | None:
     with translated_errors():
         found: Document | None = await database.service_keys.find_one({"_id": key_id})
     return found
+
+
+async def existing(database: Database, key_ids: Collection[str]) -> set[str]:
+    """Those of the ids whose keys are not revoked."""
+    with translated_errors():
+        found = await database.service_keys.find({"_id": {"$in": list(key_ids)}}, {"_id": 1}).to_list(None)
+    return {key["_id"] for key in found}
 
 
 async def all_keys(database: Database) -> list[Document]:

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLRequestData
-from strawberry.http.streaming import AsyncTextStream, HTTPStreamTransport, merge_stream_with_heartbeat
+from strawberry.http.streaming import AsyncTextStream, HTTPStreamTransport
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import (
     GRAPHQL_SSE_PROTOCOL,
@@ -41,8 +41,8 @@ from graph.schema.context import Context
 from graph.settings import Settings
 from graph.transport import http
 from graph.transport.http import RequestRefused
-from graph.transport.streams import EventStream, MultipartStream
-from graph.transport.subscriptions import Operation, OperationFailed
+from graph.transport.streams import EventStream, MultipartStream, with_heartbeats
+from graph.transport.subscriptions import Operation, OperationFailed, Result
 from graph.transport.watch import Watch
 from graph.transport.websocket import Connection, TransportWSHandler
 
@@ -161,6 +161,8 @@ class GraphQLView(GraphQL[Context, None]):
             raise  # who it is can't be said now: the client is to try again
         except OperationError as error:
             raise ConnectionRejectionError from error
+        assert context.until_closed is not None  # noqa: S101 - the handler's
+        context.until_closed.enter_context(backend.presence.connection(context.caller))
         nothing_to_say: UnsetType = UNSET
         return nothing_to_say
 
@@ -205,28 +207,32 @@ class GraphQLView(GraphQL[Context, None]):
         operation = Operation(
             self.schema, named["context"], data.query or "", data.variables, data.operation_name, options
         )
-        return cast("SubscriptionExecutionResult", operation.results())
+        if isinstance(transport, EventStream):
+            operation.resume_after = named["context"].request.headers.get("last-event-id")
+        return cast("SubscriptionExecutionResult", operation.streamed())
 
     def _stream_result(self, request: Request, result: Any, transport: HTTPStreamTransport) -> AsyncTextStream:
         assert isinstance(transport, EventStream | MultipartStream)  # noqa: S101 - those that `__init__` names
-        hub = request.app.state.backend.hub
+        backend: Backend = request.app.state.backend
 
-        async def stream() -> AsyncGenerator[str, None]:
+        async def chunks() -> AsyncGenerator[str, None]:
             async with aclosing(result):
                 try:
-                    async for payload in result:
-                        yield transport.encode_payload(payload)
+                    async for one in result:
+                        chunk = [transport.encode_result(one)]
+                        del one
+                        yield chunk.pop()
                 except OperationFailed as failure:
                     errors = [error.formatted for error in failure.errors]
-                    yield transport.encode_payload(http.encode_json({"errors": errors}).decode())
-            if not hub.is_closing:  # else the client is to come back, to this process's successor
+                    yield transport.encode_result(Result(http.encode_json({"errors": errors}).decode(), None))
+            if not backend.hub.is_closing:  # else the client is to come back, to this process's successor
                 yield transport.encode_complete()
 
-        return merge_stream_with_heartbeat(
-            stream,
-            lambda: transport.heartbeat_message(str),
-            interval=min(transport.heartbeat_interval, request.app.state.backend.settings.keep_alive),
-            send_initial_heartbeat=transport.send_initial_heartbeat,
+        return lambda: with_heartbeats(
+            chunks(),
+            transport.heartbeat_message(str),
+            min(transport.heartbeat_interval, backend.settings.keep_alive),
+            at_once=transport.send_initial_heartbeat,
         )
 
     def decode_json(self, data: str | bytes) -> object:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-import orjson
-from graphql import ExecutionResult, FieldNode, GraphQLError, VariableNode, Visitor, visit
+from graphql import ExecutionResult, GraphQLError
 from graphql.execution import execute_subscription_event
 from strawberry.http import process_result
 from strawberry.schema import BaseSchema
 from strawberry.types import ExecutionResult as OperationResult
 from strawberry.types.execution import PreExecutionError
 
-from graph.access.expiry import until_expiry
 from graph.errors import OperationError
+from graph.execution.identity import selection_digest
+from graph.live.memory import Outlet
 from graph.live.source import Source
 from graph.request.masking import public_error
 from graph.schema.context import Context
@@ -37,12 +37,28 @@ class OperationFailed(Exception):
         self.errors = errors
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result of a stream.
+
+    Attributes:
+        payload: as JSON.
+        mark: with which the subscription resumes after it; None for what is no subscription.
+    """
+
+    payload: str
+    mark: str | None
+
+
 @dataclass(slots=True)
 class Operation:
     """One operation of a transport that streams: a query or mutation gives one result, a subscription any number.
 
     Attributes:
         context: of the operation; made anew for each event, so that each sees the database as it is then.
+        outlet: where the results go.
+        resume_after: the mark of the last result that the subscriber has, see `Source.mark`.
+        source: what the subscription follows, once it does.
         taken: what the subscription's resolver handed over.
     """
 
@@ -52,7 +68,37 @@ class Operation:
     variables: dict[str, Any] | None = None
     name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    outlet: Outlet = field(default_factory=Outlet)
+    resume_after: str | None = None
+    source: Source | None = None
     taken: list[tuple[Any, Source]] = field(default_factory=list)
+
+    async def check_caller(self) -> None:
+        """Look again at the credentials of a caller who was known before this operation.
+
+        Raises:
+            OperationFailed: they are void by now, or that can't be found out.
+        """
+        try:
+            await self.context.backend.standing.check(self.context.caller)
+        except OperationError as error:
+            raise _failed(error) from None
+
+    async def streamed(self) -> AsyncGenerator[Result, None]:
+        """Each result, as a connection of its own.
+
+        Raises:
+            OperationFailed: as from `results`, or the caller has too many connections.
+        """
+        try:
+            with self.context.backend.presence.connection(self.context.caller):
+                async with aclosing(self.results()) as results:
+                    async for payload in results:
+                        result = [Result(payload, None if self.source is None else self.source.mark)]
+                        del payload
+                        yield result.pop()
+        except OperationError as error:
+            raise _failed(error) from None
 
     async def results(self) -> AsyncGenerator[str, None]:
         """Each result as JSON. Ends early, without an error, when the service stops: see `Hub.is_closing`.
@@ -74,23 +120,36 @@ class Operation:
                 if isinstance(result, PreExecutionError) or (errors and all(error.path is None for error in errors)):
                     raise OperationFailed(errors)
                 yield encode_json(process_result(result)).decode()
-        for executor, source in self.taken:
-            async with aclosing(self._follow(executor, source)) as results:
+        while self.taken:
+            async with aclosing(self._follow(*self.taken.pop())) as results:
                 async for payload in results:
                     yield payload
+                    del payload  # while the next one is waited for, which may be long
 
     async def _follow(self, executor: Any, source: Source) -> AsyncGenerator[str, None]:
         context = replace(self.context, take_over=None, request=None)
-        hub = context.backend.hub
-        follower = hub.follow(source, _request_of(executor, context), _execution(executor, context))
+        backend = context.backend
+        self.outlet.caller = context.caller.name
         try:
-            async with aclosing(until_expiry(follower.payloads(), context.caller)) as payloads:
-                async for payload in payloads:
-                    yield payload
+            if self.resume_after:
+                source.resume(self.resume_after)
+            self.source = source
+            with backend.presence.subscription(context.caller):
+                follower = backend.hub.follow(
+                    source, _request_of(executor, context), _execution(executor, context), self.outlet
+                )
+                del executor  # the first of a group keeps its document; the others need not
+                with closing(follower), backend.standing.watched(context.caller, follower.refuse):
+                    async with aclosing(follower.payloads()) as payloads:
+                        async for payload in payloads:
+                            yield payload
+                            del payload
         except OperationError as error:
-            raise OperationFailed([public_error(GraphQLError(str(error), original_error=error))]) from None
-        finally:
-            follower.close()
+            raise _failed(error) from None
+
+
+def _failed(error: OperationError) -> OperationFailed:
+    return OperationFailed([public_error(GraphQLError(str(error), original_error=error))])
 
 
 def _execution(executor: Any, context: Context) -> Callable[[Any], Awaitable[str]]:
@@ -105,45 +164,23 @@ def _execution(executor: Any, context: Context) -> Callable[[Any], Awaitable[str
         result = cast("ExecutionResult", result)
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
-            answer["errors"] = [public_error(error).formatted for error in result.errors]
+            answer["errors"] = [_shared(public_error(error)) for error in result.errors]
         return encode_json(answer).decode()
 
     return execute
 
 
+def _shared(error: GraphQLError) -> dict[str, Any]:
+    """An error without its place in the text, which is another one for each follower of the group."""
+    formatted: dict[str, Any] = dict(error.formatted)
+    formatted.pop("locations", None)
+    return formatted
+
+
 def _request_of(executor: Any, context: Context) -> Hashable:
     """What results depend on besides the event. Where a subscriber starts is no part of it."""
-    operation = executor.operation
-    variables = dict(executor.variable_values.coerced)
-    name = _only_used_to_start(operation)
-    if name is not None:
-        variables.pop(name, None)
-    text = operation.loc.source.body
-    encoded = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS, default=repr)
-    return text, operation.name.value if operation.name else None, encoded, context.scope
-
-
-def _only_used_to_start(operation: Any) -> str | None:
-    """The variable whose one use in the whole document is the root field's `afterSeq`."""
-    name = None
-    for selection in operation.selection_set.selections:
-        if isinstance(selection, FieldNode):
-            for argument in selection.arguments or ():
-                if argument.name.value == _AFTER_SEQ and isinstance(argument.value, VariableNode):
-                    name = argument.value.name.value
-    if name is None:
-        return None
-    uses = _Uses(name)
-    visit(operation, uses)
-    # A fragment may use it, too; the definition and the one use are both found in the operation itself.
-    return name if uses.count == 2 and operation.loc.source.body.count(f"${name}") == 2 else None
-
-
-class _Uses(Visitor):
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.name = name
-        self.count = 0
-
-    def enter_variable(self, node: VariableNode, *_: Any) -> None:
-        self.count += node.name.value == self.name
+    fragments = {name: details.definition for name, details in executor.fragments.items()}
+    selected = selection_digest(
+        executor.operation.selection_set, fragments, executor.variable_values.coerced, without=_AFTER_SEQ
+    )
+    return selected, context.scope

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import ExitStack, aclosing, contextmanager, suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, cast
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation as _Operation
 
 from graph.errors import OperationError, TooCostly, Unavailable
+from graph.live.memory import Outlet
 from graph.request.masking import public_error
 from graph.schema.context import Context
 from graph.transport.http import RequestRefused, check_request, encode_json, is_unicode
@@ -97,9 +99,14 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
     results, and every message a client may send gets an answer that the protocol knows.
     """
 
+    @cached_property
+    def _outlet(self) -> Outlet:
+        return Outlet()
+
     async def handle(self) -> None:
         """Serve the connection until it is closed."""
         sockets: OpenSockets = self.context.request.app.state.sockets
+        self.context.until_closed = until_closed = ExitStack()
         pings = asyncio.create_task(self._keep_alive())
         with sockets.holding(cast("Connection", self.websocket)):
             try:
@@ -110,6 +117,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 await self.websocket.close(_INTERNAL_ERROR, f"Something went wrong: {error_id}")
             finally:
                 pings.cancel()
+                until_closed.close()
 
     async def _keep_alive(self) -> None:
         interval = self.context.backend.settings.keep_alive
@@ -132,10 +140,10 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().handle_message(message)  # type: ignore[arg-type]
 
     async def handle_connection_init(self, message: Any) -> None:
-        """Find out who connects; where that can't be said now, the client is to try again."""
+        """Find out who connects; where that can't be said now, or they have too many connections, they try again."""
         try:
             await super().handle_connection_init(message)
-        except Unavailable as error:
+        except (Unavailable, TooCostly) as error:
             await self.websocket.close(_TRY_AGAIN, str(error))
 
     async def handle_ping(self, message: Any) -> None:
@@ -187,14 +195,21 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def _send_results(self, operation: Any) -> None:
         run = Operation(
-            self.schema, replace(self.context), operation.query, operation.variables, operation.operation_name
+            self.schema,
+            replace(self.context),
+            operation.query,
+            operation.variables,
+            operation.operation_name,
+            outlet=self._outlet,
         )
         send = cast("Connection", self.websocket).send_text
         before = f'{{"id":{orjson.dumps(operation.id).decode()},"type":"next","payload":'
         try:
+            await run.check_caller()
             async with aclosing(run.results()) as results:
                 async for payload in results:
                     await send(f"{before}{payload}}}")
+                    del payload
             if not self.context.backend.hub.is_closing:  # else the socket is closed, and the client comes back
                 await operation.send_operation_message({"id": operation.id, "type": "complete"})
         except OperationFailed as failure:

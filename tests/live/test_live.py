@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from graph.app import create_app
 from graph.errors import Forbidden
 from graph.live.group import MOST_KEPT_BYTES, MOST_WAITING_BYTES, Group
+from graph.live.memory import Memory
 from graph.live.source import Feed
 from graph.operations.following import messages_added, messages_updated, sessions_updated
 from graph.settings import Settings
@@ -172,11 +173,13 @@ async def test_events_that_wait_to_be_executed_are_bounded_in_bytes() -> None:
         await go_on.wait()
         return ""
 
-    group = Group(execute)
+    memory = Memory()
+    group = Group(execute, memory)
     for seq in range(1, 101):
-        group.publish(seq, {"seq": seq, "content": str(seq % 10) * 2**20, "metadata": {"list": ["x"]}})
+        group.publish(seq, memory.event({"seq": seq, "content": str(seq % 10) * 2**20, "metadata": {"list": ["x"]}}))
         assert group._waiting_bytes <= MOST_WAITING_BYTES
         assert len(group._waiting) < 17
+    group.place_follower(None, group.incoming - 1)
     await begun.wait()
     assert not group.reaches_back_to(50)  # who is there reads the store
     go_on.set()
@@ -185,7 +188,7 @@ async def test_events_that_wait_to_be_executed_are_bounded_in_bytes() -> None:
             await asyncio.sleep(0.01)
     assert group._waiting_bytes == 0
     assert group.kept(group.incoming - 1) is not None
-    group.publish(101, {"content": "x" * 2 * MOST_WAITING_BYTES})
+    group.publish(101, memory.event({"content": "x" * 2 * MOST_WAITING_BYTES}))
     assert len(group._waiting) == 1
     group.close()
 

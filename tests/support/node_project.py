@@ -31,9 +31,9 @@ def install() -> None:
             installed.touch()
 
 
-async def run_script(script: str, *arguments: str) -> Any:
+async def run_script(script: str, *arguments: str, flags: tuple[str, ...] = ()) -> Any:
     """What a script prints, as JSON."""
-    command = ["node", str(NODE / script), *arguments]
+    command = ["node", *flags, str(NODE / script), *arguments]
     done = await anyio.to_thread.run_sync(
         lambda: subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60, check=False)
     )

@@ -25,6 +25,14 @@ async def test_a_client_queries_and_follows(client: Client, name: str) -> None:
     assert await run_script("clients.mjs", url, name, "s") == {"messageCount": 2, "seqs": [1, 2, 3]}
 
 
+@pytest.mark.timeout(600)
+async def test_a_native_event_source_resumes_where_it_was_cut_off(client: Client) -> None:
+    install()
+    await client.data(ADD, input={"sessionId": "s", "messages": [{"role": "human", "content": "x"}] * 2})
+    came = await run_script("event-source.mjs", _url(client), "s", flags=("--experimental-eventsource",))
+    assert came == {"seqs": [1, 2, 3], "marks": [None, "2"]}
+
+
 def _url(client: Client) -> str:
     return f"{str(client.http.base_url).rstrip('/')}/graphql"
 

@@ -14,9 +14,10 @@ from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
 
 from graph.settings import Settings
-from tests.support.graphql_client import Client
+from graph.store.database import Database
+from tests.support.graphql_client import ADD, Client
 from tests.support.live import add, url, watching
-from tests.support.live_client import ADDED, socket_to
+from tests.support.live_client import ADDED, UPDATED, socket_to
 
 PING = ": ping\n\n"
 EVENTS = {"accept": "text/event-stream"}
@@ -53,7 +54,7 @@ async def test_server_sent_events_have_line_feeds_and_name_their_kind(client: Cl
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
         text = await until(chunks, "\n\n")
-        assert text == 'event: next\ndata: {"data":{"messageAdded":{"seq":2,"content":"message 1"}}}\n\n'
+        assert text == 'id: 2\nevent: next\ndata: {"data":{"messageAdded":{"seq":2,"content":"message 1"}}}\n\n'
         await add(client, "s")
         assert '"seq":3' in await until(chunks, "\n\n")
         assert PING in await until(chunks, PING)
@@ -78,6 +79,43 @@ async def test_the_event_source_of_a_browser_follows_with_a_get(client: Client) 
     parameters = {"query": ADDED, "variables": '{"id":"s","after":0}'}
     async with client.http.stream("GET", "/graphql", params=parameters, headers=EVENTS) as response:
         assert '"seq":1' in await until(response.aiter_text(), "\n\n")
+
+
+async def test_a_stream_resumes_after_the_last_event_that_came(client: Client) -> None:
+    await add(client, "s", 4)
+    body = {"query": ADDED, "variables": {"id": "s", "after": 0}}
+    headers = {**EVENTS, "last-event-id": "3"}
+    async with client.http.stream("POST", "/graphql", json=body, headers=headers) as response:
+        text = await until(response.aiter_text(), "\n\n")
+        assert text.startswith("id: 4\nevent: next\n")
+        assert '"seq":4' in text
+
+
+async def test_a_stream_of_changes_resumes_too(client: Client, app: Starlette, database: Database) -> None:
+    await add(client, "s", 2)
+    first, second = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+
+    async def edit(uuid: str, content: str) -> None:
+        message = {"uuid": uuid, "role": "human", "content": content}
+        await client.data(ADD, input={"sessionId": "s", "messages": [message]})
+
+    async with streaming(client, EVENTS, UPDATED, id="s") as (_, chunks):
+        await watching(app)
+        await edit(first["_id"], "once")
+        text = await until(chunks, "\n\n")
+    mark = text.split("id: ", 1)[1].split("\n", 1)[0]
+    await edit(second["_id"], "missed")
+    async with streaming(client, {**EVENTS, "last-event-id": mark}, UPDATED, id="s") as (_, chunks):
+        assert "missed" in await until(chunks, "missed")
+
+
+@pytest.mark.parametrize("mark", ["x", "-1", "1e3", "9" * 30, "2026-01-01"])
+async def test_a_wrong_last_event_id_is_refused(client: Client, mark: str) -> None:
+    headers = {**EVENTS, "last-event-id": mark}
+    async with streaming(client, headers, id="s") as (_, chunks):
+        text = await until(chunks, "complete")
+        assert "BAD_USER_INPUT" in text
+        assert "Last-Event-ID" in text
 
 
 async def test_a_type_that_is_named_later_in_accept_is_not_preferred(client: Client) -> None:

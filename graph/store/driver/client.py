@@ -5,14 +5,16 @@ Everything else in the store is written against what both share, so that the cho
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pymongo
 from bson.codec_options import CodecOptions
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
+from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.errors import (
     AutoReconnect,
@@ -156,6 +158,48 @@ async def change_stream(source: Any, pipeline: Sequence[Mapping[str, Any]], **op
         stream = await stream
     async with stream:
         yield stream
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one look at a change stream brought.
+
+    Attributes:
+        events: in order; empty where nothing happened that the pipeline lets through.
+        token: resumes after all of it, and after all that the pipeline held back: MongoDB moves it on (as
+            `postBatchResumeToken`) while the oplog fills with what is of no interest.
+    """
+
+    events: list[dict[str, Any]]
+    token: Mapping[str, Any] | None
+
+
+async def next_batch(stream: Any) -> Batch:
+    """All events that the next answer of MongoDB brings; waits for it as long as the stream's look takes."""
+    if isinstance(stream, AsyncIOMotorChangeStream):
+        # One change of threads for each batch. Motor's own way is one for each event.
+        return await asyncio.get_running_loop().run_in_executor(None, _batch_of, stream.delegate)
+    events = []
+    event = await stream.try_next()
+    while event is not None:
+        events.append(event)
+        event = await stream.try_next() if _has_more(stream) else None
+    return Batch(events, stream.resume_token)
+
+
+def _batch_of(stream: Any) -> Batch:
+    events = []
+    event = stream.try_next()
+    while event is not None:
+        events.append(event)
+        event = stream.try_next() if _has_more(stream) else None
+    return Batch(events, stream.resume_token)
+
+
+def _has_more(stream: Any) -> bool:
+    """Whether a driver's change stream holds events that it was sent already: the driver tells nobody."""
+    more: bool = stream._cursor._has_next()  # noqa: SLF001
+    return more
 
 
 @contextmanager

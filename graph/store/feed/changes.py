@@ -18,7 +18,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
-from graph.store.driver.client import CODEC, session_of
+from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of
 
 log = logging.getLogger("recallql")
 
@@ -92,9 +92,9 @@ async def announce_deletion(database: Database, message: Document, session: Any)
 
 
 @asynccontextmanager
-async def causally_after(database: Database, moment: Moment | None) -> AsyncIterator[Any]:
+async def causally_after(client: Any, moment: Moment | None) -> AsyncIterator[Any]:
     """A driver session whose reads see everything that was committed up to the moment."""
-    async with session_of(database.client) as session:
+    async with session_of(client) as session:
         if moment is not None:
             session.advance_operation_time(moment)
         yield session
@@ -121,14 +121,19 @@ async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
             if at is None:
                 at = await current_moment(database)
                 yield Opened(at, lost=False)
-            async with aclosing(_events(database, token, at)) as events:
-                async for event in events:
+            async with aclosing(_batches(database, token, at)) as batches:
+                async for batch in batches:
                     pause = _SHORTEST_PAUSE
-                    if event["operationType"] == "invalidate":  # the database was dropped
-                        break
-                    token, at = event["_id"], event["clusterTime"]
-                    for change in _changes_of(event):
-                        yield change
+                    for event in batch.events:
+                        if event["operationType"] == "invalidate":  # the database was dropped
+                            break
+                        token, at = event["_id"], event["clusterTime"]
+                        for change in _changes_of(event):
+                            yield change
+                    else:
+                        token = batch.token or token
+                        continue
+                    break
             resumable = False
         except PyMongoError as error:
             resumable = not _is_refused(error)
@@ -167,22 +172,12 @@ _TRANSIENT_CODES = frozenset(
 """Those of MongoDB's specification of resumable change stream errors, and a cursor that was killed (237)."""
 
 
-async def _events(database: Database, token: Any, at: Moment) -> AsyncGenerator[Document, None]:
-    start = {"startAtOperationTime": at} if token is None else {"resumeAfter": token}
+async def _batches(database: Database, token: Any, at: Moment) -> AsyncGenerator[Batch, None]:
+    start = {"start_at_operation_time": at} if token is None else {"resume_after": token}
     raw = database.client.get_database(database.name, codec_options=CODEC)
-    # As an aggregation and not the driver's own stream: Motor would take a thread for each event instead of each batch.
-    cursor = raw.aggregate([{"$changeStream": start}, *_PIPELINE], maxAwaitTimeMS=_AWAIT_MS)
-    if hasattr(cursor, "__await__"):
-        cursor = await cursor
-    try:
-        while cursor.alive:
-            try:
-                event: Document = await cursor.next()
-            except StopAsyncIteration:  # an empty batch
-                continue
-            yield event
-    finally:
-        await cursor.close()
+    async with change_stream(raw, _PIPELINE, max_await_time_ms=_AWAIT_MS, **start) as stream:
+        while stream.alive:
+            yield await next_batch(stream)
 
 
 _PIPELINE: list[Document] = [

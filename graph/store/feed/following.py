@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeAlias
 
 from graph.store.database import Database
 from graph.store.documents import Document
@@ -11,37 +13,53 @@ from graph.store.driver.client import translated_errors
 from graph.store.feed.changes import Moment, causally_after
 from graph.store.scope import Scope
 
+PAGE = 100
+"""Documents that a follower reads at once, at most."""
+PAGE_BYTES = 1_048_576
+"""Their size as BSON, at most, unless a single one is larger."""
+
+
+Position: TypeAlias = tuple[Any, ...]
+"""Where a document stands in the order of a listing: its keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A document and its position, which was read before it and may differ from what it says by now."""
+
+    position: Position
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Documents in the order of an index.
+
+    Attributes:
+        items: without documents that were deleted while the page was read.
+        size: bytes of the documents, as BSON.
+        end: from which the next page begins; None where there are no more.
+    """
+
+    items: list[Item]
+    size: int
+    end: Position | None
+
 
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> Document | None:
     """`uuid`, `userId`, `lastSeq` and `erasedSeq` of a session, whoever may see it: what decides on a subscription."""
     with translated_errors():
-        async with causally_after(database, after) as session:
+        async with causally_after(database.client, after) as session:
             found: Document | None = await database.sessions.find_one(
                 {"_id": session_id}, {"uuid": 1, "userId": 1, "lastSeq": 1, "erasedSeq": 1}, session=session
             )
     return found
 
 
-async def messages_after(
-    database: Database, session_id: str, seq: int, *, limit: int, after: Moment | None
-) -> list[Document]:
-    """The whole messages of a session after a place, oldest first."""
-    with translated_errors():
-        async with causally_after(database, after) as session:
-            found: list[Document] = await database.messages.find(
-                {"sessionId": session_id, "seq": {"$gt": seq}},
-                sort=[("seq", 1)],
-                limit=limit,
-                batch_size=limit + 1,
-                session=session,
-            ).to_list(None)
-    return found
-
-
 async def messages_by_id(database: Database, uuids: Collection[str], after: Moment | None) -> dict[str, Document]:
     """Whole messages, by uuid, whoever may see them; none that is being erased."""
     with translated_errors():
-        async with causally_after(database, after) as session:
+        async with causally_after(database.client, after) as session:
             found: list[Document] = await database.messages.find(
                 {"_id": {"$in": list(uuids)}}, session=session
             ).to_list(None)
@@ -60,45 +78,132 @@ async def messages_by_id(database: Database, uuids: Collection[str], after: Mome
 async def sessions_by_id(database: Database, session_ids: Collection[str], after: Moment | None) -> list[Document]:
     """Whole sessions, whoever may see them."""
     with translated_errors():
-        async with causally_after(database, after) as session:
+        async with causally_after(database.client, after) as session:
             found: list[Document] = await database.sessions.find(
                 {"_id": {"$in": list(session_ids)}}, session=session
             ).to_list(None)
     return found
 
 
-async def messages_changed_since(
-    database: Database, session_id: str, since: datetime, *, limit: int, after: Moment | None
-) -> list[Document]:
-    """The messages of a session that were edited or enriched since a time, in the order of that; not those deleted."""
-    with translated_errors():
-        async with causally_after(database, after) as session:
-            found: list[Document] = await database.messages.find(
-                {
-                    "sessionId": session_id,
-                    "$or": [
-                        {"updatedAt": {"$gte": since}, "$expr": {"$gt": ["$updatedAt", "$createdAt"]}},
-                        {"enrichment.at": {"$gte": since}},
-                    ],
-                },
-                sort=[("seq", 1)],
-                limit=limit,
-                session=session,
-            ).to_list(None)
-    return found
+async def messages_after(
+    database: Database, session_id: str, seq: int, *, after: Moment | None, until: int | None = None
+) -> Page:
+    """Whole messages of a session after a place, oldest first.
+
+    Args:
+        database: the open database.
+        session_id: the caller's id.
+        seq: the place.
+        after: reads causally after this moment.
+        until: the last number that is of interest.
+    """
+    bound = {"$gt": seq} if until is None else {"$gt": seq, "$lte": until}
+    return await _page(database.messages, {"sessionId": session_id, "seq": bound}, ("seq",), None, after)
+
+
+async def messages_edited_since(
+    database: Database, session_id: str, since: datetime, position: Position | None, *, after: Moment | None
+) -> Page:
+    """Messages of a session that were edited since a time, in the order of that; the next page begins at a position."""
+    wanted = {"sessionId": session_id, "editedAt": {"$gte": since}}
+    return await _page(database.messages, wanted, ("editedAt", "seq"), position, after)
+
+
+async def messages_enriched_since(
+    database: Database, session_id: str, since: datetime, position: Position | None, *, after: Moment | None
+) -> Page:
+    """Messages of a session whose enrichment ended since a time, in the order of that."""
+    wanted = {"sessionId": session_id, "enrichment.at": {"$gte": since}}
+    return await _page(database.messages, wanted, ("enrichment.at", "seq"), position, after)
 
 
 async def sessions_changed_since(
-    database: Database, scope: Scope, user_id: str | None, since: datetime, *, limit: int, after: Moment | None
-) -> list[Document]:
+    database: Database,
+    scope: Scope,
+    user_id: str | None,
+    since: datetime,
+    position: Position | None,
+    *,
+    after: Moment | None,
+) -> Page:
     """The sessions within the scope that changed since a time, in the order of that."""
     chosen = {} if user_id is None else {"userId": user_id}
+    wanted = {**chosen, **scope.sessions(), "updatedAt": {"$gte": since}}
+    if user_id is not None and scope.user_id not in (None, user_id):
+        return Page([], 0, None)
+    return await _page(database.sessions, wanted, ("updatedAt", "_id"), position, after)
+
+
+async def _page(
+    collection: Any,
+    wanted: Mapping[str, Any],
+    keys: Sequence[str],
+    position: Position | None,
+    after: Moment | None,
+) -> Page:
+    """The documents that come next by an index whose last keys are `keys`.
+
+    Their sizes are read first, since a hundred documents may be 3 KB or 1.6 GB.
+    """
     with translated_errors():
-        async with causally_after(database, after) as session:
-            found: list[Document] = await database.sessions.find(
-                {"$and": [chosen, scope.sessions()], "updatedAt": {"$gte": since}},
-                sort=[("updatedAt", 1), ("_id", 1)],
-                limit=limit,
+        async with causally_after(collection.database.client, after) as session:
+            listed: list[Document] = await collection.find(
+                _beyond(wanted, keys, position),
+                {**dict.fromkeys(keys, 1), "bytes": {"$bsonSize": "$$ROOT"}},
+                sort=[(key, 1) for key in keys],
+                limit=PAGE,
+                batch_size=PAGE + 1,
                 session=session,
             ).to_list(None)
-    return found
+            chosen = _within_a_page(listed)
+            if not chosen:
+                return Page([], 0, None)
+            ids = [document["_id"] for document in chosen]
+            # With the session's id, so that one shard is asked.
+            within = {name: wanted[name] for name in ("sessionId",) if name in wanted}
+            found = await collection.find(
+                {"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=session
+            ).to_list(None)
+    documents = {document["_id"]: document for document in found}
+    end = None
+    if len(chosen) < len(listed) or len(listed) == PAGE:
+        end = _position(chosen[-1], keys)
+    items = [
+        Item(_position(document, keys), documents[document["_id"]])
+        for document in chosen
+        if document["_id"] in documents
+    ]
+    return Page(items, sum(document["bytes"] for document in chosen), end)
+
+
+def _within_a_page(listed: list[Document]) -> list[Document]:
+    total = 0
+    for count, document in enumerate(listed):
+        total += document["bytes"]
+        if total > PAGE_BYTES and count:
+            return listed[:count]
+    return listed
+
+
+def _beyond(wanted: Mapping[str, Any], keys: Sequence[str], position: Position | None) -> Document:
+    """The filter of what is wanted and comes after a position: two ranges of the index, merged in order by MongoDB."""
+    if position is None:
+        return dict(wanted)
+    first, second = keys
+    return {
+        "$or": [
+            {**wanted, first: position[0], second: {"$gt": position[1]}},
+            {**wanted, first: {"$gt": position[0]}},
+        ]
+    }
+
+
+def _position(document: Document, keys: Sequence[str]) -> Position:
+    return tuple(_value(document, key) for key in keys)
+
+
+def _value(document: Document, path: str) -> Any:
+    value: Any = document
+    for part in path.split("."):
+        value = value[part]
+    return value

@@ -1,0 +1,101 @@
+"""Whether two operations select the same: by what they ask for, and not by their text or the names in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
+from graphql.language import ListValueNode, ObjectValueNode, ValueNode, VariableNode, print_ast
+
+
+def selection_digest(
+    selection_set: SelectionSetNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    variables: Mapping[str, Any],
+    *,
+    without: str | None = None,
+) -> bytes:
+    """A digest of what an operation selects, equal for operations that give equal answers to the same event.
+
+    The operation's name, the names of variables and fragments, and the text's layout make no difference.
+
+    Args:
+        selection_set: the operation's.
+        fragments: the document's, by name.
+        variables: the coerced values.
+        without: an argument of the fields at the root that makes no difference.
+    """
+    return _Digests(fragments, variables).of(selection_set, without)
+
+
+class _Digests:
+    """Of one operation. A fragment's is made once, so that fragments in each other cost no more than their text."""
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]) -> None:
+        self._fragments = fragments
+        self._variables = variables
+        self._known: dict[tuple[str, str | None], bytes] = {}
+
+    def of(self, selection_set: SelectionSetNode, without: str | None = None) -> bytes:
+        parts = [self._of_selection(selection, without) for selection in selection_set.selections]
+        return _digest(parts)
+
+    def _of_selection(self, selection: Any, without: str | None) -> Any:
+        directives = [[node.name.value, self._arguments(node, None)] for node in selection.directives or ()]
+        if isinstance(selection, FieldNode):
+            below = selection.selection_set
+            return [
+                "field",
+                selection.alias.value if selection.alias else None,
+                selection.name.value,
+                directives,
+                self._arguments(selection, without),
+                None if below is None else self.of(below).hex(),
+            ]
+        if isinstance(selection, InlineFragmentNode):
+            condition = selection.type_condition
+            return [
+                "fragment",
+                condition.name.value if condition else None,
+                directives,
+                self.of(selection.selection_set, without).hex(),
+            ]
+        assert isinstance(selection, FragmentSpreadNode)  # noqa: S101 - there is no fourth kind
+        fragment = self._fragments[selection.name.value]
+        condition = fragment.type_condition
+        return ["fragment", condition.name.value, directives, self._of_fragment(fragment, without).hex()]
+
+    def _of_fragment(self, fragment: FragmentDefinitionNode, without: str | None) -> bytes:
+        key = fragment.name.value, without
+        if key not in self._known:
+            self._known[key] = self.of(fragment.selection_set, without)
+        return self._known[key]
+
+    def _arguments(self, node: Any, without: str | None) -> list[Any]:
+        return sorted(
+            [argument.name.value, self._value(argument.value)]
+            for argument in node.arguments or ()
+            if argument.name.value != without
+        )
+
+    def _value(self, node: ValueNode) -> str:
+        """The value as text. A variable's is marked, since it is coerced already: it is not what its text would be."""
+        if isinstance(node, VariableNode):
+            name = node.name.value
+            if name not in self._variables:
+                return "absent"
+            return "variable " + _digest(self._variables[name]).hex()
+        if isinstance(node, ListValueNode):
+            return f"[{','.join(map(self._value, node.values))}]"
+        if isinstance(node, ObjectValueNode):
+            fields = [f"{field.name.value}:{self._value(field.value)}" for field in node.fields]
+            return f"{{{','.join(fields)}}}"
+        return "literal " + print_ast(node)
+
+
+def _digest(value: Any) -> bytes:
+    encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=repr)
+    return blake2b(encoded, digest_size=16).digest()

@@ -1,0 +1,155 @@
+"""One subscriber, and how it gets from the stored events to the live ones without a seam."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from graph.errors import OperationError, Unavailable
+from graph.live.group import DELETION, Group
+from graph.live.memory import SMALL, Outlet
+from graph.live.source import Gone, Place, Source
+from graph.store.documents import Document
+from graph.store.feed.changes import Moment
+
+if TYPE_CHECKING:
+    from graph.live.hub import Hub
+
+_PAUSE = 0.2  # seconds between reads while the database does not answer
+
+
+class Follower:
+    """One subscriber: a place in its source, and the number of the payload that it takes next from its group."""
+
+    def __init__(self, hub: Hub, group: Group, source: Source, outlet: Outlet) -> None:
+        self._hub = hub
+        self._group = group
+        self._source = source
+        self._outlet = outlet
+        self._number = group.incoming
+        group.place_follower(None, self._number)
+        self._refusal: OperationError | None = None
+        self._closed = False
+
+    async def payloads(self) -> AsyncGenerator[Any, None]:
+        """The stored events after the follower's place, then the live ones, each once and in order.
+
+        Waits while the database does not answer. Ends when what is followed is gone.
+
+        Raises:
+            OperationError: that of `refuse`.
+        """
+        await self._hub.opened()
+        with suppress(Gone):
+            if self._source.reads_store_first and not self._hub.is_closing:
+                async for payload in self._stored():
+                    yield payload
+                    del payload
+            async for payload in self._live():
+                yield payload
+                del payload  # it may be large, and the next one may be long in coming; so everywhere
+
+    def refuse(self, error: OperationError) -> None:
+        """End: nothing is given any more, and the error is raised to who takes the payloads."""
+        self._refusal = error
+        self._group.wake()
+
+    def _check(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _take_next(self, number: int) -> None:
+        self._group.place_follower(self._number, number)
+        self._number = number
+
+    async def _live(self) -> AsyncGenerator[Any, None]:
+        group, source = self._group, self._source
+        while not self._hub.is_closing:
+            self._check()
+            kept = group.kept(self._number) if group.reaches_back_to(self._number) else None
+            if kept is None and group.reaches_back_to(self._number):
+                if group.ended:
+                    return
+                await group.changed()
+                continue
+            comes_next = None if kept is None else await self._comes_next(kept.place)
+            if kept is not None and comes_next is False:
+                self._take_next(self._number + 1)
+                continue
+            is_gone = kept is None or comes_next is None
+            if kept is not None and comes_next:
+                # The payload is taken once the connection has sent the one before, so that none waits in each follower.
+                async with self._outlet.lock, self._capacity_for(kept.size):
+                    self._check()
+                    payload = group.payload(self._number)
+                    if payload is not None:
+                        self._take_next(self._number + 1)
+                        source.place = kept.place
+                        yield payload
+                        del payload
+                        continue
+                is_gone = True
+            if is_gone:
+                async for payload in self._stored():
+                    yield payload
+                    del payload
+
+    def _capacity_for(self, size: int) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if size <= SMALL else self._hub.memory.sent(self._outlet.caller, size)
+
+    async def _comes_next(self, place: Place) -> bool | None:
+        """As `Source.is_next`; looks at what is followed where that is due."""
+        source = self._source
+        if place is DELETION:
+            await self._persistently(source.check_life)
+            return False
+        if not source.known:
+            await self._persistently(source.check)
+            if not source.known:
+                return False
+        return source.is_next(place)
+
+    async def _stored(self) -> AsyncGenerator[Any, None]:
+        """What the store has after the follower's place. What it does not have yet comes in under a later number."""
+        memory, outlet = self._hub.memory, self._outlet
+        while True:
+            self._take_next(self._group.incoming)
+            try:
+                async with aclosing(self._source.stored(memory, self._hub.at)) as events:
+                    more = True
+                    while more:
+                        async with outlet.lock, memory.made(outlet.caller, partial(self._next_of, events)) as payload:
+                            self._check()
+                            more = payload is not None
+                            if more:
+                                yield payload
+                            del payload
+                        await asyncio.sleep(0)  # neither reading a page nor sending it need have waited for anything
+            except Unavailable:
+                await asyncio.sleep(_PAUSE)
+            else:
+                return
+
+    async def _next_of(self, events: AsyncGenerator[Document, None]) -> Any:
+        """The payload of the next event, or None after the last one."""
+        async for event in events:
+            return await self._group.execute(event)
+        return None
+
+    async def _persistently(self, look: Callable[[Moment | None], Awaitable[None]]) -> None:
+        while True:
+            self._check()
+            with suppress(Unavailable):
+                await look(self._hub.at)
+                return
+            await asyncio.sleep(_PAUSE)
+
+    def close(self) -> None:
+        """Follow no more."""
+        if not self._closed:
+            self._closed = True
+            self._group.place_follower(self._number, None)
+            self._hub.leave(self._source.topic, self._group)

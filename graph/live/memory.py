@@ -1,0 +1,181 @@
+"""How much memory the subscriptions of a process take: what is kept for followers, and what is being sent to clients.
+
+What is kept can be made again from the store, so the least recently used of it goes when it becomes too much. What is
+being sent can't go, so whatever is large waits until there is capacity for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import weakref
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from sys import getsizeof
+from typing import Any
+
+from cachetools import LRUCache
+
+from graph.store.documents import Document
+
+SMALL = 16_384
+"""Bytes of a result that is sent without waiting: a connection buffers as much anyway."""
+
+_MAKERS = 16
+"""Results of live events that are made at once. Most are made without waiting for anything."""
+_READERS = 8
+"""Results of stored events that are read and made at once."""
+_SHARE = 4
+"""One caller may have a quarter of what may be sent at once, so that its slow clients hold up nobody else's."""
+
+
+@dataclass(slots=True)
+class Outlet:
+    """Where the results of one connection go, one after the other.
+
+    Attributes:
+        caller: who has the connection.
+        lock: held while a result is on its way to the client.
+    """
+
+    caller: str = ""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class Event:
+    """A live event, the same one for all groups that it is for.
+
+    Attributes:
+        document: what happened.
+        size: memory that it takes, about, in bytes.
+    """
+
+    document: Document
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    value: Any
+    size: int
+
+
+class Memory:
+    """Bounds, of one process."""
+
+    def __init__(self, most: int = 0) -> None:
+        """Bound the memory that subscriptions take.
+
+        Args:
+            most: bytes; 0 disables the limit. A half is for what is kept, a half for what is being sent.
+        """
+        self._half = most / 2 or math.inf
+        self._held: LRUCache[Hashable, _Held] = LRUCache(self._half, getsizeof=lambda held: held.size)
+        self._sending: Counter[str] = Counter()
+        self.sending = 0
+        self.waiting = 0
+        """Bytes of events that wait to become results."""
+        self._changed = asyncio.Event()
+        self._reading = asyncio.Semaphore(_READERS)
+        self.making = asyncio.Semaphore(_MAKERS)
+
+    @property
+    def kept(self) -> int:
+        """Bytes that are kept for followers."""
+        return int(self._held.currsize)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many events wait that none of them can be kept."""
+        return self.waiting > self._half
+
+    def event(self, document: Document) -> Event:
+        """A live event, which counts for as long as anything refers to it."""
+        event = Event(document, memory_of(document))
+        self.waiting += event.size
+        weakref.finalize(event, self._forget, event.size)
+        return event
+
+    def _forget(self, size: int) -> None:
+        self.waiting -= size
+
+    def keep(self, key: Hashable, value: Any, size: int) -> None:
+        """Keep a value until it is dropped, or less recently used than all that fits; the newest one is kept anyway."""
+        self._held[key] = _Held(value, min(size, int(self._half)) if self._half < math.inf else size)
+
+    def find(self, key: Hashable) -> Any:
+        """The value that is kept, or None."""
+        held = self._held.get(key)
+        return None if held is None else held.value
+
+    def take(self, key: Hashable) -> Any:
+        """The next item of a kept queue, or None where the queue is gone."""
+        queue: deque[Any] | None = self.find(key)
+        return queue.popleft() if queue else None
+
+    def drop(self, key: Hashable) -> None:
+        """Keep a value no longer."""
+        self._held.pop(key, None)
+
+    def has_capacity(self, caller: str) -> bool:
+        """Whether another large result may be sent."""
+        return self.sending < self._half and self._sending[caller] < self._half / _SHARE
+
+    @asynccontextmanager
+    async def sent(self, caller: str, size: int) -> AsyncIterator[None]:
+        """Surrounds the sending of a result of this size, and waits until there is capacity for it."""
+        while not self.has_capacity(caller):
+            await self._less_is_sent()
+        self._count(caller, size)
+        try:
+            yield
+        finally:
+            self._count(caller, -size)
+
+    @asynccontextmanager
+    async def made(self, caller: str, make: Callable[[], Awaitable[str | None]]) -> AsyncIterator[str | None]:
+        """Surrounds the sending of a result of unknown size, which is made once there is capacity for it.
+
+        Args:
+            caller: who gets it.
+            make: makes it; None where there is none.
+        """
+        size = -1
+        while size < 0:
+            while not self.has_capacity(caller):
+                await self._less_is_sent()
+            async with self._reading:
+                if self.has_capacity(caller):  # as another may have taken it while this one waited
+                    result = await make()
+                    size = getsizeof(result)
+                    self._count(caller, size)
+        try:
+            given = [result]
+            del result
+            yield given.pop()
+        finally:
+            self._count(caller, -size)
+
+    def _count(self, caller: str, size: int) -> None:
+        self.sending += size
+        self._sending[caller] += size
+        if not self._sending[caller]:
+            del self._sending[caller]
+        if size < 0:
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    async def _less_is_sent(self) -> None:
+        await self._changed.wait()
+
+
+def memory_of(value: Any) -> int:
+    """About how many bytes an event takes in memory."""
+    if isinstance(value, dict):
+        return sum(memory_of(item) for item in value.values()) + 64 * len(value) + 64
+    if isinstance(value, list):
+        return sum(map(memory_of, value)) + 64
+    return getsizeof(value)

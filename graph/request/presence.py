@@ -1,0 +1,68 @@
+"""How many connections and subscriptions a caller has open at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from graph.access.caller import Caller
+from graph.errors import TooCostly
+from graph.settings import Settings
+
+
+class Presence:
+    """Counts by caller, in this process alone: callers of several processes are counted in each."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._connections = _Bound(
+            "connections", settings.user_connections, settings.service_connections, "RECALLQL_{}_CONNECTIONS"
+        )
+        self._subscriptions = _Bound(
+            "subscriptions", settings.user_subscriptions, settings.service_subscriptions, "RECALLQL_{}_SUBSCRIPTIONS"
+        )
+
+    @contextmanager
+    def connection(self, caller: Caller) -> Iterator[None]:
+        """Surrounds a WebSocket or stream.
+
+        Raises:
+            TooCostly: the caller has as many as it may have.
+        """
+        with self._connections.one_more(caller):
+            yield
+
+    @contextmanager
+    def subscription(self, caller: Caller) -> Iterator[None]:
+        """Surrounds a subscription.
+
+        Raises:
+            TooCostly: the caller has as many as it may have.
+        """
+        with self._subscriptions.one_more(caller):
+            yield
+
+
+class _Bound:
+    def __init__(self, things: str, of_users: int, of_services: int, setting: str) -> None:
+        self._things = things
+        self._of_users = of_users
+        self._of_services = of_services
+        self._setting = setting
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def one_more(self, caller: Caller) -> Iterator[None]:
+        is_user = caller.scope.user_id is not None
+        most = self._of_users if is_user else self._of_services
+        if most and self._open[caller.name] >= most:
+            setting = self._setting.format("USER" if is_user else "SERVICE")
+            message = f"you have {most:,} {self._things} open, which is the maximum ({setting}): close one first"
+            raise TooCostly(message, limit={"requested": most + 1, "allowed": most})
+        self._open[caller.name] += 1
+        try:
+            yield
+        finally:
+            self._open[caller.name] -= 1
+            if not self._open[caller.name]:
+                del self._open[caller.name]

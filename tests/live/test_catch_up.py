@@ -1,0 +1,179 @@
+"""What followers read who were not told everything: all of it, page by page, by an index."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from pymongo.read_concern import ReadConcern
+from starlette.applications import Starlette
+
+from graph.live.memory import Memory
+from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
+from graph.store.database import Database
+from graph.store.documents import now
+from graph.store.driver.client import change_stream, next_batch
+from graph.store.feed import following
+from graph.store.feed.changes import Opened, watch
+from graph.store.scope import EVERYTHING, Scope
+from tests.support.commands import Commands
+from tests.support.graphql_client import Client
+from tests.support.live import add, url, watching
+from tests.support.live_client import SESSIONS, UPDATED, socket_to
+
+
+@asynccontextmanager
+async def missing_events(app: Starlette) -> AsyncIterator[None]:
+    """Nothing is told of what happens in the block: as when the oplog no longer reaches back to it."""
+    hub = app.state.backend.hub
+    publish, hub._publish = hub._publish, lambda *_: None
+    yield
+    async with asyncio.timeout(60):
+        at = hub.at
+        while hub.at == at:  # noqa: ASYNC110 - the hub's own
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+    hub._publish = publish
+    hub._hand_out(Opened(hub.at, lost=True), lost=False)
+
+
+async def test_all_edits_and_enrichments_are_told_however_many(
+    client: Client, app: Starlette, database: Database
+) -> None:
+    for _ in range(3):
+        await add(client, "s", 800)
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(UPDATED, {"id": "s"})
+        await watching(app)
+        async with missing_events(app):
+            at = now()
+            changes = {"updatedAt": at, "editedAt": at, "enrichment": {"state": "DONE", "at": at}}
+            await database.messages.update_many({"sessionId": "s"}, {"$set": changes})
+        told: dict[str, set[int]] = {"EDITED": set(), "ENRICHED": set()}
+        for _ in range(4_800):
+            update = (await socket.data())["messageUpdated"]
+            told[update["kind"]].add(update["seq"])
+        assert told == {kind: set(range(1, 2_401)) for kind in told}
+
+
+async def test_all_changed_sessions_are_told_however_many(client: Client, app: Starlette, database: Database) -> None:
+    await add(client, "0", userId="ada")
+    (one,) = await database.sessions.find({}).to_list(None)
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(SESSIONS, {"user": "ada"})
+        await watching(app)
+        async with missing_events(app):
+            at = now()
+            others = [
+                {**one, "_id": str(number), "uuid": f"{number:032}", "number": number + 1, "updatedAt": at}
+                for number in range(1, 2_301)
+            ]
+            await database.sessions.insert_many(others)
+        told = {(await socket.data())["sessionUpdated"]["sessionId"] for _ in range(2_301)}
+        assert told == {str(number) for number in range(2_301)}
+
+
+async def test_a_page_is_bounded_in_bytes(database: Database, client: Client) -> None:
+    await add(client, "s", 40)
+    await database.messages.update_many({"seq": {"$gt": 10}}, {"$set": {"content": "x" * 300_000}})
+    seq, sizes = 0, []
+    while True:
+        page = await following.messages_after(database, "s", seq, after=None)
+        sizes.append((len(page.items), page.size))
+        assert page.size <= following.PAGE_BYTES
+        if page.end is None:
+            break
+        (seq,) = page.end
+    assert sum(count for count, _ in sizes) == 40
+    assert len(sizes) == 10  # three large ones each, the first with the small ones
+    await database.messages.update_many({"seq": 3}, {"$set": {"content": "x" * 3_000_000}})
+    assert len((await following.messages_after(database, "s", 2, after=None)).items) == 1
+
+
+async def test_every_read_is_by_an_index_in_its_order(client: Client, database: Database, commands: Commands) -> None:
+    await add(client, "s", 300, userId="ada")
+    at = now()
+    changes = {"editedAt": at, "enrichment": {"state": "DONE", "at": at}}
+    await database.messages.update_many({}, {"$set": changes})
+    since = at - timedelta(minutes=1)
+    common: dict[str, Any] = {"database": database, "scope": EVERYTHING, "place": since}
+    sources = [
+        MessagesAdded(**{**common, "place": 0}, session_id="s", session_uuid=None),
+        MessagesUpdated(**common, session_id="s", session_uuid=None),
+        SessionsUpdated(**common, user_id=None),
+        SessionsUpdated(**{**common, "scope": Scope("ada")}, user_id="ada"),
+    ]
+    with commands.recorded() as sent:
+        for source in sources:
+            async with aclosing(source.stored(Memory(), None)) as events:
+                assert [event async for event in events]
+    finds = [body for name, body in sent if name == "find"]
+    assert len(finds) > 20
+    for body in finds:
+        plain = {name: body[name] for name in ("find", "filter", "projection", "sort", "limit") if name in body}
+        plan = await database.client.get_database(database.name).command("explain", plain, verbosity="queryPlanner")
+        stages = str(plan["queryPlanner"]["winningPlan"])
+        assert "COLLSCAN" not in stages
+        assert "'SORT'" not in stages
+        assert "IXSCAN" in stages or "IDHACK" in stages
+
+
+async def test_a_quiet_stream_s_token_moves_on_while_others_write(database: Database) -> None:
+    """MongoDB counts what the pipeline held back, so that the token does not age out of the oplog of a busy cluster."""
+    other = database.client.get_database(f"{database.name}_other")
+    try:
+        async with change_stream(database.client.get_database(database.name), [], max_await_time_ms=200) as stream:
+            first = await next_batch(stream)
+            await other.noise.insert_many([{"n": number} for number in range(100)])
+            for _ in range(50):
+                later = await next_batch(stream)
+                assert later.events == []
+                if later.token != first.token:
+                    break
+            assert later.token is not None
+            assert later.token != first.token
+            await database.counters.insert_many([{"n": number} for number in range(250)])
+            seen: list[Any] = []
+            while len(seen) < 250:
+                seen += (await next_batch(stream)).events
+            assert [event["fullDocument"]["n"] for event in seen] == list(range(250))
+    finally:
+        await database.client.drop_database(other.name)
+
+
+async def test_a_stream_that_saw_nothing_resumes_after_its_token(database: Database, commands: Commands) -> None:
+    other = database.client.get_database(f"{database.name}_other")
+    admin = database.client.admin
+    async with aclosing(watch(database)) as changes:
+        assert isinstance(await anext(changes), Opened)
+        coming = asyncio.ensure_future(anext(changes))
+        try:
+            await other.noise.insert_one({})
+            await asyncio.sleep(2.5)  # two looks at the stream
+            with commands.recorded() as sent:
+                async with asyncio.timeout(60):
+                    while not (again := [body for name, body in sent if name == "aggregate" and _follows(body)]):
+                        await _kill_cursors(admin, database.name)
+                        await asyncio.sleep(0.1)
+            (stage, *_) = again[0]["pipeline"]
+            assert "resumeAfter" in stage["$changeStream"]
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+            await database.client.drop_database(other.name)
+
+
+def _follows(body: dict[str, Any]) -> bool:
+    return "$changeStream" in body["pipeline"][0]
+
+
+async def _kill_cursors(admin: Any, name: str) -> None:
+    pipeline = [{"$currentOp": {"idleCursors": True, "allUsers": True}}, {"$match": {"ns": f"{name}.$cmd.aggregate"}}]
+    local = admin.with_options(read_concern=ReadConcern("local"))
+    async for operation in local.aggregate(pipeline):
+        cursor = operation.get("cursor", {}).get("cursorId")
+        if cursor:
+            await admin.client.get_database(name).command("killCursors", "$cmd.aggregate", cursors=[cursor])
