@@ -22,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+_SHOWN = 200  # characters of a wrong path
 
 _SUMMARY_SETTINGS = (
     "summary_max_tokens",
@@ -250,9 +251,21 @@ def schema(
     text = schema_text()
     if check is None:
         sys.stdout.write(text)
-    elif not check.exists() or check.read_text(encoding="utf-8") != text:
+    elif _contents(check) != text:
         typer.echo(f"{check} is stale: run `recallql schema > {check}`", err=True)
         raise typer.Exit(1)
+
+
+def _contents(file: Path) -> str | None:
+    """The text of a file, or None where there is no such file."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise StartupError(f"--check {str(file)[:_SHOWN]} is not UTF-8") from None
+    except OSError as error:
+        raise StartupError(f"--check {str(file)[:_SHOWN]} can't be read: {error.strerror}") from None
 
 
 @app.command("import-zep")

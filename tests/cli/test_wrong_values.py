@@ -342,6 +342,12 @@ def test_import_zep_refuses_a_wrong_server_or_key_before_it_opens_anything(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("binary").write_bytes(b"\xff\xfe")
+    for file in (".", "binary", "x" * 5_000, "binary/below"):
+        assert "--check" in refused(capsys, monkeypatch, "schema", "--check", file)
+
+
 def test_a_number_that_is_no_socket_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
