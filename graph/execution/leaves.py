@@ -48,6 +48,12 @@ def as_it_is(value: Any) -> Any:
     return value
 
 
+@total_for(str)
+def text_as_it_is(value: Any) -> Any:
+    """The `serialize` of a scalar whose values are stored as their text."""
+    return value
+
+
 def leaf_expression(
     leaf: GraphQLScalarType | GraphQLEnumType, read: str, names: dict[str, Any], *, nullable: bool
 ) -> str:
@@ -78,7 +84,7 @@ def leaf_expression(
         first = f"class_{leaf.name}"
         names[first] = classes[0]
         test = f"v.__class__ is {first}"
-        if serialize is as_it_is:
+        if serialize in (as_it_is, text_as_it_is):
             write = "v"
         else:
             names[f"serialize_{leaf.name}"] = serialize

@@ -50,16 +50,14 @@ async def update_message(
     return await edits.edit_message(backend.database, scope, validation.check_uuid(uuid, "uuid"), edit, count)
 
 
-async def delete_message(backend: Backend, scope: Scope, uuid: str) -> str:
-    """Delete a message, and the summaries that took it in; its number in the session is never used again.
+async def delete_message(backend: Backend, scope: Scope, uuid: str) -> Document:
+    """Delete a message, and the summaries that cover it; its number in the session is never used again.
 
     Returns:
-        The uuid in its canonical form.
+        The document of the deleted message.
 
     Raises:
         BadUserInput: `uuid` is none.
         NotFound: the caller sees no such message.
     """
-    uuid = validation.check_uuid(uuid, "uuid")
-    await edits.delete_message(backend.database, scope, uuid)
-    return uuid
+    return await edits.delete_message(backend.database, scope, validation.check_uuid(uuid, "uuid"))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, lexicographic_sort_schema, print_schema
+from graphql import (
+    GraphQLArgument,
+    GraphQLError,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+    print_schema,
+)
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -31,6 +41,10 @@ class _Schema(strawberry.Schema):
     def __init__(self, documents: Documents, **named: Any) -> None:
         super().__init__(**named)
         self.documents = documents
+        self._schema.description = _DESCRIPTION
+        for input_ in _inputs(self._schema):
+            if input_.default_value is None:  # Strawberry's way to say that it may be absent
+                input_.default_value = Undefined
 
     async def execute(self, *given: Any, **named: Any) -> ExecutionResult:
         """Execute a query or mutation."""
@@ -94,6 +108,24 @@ class _PreparedSchema(_Schema):
         return ExecutionResult(data, errors or None, cost_report(context, cost, operation_extensions))
 
 
+_DESCRIPTION = (
+    "RecallQL: conversation memory for chat apps and agents. A session holds messages in order; its memory is the"
+    " newest summary with the messages after it. Start with `Mutation.addMemory` and `Query.memory`."
+)
+
+
+def _inputs(schema: GraphQLSchema) -> Iterator[GraphQLArgument | GraphQLInputField]:
+    """Every argument and input field of a schema."""
+    for type_ in schema.type_map.values():
+        if type_.name.startswith("__"):
+            continue
+        if isinstance(type_, GraphQLInputObjectType):
+            yield from type_.fields.values()
+        elif isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+            for field in type_.fields.values():
+                yield from field.args.values()
+
+
 @cache
 def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached: bool = True) -> strawberry.Schema:
     """The schema, made once a process.
@@ -116,5 +148,5 @@ def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached
 
 
 def schema_text() -> str:
-    """The schema in the schema definition language, sorted: the content of `schema.graphql`."""
-    return print_schema(lexicographic_sort_schema(build_schema()._schema)) + "\n"  # noqa: SLF001 - graphql-core's own schema
+    """The schema in the schema definition language, in the order of declaration: the content of `schema.graphql`."""
+    return print_schema(build_schema()._schema) + "\n"  # noqa: SLF001 - graphql-core's own schema

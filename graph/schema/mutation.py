@@ -11,6 +11,17 @@ from graph.schema.sessions.mutations import SessionMutations
 from graph.schema.users.mutations import UserMutations
 
 
-@strawberry.type(description="What can be changed. A refused change changes nothing.")
+@strawberry.type(
+    description="What can be changed. A refused change changes nothing and is an error with one of these values of"
+    " `extensions.code`:\n\n"
+    "- `BAD_USER_INPUT`: a value is not accepted; the message says which, and what is.\n"
+    "- `NOT_FOUND`: the object to change does not exist, or is not yours.\n"
+    "- `CONFLICT`: the change contradicts what is stored.\n"
+    "- `UNAUTHENTICATED`: no valid credentials came with the request.\n"
+    "- `FORBIDDEN`: the credentials do not allow it.\n"
+    "- `TOO_COSTLY`: the operation exceeds a limit; `retryAfter`, where present, is in seconds.\n"
+    "- `UNAVAILABLE`: the database does not answer now; `outcome: UNKNOWN` where the change may have been stored.\n"
+    "- `INTERNAL`: a defect of the service; `id` identifies it in the service's log."
+)
 class Mutation(MemoryMutations, SessionMutations, MessageMutations, UserMutations, EnrichmentMutations):
     """Each domain's mutations; add a domain as a further base."""

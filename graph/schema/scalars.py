@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import uuid as uuids
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -24,7 +23,9 @@ from graphql import (
 )
 from strawberry.types.scalar import ScalarDefinition
 
-from graph.execution.leaves import as_it_is, total_for
+from graph.errors import BadUserInput
+from graph.execution.leaves import as_it_is, text_as_it_is, total_for
+from graph.operations.validation import check_uuid
 
 JSON = NewType("JSON", object)
 UUID = NewType("UUID", str)
@@ -54,9 +55,14 @@ def _read_time(value: Any) -> datetime:
 
 def _read_uuid(value: Any) -> str:
     try:
-        return str(uuids.UUID(value))
-    except (AttributeError, TypeError, ValueError):
-        raise GraphQLError(f"UUID must be a text such as 123e4567-e89b-12d3-a456-426614174000, not {value!r}") from None
+        return check_uuid(value if isinstance(value, str) else "", "UUID")
+    except BadUserInput:
+        shown = repr(value)[:_SHOWN]
+        raise GraphQLError(f"UUID must be a text such as 123e4567-e89b-12d3-a456-426614174000, not {shown}") from None
+
+
+_SHOWN = 100
+"""Characters of a wrong value that an error repeats."""
 
 
 def _read_json_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
@@ -123,7 +129,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="UUID",
         description="A UUID in its canonical text form.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
-        serialize=str,
+        serialize=text_as_it_is,
         parse_value=_read_uuid,
     ),
 }

@@ -12,15 +12,22 @@ from graph.execution.fields import stored
 from graph.live.source import Source, UpdateKind
 from graph.operations import following
 from graph.schema.context import Context, Info
+from graph.schema.enums import described_enum
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType
+from graph.schema.scalars import UUID
 from graph.schema.sessions.types import Session
 
-strawberry.enum(
+described_enum(
     UpdateKind,
     name="MessageUpdateKind",
-    description="EDITED: role, content or metadata changed. DELETED: the message is gone."
-    " ENRICHED: its entities are there, or failed to come. CLEARED: all messages of the session up to `seq` are gone.",
+    description="The kind of a change to a message.",
+    values={
+        "EDITED": "Its role, content or metadata changed.",
+        "DELETED": "It was deleted.",
+        "ENRICHED": "Its enrichment ended, with entities or with a failure.",
+        "CLEARED": "All messages of the session up to `seq` were deleted.",
+    },
 )
 
 
@@ -29,7 +36,7 @@ class MessageUpdate(DocumentType):
     """The source is made by `graph.live.source.update_of`."""
 
     kind: UpdateKind = stored("kind", description="EDITED, DELETED, ENRICHED or CLEARED.")
-    uuid: strawberry.ID | None = stored("uuid", description="UUID of the message; null when the session was cleared.")
+    uuid: UUID | None = stored("uuid", description="UUID of the message; null when the session was cleared.")
     seq: int = stored("seq", description="Place of the message in its session; of the last one that was cleared.")
     message: Message | None = stored("message", description="The message as it is now; null when it is gone.")
 

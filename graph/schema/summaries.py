@@ -9,16 +9,26 @@ import strawberry
 
 from graph.execution.fields import computed, stored
 from graph.schema.entities.types import SUMMARY_READS, Entity, summary_entities
+from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.scalars import UUID
 
 
-@strawberry.enum(description="What wrote a summary.")
 class SummarySource(StrEnum):
-    """How a summary came about."""
+    """The origin of a summary's text."""
 
     EXTRACTIVE = "EXTRACTIVE"
     LLM = "LLM"
+
+
+described_enum(
+    SummarySource,
+    description="The origin of a summary's text.",
+    values={
+        "EXTRACTIVE": "Sentences picked from the messages.",
+        "LLM": "Text written by the language model that the service is configured to use.",
+    },
+)
 
 
 @strawberry.type(
@@ -30,7 +40,7 @@ class Summary(Node, DocumentType):
     id: strawberry.ID = computed(
         lambda summary: global_id("Summary", summary["_id"]), "_id", description="Opaque global id."
     )
-    uuid: strawberry.ID = stored("_id", description="The summary's UUID.")
+    uuid: UUID = stored("_id", description="The summary's UUID.")
     created_at: datetime = stored("createdAt", description="When it was written.")
     content: str = stored("content", description="The summary.")
     token_count: int = stored("tokenCount", description="Tokens of the content in the cl100k_base encoding.")

@@ -114,14 +114,17 @@ async def edit_message(
     return await write_session(database, session_id, attempt)
 
 
-async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
-    """Take a message away, and the summaries that may quote it; its number stays unused.
+async def delete_message(database: Database, scope: Scope, uuid: str) -> Document:
+    """Delete a message, and the summaries that may quote it; its number stays unused.
+
+    Returns:
+        The deleted document.
 
     Raises:
         NotFound: there is no such message within the scope.
     """
 
-    async def attempt(session: Any) -> None:
+    async def attempt(session: Any) -> Document:
         old, owner = await message_with_session(database, scope, uuid, session)
         await announce_deletion(database, old, session)
         await database.messages.delete_one({"_id": uuid}, session=session)
@@ -135,9 +138,10 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> None:
             {"$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"]}, "$max": {"updatedAt": now()}},
             session=session,
         )
+        return old
 
     session_id = await _session_id_of(database, uuid)
-    await write_session(database, session_id, attempt)
+    return await write_session(database, session_id, attempt)
 
 
 async def _session_id_of(database: Database, uuid: str) -> str:

@@ -29,7 +29,7 @@ from tests.support.graphql_client import ADD, Client
 from tests.support.mentions import recount as recount_entities
 from tests.support.mentions import shown
 
-MESSAGE = "query($uuid: ID!) { message(uuid: $uuid) { seq role content metadata tokenCount session { sessionId } } }"
+MESSAGE = "query($uuid: UUID!) { message(uuid: $uuid) { seq role content metadata tokenCount session { sessionId } } }"
 HISTORY = """query($s: ID!, $first: Int!, $after: String) { session(sessionId: $s) { messageCount tokenCount
   messages(first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor }
     edges { node { uuid seq role content metadata tokenCount } } }
@@ -147,7 +147,7 @@ class Task:
 
     async def delete(self, number: int) -> None:
         uuid = self.pick(number)
-        query = "mutation($uuid: ID!) { deleteMessage(uuid: $uuid) { deleted } }"
+        query = "mutation($uuid: UUID!) { deleteMessage(input: { uuid: $uuid }) { deletedId } }"
         if uuid is None:
             assert (await self.client.error(query, uuid=str(uuids.uuid4())))["code"] == "NOT_FOUND"
             return
@@ -182,19 +182,23 @@ class Task:
         assert seen == sorted(set(seen))
 
     async def clear(self) -> None:
-        answer = await self.client.send(f'mutation {{ deleteMemory(sessionId: "{self.own}") {{ deleted }} }}')
+        answer = await self.client.send(
+            f'mutation {{ deleteMemory(input: {{ sessionId: "{self.own}" }}) {{ deletedId }} }}'
+        )
         assert ("errors" in answer) == (not self.exists)
         self.forget()
         await self.entities(none=True)
 
     async def drop(self) -> None:
-        answer = await self.client.send(f'mutation {{ deleteSession(sessionId: "{self.own}") {{ deleted }} }}')
+        answer = await self.client.send(
+            f'mutation {{ deleteSession(input: {{ sessionId: "{self.own}" }}) {{ deletedId }} }}'
+        )
         assert ("errors" in answer) == (not self.exists)
         self.end()
 
     async def drop_user(self) -> None:
         """Its own session goes with the user, where it was given."""
-        query = "mutation($id: ID!) { deleteUser(userId: $id) { deleted } }"
+        query = "mutation($id: ID!) { deleteUser(input: { userId: $id }) { deletedId } }"
         await self.client.send(query, id=self.user)
         if self.given:
             self.end()

@@ -13,8 +13,9 @@ from tests.support.graphql_client import ADD, OCTAVIA, Client
 UPDATE = """mutation($input: UpdateMessageInput!) { updateMessage(input: $input) { message {
   id uuid seq role content metadata tokenCount createdAt updatedAt enrichment { state } entities { name }
   session { messageCount tokenCount updatedAt } } } }"""
-DELETE = "mutation($uuid: ID!) { deleteMessage(uuid: $uuid) { deleted deletedId } }"
-DELETE_ALL = 'mutation { deleteMemory(sessionId: "s") { deleted deletedId } }'
+DELETE = """mutation($uuid: UUID!) {
+  deleteMessage(input: { uuid: $uuid }) { deletedId deletedMessage { id uuid seq } } }"""
+DELETE_ALL = 'mutation { deleteMemory(input: { sessionId: "s" }) { deletedId session { messageCount } } }'
 STATE = """{ session(sessionId: "s") { messageCount tokenCount metadata
   messages { totalCount edges { node { uuid seq role content tokenCount } } }
   memories { totalCount edges { node { uuid tokenCount metadata messages { seq tokenCount } } } } } }"""
@@ -62,7 +63,7 @@ async def test_an_edit_counts_again_and_is_enriched_again(client: Client, databa
     assert (edited["entities"], edited["enrichment"]) == ([], {"state": "PENDING"})
     assert edited["updatedAt"] >= edited["createdAt"]
     assert edited["session"]["tokenCount"] == (await exact(client))["tokenCount"]
-    found = await client.data("query($uuid: ID!) { message(uuid: $uuid) { content updatedAt } }", uuid=second["uuid"])
+    found = await client.data("query($uuid: UUID!) { message(uuid: $uuid) { content updatedAt } }", uuid=second["uuid"])
     assert found["message"] == {"content": edited["content"], "updatedAt": edited["updatedAt"]}
 
 
@@ -136,7 +137,7 @@ async def test_summaries_that_took_a_deleted_message_in_are_removed(client: Clie
 async def test_a_deleted_message_leaves_a_hole(client: Client) -> None:
     _, second, third = await add(client)
     answer = (await client.data(DELETE, uuid=third["uuid"].upper()))["deleteMessage"]
-    assert answer["deleted"] is True
+    assert answer["deletedMessage"] == {"id": answer["deletedId"], "uuid": third["uuid"], "seq": 3}
     await client.data(DELETE, uuid=second["uuid"])
     found = await client.data("query($id: ID!) { node(id: $id) { id } }", id=answer["deletedId"])
     assert found["node"] is None
@@ -151,7 +152,7 @@ async def test_a_deleted_message_can_not_be_changed(client: Client) -> None:
     await client.data(DELETE, uuid=first["uuid"])
     assert (await client.error(DELETE, uuid=first["uuid"]))["code"] == "NOT_FOUND"
     assert (await client.error(UPDATE, input={"uuid": first["uuid"], "content": "x"}))["code"] == "NOT_FOUND"
-    found = await client.data("query($uuid: ID!) { message(uuid: $uuid) { uuid } }", uuid=first["uuid"])
+    found = await client.data("query($uuid: UUID!) { message(uuid: $uuid) { uuid } }", uuid=first["uuid"])
     assert found["message"] is None
     await exact(client)
 
@@ -162,7 +163,7 @@ async def test_a_uuid_is_free_again_when_its_message_is_deleted(client: Client) 
     await add(client, sent)
     await client.data(DELETE, uuid=uuid)
     assert (await add(client, sent, "other"))[0]["seq"] == 1
-    await client.data('mutation { deleteSession(sessionId: "other") { deleted } }')
+    await client.data('mutation { deleteSession(input: { sessionId: "other" }) { deletedId } }')
     assert (await add(client, sent))[0]["seq"] == 2
 
 
@@ -173,7 +174,7 @@ async def test_a_deleted_memory_leaves_the_session(client: Client, database: Dat
     )
     await database.summaries.insert_one({"_id": "x", "sessionId": "s", "firstSeq": 1, "lastSeq": 2, "content": ""})
     before = (await client.data('{ memory(sessionId: "s") { id } }'))["memory"]["id"]
-    assert (await client.data(DELETE_ALL))["deleteMemory"] == {"deleted": True, "deletedId": before}
+    assert (await client.data(DELETE_ALL))["deleteMemory"] == {"deletedId": before, "session": {"messageCount": 0}}
     session = await exact(client)
     assert (session["messageCount"], session["tokenCount"], session["metadata"]) == (0, 0, {"kept": 1})
     assert session["memories"]["totalCount"] == 0
@@ -184,7 +185,7 @@ async def test_a_deleted_memory_leaves_the_session(client: Client, database: Dat
     assert (await client.error(UPDATE, input={"uuid": messages[0]["uuid"], "content": "x"}))["code"] == "NOT_FOUND"
     assert [message["seq"] for message in await add(client)] == [4, 5, 6]
     await exact(client)
-    assert (await client.data(DELETE_ALL))["deleteMemory"]["deleted"] is True
+    assert (await client.data(DELETE_ALL))["deleteMemory"]["session"]["messageCount"] == 0
     assert [message["seq"] for message in await add(client, OCTAVIA[:1])] == [7]
 
 
@@ -192,7 +193,7 @@ async def test_a_deleted_memory_leaves_the_session(client: Client, database: Dat
 async def test_what_is_no_uuid(client: Client, uuid: str) -> None:
     assert (await client.error(UPDATE, input={"uuid": uuid, "content": "x"}))["code"] == "BAD_USER_INPUT"
     assert (await client.error(DELETE, uuid=uuid))["code"] == "BAD_USER_INPUT"
-    assert (await client.data("query($u: ID!) { message(uuid: $u) { uuid } }", u=uuid))["message"] is None
+    assert (await client.error("query($u: UUID!) { message(uuid: $u) { uuid } }", u=uuid))["code"] == "BAD_USER_INPUT"
 
 
 async def test_what_a_message_does_not_take_is_refused(client: Client) -> None:

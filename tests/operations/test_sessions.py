@@ -15,7 +15,7 @@ CREATE = """mutation($input: CreateSessionInput!) { createSession(input: $input)
   session { id sessionId uuid createdAt updatedAt metadata messageCount tokenCount user { userId } } } }"""
 UPDATE = """mutation($input: UpdateSessionInput!) { updateSession(input: $input) {
   session { sessionId uuid createdAt updatedAt metadata user { userId } } } }"""
-DELETE = "mutation($id: ID!) { deleteSession(sessionId: $id) { deleted deletedId } }"
+DELETE = "mutation($id: ID!) { deleteSession(input: { sessionId: $id }) { deletedId deletedSessionId } }"
 LIST = """query($first: Int, $after: String, $filter: SessionFilter, $order: SessionOrder) {
   sessions(first: $first, after: $after, filter: $filter, orderBy: $order) {
     totalCount pageInfo { hasNextPage endCursor } edges { node { sessionId } } } }"""
@@ -108,7 +108,9 @@ async def test_a_user_is_set_once(client: Client) -> None:
     assert found == {"session": {"metadata": {}, "user": {"userId": "ann"}}, "user": None}
 
 
-@pytest.mark.parametrize("query", [UPDATE, DELETE, "mutation($id: ID!) { deleteMemory(sessionId: $id) { deleted } }"])
+@pytest.mark.parametrize(
+    "query", [UPDATE, DELETE, "mutation($id: ID!) { deleteMemory(input: { sessionId: $id }) { deletedId } }"]
+)
 async def test_what_is_not_there_is_not_found(client: Client, query: str) -> None:
     variables: dict[str, Any] = {"input": {"sessionId": "no"}} if "$input" in query else {"id": "no"}
     assert (await client.error(query, **variables))["code"] == "NOT_FOUND"
@@ -117,7 +119,7 @@ async def test_what_is_not_there_is_not_found(client: Client, query: str) -> Non
 async def test_a_deleted_session_starts_afresh(client: Client) -> None:
     first = await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA, "idempotencyKey": "k"})
     session_id = (await client.data('{ session(sessionId: "s") { id } }'))["session"]["id"]
-    assert (await client.data(DELETE, id="s"))["deleteSession"] == {"deleted": True, "deletedId": session_id}
+    assert (await client.data(DELETE, id="s"))["deleteSession"] == {"deletedId": session_id, "deletedSessionId": "s"}
     assert (await client.data('{ session(sessionId: "s") { id } }'))["session"] is None
     again = await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA[:1], "idempotencyKey": "k"})
     assert again["addMemory"]["replayed"] is False

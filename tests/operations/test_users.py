@@ -11,7 +11,7 @@ from tests.support.graphql_client import ADD, OCTAVIA, Client
 FIELDS = "id userId uuid email firstName lastName metadata createdAt updatedAt"
 CREATE = f"mutation($input: CreateUserInput!) {{ createUser(input: $input) {{ user {{ {FIELDS} }} }} }}"
 UPDATE = f"mutation($input: UpdateUserInput!) {{ updateUser(input: $input) {{ user {{ {FIELDS} }} }} }}"
-DELETE = "mutation($id: ID!) { deleteUser(userId: $id) { deleted deletedId } }"
+DELETE = "mutation($id: ID!) { deleteUser(input: { userId: $id }) { deletedId deletedUserId } }"
 READ = (
     f"query($id: ID!) {{ user(userId: $id) {{ {FIELDS} sessions {{ totalCount edges {{ node {{ sessionId }} }} }} }} }}"
 )
@@ -111,7 +111,7 @@ async def test_a_deleted_user_takes_its_sessions_along(client: Client) -> None:
     await client.data(ADD, input={"sessionId": "b", "messages": OCTAVIA, "userId": "bob"})
     await client.data(ADD, input={"sessionId": "c", "messages": OCTAVIA})
     user = (await client.data(READ, id="ann"))["user"]
-    assert (await client.data(DELETE, id="ann"))["deleteUser"] == {"deleted": True, "deletedId": user["id"]}
+    assert (await client.data(DELETE, id="ann"))["deleteUser"] == {"deletedId": user["id"], "deletedUserId": "ann"}
     found = await client.data("{ sessions { edges { node { sessionId } } } users { edges { node { userId } } } }")
     assert [edge["node"]["sessionId"] for edge in found["sessions"]["edges"]] == ["b", "c"]
     assert [edge["node"]["userId"] for edge in found["users"]["edges"]] == ["bob"]

@@ -38,7 +38,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"sessionId": "s", "messages": [{"role": "ai", "content": "a\udfff"}]},
         "messages[0].content has a lone surrogate (U+DFFF) at character 1",
     ),
-    "malformed uuid": ({"sessionId": "s", "messages": [{**HI[0], "uuid": "nope"}]}, "messages[0].uuid is not a UUID"),
+    "malformed uuid": ({"sessionId": "s", "messages": [{**HI[0], "uuid": "nope"}]}, "messages[0].uuid: UUID must be"),
     "uuid twice": (
         {"sessionId": "s", "messages": [{**HI[0], "uuid": "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0aa"}] * 2},
         "messages[1].uuid is sent twice",

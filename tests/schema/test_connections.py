@@ -62,10 +62,10 @@ async def shelves(client: Client) -> dict[str, Shelf]:
         found[name] = {edge["node"]["key"]: edge["cursor"] for edge in edges}
     for place in GONE:
         uuid, session, user = (list(found[name])[place] for name in ("messages", "ofUser", "users"))
-        await client.data(f'mutation {{ deleteMessage(uuid: "{uuid}") {{ deleted }} }}')
-        await client.data(f'mutation {{ deleteSession(sessionId: "{session}") {{ deleted }} }}')
+        await client.data(f'mutation {{ deleteMessage(input: {{ uuid: "{uuid}" }}) {{ deletedId }} }}')
+        await client.data(f'mutation {{ deleteSession(input: {{ sessionId: "{session}" }}) {{ deletedId }} }}')
         if user != "u":
-            await client.data(f'mutation {{ deleteUser(userId: "{user}") {{ deleted }} }}')
+            await client.data(f'mutation {{ deleteUser(input: {{ userId: "{user}" }}) {{ deletedId }} }}')
     shelves = {}
     for name, once in found.items():
         # Where a session stands by its last change has moved, and its neighbours have not.

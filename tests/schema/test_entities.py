@@ -189,7 +189,8 @@ async def test_progress_and_retries(client: Client, database: Database, told: li
     failed = {"state": "FAILED", "attempts": 5, "at": now(), "reason": "because"}
     await database.messages.update_many({"seq": {"$lte": 2}}, {"$set": {"enrichment": failed}})
     assert (await client.data(query))["enrichment"] == {"pending": 0, "done": 1, "failed": 2}
-    retry = "mutation R($sessionId: ID, $uuid: ID) { retryEnrichment(sessionId: $sessionId, uuid: $uuid) { retried } }"
+    retry = """mutation R($sessionId: ID, $uuid: UUID) {
+      retryEnrichment(input: { sessionId: $sessionId, uuid: $uuid }) { retried } }"""
     assert await client.data(retry, uuid=told[0]["uuid"]) == {"retryEnrichment": {"retried": 1}}
     assert await client.data(retry, uuid=told[0]["uuid"]) == {"retryEnrichment": {"retried": 0}}
     assert await client.data(retry, sessionId="s") == {"retryEnrichment": {"retried": 1}}

@@ -115,13 +115,13 @@ async def test_an_unknown_id_is_null_in_its_place(client: Client, ids: dict[str,
 @pytest.mark.parametrize("id_", ["", "a\0b", "x" * 513, "\ud800"])
 async def test_what_can_be_no_id_is_the_id_of_nothing(client: Client, id_: str) -> None:
     query = """query($id: ID!) { session(sessionId: $id) { uuid } memory(sessionId: $id) { uuid }
-      user(userId: $id) { uuid } message(uuid: $id) { uuid } node(id: $id) { id } nodes(ids: [$id]) { id } }"""
+      user(userId: $id) { uuid } node(id: $id) { id } nodes(ids: [$id]) { id } }"""
     response = await client.http.post(
         "/graphql",
         content=json.dumps({"query": query, "variables": {"id": id_}}),
         headers={"content-type": "application/json"},
     )
-    empty = dict.fromkeys(("session", "memory", "user", "message", "node"))
+    empty = dict.fromkeys(("session", "memory", "user", "node"))
     assert response.json() == {"data": {**empty, "nodes": [None]}}
 
 

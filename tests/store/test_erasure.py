@@ -138,7 +138,7 @@ async def ids_of(client: Client, session_id: str) -> list[str]:
 
 async def assert_unseen(client: Client, session_id: str, user_id: str, uuids_of: list[str], ids: list[str]) -> None:
     data = await client.data(
-        """query($s: ID!, $u: ID!, $uuid: ID!, $ids: [ID!]!) {
+        """query($s: ID!, $u: ID!, $uuid: UUID!, $ids: [ID!]!) {
              session(sessionId: $s) { uuid } memory(sessionId: $s) { uuid } message(uuid: $uuid) { uuid }
              nodes(ids: $ids) { id } sessions { totalCount }
              byUser: sessions(filter: { userId: $u }) { totalCount } }""",
@@ -161,14 +161,16 @@ async def test_a_deletion_is_unseen_at_once_and_leaves_no_trace(
     uuids_of = await plant(client, database, user_id, session_id, messages)
     ids = await ids_of(client, session_id)
     if deletion == "deleteSession":
-        await client.data("mutation($id: ID!) { deleteSession(sessionId: $id) { deleted } }", id=session_id)
+        await client.data(
+            "mutation($id: ID!) { deleteSession(input: { sessionId: $id }) { deletedId } }", id=session_id
+        )
     else:
-        await client.data("mutation($id: ID!) { deleteUser(userId: $id) { deleted } }", id=user_id)
+        await client.data("mutation($id: ID!) { deleteUser(input: { userId: $id }) { deletedId } }", id=user_id)
     await assert_unseen(client, session_id, user_id, uuids_of, ids)
     if deletion == "deleteSession":
         left = await client.data("query($id: ID!) { user(userId: $id) { sessions { totalCount } } }", id=user_id)
         assert left["user"]["sessions"]["totalCount"] == 0
-        await client.data("mutation($id: ID!) { deleteUser(userId: $id) { deleted } }", id=user_id)
+        await client.data("mutation($id: ID!) { deleteUser(input: { userId: $id }) { deletedId } }", id=user_id)
     if messages <= erasure.SMALL:
         assert await traces(database, *uuids_of[:5]) == []
     else:
@@ -190,7 +192,7 @@ async def test_a_user_of_many_sessions_leaves_no_trace(client: Client, database:
             )
         )
     assert await database.sessions.count_documents({"userId": user_id}) == count
-    await client.data("mutation($id: ID!) { deleteUser(userId: $id) { deleted } }", id=user_id)
+    await client.data("mutation($id: ID!) { deleteUser(input: { userId: $id }) { deletedId } }", id=user_id)
     assert (await client.data("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 0
     await erasures_done(database)
     assert await traces(database) == []
@@ -202,9 +204,9 @@ async def test_a_deleted_memory_leaves_the_session_and_nothing_of_it(
     client: Client, database: Database, messages: int
 ) -> None:
     uuids_of = await plant(client, database, "ann", "s", messages)
-    await client.data('mutation { deleteMemory(sessionId: "s") { deleted } }')
+    await client.data('mutation { deleteMemory(input: { sessionId: "s" }) { deletedId } }')
     seen = await client.data(
-        """query($uuid: ID!) { message(uuid: $uuid) { uuid } session(sessionId: "s") { messageCount tokenCount
+        """query($uuid: UUID!) { message(uuid: $uuid) { uuid } session(sessionId: "s") { messageCount tokenCount
              memory { summary { uuid } messages(last: 1000) { uuid } entities { name } }
              messages { totalCount edges { cursor } } memories { totalCount edges { cursor } } } }""",
         uuid=uuids_of[0],
@@ -444,7 +446,7 @@ async def test_nothing_is_read_of_a_memory_whose_erasure_has_yet_to_begin(client
         held = claims[message["content"]]
         assert await enrichment.complete(database, held.lease, [Outcome(held.uuids[0], 1, [shared])]) == 1  # type: ignore[list-item]
     first, last = added["messages"]
-    edit = 'mutation($uuid: ID!) { updateMessage(input: { uuid: $uuid, content: "x" }) { message { uuid } } }'
+    edit = 'mutation($uuid: UUID!) { updateMessage(input: { uuid: $uuid, content: "x" }) { message { uuid } } }'
     await client.data(edit, uuid=first["uuid"])
     seen = await client.data(EVERY_READ)
     entity = {
@@ -508,7 +510,7 @@ async def test_a_user_of_5_000_sessions_is_unseen_at_once(client: Client, databa
         ]
     )
     began = time.monotonic()
-    await client.data('mutation { deleteUser(userId: "ann") { deleted } }')
+    await client.data('mutation { deleteUser(input: { userId: "ann" }) { deletedId } }')
     print(f"deleteUser took {time.monotonic() - began:.3f} s")
     assert (await client.data("{ sessions { totalCount } users { totalCount } }")) == {
         "sessions": {"totalCount": 0},
@@ -580,12 +582,12 @@ async def test_a_killed_erasure_is_unseen_and_is_finished_by_another_process(
     for number, uuid in enumerate((uuids_of[-1], uuids_of[-2])):
         query = (
             'updateMessage(input: { uuid: $uuid, content: "x" }) { message { uuid } }',
-            "deleteMessage(uuid: $uuid) { deleted }",
+            "deleteMessage(input: { uuid: $uuid }) { deletedId }",
         )
-        error = await client.error(f"mutation($uuid: ID!) {{ {query[number]} }}", uuid=uuid)
+        error = await client.error(f"mutation($uuid: UUID!) {{ {query[number]} }}", uuid=uuid)
         assert error["code"] == "NOT_FOUND"
     if what == "session":
-        await client.data("mutation($id: ID!) { deleteUser(userId: $id) { deleted } }", id=user_id)
+        await client.data("mutation($id: ID!) { deleteUser(input: { userId: $id }) { deletedId } }", id=user_id)
     await expire_lease(database)
     assert await erasure.run_pending(database) + await erasure.run_pending(database) <= 1
     await erasures_done(database)
@@ -648,7 +650,7 @@ async def test_what_is_being_erased_is_in_nobodys_way(
 
 
 async def test_an_unknown_thing_leaves_no_job(client: Client, database: Database) -> None:
-    await client.error('mutation { deleteSession(sessionId: "no") { deleted } }')
+    await client.error('mutation { deleteSession(input: { sessionId: "no" }) { deletedId } }')
     assert await erasure.run_pending(database) == 0
     await erasure.finish(database, erasure.session_job("no"))
 
@@ -659,9 +661,9 @@ async def test_adds_and_deletions_of_one_session_at_once(client: Client, databas
 
     async def write(number: int) -> None:
         if number % 4 == 3:
-            await client.send('mutation { deleteSession(sessionId: "s") { deleted } }')
+            await client.send('mutation { deleteSession(input: { sessionId: "s" }) { deletedId } }')
         elif number % 4 == 2:
-            await client.send('mutation { deleteMemory(sessionId: "s") { deleted } }')
+            await client.send('mutation { deleteMemory(input: { sessionId: "s" }) { deletedId } }')
         else:
             await client.data(ADD, input={"sessionId": "s", "messages": many, "userId": "u"})
 
@@ -688,7 +690,7 @@ def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Pa
         for _ in range(20):
             many = [{"role": "human", "content": planted("content")} for _ in range(1000)]
             server.graphql(add, input={"sessionId": "planted-session", "messages": many})
-        server.graphql('mutation { deleteSession(sessionId: "planted-session") { deleted } }')
+        server.graphql('mutation { deleteSession(input: { sessionId: "planted-session" }) { deletedId } }')
     finally:
         server.stop(signal.SIGKILL)
     server = ServerProcess(data_dir, "--worker-processes", "0")

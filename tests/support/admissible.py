@@ -104,7 +104,7 @@ def _of_the_whole(schema: GraphQLSchema, text: str) -> tuple[DocumentNode | None
         # Past some errors, or some comparisons, the rest is not looked at, and that is said too.
         return document, {BAD, TOO_COSTLY} if len(errors) > 5 else {BAD}
     root: Any = schema.get_root_type(operation.operation)
-    if not all(map(_is_time, _times(schema, root, operation.selection_set))):
+    if not all(_SCALARS[name](value) for name, value in _scalars(schema, root, operation.selection_set)):
         return document, {BAD}
     cost = _cost(schema, operation.selection_set, root, None)
     cost += 10 * len(operation.selection_set.selections) * (root is schema.mutation_type)
@@ -144,18 +144,18 @@ def _arguments(node: FieldNode) -> dict[str, Any]:
     return {argument.name.value: value_from_ast_untyped(argument.value) for argument in node.arguments or ()}
 
 
-def _times(schema: GraphQLSchema, parent: Any, selection_set: SelectionSetNode | None) -> list[Any]:
-    """The values of the scalar DateTime, which graphql-core can't check without the service's code."""
+def _scalars(schema: GraphQLSchema, parent: Any, selection_set: SelectionSetNode | None) -> list[tuple[str, Any]]:
+    """The values of the scalars that graphql-core can't check without the service's code, with the scalars' names."""
     found = []
     for node, type_ in _fields(selection_set, parent, schema):
         definition = type_.fields[node.name.value]
         for name, value in _arguments(node).items():
-            found += _times_of(definition.args[name].type, value)
-        found += _times(schema, get_named_type(definition.type), node.selection_set)
+            found += _scalars_of(definition.args[name].type, value)
+        found += _scalars(schema, get_named_type(definition.type), node.selection_set)
     return found
 
 
-def _times_of(type_: Any, value: Any) -> list[Any]:
+def _scalars_of(type_: Any, value: Any) -> list[tuple[str, Any]]:
     nullable = get_nullable_type(type_)
     if value is None:
         return []
@@ -163,15 +163,22 @@ def _times_of(type_: Any, value: Any) -> list[Any]:
         return [
             found
             for item in (value if isinstance(value, list) else [value])
-            for found in _times_of(nullable.of_type, item)
+            for found in _scalars_of(nullable.of_type, item)
         ]
     if isinstance(nullable, GraphQLInputObjectType):
-        return [found for name, item in value.items() for found in _times_of(nullable.fields[name].type, item)]
-    return [value] if nullable.name == "DateTime" else []
+        return [found for name, item in value.items() for found in _scalars_of(nullable.fields[name].type, item)]
+    return [(nullable.name, value)] if nullable.name in _SCALARS else []
 
 
 def _is_time(value: Any) -> bool:
     return isinstance(value, str) and TIME.fullmatch(value) is not None
+
+
+def _is_uuid(value: Any) -> bool:
+    return isinstance(value, str) and UUIDS.fullmatch(value) is not None
+
+
+_SCALARS = {"DateTime": _is_time, "UUID": _is_uuid}
 
 
 def _cost(schema: GraphQLSchema, selection_set: SelectionSetNode | None, parent: Any, page: int | None) -> int:
@@ -344,10 +351,6 @@ def _is_message(item: dict[str, Any]) -> bool:
     role = item["role"]
     known = item.get("uuid") is None or _is_uuid(item["uuid"])
     return known and 0 < len(role.encode()) <= 256 and "\0" not in role and _is_metadata(item.get("metadata"))
-
-
-def _is_uuid(value: Any) -> bool:
-    return isinstance(value, str) and UUIDS.fullmatch(value) is not None
 
 
 def _canonical(value: Any) -> str:

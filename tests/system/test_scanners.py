@@ -85,7 +85,7 @@ async def test_suggestions(production: Client, client: Client, query: str, varia
 
 
 async def test_mutations_and_queries_by_get(production: Client, client: Client) -> None:
-    mutation = 'mutation { deleteSession(sessionId: "s") { deleted } }'
+    mutation = 'mutation { deleteSession(input: { sessionId: "s" }) { deletedId } }'
     for service in (production, client):
         assert (await service.http.get("/graphql", params={"query": mutation})).status_code == 405
     assert (await production.http.get("/graphql", params={"query": "{ __typename }"})).status_code == 405

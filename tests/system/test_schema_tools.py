@@ -157,7 +157,8 @@ EXAMPLES = [
     ('{ session(sessionId: "s") { entities(search: "' + "x" * 257 + '") { totalCount } } }', "BAD_USER_INPUT"),
     ('{ memory(sessionId: "s") { messages(last: -1) { uuid } } }', "BAD_USER_INPUT"),
     ('{ memory(sessionId: "nobody") { messages(last: -1) { uuid } } }', None),
-    ('{ message(uuid: "nothing") { uuid } node(id: "nothing") { id } entity(id: "") { id } }', None),
+    ('{ node(id: "nothing") { id } entity(id: "") { id } }', None),
+    ('{ message(uuid: "nothing") { uuid } }', "BAD_USER_INPUT"),
     ("{ sessions(first: 1) { edges { node { messages(first: 0) { totalCount } } } } }", None),
     (f"{{ {BIG} }}", "TOO_COSTLY"),
     ("{ " + "__typename " * 21 + "}", "TOO_COSTLY"),
@@ -170,12 +171,12 @@ EXAMPLES = [
     ('mutation { updateSession(input: { sessionId: "t", userId: "eve" }) { session { id } } }', "CONFLICT"),
     ('mutation { createUser(input: { userId: "bob" }) { user { id } } }', "CONFLICT"),
     ('mutation { addMemory(input: { sessionId: "s", messages: [] }) { replayed } }', "BAD_USER_INPUT"),
-    ('mutation { deleteMessage(uuid: "nothing") { deleted } }', "BAD_USER_INPUT"),
-    ('mutation { deleteMessage(uuid: "00000000-0000-4000-8000-000000000001") { deleted } }', "NOT_FOUND"),
-    ('mutation { deleteUser(userId: "bob") { deleted } }', None),
-    ('mutation { deleteSession(sessionId: "t") { deleted } }', "NOT_FOUND"),  # it was bob's
-    ("mutation { retryEnrichment { retried } }", "BAD_USER_INPUT"),
-    ('mutation { retryEnrichment(sessionId: "nobody") { retried } }', "NOT_FOUND"),
+    ('mutation { deleteMessage(input: { uuid: "nothing" }) { deletedId } }', "BAD_USER_INPUT"),
+    ('mutation { deleteMessage(input: { uuid: "00000000-0000-4000-8000-000000000001" }) { deletedId } }', "NOT_FOUND"),
+    ('mutation { deleteUser(input: { userId: "bob" }) { deletedId } }', None),
+    ('mutation { deleteSession(input: { sessionId: "t" }) { deletedId } }', "NOT_FOUND"),  # it was bob's
+    ("mutation { retryEnrichment(input: {}) { retried } }", "BAD_USER_INPUT"),
+    ('mutation { retryEnrichment(input: { sessionId: "nobody" }) { retried } }', "NOT_FOUND"),
 ]
 
 

@@ -16,7 +16,15 @@ from tests.support.live_client import ADDED, socket_to
 
 CODES = {4400, 4401, 4403, 4408, 4409, 4429}
 TYPES = ["connection_init", "ping", "pong", "subscribe", "subscribe", "subscribe", "complete", "next", "ack"]
-QUERIES = ["{ __typename }", "{", "", "{ a }", "mutation { deleteSession(sessionId: 5) { deleted } }", ADDED, "\ud800"]
+QUERIES = [
+    "{ __typename }",
+    "{",
+    "",
+    "{ a }",
+    "mutation { deleteSession(input: { sessionId: 5 }) { deletedId } }",
+    ADDED,
+    "\ud800",
+]
 
 texts = st.sampled_from(["", "1", "id", "\ud800", "\0", "x" * 200, "\U0001f389" * 40]) | st.text(max_size=4)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | texts

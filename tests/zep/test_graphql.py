@@ -106,7 +106,7 @@ async def test_what_one_side_deletes_is_gone_for_the_other(client: Client) -> No
         await client.data(ADD, input={"sessionId": session_id, "userId": "ada", "messages": OCTAVIA})
     assert (await client.http.delete(f"{API}/sessions/a/memory")).text == "OK"
     assert (await client.data(MESSAGES, id="a"))["session"]["messageCount"] == 0
-    await client.data('mutation { deleteSession(sessionId: "b") { __typename } }')
+    await client.data('mutation { deleteSession(input: { sessionId: "b" }) { __typename } }')
     for path in ("/sessions/b", "/sessions/b/memory", "/sessions/a/memory"):
         assert (await client.http.get(API + path)).status_code == 404
     assert (await client.http.delete(f"{API}/user/ada")).text == "OK"

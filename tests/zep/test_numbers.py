@@ -32,7 +32,7 @@ async def test_ids_count_from_one_in_the_order_of_making_whoever_made_them(clien
 async def test_a_deletion_leaves_a_hole_and_no_id_is_used_again(client: Client) -> None:
     for name in "abc":
         await client.http.post(f"{API}/sessions", json={"session_id": name})
-    await client.data('mutation { deleteSession(sessionId: "b") { __typename } }')
+    await client.data('mutation { deleteSession(input: { sessionId: "b" }) { __typename } }')
     await client.http.post(f"{API}/sessions", json={"session_id": "b"})
     assert await ids(client) == [(1, "a"), (3, "c"), (4, "b")]
 

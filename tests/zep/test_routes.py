@@ -206,7 +206,7 @@ async def test_messages_come_in_pages_that_count_from_one(http: httpx.AsyncClien
     assert [page["row_count"] for page in pages] == [3, 3, 2, 0]
     assert sum((page["messages"] for page in pages), []) == everything["messages"]  # noqa: RUF017
     third = everything["messages"][2]["uuid"]
-    await client.data("mutation M($u: ID!) { deleteMessage(uuid: $u) { __typename } }", u=third)
+    await client.data("mutation M($u: UUID!) { deleteMessage(input: { uuid: $u }) { __typename } }", u=third)
     left = [message for message in everything["messages"] if message["uuid"] != third]
     pages = [(await http.get(f"{API}/sessions/s/messages?limit=3&cursor={page}")).json() for page in (1, 2, 3)]
     assert [page["total_count"] for page in pages] == [7, 7, 7]

@@ -8,13 +8,22 @@ import strawberry
 
 from graph.operations.enrichment import retry_enrichment
 from graph.schema.context import Info
+from graph.schema.scalars import UUID
 
 
-@strawberry.type(description="What `retryEnrichment` did.")
+@strawberry.input(description="The failed messages to extract entities from again.")
+class RetryEnrichmentInput:
+    """The argument of `retryEnrichment`."""
+
+    session_id: strawberry.ID | None = strawberry.field(default=None, description="All failed messages of a session.")
+    uuid: UUID | None = strawberry.field(default=None, description="One failed message.")
+
+
+@strawberry.type(description="The result of `retryEnrichment`.")
 class RetryEnrichmentPayload:
-    """How many messages were begun again."""
+    """The number of messages that are pending again."""
 
-    retried: int = strawberry.field(description="How many failed messages wait for their entities again.")
+    retried: int = strawberry.field(description="Number of failed messages that are pending again.")
 
 
 @strawberry.type
@@ -22,17 +31,14 @@ class EnrichmentMutations:
     """Mutations on enrichment."""
 
     @strawberry.mutation(
-        description="Extract the entities of failed messages again. Give `sessionId` or `uuid`, one of both."
-        " NOT_FOUND when there is no such session or message."
+        description="Extract the entities of failed messages again. Send either `sessionId` or `uuid`. NOT_FOUND for"
+        " an unknown session or message."
     )
     async def retry_enrichment(
         self,
         info: Info,
-        session_id: Annotated[
-            strawberry.ID | None, strawberry.argument(description="All failed messages of this session.")
-        ] = None,
-        uuid: Annotated[strawberry.ID | None, strawberry.argument(description="This message, if it failed.")] = None,
+        input: Annotated[RetryEnrichmentInput, strawberry.argument(description="The messages.")],  # noqa: A002
     ) -> RetryEnrichmentPayload:
         context = info.context
-        retried = await retry_enrichment(context.backend, context.scope, session_id=session_id, uuid=uuid)
+        retried = await retry_enrichment(context.backend, context.scope, session_id=input.session_id, uuid=input.uuid)
         return RetryEnrichmentPayload(retried=retried)

@@ -7,12 +7,18 @@ from datetime import datetime
 import strawberry
 
 from graph.execution.fields import stored
+from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType
 from graph.store.documents import EnrichmentState
 
-strawberry.enum(
+described_enum(
     EnrichmentState,
-    description="PENDING: entities are not there yet. DONE: they are. FAILED: `reason` says why there will be none.",
+    description="The state of a message's enrichment.",
+    values={
+        "PENDING": "The entities are not extracted yet.",
+        "DONE": "The entities are stored.",
+        "FAILED": "The extraction failed at every attempt; `reason` says why.",
+    },
 )
 
 

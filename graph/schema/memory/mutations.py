@@ -8,10 +8,12 @@ import strawberry
 
 from graph.execution.inputs import quick_input
 from graph.execution.selection import Selection
+from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.schema.context import Info
 from graph.schema.memory.types import Memory
-from graph.schema.scalars import JSON
+from graph.schema.node import global_id
+from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.types import Session
 
 
@@ -20,7 +22,7 @@ from graph.schema.sessions.types import Session
 class MessageInput:
     """One item of `AddMemoryInput.messages`."""
 
-    uuid: strawberry.ID | None = strawberry.field(
+    uuid: UUID | None = strawberry.field(
         default=None,
         description="Your own UUID for it. One that the session knows already updates that message in place.",
     )
@@ -64,6 +66,21 @@ class AddMemoryPayload:
     )
 
 
+@strawberry.input(description="The session whose memory is to be deleted.")
+class DeleteMemoryInput:
+    """The argument of `deleteMemory`."""
+
+    session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
+
+
+@strawberry.type(description="The result of `deleteMemory`.")
+class DeleteMemoryPayload:
+    """The identity of the deleted memory, and the session that stays."""
+
+    deleted_id: strawberry.ID = strawberry.field(description="Global id of the session's memory, for `@deleteRecord`.")
+    session: Session = strawberry.field(description="The session, which stays, without messages.")
+
+
 @strawberry.type
 class MemoryMutations:
     """Mutations on memories."""
@@ -88,3 +105,19 @@ class MemoryMutations:
         session = Selection.of(info).below("session")
         found = await context.session(input.session_id, session.reads()) if session else None
         return AddMemoryPayload(memory=added.memory, session=found, replayed=added.replayed)  # type: ignore[arg-type]
+
+    @strawberry.mutation(
+        description="Delete all messages, memories, entities and summaries of a session. The session stays, with its"
+        " metadata; later messages get later numbers. NOT_FOUND for an unknown session."
+    )
+    async def delete_memory(
+        self,
+        info: Info,
+        input: Annotated[DeleteMemoryInput, strawberry.argument(description="The memory to delete.")],  # noqa: A002
+    ) -> DeleteMemoryPayload:
+        context = info.context
+        await delete_memory(context.backend, context.scope, input.session_id)
+        session = Selection.of(info).below("session")
+        found = await context.session(input.session_id, session.reads()) if session else None
+        deleted_id = global_id("Memory", f"s:{input.session_id}")
+        return DeleteMemoryPayload(deleted_id=deleted_id, session=found)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from graph.schema.context import Info
 from graph.schema.entities.types import Entity
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType, Node, global_id
-from graph.schema.scalars import JSON
+from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
 from graph.store import keyset, messages, summaries
 from graph.store.documents import Document
@@ -51,7 +51,7 @@ class Memory(Node, DocumentType):
     """The source is a document of `memories` with its `_id` as `uuid`, or a session shaped like one."""
 
     id: strawberry.ID = computed(_id, "uuid", "sessionId", "firstSeq", description="Opaque global id.")
-    uuid: strawberry.ID = stored("uuid", description="UUID of the memory; of the session for a session's memory.")
+    uuid: UUID = stored("uuid", description="UUID of the memory; of the session for a session's memory.")
     created_at: datetime = stored("createdAt", description="When it was first added.")
     token_count: int = stored("tokenCount", description="Tokens of all its messages.")
     metadata: JSON = stored(

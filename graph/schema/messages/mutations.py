@@ -8,19 +8,16 @@ import strawberry
 
 from graph.operations import messages
 from graph.schema.context import Info
-from graph.schema.deletion import DeletePayload
 from graph.schema.messages.types import Message
 from graph.schema.node import global_id
-from graph.schema.scalars import JSON
-
-MessageUuid = Annotated[strawberry.ID, strawberry.argument(description="The message's UUID.")]
+from graph.schema.scalars import JSON, UUID
 
 
-@strawberry.input(description="What to change of a message. What is left out or null stays as it is.")
+@strawberry.input(description="Changes of a message. A field that is absent or null stays unchanged.")
 class UpdateMessageInput:
     """The argument of `updateMessage`."""
 
-    uuid: strawberry.ID = strawberry.field(description="The message's UUID.")
+    uuid: UUID = strawberry.field(description="UUID of the message.")
     role: str | None = strawberry.field(default=None, description="Who says it, at most 256 bytes.")
     content: str | None = strawberry.field(
         default=None,
@@ -33,11 +30,35 @@ class UpdateMessageInput:
     )
 
 
-@strawberry.type(description="What became of a message.")
-class MessagePayload:
+@strawberry.type(description="The result of `updateMessage`.")
+class UpdateMessagePayload:
     """The source's `message` is the whole document."""
 
-    message: Message = strawberry.field(description="The message as it is now.")
+    message: Message = strawberry.field(description="The message after the change.")
+
+
+@strawberry.input(description="The message to delete.")
+class DeleteMessageInput:
+    """The argument of `deleteMessage`."""
+
+    uuid: UUID = strawberry.field(description="UUID of the message.")
+
+
+@strawberry.type(description="A message that no longer exists.")
+class DeletedMessage:
+    """What identifies the deleted message."""
+
+    id: strawberry.ID = strawberry.field(description="Its global id, for removal from a client's cache.")
+    uuid: UUID = strawberry.field(description="Its UUID.")
+    seq: int = strawberry.field(description="Its place in the session; never used again.")
+
+
+@strawberry.type(description="The result of `deleteMessage`.")
+class DeleteMessagePayload:
+    """The identity of the deleted message, and its global id where Relay's `@deleteRecord` expects it."""
+
+    deleted_id: strawberry.ID = strawberry.field(description="Global id of the message, for `@deleteRecord`.")
+    deleted_message: DeletedMessage = strawberry.field(description="The message that was deleted.")
 
 
 @strawberry.type
@@ -45,14 +66,14 @@ class MessageMutations:
     """Mutations on messages."""
 
     @strawberry.mutation(
-        description="Change a message. Its tokens are counted again, and summaries that cover it are marked stale."
-        " NOT_FOUND when there is none."
+        description="Change a message. Its tokens are counted again, and summaries that cover it become stale."
+        " NOT_FOUND for an unknown message."
     )
     async def update_message(
         self,
         info: Info,
-        input: Annotated[UpdateMessageInput, strawberry.argument(description="What to change.")],  # noqa: A002
-    ) -> MessagePayload:
+        input: Annotated[UpdateMessageInput, strawberry.argument(description="The message and its changes.")],  # noqa: A002
+    ) -> UpdateMessagePayload:
         updated = await messages.update_message(
             info.context.backend,
             info.context.scope,
@@ -61,12 +82,18 @@ class MessageMutations:
             content=input.content,
             metadata=input.metadata,
         )
-        return MessagePayload(message=updated)  # type: ignore[arg-type]
+        return UpdateMessagePayload(message=updated)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Delete a message. Its `seq` is never used again. Summaries that took it in are removed, and"
-        " written again without it. NOT_FOUND when there is none."
+        description="Delete a message. Its `seq` is never used again. Summaries that cover it are deleted, and"
+        " written again without it. NOT_FOUND for an unknown message."
     )
-    async def delete_message(self, info: Info, uuid: MessageUuid) -> DeletePayload:
-        deleted = await messages.delete_message(info.context.backend, info.context.scope, uuid)
-        return DeletePayload(deleted=True, deleted_id=global_id("Message", deleted))
+    async def delete_message(
+        self,
+        info: Info,
+        input: Annotated[DeleteMessageInput, strawberry.argument(description="The message to delete.")],  # noqa: A002
+    ) -> DeleteMessagePayload:
+        deleted = await messages.delete_message(info.context.backend, info.context.scope, input.uuid)
+        deleted_id = global_id("Message", deleted["_id"])
+        message = DeletedMessage(id=deleted_id, uuid=UUID(deleted["_id"]), seq=deleted["seq"])
+        return DeleteMessagePayload(deleted_id=deleted_id, deleted_message=message)

@@ -13,7 +13,7 @@ from graph.schema.context import Info
 from graph.schema.enrichment.types import Enrichment
 from graph.schema.entities.types import Entity, message_entities
 from graph.schema.node import DocumentType, Node, global_id
-from graph.schema.scalars import JSON
+from graph.schema.scalars import JSON, UUID
 
 if TYPE_CHECKING:
     from graph.schema.sessions.types import Session
@@ -26,7 +26,7 @@ class Message(Node, DocumentType):
     id: strawberry.ID = computed(
         lambda message: global_id("Message", message["_id"]), "_id", description="Opaque global id."
     )
-    uuid: strawberry.ID = stored("_id", description="The message's UUID: the caller's, or one given when it was added.")
+    uuid: UUID = stored("_id", description="The message's UUID: the caller's, or one given when it was added.")
     seq: int = stored("seq", description="Place in the session: 1, 2, 3, … A number is never used again.")
     created_at: datetime = stored("createdAt", description="When it was added.")
     updated_at: datetime = stored("updatedAt", description="When role, content or metadata last changed.")

@@ -10,28 +10,40 @@ import strawberry
 
 from graph.errors import BadUserInput
 from graph.operations import validation
+from graph.schema.enums import described_enum
 from graph.schema.relay import Cursors
 from graph.schema.scalars import JSON
 from graph.store.sessions import SessionFilter as StoredFilter
 
 
-@strawberry.enum(
-    description="What sessions are ordered by. CREATED_AT: when they were made, which never changes. UPDATED_AT: when"
-    " they last changed or got a message; one that changes while you page moves to the new end."
-)
 class SessionOrderField(StrEnum):
-    """The field of a session that an order goes by; the value is its path."""
+    """A field of a session that lists are ordered by; the value is its path."""
 
     CREATED_AT = "createdAt"
     UPDATED_AT = "updatedAt"
 
 
-@strawberry.enum(description="Which end of an order comes first. ASC: the oldest. DESC: the newest.")
 class OrderDirection(StrEnum):
     """The direction of an order."""
 
     ASC = "ASC"
     DESC = "DESC"
+
+
+described_enum(
+    SessionOrderField,
+    description="The field that sessions are ordered by.",
+    values={
+        "CREATED_AT": "The time of creation, which never changes.",
+        "UPDATED_AT": "The time of the last change or message. A session that changes while you page moves to the"
+        " newest end.",
+    },
+)
+described_enum(
+    OrderDirection,
+    description="The direction of an order.",
+    values={"ASC": "The oldest first.", "DESC": "The newest first."},
+)
 
 
 @strawberry.input(description="The order of a list of sessions. Cursors belong to the order that they were given in.")

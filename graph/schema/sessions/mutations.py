@@ -6,34 +6,33 @@ from typing import Annotated
 
 import strawberry
 
-from graph.operations import deletion, sessions
+from graph.operations import sessions
 from graph.schema.context import Info
-from graph.schema.deletion import DeletePayload
-from graph.schema.memory.queries import SessionId
 from graph.schema.node import global_id
 from graph.schema.scalars import JSON
 from graph.schema.sessions.types import Session
 
 
-@strawberry.input(description="A session to make.")
+@strawberry.input(description="A session to create.")
 class CreateSessionInput:
     """The argument of `createSession`."""
 
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session, at most 512 bytes.")
     user_id: strawberry.ID | None = strawberry.field(
         default=None,
-        description="Your own id of the user whom it belongs to; made where it is new. It can't change later.",
+        description="Your own id of the user that the session belongs to; an unknown user is created. It can't change"
+        " later.",
     )
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 
 
-@strawberry.input(description="What to change of a session. What is left out or null stays as it is.")
+@strawberry.input(description="Changes of a session. A field that is absent or null stays unchanged.")
 class UpdateSessionInput:
     """The argument of `updateSession`."""
 
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
     user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Gives a session that belongs to nobody to this user, once."
+        default=None, description="Gives a session without a user to this user, once."
     )
     metadata: JSON | None = strawberry.field(
         default=None,
@@ -42,11 +41,33 @@ class UpdateSessionInput:
     )
 
 
-@strawberry.type(description="What became of a session.")
-class SessionPayload:
+@strawberry.type(description="The result of `createSession`.")
+class CreateSessionPayload:
     """The source's `session` is the whole document."""
 
-    session: Session = strawberry.field(description="The session as it is now.")
+    session: Session = strawberry.field(description="The new session.")
+
+
+@strawberry.type(description="The result of `updateSession`.")
+class UpdateSessionPayload:
+    """The source's `session` is the whole document."""
+
+    session: Session = strawberry.field(description="The session after the change.")
+
+
+@strawberry.input(description="The session to delete.")
+class DeleteSessionInput:
+    """The argument of `deleteSession`."""
+
+    session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
+
+
+@strawberry.type(description="The result of `deleteSession`.")
+class DeleteSessionPayload:
+    """The identity of the deleted session."""
+
+    deleted_id: strawberry.ID = strawberry.field(description="Global id of the session, for `@deleteRecord`.")
+    deleted_session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
 
 
 @strawberry.type
@@ -54,13 +75,13 @@ class SessionMutations:
     """Mutations on sessions."""
 
     @strawberry.mutation(
-        description="Make a session without messages (addMemory makes one too). CONFLICT when the id is taken."
+        description="Create a session without messages; `addMemory` creates one, too. CONFLICT when the id is in use."
     )
     async def create_session(
         self,
         info: Info,
-        input: Annotated[CreateSessionInput, strawberry.argument(description="The session.")],  # noqa: A002
-    ) -> SessionPayload:
+        input: Annotated[CreateSessionInput, strawberry.argument(description="The session to create.")],  # noqa: A002
+    ) -> CreateSessionPayload:
         created = await sessions.create_session(
             info.context.backend,
             info.context.scope,
@@ -68,16 +89,16 @@ class SessionMutations:
             user_id=input.user_id,
             metadata=input.metadata,
         )
-        return SessionPayload(session=created)  # type: ignore[arg-type]
+        return CreateSessionPayload(session=created)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Change a session. NOT_FOUND when there is none; CONFLICT when it belongs to another user."
+        description="Change a session. NOT_FOUND for an unknown session; CONFLICT when it belongs to another user."
     )
     async def update_session(
         self,
         info: Info,
-        input: Annotated[UpdateSessionInput, strawberry.argument(description="What to change.")],  # noqa: A002
-    ) -> SessionPayload:
+        input: Annotated[UpdateSessionInput, strawberry.argument(description="The session and its changes.")],  # noqa: A002
+    ) -> UpdateSessionPayload:
         updated = await sessions.update_session(
             info.context.backend,
             info.context.scope,
@@ -85,19 +106,18 @@ class SessionMutations:
             user_id=input.user_id,
             metadata=input.metadata,
         )
-        return SessionPayload(session=updated)  # type: ignore[arg-type]
+        return UpdateSessionPayload(session=updated)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Delete a session with all its messages, memories, entities and summaries. Its id can be used anew."
+        description="Delete a session with all its messages, memories, entities and summaries. Its id can be used"
+        " again. NOT_FOUND for an unknown session."
     )
-    async def delete_session(self, info: Info, session_id: SessionId) -> DeletePayload:
-        await sessions.delete_session(info.context.backend, info.context.scope, session_id)
-        return DeletePayload(deleted=True, deleted_id=global_id("Session", session_id))
-
-    @strawberry.mutation(
-        description="Delete all messages, memories, entities and summaries of a session. The session stays, with its"
-        " metadata; later messages get later numbers."
-    )
-    async def delete_memory(self, info: Info, session_id: SessionId) -> DeletePayload:
-        await deletion.delete_memory(info.context.backend, info.context.scope, session_id)
-        return DeletePayload(deleted=True, deleted_id=global_id("Memory", f"s:{session_id}"))
+    async def delete_session(
+        self,
+        info: Info,
+        input: Annotated[DeleteSessionInput, strawberry.argument(description="The session to delete.")],  # noqa: A002
+    ) -> DeleteSessionPayload:
+        await sessions.delete_session(info.context.backend, info.context.scope, input.session_id)
+        return DeleteSessionPayload(
+            deleted_id=global_id("Session", input.session_id), deleted_session_id=input.session_id
+        )

@@ -17,7 +17,7 @@ from graph.schema.memory.types import Memory, session_memory
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.relay import After, Before, Connection, Cursors, First, Last, connect, window_of
-from graph.schema.scalars import JSON
+from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
 from graph.schema.users.types import User
 from graph.store.entities.owners import session_owner
@@ -39,7 +39,7 @@ class Session(Node, DocumentType):
         lambda session: global_id("Session", session["_id"]), "_id", description="Opaque global id."
     )
     session_id: strawberry.ID = stored("_id", description="The application's own id of the session.")
-    uuid: strawberry.ID = stored("uuid", description="A UUID given when the session was made.")
+    uuid: UUID = stored("uuid", description="A UUID given when the session was made.")
     created_at: datetime = stored("createdAt", description="When it was made.")
     updated_at: datetime = stored("updatedAt", description="When it last changed, or got a message.")
     metadata: JSON = stored(

@@ -9,14 +9,12 @@ import strawberry
 from graph.operations import users
 from graph.operations.users import UNCHANGED, Unchanged
 from graph.schema.context import Info
-from graph.schema.deletion import DeletePayload
 from graph.schema.node import global_id
 from graph.schema.scalars import JSON
-from graph.schema.users.queries import UserId
 from graph.schema.users.types import User
 
 
-@strawberry.input(description="A user to make.")
+@strawberry.input(description="A user to create.")
 class CreateUserInput:
     """The argument of `createUser`."""
 
@@ -27,7 +25,7 @@ class CreateUserInput:
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 
 
-@strawberry.input(description="What to change of a user. What is left out stays as it is.")
+@strawberry.input(description="Changes of a user. An absent field stays unchanged.")
 class UpdateUserInput:
     """The argument of `updateUser`."""
 
@@ -42,11 +40,33 @@ class UpdateUserInput:
     )
 
 
-@strawberry.type(description="What became of a user.")
-class UserPayload:
+@strawberry.type(description="The result of `createUser`.")
+class CreateUserPayload:
     """The source's `user` is the whole document."""
 
-    user: User = strawberry.field(description="The user as it is now.")
+    user: User = strawberry.field(description="The new user.")
+
+
+@strawberry.type(description="The result of `updateUser`.")
+class UpdateUserPayload:
+    """The source's `user` is the whole document."""
+
+    user: User = strawberry.field(description="The user after the change.")
+
+
+@strawberry.input(description="The user to delete.")
+class DeleteUserInput:
+    """The argument of `deleteUser`."""
+
+    user_id: strawberry.ID = strawberry.field(description="Your own id of the user.")
+
+
+@strawberry.type(description="The result of `deleteUser`.")
+class DeleteUserPayload:
+    """The identity of the deleted user."""
+
+    deleted_id: strawberry.ID = strawberry.field(description="Global id of the user, for `@deleteRecord`.")
+    deleted_user_id: strawberry.ID = strawberry.field(description="Your own id of the user.")
 
 
 @strawberry.type
@@ -54,13 +74,14 @@ class UserMutations:
     """Mutations on users."""
 
     @strawberry.mutation(
-        description="Make a user (naming one in addMemory or createSession does so too). CONFLICT when the id is taken."
+        description="Create a user; `addMemory` and `createSession` with a `userId` create one, too. CONFLICT when the"
+        " id is in use."
     )
     async def create_user(
         self,
         info: Info,
-        input: Annotated[CreateUserInput, strawberry.argument(description="The user.")],  # noqa: A002
-    ) -> UserPayload:
+        input: Annotated[CreateUserInput, strawberry.argument(description="The user to create.")],  # noqa: A002
+    ) -> CreateUserPayload:
         created = await users.create_user(
             info.context.backend,
             info.context.scope,
@@ -70,14 +91,14 @@ class UserMutations:
             last_name=input.last_name,
             metadata=input.metadata,
         )
-        return UserPayload(user=created)  # type: ignore[arg-type]
+        return CreateUserPayload(user=created)  # type: ignore[arg-type]
 
-    @strawberry.mutation(description="Change a user. NOT_FOUND when there is none.")
+    @strawberry.mutation(description="Change a user. NOT_FOUND for an unknown user.")
     async def update_user(
         self,
         info: Info,
-        input: Annotated[UpdateUserInput, strawberry.argument(description="What to change.")],  # noqa: A002
-    ) -> UserPayload:
+        input: Annotated[UpdateUserInput, strawberry.argument(description="The user and its changes.")],  # noqa: A002
+    ) -> UpdateUserPayload:
         updated = await users.update_user(
             info.context.backend,
             info.context.scope,
@@ -87,14 +108,18 @@ class UserMutations:
             last_name=_sent(input.last_name),
             metadata=input.metadata,
         )
-        return UserPayload(user=updated)  # type: ignore[arg-type]
+        return UpdateUserPayload(user=updated)  # type: ignore[arg-type]
 
     @strawberry.mutation(
-        description="Delete a user with all its sessions and what they hold. NOT_FOUND when there is none."
+        description="Delete a user with all its sessions and their contents. NOT_FOUND for an unknown user."
     )
-    async def delete_user(self, info: Info, user_id: UserId) -> DeletePayload:
-        await users.delete_user(info.context.backend, info.context.scope, user_id)
-        return DeletePayload(deleted=True, deleted_id=global_id("User", user_id))
+    async def delete_user(
+        self,
+        info: Info,
+        input: Annotated[DeleteUserInput, strawberry.argument(description="The user to delete.")],  # noqa: A002
+    ) -> DeleteUserPayload:
+        await users.delete_user(info.context.backend, info.context.scope, input.user_id)
+        return DeleteUserPayload(deleted_id=global_id("User", input.user_id), deleted_user_id=input.user_id)
 
 
 def _sent(value: str | None) -> str | Unchanged | None:

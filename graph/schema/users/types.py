@@ -13,7 +13,7 @@ from graph.schema.entities.listing import Labels, Search, entities_of
 from graph.schema.entities.types import Entity
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.relay import After, Before, Connection, First, Last, connect, window_of
-from graph.schema.scalars import JSON
+from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionOrder, session_cursors
 from graph.store.entities.owners import user_owner
 from graph.store.sessions import SessionFilter, list_sessions
@@ -28,7 +28,7 @@ class User(Node, DocumentType):
 
     id: strawberry.ID = computed(lambda user: global_id("User", user["_id"]), "_id", description="Opaque global id.")
     user_id: strawberry.ID = stored("_id", description="The application's own id of the user.")
-    uuid: strawberry.ID = stored("uuid", description="A UUID given when the user was made.")
+    uuid: UUID = stored("uuid", description="A UUID given when the user was made.")
     created_at: datetime = stored("createdAt", description="When it was made.")
     updated_at: datetime = stored("updatedAt", description="When it last changed.")
     email: str | None = stored("email", default=None, description="Its address; null where none was given.")

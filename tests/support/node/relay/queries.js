@@ -142,9 +142,8 @@ graphql`
 `;
 
 graphql`
-  mutation queriesDeleteMessageMutation($uuid: ID!, $connections: [ID!]!) {
-    deleteMessage(uuid: $uuid) {
-      deleted
+  mutation queriesDeleteMessageMutation($uuid: UUID!, $connections: [ID!]!) {
+    deleteMessage(input: { uuid: $uuid }) {
       deletedId @deleteRecord @deleteEdge(connections: $connections)
     }
   }
