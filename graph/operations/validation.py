@@ -106,8 +106,6 @@ def check_path(value: str, name: str) -> tuple[str, ...]:
     keys = tuple(value.split("."))
     if "" in keys:
         raise BadUserInput(f"{name} has an empty key: write keys with single dots between them, such as customer.plan")
-    if any(key.startswith("$") for key in keys):
-        raise BadUserInput(f"{name} has a key that begins with $, and no metadata holds such keys")
     if len(keys) > MAX_PATH_KEYS:
         raise BadUserInput(f"{name} has {len(keys)} keys, and metadata is at most {MAX_PATH_KEYS} levels deep")
     return keys
@@ -150,8 +148,6 @@ def _check_json(value: Any, name: str, depth: int) -> None:
             return
         for key, item in value.items():
             check_text(key, f"a key of {name}", most_bytes=MAX_METADATA_BYTES, empty=True)
-            if key.startswith("$"):
-                raise BadUserInput(f"{name} has the key {key!r}, and MongoDB can't hold keys that begin with $")
             _check_json(item, name, depth + 1)
     elif isinstance(value, str):
         check_text(value, f"a text in {name}", most_bytes=MAX_METADATA_BYTES, empty=True, nul=True)

@@ -15,6 +15,7 @@ from strawberry.dataloader import DataLoader
 from graph.access.caller import ANYONE, Caller
 from graph.live.source import Source
 from graph.operations.backend import Backend
+from graph.operations.filters import FilterBounds
 from graph.store import memories, messages, sessions, summaries, users
 from graph.store.documents import Document
 from graph.store.entities import reading as entities
@@ -37,6 +38,7 @@ class Context:
         caller: who asks; its scope is `scope`.
         connection_params: the payload of a WebSocket's `connection_init`.
         changes: whether the operation is a mutation.
+        filter_bounds: counts what the filters of the operation ask for.
         take_over: set by a transport that follows subscriptions itself: it is given graphql-core's executor and the
             source, and shares results among subscribers. Without it, each executes its events on its own.
         until_closed: what ends with the WebSocket.
@@ -52,6 +54,7 @@ class Context:
     until_closed: ExitStack | None = None
 
     # Not arguments, so that `dataclasses.replace` makes a context that reads anew.
+    filter_bounds: FilterBounds = field(init=False, default_factory=FilterBounds)
     _loaders: dict[str, DataLoader[_Key, Document | None]] = field(init=False, default_factory=dict)
     _mentions: DataLoader[Any, list[Document]] | None = field(init=False, default=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from graph.errors import Conflict, Forbidden, NotFound
@@ -16,7 +17,7 @@ from graph.store.entities import reading as entities
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
-from graph.store.metadata import equals, possible
+from graph.store.metadata import Key, Wanted, holds, possible
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.writes import write_session
@@ -91,16 +92,18 @@ class SessionFilter:
         user_id: whom they belong to.
         created: the first moment, and the one from which on none is listed any more.
         updated: likewise, of the last change.
-        metadata: keys, from the outermost one, and the value that stands there.
+        metadata: keys, from the outermost one, and what must stand there.
     """
 
     user_id: str | None = None
     created: tuple[datetime | None, datetime | None] = (None, None)
     updated: tuple[datetime | None, datetime | None] = (None, None)
-    metadata: tuple[tuple[tuple[str, ...], Any], ...] = ()
+    metadata: tuple[tuple[tuple[Key, ...], Wanted], ...] = ()
 
 
 ANY_SESSION = SessionFilter()
+_MOST_BY_INDEX = 4
+"""Conditions on metadata that an index may be used for. MongoDB makes a plan with each of them, and tries all plans."""
 
 
 def one_session(database: Database, session_id: str) -> Listing:
@@ -126,10 +129,11 @@ def list_sessions(
         conditions.append({"userId": wanted.user_id})
     if scope.sessions():
         conditions.append(scope.sessions())
-    tests = [test for path, value in wanted.metadata for test in equals(("metadata", *path), value)]
+    tests = [holds(("metadata", *path), value) for path, value in wanted.metadata]
     if tests:
         conditions.append({"$expr": {"$and": tests}})
-    possibly = [test for path, value in wanted.metadata for test in possible(("metadata", *path), value)]
+    by_index = (test for path, value in wanted.metadata for test in possible(("metadata", *path), value))
+    possibly = list(islice(by_index, _MOST_BY_INDEX))
     conditions += possibly
     match = {"$and": conditions} if conditions else {}
     owned = wanted.user_id is not None or scope.user_id is not None

@@ -251,7 +251,7 @@ async def test_spans_of_time(library: Client) -> None:
 
 
 async def test_a_path_that_holds_no_value_is_refused(client: Client) -> None:
-    for path in ("", ".", "a.", ".a", "a..b", "$where", "a.$b", "a\0b", ".".join("a" * 33)):
+    for path in ("", ".", "a.", ".a", "a..b", "a\0b", ".".join("a" * 33)):
         error = await client.error(LIST, filter={"metadata": {"path": path, "equals": 1}})
         assert error["code"] == "BAD_USER_INPUT"
         assert "filter.metadata[0].path" in error["message"]
@@ -259,7 +259,6 @@ async def test_a_path_that_holds_no_value_is_refused(client: Client) -> None:
 
 REFUSED: list[dict[str, Any]] = [
     {"filter": {"metadata": {"path": "a"}}},
-    {"filter": {"metadata": {"path": "a", "equals": None}}},
     {"filter": {"metadata": {"path": "a", "equals": 2**63}}},
     {"filter": {"metadata": [{"path": "a", "equals": 1}] * 21}},
     {"filter": {"createdAt": {"since": "yesterday"}}},

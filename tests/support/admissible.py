@@ -298,17 +298,35 @@ def _is_filter(value: dict[str, Any]) -> bool:
     items = metadata if isinstance(metadata, list) else [metadata]
     if value.get("userId") is not None and not _is_id(value["userId"]):
         return False
-    return len(items) <= 20 and all(_is_path(item["path"]) and _is_json(item["equals"]) for item in items)
+    return len(items) <= 20 and all(map(_is_condition, items)) and sum(map(_leaves, items)) <= 64
 
 
-def _is_path(path: str) -> bool:
-    keys = path.split(".")
-    return len(keys) <= 32 and "\0" not in path and not any(not key or key.startswith("$") for key in keys)
+def _is_condition(item: dict[str, Any]) -> bool:
+    path, segments = item.get("path"), item.get("segments")
+    if (path is None) == (segments is None):
+        return False
+    if path is not None:
+        keys = path.split(".")
+        right = all(keys)
+    else:
+        keys = segments if isinstance(segments, list) else [segments]
+        right = bool(keys)
+    given = [name for name in ("equals", "contains") if name in item] + ["exists"] * (item.get("exists") is not None)
+    value = item[given[0]] if given else None
+    return right and len(keys) <= 32 and "\0" not in "".join(keys) and len(given) == 1 and _is_json(value)
+
+
+def _leaves(item: dict[str, Any]) -> int:
+    def count(value: Any) -> int:
+        below = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+        return sum(map(count, below)) or 1
+
+    return count(item.get("equals", item.get("contains")))
 
 
 def _is_json(value: Any) -> bool:
     if isinstance(value, dict):
-        return all("\0" not in key and not key.startswith("$") and _is_json(item) for key, item in value.items())
+        return all("\0" not in key and _is_json(item) for key, item in value.items())
     return all(map(_is_json, value)) if isinstance(value, list) else True
 
 

@@ -10,9 +10,11 @@ import strawberry
 
 from graph.errors import BadUserInput
 from graph.operations import validation
+from graph.operations.filters import MAX_CONDITIONS, FilterBounds, check_segments
 from graph.schema.enums import described_enum
 from graph.schema.relay import Cursors
 from graph.schema.scalars import JSON
+from graph.store.metadata import Contains, Existence, Key, Wanted
 from graph.store.sessions import SessionFilter as StoredFilter
 
 
@@ -90,14 +92,62 @@ class DateTimeRange:
         return self.since, self.until
 
 
-@strawberry.input(description="A value that must stand at a path in a session's metadata.")
+@strawberry.input(
+    description="A condition on what stands at a path in a session's metadata: give path or segments, and one of"
+    " equals, contains and exists."
+)
 class MetadataFilter:
     """Part of a filter."""
 
-    path: str = strawberry.field(description="Keys from the outermost one, with dots between them: `customer.plan`.")
-    equals: JSON = strawberry.field(
-        description="Any JSON value but null; numbers are equal by value, and objects whatever the order of their keys."
+    path: str | None = strawberry.field(
+        default=None, description="Keys from the outermost one, with dots between them: `customer.plan`."
     )
+    segments: list[str] | None = strawberry.field(
+        default=None,
+        description="The same as a list of keys, which may hold dots or be empty. Where a list stands, a whole number"
+        ' is the place of an item, from 0: `["tools", "0", "$ref"]`.',
+    )
+    equals: JSON | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The JSON value that must stand there; numbers are equal by value, and objects whatever the order"
+        " of their keys. null finds a null, and not what is absent.",
+    )
+    contains: JSON | None = strawberry.field(
+        default=strawberry.UNSET, description="A JSON value that must be one of the items of the list there."
+    )
+    exists: bool | None = strawberry.field(
+        default=None, description="Whether anything must stand there, a null included, or nothing."
+    )
+
+    def checked(self, name: str, bounds: FilterBounds) -> tuple[tuple[Key, ...], Wanted]:
+        """As the store takes it.
+
+        Args:
+            name: what the caller calls it.
+            bounds: of the operation.
+
+        Raises:
+            BadUserInput: it can't be accepted.
+        """
+        if (self.path is None) == (self.segments is None):
+            raise BadUserInput(f"{name} needs either path or segments")
+        path: tuple[Key, ...]
+        if self.segments is None:
+            path = validation.check_path(self.path or "", f"{name}.path")
+        else:
+            path = check_segments(self.segments, f"{name}.segments")
+        given: dict[str, Wanted] = {}
+        if self.equals is not strawberry.UNSET:
+            given["equals"] = self.equals
+        if self.contains is not strawberry.UNSET:
+            given["contains"] = Contains(self.contains)
+        if self.exists is not None:
+            given["exists"] = Existence.PRESENT if self.exists else Existence.ABSENT
+        if len(given) != 1:
+            sent = f", not {' and '.join(given)}" if given else ""
+            raise BadUserInput(f"{name} needs one of equals, contains and exists{sent}")
+        ((kind, wanted),) = given.items()
+        return path, bounds.add(path, wanted, f"{name}.{kind}")
 
 
 @strawberry.input(description="Which sessions to list: those that meet everything that is given.")
@@ -111,12 +161,16 @@ class SessionFilter:
     )
     metadata: list[MetadataFilter] | None = strawberry.field(
         default=None,
-        description="Only those whose metadata has all these values, at most 20. Texts, numbers and booleans are"
-        " found by an index; a list or {} alone is not.",
+        description="Only those whose metadata meets all these conditions: at most 20, which compare at most 64 texts,"
+        " numbers, booleans, nulls and empty objects or lists in all filters of an operation. A text, number or boolean"
+        " at keys without $ and dots is found by an index; anything else alone is not.",
     )
 
-    def checked(self) -> StoredFilter:
+    def checked(self, bounds: FilterBounds) -> StoredFilter:
         """As the store takes it.
+
+        Args:
+            bounds: of the operation.
 
         Raises:
             BadUserInput: a value can't be accepted.
@@ -124,20 +178,11 @@ class SessionFilter:
         if self.user_id is not None:
             validation.check_id(self.user_id, "filter.userId")
         wanted = self.metadata or []
-        if len(wanted) > _MOST_METADATA:
-            raise BadUserInput(f"filter.metadata has {len(wanted)} items, and at most {_MOST_METADATA} are accepted")
+        if len(wanted) > MAX_CONDITIONS:
+            raise BadUserInput(f"filter.metadata has {len(wanted)} items, and at most {MAX_CONDITIONS} are accepted")
         return StoredFilter(
             self.user_id,
             self.created_at.bounds if self.created_at else (None, None),
             self.updated_at.bounds if self.updated_at else (None, None),
-            tuple(
-                (
-                    validation.check_path(item.path, f"filter.metadata[{place}].path"),
-                    validation.check_json(item.equals, f"filter.metadata[{place}].equals"),
-                )
-                for place, item in enumerate(wanted)
-            ),
+            tuple(item.checked(f"filter.metadata[{place}]", bounds) for place, item in enumerate(wanted)),
         )
-
-
-_MOST_METADATA = 20

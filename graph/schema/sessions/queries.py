@@ -35,7 +35,7 @@ class SessionQueries:
         order = order_by or OldestFirst
         cursors = session_cursors(order)
         window = window_of(cursors, first, after, last, before)
-        wanted = filter.checked() if filter else StoredFilter()
+        wanted = filter.checked(info.context.filter_bounds) if filter else StoredFilter()
         listing = list_sessions(
             info.context.backend.database, info.context.scope, wanted, by=order.by, descending=order.descending
         )
