@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now, pending
-from graph.store.driver.client import translated_errors
+from graph.store.driver.client import aggregate, session_of, translated_errors
 
 _PENDING, _FAILED = EnrichmentState.PENDING.value, EnrichmentState.FAILED.value
 
@@ -30,19 +32,19 @@ async def retry(database: Database, *, session_id: str | None = None, uuid: str 
     return count
 
 
-async def _there(database: Database, session_id: str | None) -> Document:
+async def _there(database: Database, session_id: str | None, session: Any = None) -> Document:
     """The filter of the messages of a session, or of all, without those that are being erased."""
     if session_id is None:
-        erased = await _being_erased(database)
+        erased = await _being_erased(database, session)
         return {"$nor": [erased]} if erased else {}
-    job = await database.erasures.find_one({"sessionId": session_id}, {"lastSeq": 1})
+    job = await database.erasures.find_one({"sessionId": session_id}, {"lastSeq": 1}, session=session)
     return {"sessionId": session_id, **({} if job is None else {"seq": {"$gt": job["lastSeq"]}})}
 
 
-async def _being_erased(database: Database) -> Document | None:
+async def _being_erased(database: Database, session: Any) -> Document | None:
     """The filter of the messages that count as gone, and of those that an import has not shown yet; None for none."""
     jobs = await database.erasures.find(
-        {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1, "whole": 1}
+        {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1, "whole": 1}, session=session
     ).to_list(None)
     parts: list[Document] = [
         {"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in jobs if "whole" not in job
@@ -53,37 +55,48 @@ async def _being_erased(database: Database) -> Document | None:
 
 
 async def progress(database: Database, session_id: str | None = None) -> Document:
-    """How many messages are in each state, and since when the oldest waits, without reading the messages.
+    """How many messages are in each state, and since when the oldest waits, all at one moment.
 
-    Of all sessions together, `done` is what MongoDB's own count of the messages leaves.
+    Of all sessions together, `done` is what the others leave of the messages that the sessions count: MongoDB's own
+    count of a collection is wrong for good after it was killed, and counting every message reads a key for each.
 
     Returns:
         `pending`, `done`, `failed` and `oldestPendingAt`.
     """
-    counts: dict[str, int] = {}
     with translated_errors():
-        within = {} if session_id is None else await _there(database, session_id)
-        erased = await _being_erased(database) if session_id is None else None
+        async with session_of(database.client, snapshot=True) as session:
+            return await _progress(database, session_id, session)
 
-        async def count(state: EnrichmentState | None) -> int:
-            # What is being erased is taken off: a filter would make MongoDB read all the others.
-            chosen: Document = {} if state is None else {"enrichment.state": state.value}
-            number: int = (
-                await database.messages.count_documents(within | chosen)
-                if within or chosen
-                else await database.messages.estimated_document_count()
-            )
-            return number - (await database.messages.count_documents(erased | chosen) if erased else 0)
 
-        for state in (EnrichmentState.PENDING, EnrichmentState.FAILED):
-            counts[state.value.lower()] = max(0, await count(state))
-        if session_id is None:
-            counts["done"] = max(0, await count(None) - counts["pending"] - counts["failed"])
-        else:
-            counts["done"] = await count(EnrichmentState.DONE)
-        oldest = await database.messages.find_one(
-            {**within, "enrichment.state": _PENDING, **({"$nor": [erased]} if erased else {})},
-            {"_id": 0, "createdAt": 1},
-            sort=[("createdAt", 1)],
-        )
-    return {**counts, "oldestPendingAt": oldest and oldest["createdAt"]}
+async def _progress(database: Database, session_id: str | None, session: Any) -> Document:
+    within = {} if session_id is None else await _there(database, session_id, session)
+    erased = await _being_erased(database, session) if session_id is None else None
+
+    async def count(state: EnrichmentState) -> int:
+        # What is being erased is taken off: a filter would make MongoDB read all the others.
+        chosen: Document = {"enrichment.state": state.value}
+        number: int = await database.messages.count_documents(within | chosen, session=session)
+        if erased:
+            number -= await database.messages.count_documents(erased | chosen, session=session)
+        return max(0, number)
+
+    pending_, failed = await count(EnrichmentState.PENDING), await count(EnrichmentState.FAILED)
+    if session_id is None:
+        done = max(0, await _messages_of_all(database, session) - pending_ - failed)
+    else:
+        done = await count(EnrichmentState.DONE)
+    oldest = await database.messages.find_one(
+        {**within, "enrichment.state": _PENDING, **({"$nor": [erased]} if erased else {})},
+        {"_id": 0, "createdAt": 1},
+        sort=[("createdAt", 1)],
+        session=session,
+    )
+    return {"pending": pending_, "done": done, "failed": failed, "oldestPendingAt": oldest and oldest["createdAt"]}
+
+
+async def _messages_of_all(database: Database, session: Any) -> int:
+    """How many messages all sessions have; each session's count changes in the transaction of each change to it."""
+    found = await aggregate(
+        database.sessions, [{"$group": {"_id": None, "count": {"$sum": "$messageCount"}}}], session=session
+    )
+    return int(found[0]["count"]) if found else 0

@@ -43,9 +43,7 @@ class Contents:
 async def count(database: Database, match: Document) -> int:
     """How many sessions match."""
     with translated_errors():
-        number: int = await (
-            database.sessions.count_documents(match) if match else database.sessions.estimated_document_count()
-        )
+        number: int = await database.sessions.count_documents(match)
     return number
 
 
