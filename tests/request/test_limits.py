@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from graph.app import create_app
 from graph.errors import StartupError, TooCostly
 from graph.request.cost import operation_cost
 from graph.request.limits import Limits, check_limits
@@ -23,8 +24,8 @@ from graph.request.trusted import TrustedDocuments
 from graph.schema.build import build_schema
 from graph.settings import Settings, load_settings
 from graph.store.database import Database
-from tests.support.access import SECRET, as_caller, served_with, token
-from tests.support.graphql_client import ADD, OCTAVIA, Client
+from tests.support.access import SECRET, as_caller, changed, served_with, token
+from tests.support.graphql_client import ADD, OCTAVIA, Client, serving
 
 MEMORY = 'memory(sessionId: "s")'
 HEAVY = "entities { matches(first: 1000) { text } }"
@@ -223,41 +224,49 @@ def test_a_manifest_that_is_none_ends_the_start(tmp_path: Path) -> None:
         TrustedDocuments(load_settings(trusted_documents_only=True))
 
 
+class Slow:
+    """A collection whose reads of one document never end.
+
+    Attributes:
+        cancelled: set when such a read is cancelled.
+    """
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+        self.cancelled = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    async def find_one(self, *_: Any, **__: Any) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
 async def test_a_client_that_goes_away_cancels_its_query(app: Starlette, client: Client) -> None:
     database = app.state.backend.database
     await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA})
-    cancelled = asyncio.Event()
-    query = '{ session(sessionId: "s") { uuid } }'
-
-    class Slow:
-        """The collection, whose reads take for ever."""
-
-        def __init__(self, collection: Any) -> None:
-            self._collection = collection
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._collection, name)
-
-        async def find_one(self, *_: Any, **__: Any) -> None:
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                cancelled.set()
-                raise
-
-    database.sessions = Slow(database.sessions)
-    asking = asyncio.ensure_future(client.http.post("/graphql", json={"query": query}, timeout=0.5))
+    slow = database.sessions = Slow(database.sessions)
+    asking = asyncio.ensure_future(
+        client.http.post("/graphql", json={"query": '{ session(sessionId: "s") { uuid } }'}, timeout=0.5)
+    )
     with pytest.raises(Exception):  # noqa: B017, PT011 - httpx has several for a time-out
         await asking
-    await asyncio.wait_for(cancelled.wait(), 10)
+    await asyncio.wait_for(slow.cancelled.wait(), 10)
 
 
 async def test_a_query_that_takes_too_long_is_given_up(
     settings: Settings, mongodb_uri: str, database: Database
 ) -> None:
     del database
-    async with served_with(settings, mongodb_uri, operation_timeout=0.000_001) as client:
-        response = await client.http.post("/graphql", json={"query": f"{{ {MEMORY} {{ uuid }} }}"})
+    app = create_app(changed(settings, operation_timeout=0.2), mongodb_uri)
+    async with serving(app) as client:
+        backend = app.state.backend
+        backend.database.sessions = Slow(backend.database.sessions)
+        response = await client.http.post("/graphql", json={"query": '{ session(sessionId: "s") { uuid } }'})
         assert response.status_code == 503
         assert response.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     async with served_with(settings, mongodb_uri, database_timeout=0.000_001) as client:
