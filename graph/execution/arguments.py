@@ -93,7 +93,7 @@ def argument_values(executor: Executor[Any], field: GraphQLField, details: Field
 
 
 def _is_literal(node: FieldNode) -> bool:
-    """Whether the arguments are plain literals, which nobody can change, rather than variables, lists or objects."""
+    """Whether the arguments are literals, which no request can change, not variables, lists or objects."""
     return not any(
         isinstance(item.value, VariableNode | ListValueNode | ObjectValueNode) for item in node.arguments or ()
     )

@@ -94,7 +94,7 @@ class RecallQLExecutor(SelectingExecutor):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """A document: what is plain at once, and the other fields as ever."""
+        """A document: the compiled fields at once, the other fields by the stock executor."""
         if position_context is None:
             _, writer, arguments = self._writer(return_type, field_details_list)
             if writer is not None:

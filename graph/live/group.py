@@ -95,7 +95,7 @@ class Group:
         self.wake()
 
     def close(self) -> None:
-        """Stop working; nobody follows any more."""
+        """Stop working, after the last follower has left."""
         if self._worker is not None:
             self._worker.cancel()
         self._forget(len(self._kept))
@@ -118,7 +118,9 @@ class Group:
             self._keep(place, payload)
             del event, payload
             self.wake()
-            await asyncio.sleep(0)  # to the followers: of many events at once, no more are kept than they have room for
+            await asyncio.sleep(
+                0
+            )  # to the followers: of many events at once, only as many are kept as the bounds allow
 
     def _keep(self, place: Place, payload: Any) -> None:
         kept = Kept(place, getsizeof(payload))
@@ -138,7 +140,7 @@ class Group:
             self._first += 1
 
     def _forget_taken(self) -> None:
-        """Keep no payload that nobody takes: followers stand at it, beyond it, or so far behind that they can't."""
+        """Keep no payload that every follower has passed, or is too far behind to take."""
         while self._kept and not self._next[self._first]:
             self._forget(1)
 

@@ -129,7 +129,7 @@ class Hub:
                     async for change in changes:
                         self._hand_out(change, lost=lost)
             except Exception:
-                log.exception("following the database failed, and begins anew")
+                log.exception("the change stream failed and is opened again")
             lost = True
             await asyncio.sleep(_PAUSE)
 
@@ -201,7 +201,7 @@ class Hub:
                 if session_ids:
                     await self._publish_sessions(session_ids)
             except Exception:
-                log.exception("changes could not be read, and are told to nobody")
+                log.exception("changes could not be read and are not published")
 
     async def _publish_messages(self, changed: dict[str, set[UpdateKind]]) -> None:
         found = await _persistently(lambda: following.messages_by_id(self._database, changed, self.at))

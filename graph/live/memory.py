@@ -28,7 +28,7 @@ _MAKERS = 16
 _READERS = 8
 """Results of stored events that are read and made at once."""
 _SHARE = 4
-"""One caller may have a quarter of what may be sent at once, so that its slow clients hold up nobody else's."""
+"""One caller may have a quarter of the bytes in flight, so that its slow clients do not delay other callers."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Memory:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many events wait that none of them can be kept."""
+        """Whether more events wait than may be kept."""
         return self.waiting > self._half
 
     def event(self, document: Document) -> Event:
@@ -141,7 +141,7 @@ class Memory:
 
         Args:
             caller: who gets it.
-            make: makes it; None where there is none.
+            make: creates it; None where it does not exist.
         """
         size = -1
         while size < 0:

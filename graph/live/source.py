@@ -124,7 +124,7 @@ class Source(ABC):
         del after
 
     async def check_life(self, after: Moment | None) -> None:
-        """Raise `Gone` if a deletion that is told was one of what is followed, and not of what was there before."""
+        """Raise `Gone` if a published deletion is one of the followed object, not of an earlier one with its id."""
         del after
 
 
@@ -244,9 +244,9 @@ class _ByTime(Source):
 
     @property
     def since(self) -> datetime:
-        """The earliest time of a change that may not have been told.
+        """The earliest time of a change that may not have been published.
 
-        A change has the time at which its transaction began, and is told once that is committed.
+        A change has the time at which its transaction began, and is published once that is committed.
         """
         most = timedelta(seconds=self.database.write_deadline)
         place: datetime = self.place
@@ -282,7 +282,7 @@ class MessagesUpdated(_ByTime, _InSession):
                     del message
                     if given:
                         yield given.pop()
-        self.place = until  # not before all is given: whoever is interrupted begins again
+        self.place = until  # only after the last one: an interrupted reader starts again
 
 
 @dataclass(slots=True, kw_only=True)

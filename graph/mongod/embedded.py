@@ -262,14 +262,14 @@ class EmbeddedMongo:
         return False
 
     def _is_our_mongod(self, client: MongoClient[dict[str, Any]]) -> bool:
-        # Whoever listens may be a stranger that took the port first: his replica set must not be touched.
+        # The listener may be another process that took the port first: its replica set must not be touched.
         status = client.admin.command("serverStatus", metrics=0, wiredTiger=0, locks=0)
         return self._process is not None and int(status["pid"]) == self._process.pid
 
     def _is_configured(self, client: MongoClient[dict[str, Any]]) -> bool:
         """Make the replica set in a new directory; give it this port in one that last ran on another.
 
-        On another port mongod first looks for itself at the old one. Whoever took that port and listens without a word
+        On another port mongod first looks for itself at the old one. A process that took that port and never answers
         makes it wait there for 30 s; until then the driver's errors here are a no.
         """
         members = [{"_id": 0, "host": f"{_HOST}:{self._port}"}]

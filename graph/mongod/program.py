@@ -73,7 +73,7 @@ def find_mongod(mongod_path: Path | None = None, *, copy_to: Path | None = None)
         copy_to: a directory for a copy, when the program from the wheel has no run bit and can't be given one.
 
     Raises:
-        EmbeddedMongoError: there is none that can be run.
+        EmbeddedMongoError: no mongod can be run.
     """
     if mongod_path is not None:
         # Not `Path.is_file`, which raises for a name too long.
@@ -130,9 +130,9 @@ def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: 
     # Journal files of 100 MB, made ahead, cost 300 MB of disk and a third of the time to start with data present.
     command += ["--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)"]
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
-    # No other member can take over: waiting for clients to move before the stop helps nobody.
+    # No other member can take over: waiting for clients to move before the stop has no use.
     command += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"]
-    # A killed process leaves its transaction's locks behind for so many seconds: shorter than writers' deadline.
+    # The locks of a killed process's transaction stay for this many seconds: fewer than the writers' deadline.
     command += ["--setParameter", "transactionLifetimeLimitSeconds=15"]
     return [*_dies_with_parent(), *command]
 
@@ -260,7 +260,7 @@ def _gone_within(process: psutil.Process, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while process.is_running():
         with contextlib.suppress(psutil.NoSuchProcess):
-            # Not our child: in a container without an init nobody may ever reap it.
+            # Not our child: in a container without an init process it may never be reaped.
             if process.status() == psutil.STATUS_ZOMBIE:
                 return True
         if time.monotonic() > deadline:

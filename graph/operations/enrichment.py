@@ -38,7 +38,7 @@ async def retry_enrichment(
         How many were begun again.
 
     Raises:
-        BadUserInput: none or both are given, or `uuid` is none.
+        BadUserInput: neither or both are sent, or `uuid` is not a UUID.
         NotFound: the caller sees no such session or message.
     """
     if (session_id is None) == (uuid is None):

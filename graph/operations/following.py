@@ -18,7 +18,7 @@ async def messages_added(
 ) -> MessagesAdded:
     """The messages of a session after a place, stored and to come; by default only those to come.
 
-    A session that does not exist is waited for; to a user, one that is another's can't be told from one that does
+    A session that does not exist is waited for; a user can't tell a session of another user from one that does
     not exist, so a user makes a session before following it.
 
     Raises:

@@ -14,7 +14,7 @@ from graph.store.scope import Scope
 async def recalled_messages(
     backend: Backend, session: Document, fields: Collection[str], *, last: int | None = None
 ) -> list[Document]:
-    """The messages that the newest summary does not cover, at most the message window; or the last so many.
+    """The messages that the newest summary does not cover, at most the message window; or the last `last` messages.
 
     Args:
         backend: the open parts of this process.

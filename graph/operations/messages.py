@@ -21,7 +21,7 @@ async def update_message(
     content: str | None = None,
     metadata: Any = None,
 ) -> Document:
-    """Change a message: what is None stays as it is, and metadata is merged in.
+    """Change a message: a value of None stays unchanged, and metadata is merged (RFC 7396).
 
     Tokens are counted again. New content is read for entities again, and what covers the message in summaries is
     marked stale.
@@ -57,7 +57,7 @@ async def delete_message(backend: Backend, scope: Scope, uuid: str) -> Document:
         The document of the deleted message.
 
     Raises:
-        BadUserInput: `uuid` is none.
+        BadUserInput: `uuid` is not a UUID.
         NotFound: the caller sees no such message.
     """
     return await edits.delete_message(backend.database, scope, validation.check_uuid(uuid, "uuid"))

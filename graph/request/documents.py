@@ -156,7 +156,7 @@ _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 """GraphQL's, and the two that Strawberry adds."""
 
 _RULES_OF_THE_HIDDEN = (*_RULES, NoSchemaIntrospectionCustomRule)
-"""Likewise where introspection is turned off."""
+"""The rules where introspection is turned off."""
 
 
 def _stand_in(name: str | None) -> DocumentNode:

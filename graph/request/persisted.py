@@ -83,7 +83,7 @@ def _digest_in(extensions: Mapping[str, Any] | None) -> str | None:
     """The hash that a request has in its extensions.
 
     Raises:
-        BadUserInput: what stands there is none of the protocol's.
+        BadUserInput: the extension is not one of the protocol's.
     """
     given = (extensions or {}).get("persistedQuery")
     if given is None:

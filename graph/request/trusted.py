@@ -1,4 +1,4 @@
-"""Trusted documents: operations that are known beforehand, which a request names by the hash of their text.
+"""Trusted documents: operations known at the start, which a request names by the hash of their text.
 
 The manifest is what graphql-codegen's client preset writes (`persistedDocuments`): a JSON object of hash to text.
 https://github.com/graphql/graphql-over-http/blob/main/spec/Appendix%20A%20--%20Persisted%20Documents.md has the rules.
@@ -24,7 +24,7 @@ class TrustedDocuments:
         """Read the manifest.
 
         Raises:
-            StartupError: it can't be used, or there is none where nothing else is accepted.
+            StartupError: the manifest can't be used, or is missing where only trusted documents are accepted.
         """
         self._only = settings.trusted_documents_only
         self._texts: dict[str, str] = {}

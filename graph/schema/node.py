@@ -40,7 +40,7 @@ _URL_SAFE = str.maketrans("+/", "-_")
 
 
 def parse_global_id(value: str) -> tuple[str, str] | None:
-    """Type name and key of a global id; None where it is none, which is then the id of nothing."""
+    """Type name and key of a global id; None for a text that is not a global id."""
     if len(value) > _LONGEST_ID:
         return None
     try:
@@ -66,7 +66,7 @@ _kept_of_entity = lru_cache(maxsize=16_384)(_encoded_of_entity)
 
 
 def parse_entity_key(key: str) -> tuple[str, str] | None:
-    """Scope and entity key from the key of an entity's global id; None where it is none."""
+    """Scope and entity key from the key of an entity's global id; None for any other text."""
     length, _, rest = key.partition(":")
     if not (length.isascii() and length.isdecimal() and len(length) <= 6 and len(rest) > int(length)):
         return None

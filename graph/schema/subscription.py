@@ -72,7 +72,7 @@ class Subscription:
 
     @strawberry.subscription(
         description="Edits, deletions and finished enrichments of a session's messages, from now on. After the service"
-        " could not follow MongoDB's oplog, edits and enrichments are told later; deletions meanwhile are not."
+        " could not follow MongoDB's oplog, edits and enrichments are delivered late; deletions of that time are not."
     )
     async def message_updated(
         self,

@@ -1,6 +1,6 @@
 """The documents of each collection, as the driver gives them: `DESIGN` of the data in types.
 
-A read gives only the fields that were asked for, so every key may be absent from a document at hand.
+A read gives only the fields that were asked for, so every key may be absent from a document that was read.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Recent:
     """The newest messages of a session.
 
     Attributes:
-        count: at most so many, at least 1.
+        count: the maximum number, at least 1.
         fields: what to read of each.
         after_summary: only those that the newest summary does not cover.
     """

@@ -62,8 +62,8 @@ async def messages_in_range(
         fields: what to read of each message.
         first_seq: the least `seq`.
         last_seq: the greatest `seq`; None for no bound.
-        last: only so many, from the end of the range.
-        limit: only so many, from its beginning.
+        last: the maximum number, from the end of the range.
+        limit: the maximum number, from its beginning.
     """
     if last == 0 or limit == 0:
         return []

@@ -42,7 +42,7 @@ async def list_by_number(
         collection: which ones.
         match: the filter of the caller's scope.
         after: only greater numbers.
-        limit: at most so many; None for all.
+        limit: the maximum number; None for all.
     """
     found: list[Document] = []
     last = after or 0

@@ -49,7 +49,7 @@ class RequestRefused(Exception):
     """The HTTP request is answered with a status of its own.
 
     Attributes:
-        error: what callers are told.
+        error: the error that callers receive.
         status: the HTTP status.
         headers: further headers of the answer.
     """

@@ -55,7 +55,7 @@ class Operation:
     """One operation of a transport that streams: a query or mutation gives one result, a subscription any number.
 
     Attributes:
-        context: of the operation; made anew for each event, so that each sees the database as it is then.
+        context: of the operation; created again for each event, so that each sees the database as it is then.
         outlet: where the results go.
         resume_after: the mark of the last result that the subscriber has, see `Source.mark`.
         source: what the subscription follows, once it does.

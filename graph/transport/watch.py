@@ -1,4 +1,4 @@
-"""Ends the work of a request that nobody waits for any more, or that takes too long."""
+"""Ends the work of a request whose client has gone, or that takes too long."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Watched(Protocol):
 class Watch:
     """Surrounds the work of a request whose body has been read.
 
-    A change is carried through, whoever waits: it is all or nothing, and has a deadline.
+    A change is carried through, even if its client has gone: it is all or nothing, and has a deadline.
     """
 
     def __init__(self, request: Request, context: Watched) -> None:

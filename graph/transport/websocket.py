@@ -128,7 +128,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
                     await self.send_message({"type": "ping"})
 
     async def handle_message(self, message: Any) -> None:
-        """Act on a message; one that is none of the protocol's closes the connection with 4400."""
+        """Act on a message; one that the protocol does not know closes the connection with 4400."""
         if not isinstance(message, dict) or message.get("type") not in _TYPES:
             await self.handle_invalid_message(f"A message is a JSON object, and its type {', '.join(_TYPES)}")
             return

@@ -169,7 +169,7 @@ class Importer:
         """The answer to a request; `missing`, if given, where the server has nothing there any more.
 
         Raises:
-            TransferError: there is none, after several attempts.
+            TransferError: no answer came, after several attempts.
         """
         where = f"{self._source.base_url}{path}"
         try:
@@ -237,7 +237,7 @@ def _origin(item: dict[str, Any]) -> Origin:
 
 
 def _time(text: Any) -> datetime | None:
-    """A time as Go writes it, with up to nine digits of a second, in whole milliseconds; its zero time is none."""
+    """A time as Go writes it, with up to nine digits of a second, in whole milliseconds; its zero time is None."""
     if not isinstance(text, str) or re.match(r"0001-", text):
         return None
     time = datetime.fromisoformat(text)

@@ -160,7 +160,7 @@ async def test_when_the_oplog_is_outrun_subscribers_read_the_store(
             assert await socket.seqs(3) == [3, 4, 5]
             await add(client, "s")
             assert await socket.seqs(1) == [6]
-    assert "opened anew" in caplog.text
+    assert "opened again" in caplog.text
 
 
 def write_behind_its_back(members: ReplicaSet, settings: Settings) -> None:

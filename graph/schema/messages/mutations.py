@@ -21,7 +21,8 @@ class UpdateMessageInput:
     role: str | None = strawberry.field(default=None, description="Who says it, at most 256 bytes.")
     content: str | None = strawberry.field(
         default=None,
-        description="The text, at most 1 MiB. A new one is read for entities again: until then there are none.",
+        description="The text, at most 1 MiB. Entities are extracted from a new text again; until then the message has"
+        " no entities.",
     )
     metadata: JSON | None = strawberry.field(
         default=None,

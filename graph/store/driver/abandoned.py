@@ -1,4 +1,4 @@
-"""Ends in MongoDB what nobody waits for any more.
+"""Ends operations in MongoDB whose caller no longer waits.
 
 Motor runs each operation in a thread. Where the one who waits for it is cancelled, the thread goes on, and so does
 MongoDB, which learns nothing of it. So the reads of a query carry a comment, by which they are found and killed.
@@ -117,7 +117,7 @@ async def _end(query: _Query) -> None:
             await asyncio.sleep(pause)
             await asyncio.get_running_loop().run_in_executor(_THREADS, _kill, query)
     except PyMongoError as error:
-        log.warning("a query that nobody waits for goes on in MongoDB, until its time limit: %s", error)
+        log.warning("an abandoned query goes on in MongoDB until its time limit: %s", error)
 
 
 def _kill(query: _Query) -> None:

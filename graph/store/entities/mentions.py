@@ -20,7 +20,7 @@ from graph.store.entities.owners import entity_id, rank, session_owner, user_own
 from graph.store.entities.user_mentions import Moved, follow, load
 
 Change: TypeAlias = tuple[Document | None, Document | None]
-"""A message before and after, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None where there is none."""
+"""A message before and after, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None where absent."""
 
 _ALIASED = "PERSON"  # the one label of which short names are resolved
 
@@ -305,12 +305,12 @@ async def forget_sessions(database: Database, session_ids: Sequence[str], sessio
 
 
 async def has_more(database: Database, session_id: str, number: int, session: Any) -> bool:
-    """Whether a session has more entities than so many."""
+    """Whether a session has more than `most` entities."""
     return await _has_more(database, {"owner": session_owner(session_id)}, number, session)
 
 
 async def has_more_of_user(database: Database, user_id: str, number: int, session: Any) -> bool:
-    """Whether the sessions of a user have more entities together than so many."""
+    """Whether the sessions of a user have more than `most` entities together."""
     return await _has_more(database, {"userId": user_id}, number, session)
 
 

@@ -1,7 +1,7 @@
 """What changed in the database, as it happens: one MongoDB change stream, resumed for as long as the oplog allows.
 
 Every event stands in the order in which the writes were committed, and only once a majority holds them. A `Moment` is
-MongoDB's cluster time: a read that is made causally after the moment of an event sees what the event told.
+MongoDB's cluster time: a read that is made causally after the moment of an event sees what the event reports.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
             resumable = False
         except PyMongoError as error:
             resumable = not _is_refused(error)
-            log.warning("the change stream ended and is %s: %s", "resumed" if resumable else "opened anew", error)
+            log.warning("the change stream ended and is %s: %s", "resumed" if resumable else "opened again", error)
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
         if not resumable:
@@ -190,7 +190,7 @@ _PIPELINE: list[Document] = [
             ]
         }
     },
-    # Of an update only the names of what changed are of use: the document is read when somebody listens.
+    # Of an update only the names of what changed are of use: the document is read when a subscriber listens.
     {
         "$unset": [
             "updateDescription.updatedFields.content",
@@ -206,7 +206,7 @@ _PIPELINE: list[Document] = [
 
 
 _BOOKKEEPING = frozenset({"summarising", "number"})
-"""What changes of a session while nothing does that anybody can ask for."""
+"""Fields of a session whose changes no reader can see."""
 
 
 def _session_changes(event: Document, operation: str, key: str, at: Moment) -> list[Change]:

@@ -1,4 +1,4 @@
-"""Reads for subscribers: the stored part of what they follow, causally after what they have been told."""
+"""Reads for subscribers: the stored part of what they follow, causally after the events that they received."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Page:
 
 
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> Document | None:
-    """`uuid`, `userId`, `lastSeq` and `erasedSeq` of a session, whoever may see it: what decides on a subscription."""
+    """`uuid`, `userId`, `lastSeq` and `erasedSeq` of a session, in any scope: they decide on a subscription."""
     with translated_errors():
         async with causally_after(database.client, after) as session:
             found: Document | None = await database.sessions.find_one(
@@ -57,7 +57,7 @@ async def session_state(database: Database, session_id: str, after: Moment | Non
 
 
 async def messages_by_id(database: Database, uuids: Collection[str], after: Moment | None) -> dict[str, Document]:
-    """Whole messages, by uuid, whoever may see them; none that is being erased."""
+    """Whole messages, by uuid, without regard to scope and without those that are being erased."""
     with translated_errors():
         async with causally_after(database.client, after) as session:
             found: list[Document] = await database.messages.find(
@@ -76,7 +76,7 @@ async def messages_by_id(database: Database, uuids: Collection[str], after: Mome
 
 
 async def sessions_by_id(database: Database, session_ids: Collection[str], after: Moment | None) -> list[Document]:
-    """Whole sessions, whoever may see them."""
+    """Whole sessions, without regard to scope."""
     with translated_errors():
         async with causally_after(database.client, after) as session:
             found: list[Document] = await database.sessions.find(

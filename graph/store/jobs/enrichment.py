@@ -84,7 +84,7 @@ class Outcome:
         uuid: the message.
         attempts: how often it has been claimed, this time included.
         entities: as they are stored.
-        failure: why there are none.
+        failure: why the extraction failed.
         due_at: when to try again after a failure; None gives it up.
     """
 
@@ -170,7 +170,7 @@ async def claim(
 async def _look(database: Database, due: Document, limits: Limits) -> list[Document]:
     """Due messages to choose from: those longest due, and where there are more, the newest of other sessions.
 
-    Whoever has just written is among the newest, however much of others has been waiting for longer.
+    The latest writer is among the newest, however long the messages of others have waited.
     """
     fields = {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1}
     longest: list[Document] = await database.messages.find(
@@ -214,7 +214,7 @@ def _erased(messages: Iterable[Document], owners: dict[str, Document]) -> set[st
 
 
 async def _pass_over(database: Database, messages: Sequence[Document], due: Document) -> None:
-    """Let nobody claim messages that are being erased; those that an import holds back are held back again."""
+    """Exclude messages that are being erased from claims; those that an import holds back are held back again."""
     # By the memory as well: the uuid of an erased message may be that of a new one at any moment.
     these = {
         "_id": {"$in": [message["_id"] for message in messages]},
@@ -261,7 +261,7 @@ def _together(message: Document, limits: Limits) -> int:
 
 
 async def _give_up(database: Database, uuids: list[str], due: Document, attempts: int) -> None:
-    # A pipeline, since it keeps the reason of an earlier attempt that told one.
+    # A pipeline, since it keeps the reason of an earlier attempt.
     await database.messages.update_many(
         {"_id": {"$in": uuids}, **due, "enrichment.attempts": {"$gte": attempts}},
         [
@@ -318,7 +318,7 @@ async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) 
     by_uuid = {outcome.uuid: _bounded(outcome) for outcome in outcomes}
 
     async def attempt(session: Any) -> int:
-        # The lease of a message is gone once it is stored or its content has changed; whoever changes it after this
+        # The lease of a message is gone once it is stored or its content has changed; a change after this
         # transaction's snapshot makes the write below fail, and the next attempt no longer finds it.
         held = await database.messages.find(
             {"_id": {"$in": list(by_uuid)}, "enrichment.lease": lease},

@@ -8,7 +8,7 @@ writers alike. So the transaction is no larger for a session of many messages th
 A user's sessions go by one transaction as well, which removes their documents and leaves a job for each, and one for
 the entities that they count for the user.
 
-A session can't be made anew while old contents are left: the writer finishes the job first. So what a runner finds
+A session can't be created again while old contents are left: the writer finishes the job first. So what a runner finds
 while the job is there is old. It looks, then makes sure of the job, and then removes by what it found: a late runner
 can't reach what was added after the job's end. No batch holds a transaction open, which a killed process would leave
 for MongoDB to end after a minute, with everything locked that it wrote.
@@ -110,7 +110,7 @@ async def erase_contents(database: Database, owner: Document, session: Any, *, g
 
 
 async def forget_entities(database: Database, job_id: str) -> None:
-    """Take away the entities that a deletion's transaction has left, after each batch exactly so many.
+    """Take away the entities that a deletion's transaction has left, in batches of a fixed size.
 
     Raises:
         Unavailable: the database does not answer; the job goes on with it.
@@ -171,7 +171,7 @@ async def _sessions_of(database: Database, user_id: str, limit: int, session: An
 async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool:
     """Within a transaction, remove the documents of a user's sessions, and leave a job for each; True if more are left.
 
-    Their entities stay for the user's job, before the end of which the user can't be made anew.
+    Their entities stay for the user's job, before the end of which the user can't be created again.
     """
     owners = await _sessions_of(database, user_id, SESSIONS_AT_ONCE, session)
     taken = owners[:SESSIONS_AT_ONCE]
@@ -199,9 +199,9 @@ def _scheduled(job: str, subject: Document, last: int, due: datetime, **more: bo
         job: its id.
         subject: the session or user.
         last: the greatest number in the session that goes.
-        due: when it is anybody's.
+        due: when any process may take it.
         more: `entities` where the session's entities go as well, those that are not mentioned later, or, where it is
-            `gone`, all; `whole` where the user is gone too, and they count for nobody.
+            `gone`, all; `whole` where the user is gone, too, and they count for no user.
     """
     return UpdateOne(
         {"_id": job},
@@ -215,7 +215,7 @@ def _scheduled(job: str, subject: Document, last: int, due: datetime, **more: bo
 
 
 async def finish(database: Database, job: str) -> None:
-    """Do a job to its end, whoever else is at it.
+    """Do a job to its end, even while another process works on it.
 
     Raises:
         Unavailable: the database does not answer; the job stays, and is taken up again.
@@ -226,7 +226,7 @@ async def finish(database: Database, job: str) -> None:
 
 
 async def run_pending(database: Database) -> int:
-    """Do the jobs that nobody is at; returns how many there were."""
+    """Do the jobs that no process holds; returns their number."""
     number = 0
     while True:
         with translated_errors():
@@ -270,7 +270,7 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
         except Unavailable as error:
             log.warning("erasures are put off: %s", error)
         except Exception:
-            # What nobody foresaw may pass as well, and what is deleted has to go whatever happened here.
+            # An unforeseen error may pass, too, and deleted data must go whatever happened here.
             log.exception("erasures are put off")
         await asyncio.sleep(pause)
 
@@ -301,7 +301,7 @@ async def _finish_small(database: Database) -> int:
 
 
 async def _step(database: Database, job_id: str) -> bool:
-    """One batch; True when the job is done, by whomever. An import whose part this is stores nothing more."""
+    """One batch; True when the job is done, by any process. An import whose part this is stores nothing more."""
     job = await database.erasures.find_one_and_update(
         {"_id": job_id},
         {"$set": {"dueAt": now() + LEASE}, "$unset": {"importing": ""}},

@@ -1,4 +1,4 @@
-"""Whose message is next: an order of what is due in which nobody waits behind the many or long texts of another."""
+"""Whose message is next: an order of due messages in which no user waits behind the many or long texts of another."""
 
 from __future__ import annotations
 
