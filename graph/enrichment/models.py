@@ -96,6 +96,8 @@ def load_model(name: str) -> Language:
     from spacy import util  # noqa: PLC0415 - heavy, and only the worker needs it
 
     try:
+        if directory != Path(name):
+            util.get_package_path(name)  # which imports the package: it may register components of its own
         config_path = _find_config(directory)
         config = util.load_config(config_path)
         with warnings.catch_warnings():

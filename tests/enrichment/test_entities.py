@@ -5,6 +5,7 @@ import base64
 import functools
 import importlib
 import json
+import os
 import random
 import re
 import subprocess
@@ -12,7 +13,8 @@ import sys
 import textwrap
 import unicodedata
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -29,9 +31,6 @@ from graph.enrichment.reading import reading_of
 from graph.enrichment.sentences import split_sentences
 from graph.errors import StartupError
 from graph.store.entities.names import entity_key, resolve_aliases
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SAMPLE = "Octavia Estelle Butler (June 22, 1947 – February 24, 2006) was an American science fiction author."
 
@@ -406,6 +405,23 @@ def test_each_step_gains_on_the_hand_annotated_messages() -> None:
     assert everything > bare + 0.08
     for step in ("mask", "casing", "boundaries", "places"):
         assert f1(Steps(**{step: False})) < everything, step
+
+
+def test_a_package_brings_its_own_components(tmp_path: Path) -> None:
+    """In a process that has not imported it yet."""
+    make = f"from tests.support.fault_model import make_fault_model; make_fault_model(Path({str(tmp_path)!r}))"
+    use = "from graph.enrichment.entities import Extractor; print(Extractor('recallql_fault_model').extract(['Hello']))"
+    root = str(Path(__file__).parents[2])
+    for program in (f"from pathlib import Path; {make}", use):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stdout == "[[]]\n"
 
 
 # What is no text, and what is written in another form
