@@ -46,9 +46,11 @@ def create_app(settings: Settings, uri: str) -> Starlette:
         )
         database.run(keep_running(database))
         app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
+        backend.authenticator.start()
         try:
             yield
         finally:
+            await backend.authenticator.close()
             await backend.hub.close()
             await database.close()
 

@@ -62,7 +62,10 @@ class Settings(BaseSettings):
     mongodb_pool_size: int = Field(32, ge=1, le=1000, description="Most connections to MongoDB a process opens.")
     mongodb_timeout: float = Field(10.0, gt=0, le=300, description="Seconds to find a usable MongoDB server.")
     write_deadline: float = Field(
-        20.0, gt=0, le=55, description="Seconds for which a write that meets other writers is tried again."
+        20.0,
+        gt=0,
+        le=55,
+        description="Seconds that a write may take in all, attempts after others that were in its way included.",
     )
 
     auth: Literal["auto", "required", "off", "off-anywhere"] = Field(
@@ -80,6 +83,12 @@ class Settings(BaseSettings):
         None, description="The aud that a JWT must have; without it, one that has an aud is refused."
     )
     jwt_leeway: float = Field(10.0, ge=0, le=600, description="Seconds by which clocks may differ.")
+    jwt_session_prefix: str | None = Field(
+        None,
+        max_length=100,
+        description="How ids of sessions that end users make must begin: {sub}: stands for the user's id and a colon."
+        " What follows {sub} must be in no user's id. Without it, any free id is accepted.",
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Origins of web pages that may call, with commas between: https://app.example.com; * is any.",
@@ -268,6 +277,15 @@ class Settings(BaseSettings):
             )
         if value in _RESERVED_DATABASES:
             raise ValueError(f"{', '.join(_RESERVED_DATABASES)} are MongoDB's own databases: choose another name")
+        return value
+
+    @field_validator("jwt_session_prefix")
+    @classmethod
+    def _ends_the_user(cls, value: str | None) -> str | None:
+        if value is not None and (value.count("{sub}") != 1 or value.endswith("{sub}")):
+            raise ValueError(
+                "a prefix holds {sub} once, for the user's id, and ends with a text that is in no user's id, as {sub}:"
+            )
         return value
 
     @field_validator("allowed_origins", mode="before")

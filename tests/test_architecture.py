@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"addresses", "errors"},
     "store": {"errors"},
     "mongod": {"errors"},
-    "access": {"errors", "settings", "store"},
+    "access": {"addresses", "errors", "outgoing", "settings", "store"},
     "enrichment": {"errors", "outgoing", "settings", "store"},
     "live": {"errors", "store"},
     "execution": {"errors", "settings"},

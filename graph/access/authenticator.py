@@ -39,6 +39,16 @@ class Authenticator:
         self._seconds = settings.database_timeout
         self._tokens = TokenChecker(settings) if self.on and _accepts_jwt(settings) else None
 
+    def start(self) -> None:
+        """Begin to fetch published keys, so that the first requests find them."""
+        if self._tokens is not None:
+            self._tokens.start()
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        if self._tokens is not None:
+            await self._tokens.close()
+
     async def authenticate(self, database: Database, authorization: str | None) -> Caller:
         """The caller with this `Authorization` header, or the same text from a WebSocket's `connection_init`.
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,33 +12,19 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from jwt import PyJWKClient
-from jwt.exceptions import PyJWKClientConnectionError
 
 from graph.access.caller import Caller, Right
-from graph.errors import StartupError, Unauthenticated, Unavailable
+from graph.access.jwks import CURVES, RSA, PublishedKeys, SigningKey
+from graph.errors import StartupError, Unauthenticated
 from graph.settings import Settings
 from graph.store.scope import Scope
 
-log = logging.getLogger("recallql")
-
-_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-_ASYMMETRIC = frozenset({*_RSA, *_CURVES.values(), "EdDSA"})
-
-_JWKS_LIFETIME = 300.0  # seconds
-_JWKS_PAUSE = 10.0  # seconds between fetches, whatever unknown key ids callers send
-_JWKS_TIMEOUT = 5.0  # seconds
 _MAX_SUBJECT_BYTES = 512  # as for any user id
-
-
-class _SigningKey(NamedTuple):
-    key: Any
-    algorithms: Sequence[str]
+_LAST_TIME = 253_402_300_799  # the end of the year 9999, in Unix time: MongoDB, Python and JSON readers can hold it
 
 
 class _Keys(Protocol):
-    async def find(self, token: str) -> _SigningKey:
+    async def find(self, token: str) -> SigningKey:
         """The key that must have signed the token; raises `Unauthenticated` when there is none."""
 
 
@@ -50,49 +32,10 @@ class _OneKey:
     """A key from the settings. The algorithm is the key's, never the token's choice."""
 
     def __init__(self, key: Any, algorithms: Sequence[str]) -> None:
-        self._key = _SigningKey(key, algorithms)
+        self._key = SigningKey(key, algorithms)
 
-    async def find(self, token: str) -> _SigningKey:  # noqa: ARG002
+    async def find(self, token: str) -> SigningKey:  # noqa: ARG002
         return self._key
-
-
-class _PublishedKeys:
-    """The keys at a JWKS address: fetched when first needed, again after a while, and for an unknown key id."""
-
-    def __init__(self, url: str) -> None:
-        self._client = PyJWKClient(url, cache_jwk_set=False, timeout=_JWKS_TIMEOUT)
-        self._keys: dict[str | None, _SigningKey] = {}
-        self._tried_at = self._fetched_at = float("-inf")
-        self._lock = asyncio.Lock()
-
-    async def find(self, token: str) -> _SigningKey:
-        key_id = jwt.get_unverified_header(token).get("kid")
-        at = time.monotonic()
-        if at - self._fetched_at > _JWKS_LIFETIME or key_id not in self._keys:
-            async with self._lock:
-                await self._refresh(key_id)
-        if key_id not in self._keys:
-            if self._fetched_at == float("-inf"):
-                raise Unavailable("the keys that sign tokens can't be fetched at the moment: try again")
-            raise Unauthenticated("the token is signed with an unknown key")
-        return self._keys[key_id]
-
-    async def _refresh(self, key_id: str | None) -> None:
-        at = time.monotonic()
-        if at - self._tried_at < _JWKS_PAUSE or (key_id in self._keys and at - self._fetched_at <= _JWKS_LIFETIME):
-            return
-        self._tried_at = at
-        try:
-            published = await asyncio.to_thread(self._client.get_signing_keys)
-        except (PyJWKClientConnectionError, jwt.PyJWTError, ValueError) as error:
-            # Keys once fetched go on to be used: an identity provider's pause is no reason to lock everyone out.
-            log.warning("the keys at RECALLQL_JWT_JWKS_URL can't be fetched: %s", error)
-            return
-        usable = [key for key in published if key.algorithm_name in _ASYMMETRIC]
-        self._keys = {key.key_id: _SigningKey(key.key, [key.algorithm_name]) for key in usable}
-        if len(usable) == 1:
-            self._keys[None] = self._keys[usable[0].key_id]
-        self._fetched_at = time.monotonic()
 
 
 class TokenChecker:
@@ -107,6 +50,16 @@ class TokenChecker:
         self._settings = settings
         self._keys = _keys(settings)
 
+    def start(self) -> None:
+        """Begin to fetch published keys, so that the first requests find them."""
+        if isinstance(self._keys, PublishedKeys):
+            self._keys.start()
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        if isinstance(self._keys, PublishedKeys):
+            await self._keys.close()
+
     async def check(self, token: str) -> Caller:
         """The caller that a token speaks for.
 
@@ -117,7 +70,7 @@ class TokenChecker:
         settings = self._settings
         try:
             key, algorithms = await self._keys.find(token)
-            claims = jwt.decode(
+            claims: Mapping[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=algorithms,
@@ -128,14 +81,52 @@ class TokenChecker:
             )
         except jwt.PyJWTError as error:
             raise Unauthenticated(_reason(error)) from None
-        subject: str = claims["sub"]
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+            # Claims that PyJWT did not expect: the token is signed, and it is no valid one nevertheless.
+            raise Unauthenticated(_reason(jwt.DecodeError())) from None
+        _check_times(claims)
+        subject = claims["sub"]
         if not _is_user_id(subject):
             message = f"the token's sub is no user id: it must have 1 to {_MAX_SUBJECT_BYTES} bytes of UTF-8, none NUL"
             raise Unauthenticated(message)
-        return Caller(f"user:{subject}", Scope(user_id=subject), Right.WRITE, int(claims["exp"]) + settings.jwt_leeway)
+        scope = Scope(subject, _session_prefix(settings.jwt_session_prefix, subject))
+        return Caller(f"user:{subject}", scope, Right.WRITE, int(claims["exp"]) + settings.jwt_leeway)
 
 
-def _is_user_id(subject: str) -> bool:
+def _session_prefix(template: str | None, subject: str) -> str:
+    """How ids of sessions that a user makes must begin.
+
+    No user's prefix may begin with another's: so the text after `{sub}` must be found first where the user's id ends.
+
+    Raises:
+        Unauthenticated: the user's id holds that text.
+    """
+    if template is None:
+        return ""
+    end = template.partition("{sub}")[2]
+    if (subject + end).find(end) != len(subject):
+        message = f"the token's sub must not hold {end!r}, which ends it in the ids of sessions"
+        raise Unauthenticated(message)
+    return template.replace("{sub}", subject)
+
+
+def _check_times(claims: Mapping[str, Any]) -> None:
+    """Refuse times that are no NumericDate (RFC 7519, section 2): PyJWT reads texts, booleans and any size too.
+
+    Raises:
+        Unauthenticated: one is.
+    """
+    for name in ("exp", "nbf", "iat"):
+        value = claims.get(name, 0)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 <= value <= _LAST_TIME:  # which no NaN is
+            message = f"the token's {name} is no time: it must be a number of seconds from 0 to {_LAST_TIME}"
+            raise Unauthenticated(message)
+
+
+def _is_user_id(subject: object) -> bool:
+    if not isinstance(subject, str):
+        return False
     try:
         return 0 < len(subject.encode()) <= _MAX_SUBJECT_BYTES and "\0" not in subject
     except UnicodeEncodeError:
@@ -177,12 +168,7 @@ def _keys(settings: Settings) -> _Keys:
     if settings.jwt_public_key is not None:
         return _public_key(settings.jwt_public_key)
     assert settings.jwt_jwks_url is not None  # noqa: S101 - `Authenticator` asks first
-    address = urlsplit(settings.jwt_jwks_url)
-    if address.scheme != "https" and not (
-        address.scheme == "http" and address.hostname in {"localhost", "127.0.0.1", "::1"}
-    ):
-        raise StartupError("RECALLQL_JWT_JWKS_URL must be an https address")
-    return _PublishedKeys(settings.jwt_jwks_url)
+    return PublishedKeys(settings.jwt_jwks_url)
 
 
 def _public_key(given: str) -> _OneKey:
@@ -196,9 +182,9 @@ def _public_key(given: str) -> _OneKey:
     except (ValueError, UnsupportedAlgorithm):
         raise StartupError("RECALLQL_JWT_PUBLIC_KEY is no public key in PEM (-----BEGIN PUBLIC KEY-----)") from None
     if isinstance(key, RSAPublicKey) and key.key_size >= 2048:
-        return _OneKey(key, _RSA)
-    if isinstance(key, EllipticCurvePublicKey) and key.curve.name in _CURVES:
-        return _OneKey(key, [_CURVES[key.curve.name]])
+        return _OneKey(key, RSA)
+    if isinstance(key, EllipticCurvePublicKey) and key.curve.name in CURVES:
+        return _OneKey(key, [CURVES[key.curve.name]])
     if isinstance(key, Ed25519PublicKey):
         return _OneKey(key, ["EdDSA"])
     raise StartupError("RECALLQL_JWT_PUBLIC_KEY must be RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519")

@@ -53,6 +53,7 @@ _SUMMARY_SETTINGS = (
     "jwt_issuer",
     "jwt_audience",
     "jwt_leeway",
+    "jwt_session_prefix",
     "allowed_origins",
     "header_limit",
     "header_timeout",

@@ -12,9 +12,11 @@ class Scope:
 
     Attributes:
         user_id: only this user and the sessions that belong to it; None sees everything.
+        session_prefix: how ids of sessions that this caller makes must begin.
     """
 
     user_id: str | None = None
+    session_prefix: str = ""
 
     def sessions(self) -> dict[str, Any]:
         """The filter to add to a query on `sessions`."""

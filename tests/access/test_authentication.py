@@ -26,7 +26,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from graph.access import jwt as jwts
+from graph.access import jwks
 from graph.access.authenticator import Authenticator, check_exposure, is_loopback
 from graph.access.caller import Right
 from graph.access.keys import create_key, list_keys, revoke_key
@@ -137,6 +137,65 @@ async def test_a_jwt_is_checked_to_the_letter(settings: Settings, mongodb_uri: s
         assert (await client.http.post("/graphql", json={"query": ASK})).status_code == 401
 
 
+def raw_token(payload: str, header: str = '{"alg":"HS256","typ":"JWT"}') -> str:
+    """A token with a good signature over texts that no library would write."""
+    signed = ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in (header, payload))
+    method = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    signature = method.sign(signed.encode(), SECRET.encode())
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+DIGITS = "9" * 400
+WRONG_TIMES = [
+    DIGITS, f"-{DIGITS}", "9" * 5_000, "1e400", "-1e400", "1e308", "NaN", "Infinity", "-1", "253402300800", "null",
+    "true", "false", '""', '"x"', '"4102444800"', "[]", "[4102444800]", "{}", "[" * 9_000 + "]" * 9_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
+async def test_a_signed_token_whose_times_are_no_times_is_refused(
+    settings: Settings, mongodb_uri: str, database: Database, claim: str
+) -> None:
+    del database
+    other = "" if claim == "exp" else '"exp": 4102444800, '
+    good = "4102444800" if claim == "exp" else "1.5"
+    async with served_with(settings, mongodb_uri, **WITH_SECRET) as client:
+        assert await status_and_code(client, raw_token(f'{{{other}"sub": "ada", "{claim}": {good}}}')) == ACCEPTED
+        for value in WRONG_TIMES:
+            bearer = raw_token(f'{{{other}"sub": "ada", "{claim}": {value}}}')
+            assert await status_and_code(client, bearer) == REFUSED, value[:20]
+
+
+WEIRD = ["null", "true", "7", DIGITS, "1e400", "[]", '["ada"]', "{}", '{"a": 1}', '"\\ud800"', '[["x"]]', "[null, 1]"]
+
+
+async def test_a_signed_token_whose_claims_or_header_are_of_another_type_is_refused(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    del database
+    given = {**WITH_SECRET, "jwt_issuer": "https://id.example", "jwt_audience": "recallql"}
+    good = {"sub": '"ada"', "exp": "4102444800", "iss": '"https://id.example"', "aud": '"recallql"'}
+
+    def payload(**changes: str) -> str:
+        return "{" + ", ".join(f'"{name}": {value}' for name, value in {**good, **changes}.items()) + "}"
+
+    async with served_with(settings, mongodb_uri, **given) as client:
+        assert await status_and_code(client, raw_token(payload())) == ACCEPTED
+        for claim in ("sub", "iss", "aud"):
+            for value in WEIRD:
+                assert await status_and_code(client, raw_token(payload(**{claim: value}))) == REFUSED, (claim, value)
+        for value in WEIRD:
+            assert await status_and_code(client, raw_token(payload(jti=value))) in (ACCEPTED, REFUSED), value
+            assert await status_and_code(client, raw_token(value)) == REFUSED, value
+            for name in ("alg", "kid", "typ", "crit", "b64", "cty"):
+                header = f'{{"alg": "HS256", "{name}": {value}}}'
+                assert await status_and_code(client, raw_token(payload(), header)) in (ACCEPTED, REFUSED), header
+        deep = "[" * 9_000 + "]" * 9_000
+        for header in (deep, "x", '{"alg": "HS256", "x": ' + deep + "}"):
+            assert await status_and_code(client, raw_token(payload(), header)) == REFUSED, header[:30]
+        assert await status_and_code(client, raw_token(deep)) == REFUSED
+
+
 def _pem(key: Any) -> str:
     pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return pem.decode()
@@ -208,13 +267,13 @@ async def test_published_keys_are_cached_and_fetched_again_for_an_unknown_key(
             for number in range(5):  # whatever callers send, the address is not asked again at once
                 assert await status_and_code(client, token(key=EC_KEY, algorithm="ES256", kid=f"no{number}")) == REFUSED
             assert len(requests) == 1
-            monkeypatch.setattr(jwts, "_JWKS_PAUSE", 0.0)
+            monkeypatch.setattr(jwks, "PAUSE", 0.0)
             assert await status_and_code(client, token(key=EC_KEY, algorithm="ES256", kid="two")) == ACCEPTED
             assert await status_and_code(client, token(key=EC_KEY, algorithm="ES256", kid="one")) == REFUSED
             assert await status_and_code(client, token(kid="one")) == REFUSED
             assert len(requests) == 2
             keys.clear()  # the address fails from now on: what is known goes on to be good
-            monkeypatch.setattr(jwts, "_JWKS_LIFETIME", 0.0)
+            monkeypatch.setattr(jwks, "LIFETIME", 0.0)
             assert await status_and_code(client, token(key=EC_KEY, algorithm="ES256", kid="two")) == ACCEPTED
 
 

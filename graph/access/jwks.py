@@ -1,0 +1,187 @@
+"""The keys that an identity provider publishes (JWKS, RFC 7517), fetched in the background.
+
+No request waits for the provider while the key that it needs is known. A provider that hangs, sends slowly or sends too
+much costs one connection and `MAX_BYTES`, whatever number of requests come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import httpx
+import jwt
+from jwt import PyJWK
+
+from graph.addresses import is_loopback_name
+from graph.errors import StartupError, Unauthenticated, Unavailable
+from graph.outgoing import client_of, server_url
+
+log = logging.getLogger("recallql")
+
+RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_ASYMMETRIC = frozenset({*RSA, *CURVES.values(), "EdDSA"})
+_SETTING = "RECALLQL_JWT_JWKS_URL"
+
+LIFETIME = 300.0
+"""Seconds after which the keys are fetched again: a withdrawn key is good for no longer."""
+LONGEST_AGE = 86_400.0
+"""Seconds for which keys stay good while fetches fail: a provider's outage locks no one out, but not for ever."""
+PAUSE = 10.0
+"""Seconds between fetches that failed, or that unknown key ids ask for, whatever number of them callers send."""
+TIMEOUT = 5.0
+"""Seconds that one fetch may take, from the connection to the last byte."""
+MAX_BYTES = 262_144
+"""Maximum bytes of a key set: the largest that providers publish have some 20 KiB."""
+PATIENCE = 1.0
+"""Seconds from the begin of a fetch for which a token with an unknown key waits for it."""
+
+
+class SigningKey(NamedTuple):
+    """A key, and the algorithms that it may be used with."""
+
+    key: Any
+    algorithms: Sequence[str]
+
+
+class PublishedKeys:
+    """The keys at one address. They belong to the event loop that first asks for one."""
+
+    def __init__(self, url: str) -> None:
+        """Check the address; nothing is fetched yet.
+
+        Raises:
+            StartupError: keys that come from there could be anybody's, it is no address, or the environment names a
+                proxy that can't be used.
+        """
+        address = server_url(url, _SETTING)
+        if address.scheme != "https" and not is_loopback_name(address.host):
+            message = f"{_SETTING} must be an https address: keys that come by http could be anybody's"
+            raise StartupError(message)
+        self._url = address
+        self._client = client_of(address, timeout=TIMEOUT)
+        self._keys: dict[str | None, SigningKey] = {}
+        self._fetched_at = self._tried_at = float("-inf")
+        self._failed, self._tried = True, False
+        self._fetch: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Fetch the keys now and from now on, until `close`; call it within the event loop."""
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._keep_fresh())
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        tasks = [task for task in (self._refreshing, self._fetch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.aclose()
+
+    async def find(self, token: str) -> SigningKey:
+        """The key that must have signed the token.
+
+        Raises:
+            PyJWTError: the token has no readable header.
+            Unauthenticated: no such key is published.
+            Unavailable: whether it is can't be found out now, or the keys are older than `LONGEST_AGE`.
+        """
+        key_id = jwt.get_unverified_header(token).get("kid")
+        if self._is_due(key_id):
+            self._begin()
+        if self._known(key_id) is None and self._fetch is not None:
+            left = self._tried_at + PATIENCE - time.monotonic()
+            await asyncio.wait([self._fetch], timeout=max(0.0, left))
+        key = self._known(key_id)
+        if key is not None:
+            return key
+        if self._failed or self._fetch is not None:
+            raise Unavailable("the keys that sign tokens can't be fetched at the moment: try again")
+        raise Unauthenticated("the token is signed with an unknown key")
+
+    def _known(self, key_id: str | None) -> SigningKey | None:
+        return self._keys.get(key_id) if time.monotonic() - self._fetched_at <= LONGEST_AGE else None
+
+    def _is_due(self, key_id: str | None) -> bool:
+        at = time.monotonic()
+        return at - self._tried_at >= PAUSE and (at - self._fetched_at >= LIFETIME or self._known(key_id) is None)
+
+    def _begin(self) -> asyncio.Task[None]:
+        """The fetch that is under way, or a new one."""
+        if self._fetch is None:
+            self._tried_at = time.monotonic()
+            self._fetch = asyncio.create_task(self._refresh())
+            self._fetch.add_done_callback(self._end)
+        return self._fetch
+
+    def _end(self, _fetch: asyncio.Task[None]) -> None:
+        self._fetch = None
+
+    async def _keep_fresh(self) -> None:
+        """Fetch again when keys have reached their lifetime: requests may not come for hours."""
+        while True:
+            await asyncio.wait([self._begin()])
+            await asyncio.sleep(PAUSE if self._failed else LIFETIME)
+
+    async def _refresh(self) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                keys = await self._published()
+        except Exception as error:  # noqa: BLE001 - whatever the address sends, what was fetched before stays in use
+            reason = f"no whole answer within {TIMEOUT:g} seconds" if isinstance(error, TimeoutError) else str(error)
+            again = self._failed and self._tried  # one warning for an outage, not one for each fetch
+            level = logging.DEBUG if again else logging.WARNING
+            log.log(level, "the keys at %s can't be fetched: %s", _SETTING, reason or repr(error))
+            self._failed = self._tried = True
+            return
+        if not keys:
+            log.warning("%s publishes no key that can sign tokens: every token is refused", _SETTING)
+        self._keys, self._fetched_at, self._failed = keys, time.monotonic(), False
+        self._tried = True
+
+    async def _published(self) -> dict[str | None, SigningKey]:
+        # Not compressed: what is read is bounded in bytes, and a few of them may unpack to any number.
+        headers = {"accept": "application/json", "accept-encoding": "identity"}
+        body = bytearray()
+        async with self._client.stream("GET", self._url, headers=headers) as response:
+            if response.status_code != httpx.codes.OK:
+                message = f"the status is {response.status_code}, and must be 200"
+                raise ValueError(message)
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    message = f"the answer has more than {MAX_BYTES:,} bytes"
+                    raise ValueError(message)
+        return await asyncio.to_thread(_usable, bytes(body))
+
+
+def _usable(body: bytes) -> dict[str | None, SigningKey]:
+    """The keys of a set that can sign tokens, by their id; where there is only one, by None too.
+
+    Raises:
+        ValueError: it is no key set.
+    """
+    published = json.loads(body)
+    items = published.get("keys") if isinstance(published, dict) else None
+    if not isinstance(items, list):
+        raise ValueError("the answer is no key set: a JSON object with keys, a list")  # noqa: TRY004 - of a text
+    usable = []
+    for item in items:
+        # Keys of kinds that are not known here stand beside those that are.
+        with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError):
+            key = PyJWK(item)
+            if key.algorithm_name in _ASYMMETRIC and key.public_key_use in (None, "sig"):
+                usable.append(key)
+    keys: dict[str | None, SigningKey] = {
+        key.key_id: SigningKey(key.key, [key.algorithm_name]) for key in usable if isinstance(key.key_id, str)
+    }
+    if len(usable) == 1:
+        keys[None] = SigningKey(usable[0].key, [usable[0].algorithm_name])
+    return keys
