@@ -12,6 +12,8 @@
     * Forbidden                  FORBIDDEN
     * TooCostly                  TOO_COSTLY
     * Unavailable                UNAVAILABLE
+      * OutcomeUnknown           UNAVAILABLE; `extensions.outcome` is UNKNOWN
+      * StoredNevertheless       UNAVAILABLE; `extensions.outcome` is STORED
     * PersistedQueryNotFound     PERSISTED_QUERY_NOT_FOUND
     * PersistedQueryNotSupported PERSISTED_QUERY_NOT_SUPPORTED
 
@@ -64,7 +66,7 @@ class ErasureUnderWay(RecallQLError):
 
 
 class OperationError(RecallQLError):
-    """An operation was refused and changed nothing.
+    """An operation was refused and changed nothing; of an `OutcomeUnknown` that is not known.
 
     Attributes:
         code: what `extensions.code` says.
@@ -136,3 +138,17 @@ class PersistedQueryNotSupported(OperationError):
 
     def __init__(self) -> None:
         super().__init__("PersistedQueryNotSupported")
+
+
+class StoredNevertheless(Unavailable):
+    """A change is stored, and what follows it did not end: it goes on without the caller."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, outcome="STORED")
+
+
+class OutcomeUnknown(Unavailable):
+    """A change was sent, and MongoDB did not say whether it is stored: this error alone does not say that it is not."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, outcome="UNKNOWN")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from graph.errors import BadUserInput
+from graph.errors import BadUserInput, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
+from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
 from graph.store import memories, messages
+from graph.store.driver.client import time_limit
 from graph.store.memories import Added, NewMemory, NewMessage
 from graph.store.scope import Scope
+
+log = logging.getLogger("recallql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ async def add_memory(
     user_id: str | None = None,
     idempotency_key: str | None = None,
     await_entities: bool = False,
+    session_fields: Collection[str] = (),
 ) -> Added:
     """Add messages to a session, which is made where it is new.
 
@@ -54,26 +60,29 @@ async def add_memory(
         metadata: any JSON object; kept with the memory and merged into the session's.
         user_id: the user that the session belongs to; made where it is new.
         idempotency_key: a retry with the same key returns what the first call did.
-        await_entities: wait until the entities are extracted, at most `await_entities_timeout` seconds.
+        await_entities: wait until the entities are extracted, at most `await_entities_timeout` seconds. A wait that
+            fails ends it: what is stored is returned.
+        session_fields: what to read of the session for `Added.session`.
 
     Raises:
         BadUserInput: something is not accepted; nothing was stored.
-        Conflict: the session belongs to another user, or a message uuid to another session.
+        Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
+            another payload.
         Forbidden: the caller may not write for that user.
-        Unavailable: the database does not answer.
+        OutcomeUnknown: the database did not say whether the memory is stored.
+        Unavailable: the database does not answer; nothing was stored.
     """
     validation.check_id(session_id, "sessionId")
     check_user_id(scope, user_id)
     if idempotency_key is not None:
         validation.check_id(idempotency_key, "idempotencyKey")
-    new = NewMemory(
-        session_id=session_id,
-        messages=await _checked_messages(backend, sent),
-        metadata=validation.check_metadata(metadata),
-        user_id=user_id,
-        idempotency_key=idempotency_key,
-    )
-    added = await memories.add_memory(backend.database, scope, new)
+    messages_ = await _checked_messages(backend, sent)
+    metadata = validation.check_metadata(metadata)
+    digest = None
+    if idempotency_key is not None:  # in a thread: a payload may have 16 MB
+        digest = await asyncio.to_thread(payload_digest, messages_, metadata, user_id)
+    new = NewMemory(session_id, messages_, metadata, user_id, idempotency_key, digest)
+    added = await memories.add_memory(backend.database, scope, new, session_fields)
     if await_entities:
         await _wait_for_entities(backend, added)
     return added
@@ -110,13 +119,25 @@ async def _checked_messages(backend: Backend, sent: Sequence[MessageToAdd]) -> l
 
 
 async def _wait_for_entities(backend: Backend, added: Added) -> None:
-    """Return when no message of the memory is pending any more, or when the limit is reached."""
-    until = time.monotonic() + backend.settings.await_entities_timeout
+    """Return when no message of the memory is pending any more, or when the limit is reached.
+
+    The memory is stored: an error here would make its sender add it again. So it only ends the wait.
+    """
+    limit = backend.settings.await_entities_timeout
+    until = time.monotonic() + limit
     pause = 0.01
     memory = added.memory
-    while (
-        await messages.count_pending(backend.database, memory["sessionId"], memory["firstSeq"], memory["lastSeq"])
-        and time.monotonic() + pause < until
-    ):
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 0.25)
+    try:
+        with time_limit(limit):
+            while (
+                await messages.count_pending(
+                    backend.database, memory["sessionId"], memory["firstSeq"], memory["lastSeq"]
+                )
+                and time.monotonic() + pause < until
+            ):
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, 0.25)
+    except Unavailable as error:
+        log.info("a wait for entities ends early: %s", error)
+    except Exception:
+        log.exception("a wait for entities ends early")

@@ -45,10 +45,29 @@ def public_error(error: GraphQLError) -> GraphQLError:
     )
 
 
-def public_errors(errors: Iterable[GraphQLError], *, suggestions: bool) -> list[GraphQLError]:
-    """The errors of a result as callers may see them."""
+def public_errors(errors: Iterable[GraphQLError], *, suggestions: bool, changes: bool = False) -> list[GraphQLError]:
+    """The errors of a result as callers may see them.
+
+    Args:
+        errors: as the executor gives them.
+        suggestions: whether names that are like an unknown one are suggested.
+        changes: whether they are of a mutation.
+    """
     found = [public_error(error) for error in errors]
+    if changes:
+        found = [_after_commit(error) for error in found]
     return found if suggestions else [_without_suggestion(error) for error in found]
+
+
+def _after_commit(error: GraphQLError) -> GraphQLError:
+    """The error of a mutation; one below a root field came when its change was stored, and says so.
+
+    Otherwise the sender would take the change for refused, and send it again.
+    """
+    if error.path is None or len(error.path) < 2:
+        return error
+    extensions = {**(error.extensions or {}), "outcome": "STORED"}
+    return _with(error, f"{error.message} (this field failed; the change itself is stored)", extensions)
 
 
 def _without_suggestion(error: GraphQLError) -> GraphQLError:

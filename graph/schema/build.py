@@ -56,8 +56,9 @@ class _Schema(strawberry.Schema):
 
         In place: Strawberry hands over the list that the result has.
         """
-        suggestions = execution_context is None or execution_context.context.backend.settings.suggestions
-        errors[:] = public_errors(errors, suggestions=suggestions)
+        context: Context | None = None if execution_context is None else execution_context.context
+        suggestions = context is None or context.backend.settings.suggestions
+        errors[:] = public_errors(errors, suggestions=suggestions, changes=context is not None and context.changes)
 
 
 class _PreparedSchema(_Schema):
@@ -104,7 +105,8 @@ class _PreparedSchema(_Schema):
         except Exception as error:  # noqa: BLE001 - of whatever kind: `public_errors` tells them apart
             errors = [GraphQLError(str(error), original_error=error)]
         if errors:
-            errors = public_errors(errors, suggestions=context.backend.settings.suggestions)
+            suggestions = context.backend.settings.suggestions
+            errors = public_errors(errors, suggestions=suggestions, changes=context.changes)
         return ExecutionResult(data, errors or None, cost_report(context, cost, operation_extensions))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Coroutine
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +87,8 @@ class Database:
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` in the background, at most until the database is closed."""
-        task = asyncio.create_task(work)
+        # In a context of its own: the time that the request has does not bound it.
+        task = asyncio.create_task(work, context=Context())
         self.background.add(task)
         task.add_done_callback(self.background.discard)
         return task

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from graph.errors import Conflict, Forbidden, NotFound
+from graph.errors import Conflict, Forbidden, NotFound, StoredNevertheless, Unavailable
 from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
@@ -23,6 +23,7 @@ from graph.store.scope import Scope
 from graph.store.writes import write_session
 
 AS_MEMORY = {"sessionId": "_id"}
+_SHOWN = 200  # characters of a prefix, in an error
 
 
 async def find_session(
@@ -156,7 +157,7 @@ async def create_session(
 
     Raises:
         Conflict: it exists.
-        Forbidden: it exists, and is not the caller's.
+        Forbidden: it exists, and is not the caller's, or its id does not begin as those that the caller makes must.
     """
     owner_id = user_id or scope.user_id
 
@@ -166,6 +167,7 @@ async def create_session(
             refuse_unseen(scope, existing)
             message = f"session {session_id!r} exists already: change it with updateSession, or choose another id"
             raise Conflict(message)
+        refuse_other_prefix(scope, session_id)
         await erasure.refuse_while_under_way(database, erasure.session_job(session_id), session)
         at = now()
         created: Document = {
@@ -238,7 +240,13 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
 async def _with_entities(database: Database, job: str | None) -> str | None:
     """The job that a deletion left, after the entities that it left, which nobody is to see when it returns."""
     if job is not None:
-        await erasure.forget_entities(database, job)
+        try:
+            await erasure.forget_entities(database, job)
+        except Unavailable as error:
+            message = (
+                "the contents are deleted; their entities go as soon as MongoDB answers: there is nothing to repeat"
+            )
+            raise StoredNevertheless(message) from error
     return job
 
 
@@ -285,7 +293,21 @@ def refuse_unseen(scope: Scope, owner: Document) -> None:
         Forbidden: it is. Whoever's it is, or nobody's: a caller learns no more than that its own are elsewhere.
     """
     if not scope.sees_session(owner):
+        refuse_other_prefix(scope, owner["_id"])
         raise Forbidden("that sessionId is not yours to write to: choose another")
+
+
+def refuse_other_prefix(scope: Scope, session_id: str) -> None:
+    """Refuse to make a session under an id that is set apart for others.
+
+    The answer is the same where such a session exists.
+
+    Raises:
+        Forbidden: the id does not begin as the caller's must.
+    """
+    if not session_id.startswith(scope.session_prefix):
+        message = f"sessionId of a session that you make must begin with {scope.session_prefix[:_SHOWN]!r}"
+        raise Forbidden(message)
 
 
 def refuse_other_user(owner: Document, user_id: str | None) -> None:

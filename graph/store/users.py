@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from graph.errors import Conflict, NotFound
+from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
 from graph.store.driver.client import translated_errors
@@ -140,8 +140,12 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
 
     async with database.write_lock(f"user\0{user_id}"):
         jobs = await write(database, attempt)
-    with translated_errors():
-        await erasure.hide_sessions_of(database, user_id)
+    try:
+        with translated_errors():
+            await erasure.hide_sessions_of(database, user_id)
+    except Unavailable as error:
+        message = "the user is deleted; its sessions go as soon as MongoDB answers: there is nothing to repeat"
+        raise StoredNevertheless(message) from error
     return jobs
 
 

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
 from graph.store.driver.client import translated_errors
-from graph.store.driver.transactions import in_transaction
+from graph.store.driver.transactions import bounded, held, in_transaction
 from graph.store.jobs import erasure
 
 T = TypeVar("T")
@@ -31,15 +31,25 @@ async def write_session(
         user_id: the user whom the session may be given to.
 
     Raises:
+        OutcomeUnknown: MongoDB did not say whether the transaction is committed.
         Unavailable: the database does not answer, or other writers kept this one out until the deadline.
     """
-    async with database.write_lock(session_id), _user_lock(database, session_id, user_id):
-        return await write(database, work)
+    with bounded(database.write_deadline) as until:
+        async with (
+            held(database.write_lock(session_id), until, database.write_deadline),
+            _user_lock(database, session_id, user_id, until),
+        ):
+            return await write(database, work)
 
 
 async def write(database: Database, work: Callable[[Any], Awaitable[T]]) -> T:
-    """Run `work(session)` in a transaction; an unfinished erasure that it meets is finished first."""
-    with translated_errors():
+    """Run `work(session)` in a transaction; an unfinished erasure that it meets is finished first.
+
+    Raises:
+        OutcomeUnknown: MongoDB did not say whether the transaction is committed.
+        Unavailable: the database does not answer, or other writers kept this one out until the deadline.
+    """
+    with translated_errors(), bounded(database.write_deadline):
         for _ in range(_TRIES):
             try:
                 return await in_transaction(database.client, work, deadline=database.write_deadline)
@@ -52,11 +62,11 @@ async def write(database: Database, work: Callable[[Any], Awaitable[T]]) -> T:
 
 
 @asynccontextmanager
-async def _user_lock(database: Database, session_id: str, user_id: str | None) -> AsyncIterator[None]:
+async def _user_lock(database: Database, session_id: str, user_id: str | None, until: float) -> AsyncIterator[None]:
     """Queue the sessions that are given to one user, which write its document; later writes to them do not."""
     if user_id is None or (session_id, user_id) in database.settled:
         yield
         return
-    async with database.write_lock(f"user\0{user_id}"):
+    async with held(database.write_lock(f"user\0{user_id}"), until, database.write_deadline):
         yield
     database.settle(session_id, user_id)

@@ -126,6 +126,7 @@ class _Memory(TypedDict):
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[AwareDatetime]
     idempotencyKey: NotRequired[str]
+    payloadDigest: NotRequired[str]
 
 
 @with_config(_OPEN)

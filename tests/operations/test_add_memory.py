@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -187,3 +188,34 @@ async def test_last_out_of_range_is_refused(client: Client, last: int) -> None:
     await add(client, "s", OCTAVIA)
     error = await client.error('query($n: Int) { memory(sessionId: "s") { messages(last: $n) { seq } } }', n=last)
     assert error["code"] == "BAD_USER_INPUT"
+
+
+OTHER: list[dict[str, Any]] = [
+    {"messages": [{**OCTAVIA[0], "content": "other"}, *OCTAVIA[1:]]},
+    {"messages": OCTAVIA[:2]},
+    {"messages": list(reversed(OCTAVIA))},
+    {"messages": [{**OCTAVIA[0], "role": "ai"}, *OCTAVIA[1:]]},
+    {"messages": [{**OCTAVIA[0], "metadata": {"a": 1}}, *OCTAVIA[1:]]},
+    {"messages": [{**OCTAVIA[0], "uuid": "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0ae"}, *OCTAVIA[1:]]},
+    {"metadata": {"m": 2, "n": {"a": 1, "b": 2}}},
+    {"metadata": {}},
+    {"userId": "ann"},
+]
+
+
+async def test_the_same_idempotency_key_with_another_payload_is_a_conflict(client: Client) -> None:
+    sent: dict[str, Any] = {"messages": OCTAVIA, "metadata": {"m": 1, "n": {"a": 1, "b": 2}}}
+    first = await add(client, "s", **sent, idempotencyKey="k")
+    for other in OTHER:
+        error = await client.error(ADD, input={"sessionId": "s", **sent, **other, "idempotencyKey": "k"})
+        assert error["code"] == "CONFLICT", other
+        assert "idempotencyKey" in error["message"]
+    for same in ({}, {"awaitEntities": False}, {"metadata": {"n": {"b": 2, "a": 1}, "m": 1}}):
+        assert await add(client, "s", **{**sent, **same}, idempotencyKey="k") == {**first, "replayed": True}
+    await add(client, "other", **{**sent, **OTHER[0]}, idempotencyKey="k")  # a key is of its session
+
+
+async def test_a_memory_that_was_stored_before_digests_is_replayed(client: Client, database: Database) -> None:
+    await add(client, "s", OCTAVIA, idempotencyKey="k")
+    await database.memories.update_one({"sessionId": "s"}, {"$unset": {"payloadDigest": ""}})
+    assert (await add(client, "s", OCTAVIA[:1], idempotencyKey="k"))["replayed"] is True

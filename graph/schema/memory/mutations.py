@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.errors import StoredNevertheless, Unavailable
 from graph.execution.inputs import quick_input
 from graph.execution.selection import Selection
 from graph.operations.deletion import delete_memory
@@ -47,7 +48,9 @@ class AddMemoryInput:
         default=None, description="Your own id of the user whom the session belongs to. It can't change later."
     )
     idempotency_key: str | None = strawberry.field(
-        default=None, description="A retry with the same key changes nothing and returns what the first call did."
+        default=None,
+        description="A retry with the same key changes nothing and returns what the first call did. With another"
+        " payload the key is refused (CONFLICT).",
     )
     await_entities: bool | None = strawberry.field(
         default=False,
@@ -92,6 +95,7 @@ class MemoryMutations:
         input: Annotated[AddMemoryInput, strawberry.argument(description="What to add.")],  # noqa: A002
     ) -> AddMemoryPayload:
         context = info.context
+        session = Selection.of(info).below("session")
         added = await add_memory(
             context.backend,
             context.scope,
@@ -101,10 +105,9 @@ class MemoryMutations:
             user_id=input.user_id,
             idempotency_key=input.idempotency_key,
             await_entities=bool(input.await_entities),
+            session_fields=session.reads() if session else (),
         )
-        session = Selection.of(info).below("session")
-        found = await context.session(input.session_id, session.reads()) if session else None
-        return AddMemoryPayload(memory=added.memory, session=found, replayed=added.replayed)  # type: ignore[arg-type]
+        return AddMemoryPayload(memory=added.memory, session=added.session, replayed=added.replayed)  # type: ignore[arg-type]
 
     @strawberry.mutation(
         description="Delete all messages, memories, entities and summaries of a session. The session stays, with its"
@@ -118,6 +121,10 @@ class MemoryMutations:
         context = info.context
         await delete_memory(context.backend, context.scope, input.session_id)
         session = Selection.of(info).below("session")
-        found = await context.session(input.session_id, session.reads()) if session else None
+        try:
+            found = await context.session(input.session_id, session.reads()) if session else None
+        except Unavailable as error:
+            message = "the memory is deleted, and its session can't be read at the moment: there is nothing to repeat"
+            raise StoredNevertheless(message) from error
         deleted_id = global_id("Memory", f"s:{input.session_id}")
         return DeleteMemoryPayload(deleted_id=deleted_id, session=found)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,8 @@ RESPONSE_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict,
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 """For the answer of a command, which the driver decodes without `_TYPES`."""
 MAJORITY = WriteConcern("majority")
+_ABORT_SECONDS = 2.0
+"""Seconds for ending a transaction that failed, beyond the time that it had: MongoDB ends it later by itself."""
 
 
 def connect(uri: str, *, pool_size: int, timeout: float) -> Any:
@@ -117,14 +120,24 @@ async def session_of(client: Any, *, snapshot: bool = False) -> AsyncIterator[An
 
 @asynccontextmanager
 async def transaction_of(session: Any) -> AsyncIterator[None]:
-    """A transaction with snapshot reads and majority commit; aborted when the block raises."""
-    transaction = session.start_transaction(
+    """A transaction with snapshot reads and majority commit, which the block commits; aborted when the block raises."""
+    started = session.start_transaction(
         read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
     )
-    if hasattr(transaction, "__await__"):
-        transaction = await transaction
-    async with transaction:
+    if hasattr(started, "__await__"):
+        await started
+    try:
         yield
+    except BaseException:
+        if session.in_transaction:
+            # Outside of every time limit but its own: a transaction that is left open locks what it wrote for a minute.
+            await asyncio.create_task(_abort(session), context=Context())
+        raise
+
+
+async def _abort(session: Any) -> None:
+    with pymongo.timeout(_ABORT_SECONDS):
+        await session.abort_transaction()
 
 
 async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> list[dict[str, Any]]:

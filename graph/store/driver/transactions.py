@@ -1,22 +1,84 @@
-"""Transactions that several writers can run at once."""
+"""Transactions that several writers can run at once, each bounded in time as a whole."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
+import pymongo
 from pymongo.errors import PyMongoError
 from tenacity import AsyncRetrying, RetryError, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
-from graph.errors import Unavailable
+from graph.errors import OutcomeUnknown, Unavailable
 from graph.store.driver.client import session_of, transaction_of
 
 T = TypeVar("T")
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5  # seconds
+_SHORTEST_ANSWER = 1.0
+"""Seconds that the answer to a commit gets at least, beyond the deadline where work has used it up."""
+LOOK_UP_SHARE = 0.2
+"""Share of the deadline that is left, after a commit whose outcome is unknown, for looking what is stored."""
+
+_until: ContextVar[float] = ContextVar("until", default=float("inf"))
+
+
+@contextmanager
+def bounded(seconds: float) -> Iterator[float]:
+    """Bound the time that everything within the block takes together, by the clock of `time.monotonic`.
+
+    What is sent to MongoDB ends with an error then; transactions within begin no further attempt. A block within
+    another ends with it at the latest. Gives the moment of the end.
+
+    Args:
+        seconds: how long it may take.
+    """
+    until = min(_until.get(), time.monotonic() + seconds)
+    token = _until.set(until)
+    try:
+        with pymongo.timeout(_left(until)):
+            yield until
+    finally:
+        _until.reset(token)
+
+
+@asynccontextmanager
+async def held(lock: asyncio.Lock, until: float, deadline: float) -> AsyncIterator[None]:
+    """A lock of this process, for which nobody waits beyond the end of the time.
+
+    Args:
+        lock: the lock.
+        until: the end, by the clock of `time.monotonic`.
+        deadline: the seconds that were given, for the message.
+
+    Raises:
+        Unavailable: others held it until the end.
+    """
+    try:
+        async with asyncio.timeout(_left(until)):
+            await lock.acquire()
+    except TimeoutError:
+        raise _not_stored(deadline) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _left(until: float) -> float:
+    """Seconds until then; never 0, which is no limit to PyMongo."""
+    return max(0.001, until - time.monotonic())
+
+
+def _not_stored(deadline: float) -> Unavailable:
+    return Unavailable(
+        f"the write could not be completed within {deadline:g} seconds, and nothing of it is stored: try again"
+    )
 
 
 class _StopAtDeadline(stop_base):
@@ -33,14 +95,29 @@ def _transient(error: BaseException) -> bool:
     )
 
 
-async def _commit(session: Any, deadline: float) -> None:
-    """Commit; a commit whose outcome is unknown is sent again, which MongoDB allows any number of times."""
+async def _commit(session: Any, until: float, deadline: float) -> None:
+    """Commit; a commit whose outcome is unknown is sent again, which MongoDB allows any number of times.
+
+    An answer that does not come is waited for during half of the time that is left, so that some is left to ask again
+    on another connection.
+
+    Raises:
+        OutcomeUnknown: no answer told the outcome.
+    """
     while True:
+        left = until - time.monotonic()
         try:
-            await session.commit_transaction()
+            with pymongo.timeout(max(left / 2, _SHORTEST_ANSWER)):
+                await session.commit_transaction()
         except PyMongoError as error:
-            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() >= deadline:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
                 raise
+            if time.monotonic() + _SHORTEST_ANSWER >= until:
+                message = (
+                    f"MongoDB did not say within {deadline:g} seconds whether the write is stored: it may be, or not;"
+                    " look before you send it again"
+                )
+                raise OutcomeUnknown(message) from error
             await asyncio.sleep(_SHORTEST_PAUSE)
         else:
             return
@@ -55,12 +132,13 @@ async def in_transaction(client: Any, work: Callable[[Any], Awaitable[T]], *, de
     Args:
         client: the MongoDB client.
         work: does its reads and writes with the driver session that it is given.
-        deadline: seconds after which no further attempt is begun.
+        deadline: seconds for all of it; a block of `bounded` around it may leave fewer.
 
     Raises:
-        Unavailable: the deadline passed.
+        OutcomeUnknown: it was to be committed, and no answer told whether it is.
+        Unavailable: the deadline passed; nothing is stored.
     """
-    until = time.monotonic() + deadline
+    until = min(_until.get(), time.monotonic() + deadline)
     attempts = AsyncRetrying(
         retry=retry_if_exception(_transient),
         wait=wait_random_exponential(multiplier=_SHORTEST_PAUSE, max=_LONGEST_PAUSE),
@@ -71,10 +149,12 @@ async def in_transaction(client: Any, work: Callable[[Any], Awaitable[T]], *, de
             with attempt:
                 async with session_of(client) as session:
                     async with transaction_of(session):
-                        result = await work(session)
-                        await _commit(session, until)
+                        with pymongo.timeout(_left(until)):
+                            result = await work(session)
+                        if time.monotonic() >= until:
+                            raise _not_stored(deadline)
+                        await _commit(session, until - LOOK_UP_SHARE * deadline, deadline)
                     return result
     except RetryError as error:
-        message = f"the write could not be completed within {deadline:g} seconds: try again"
-        raise Unavailable(message) from error.last_attempt.exception()
+        raise _not_stored(deadline) from error.last_attempt.exception()
     raise AssertionError  # the loop above returns or raises

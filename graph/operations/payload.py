@@ -1,0 +1,24 @@
+"""What tells one payload of `addMemory` from another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import orjson
+
+from graph.store.documents import Document
+from graph.store.memories import NewMessage
+
+
+def payload_digest(messages: Sequence[NewMessage], metadata: Document, user_id: str | None) -> str:
+    """The SHA-256 of what is stored, whatever the order of keys in metadata; hexadecimal.
+
+    Args:
+        messages: the checked messages, in order.
+        metadata: that of the memory.
+        user_id: the user who was named, if any.
+    """
+    sent = [[message.uuid, message.role, message.content, message.metadata, message.created_at] for message in messages]
+    text = orjson.dumps([sent, metadata, user_id], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()

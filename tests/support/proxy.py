@@ -1,0 +1,105 @@
+"""A TCP proxy on loopback between the driver and mongod, which loses or cuts what a test chooses."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+_HEADER = struct.Struct("<iiii")  # messageLength, requestID, responseTo, opCode
+
+
+def never(_request: bytes) -> bool:
+    return False
+
+
+class Proxy:
+    """Passes messages of MongoDB's wire protocol.
+
+    Attributes:
+        uri: the connection string that leads through it.
+        loses: whether the answer to a request is lost, with the connection left open.
+        cuts: whether the connection is closed when a request comes, which mongod does not get.
+        goes_dark: whether no answer comes back from this request on, on any connection.
+        dark: whether it has.
+        lost: how many answers were lost.
+    """
+
+    def __init__(self, target: str) -> None:
+        address = urlsplit(target)
+        assert address.hostname is not None
+        assert address.port is not None
+        self._target = (address.hostname, address.port)
+        self.loses: Callable[[bytes], bool] = never
+        self.cuts: Callable[[bytes], bool] = never
+        self.goes_dark: Callable[[bytes], bool] = never
+        self.dark = False
+        self.lost = 0
+        self.uri = ""
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, to_mongod = await asyncio.open_connection(*self._target)
+        self._writers |= {writer, to_mongod}
+        lost: set[int] = set()
+        passing = [
+            asyncio.ensure_future(self._requests(reader, to_mongod, lost)),
+            asyncio.ensure_future(self._answers(upstream, writer, lost)),
+        ]
+        try:
+            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in passing:
+                task.cancel()
+            await asyncio.gather(*passing, return_exceptions=True)
+            writer.close()
+            to_mongod.close()
+            self._writers -= {writer, to_mongod}
+
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: set[int]) -> None:
+        while True:
+            header = await reader.readexactly(_HEADER.size)
+            length, request_id, _, _ = _HEADER.unpack(header)
+            body = await reader.readexactly(length - _HEADER.size)
+            if self.cuts(body):
+                return
+            self.dark = self.dark or self.goes_dark(body)
+            if self.dark or self.loses(body):
+                lost.add(request_id)
+            writer.write(header + body)
+            await writer.drain()
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: set[int]) -> None:
+        while True:
+            header = await reader.readexactly(_HEADER.size)
+            length, _, response_to, _ = _HEADER.unpack(header)
+            body = await reader.readexactly(length - _HEADER.size)
+            if self.dark or response_to in lost:
+                self.lost += 1
+                continue
+            writer.write(header + body)
+            await writer.drain()
+
+    def close(self) -> None:
+        for writer in self._writers:
+            writer.close()
+
+
+@asynccontextmanager
+async def proxy(target: str) -> AsyncIterator[Proxy]:
+    """Run one for the length of a block.
+
+    Args:
+        target: the connection string of a mongod.
+    """
+    made = Proxy(target)
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    # Directly: otherwise the driver would find the mongod behind it, and go there.
+    made.uri = f"mongodb://127.0.0.1:{server.sockets[0].getsockname()[1]}/?directConnection=true"
+    try:
+        yield made
+    finally:
+        server.close()
+        made.close()
