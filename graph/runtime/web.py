@@ -18,7 +18,7 @@ from graph.app import create_app
 from graph.enrichment.tokens import load_counter
 from graph.schema.build import build_schema
 from graph.settings import Settings
-from graph.transport.connection import bounded_http
+from graph.transport.connection import bounded_http, bounded_websockets
 
 
 class _Server(uvicorn.Server):
@@ -105,6 +105,7 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
         log_level=_LEVELS.get(settings.log_level, settings.log_level),
         access_log=False,
         http=cast("type[asyncio.Protocol]", bounded_http(settings)),  # uvicorn only calls it
+        ws=cast("type[asyncio.Protocol]", bounded_websockets(settings)),
         timeout_keep_alive=cast("int", settings.idle_timeout),  # uvicorn hands it on to the event loop
         timeout_graceful_shutdown=10,
         server_header=False,

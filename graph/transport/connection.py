@@ -13,6 +13,7 @@ from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_impl import WebSocketProtocol
 from uvicorn.server import ServerState
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS
 
@@ -44,7 +45,48 @@ class Bounds:
         return cls(settings.header_limit, settings.header_timeout, settings.send_timeout, settings.max_connections)
 
 
-class BoundedHttpProtocol(HttpToolsProtocol):
+class _Patience:
+    """Ends a connection whose client reads nothing of what waits for it; mixed into uvicorn's protocols."""
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    _send_seconds: float
+    _send_timer: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """The client does not read: watch whether it goes on."""
+        super().pause_writing()  # type: ignore[misc]
+        if self._send_seconds and self._send_timer is None:
+            self._watch_sending()
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
+        super().resume_writing()  # type: ignore[misc]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
+        super().connection_lost(exc)  # type: ignore[misc]
+
+    def _watch_sending(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            self._send_timer = None
+            if self.transport.get_write_buffer_size() < waiting:
+                self._watch_sending()
+            else:
+                self.transport.abort()  # `close` would wait for the client to read
+
+        self._send_timer = self.loop.call_later(self._send_seconds, look)
+
+
+class BoundedHttpProtocol(_Patience, HttpToolsProtocol):
     """One connection, until it ends or becomes a WebSocket."""
 
     def __init__(self, bounds: Bounds, config: Config, server_state: ServerState, **given: Any) -> None:
@@ -56,7 +98,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._pending = 0
         self._progressed = False
         self._header_timer: asyncio.TimerHandle | None = None
-        self._send_timer: asyncio.TimerHandle | None = None
+        self._send_seconds = bounds.send_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse a connection beyond the limit; wait for the headers of the others."""
@@ -131,19 +173,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if not self._is_refused(self._header_size):
             super().on_message_complete()
 
-    def pause_writing(self) -> None:
-        """The client does not read: watch whether it goes on."""
-        super().pause_writing()
-        if self._bounds.send_seconds and self._send_timer is None:
-            self._watch_sending()
-
-    def resume_writing(self) -> None:
-        """The client has read."""
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
-        super().resume_writing()
-
     def _expect_headers(self) -> None:
         if self._bounds.header_seconds:
             self._header_timer = self.loop.call_later(self._bounds.header_seconds, self._headers_are_late)
@@ -163,18 +192,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "the headers did not arrive in time")
         else:
             self.transport.close()
-
-    def _watch_sending(self) -> None:
-        waiting = self.transport.get_write_buffer_size()
-
-        def look() -> None:
-            self._send_timer = None
-            if self.transport.get_write_buffer_size() < waiting:
-                self._watch_sending()
-            else:
-                self.transport.abort()  # `close` would wait for the client to read
-
-        self._send_timer = self.loop.call_later(self._bounds.send_seconds, look)
 
     def _is_refused(self, size: int) -> bool:
         """Whether the connection ends, now because of headers of this size, or already."""
@@ -211,5 +228,23 @@ def bounded_http(settings: Settings) -> Callable[..., BoundedHttpProtocol]:
 
     def make(**given: Any) -> BoundedHttpProtocol:
         return BoundedHttpProtocol(bounds, **given)
+
+    return make
+
+
+class BoundedWebSocketProtocol(_Patience, WebSocketProtocol):
+    """One WebSocket, which replaces the HTTP connection that it began as."""
+
+    def __init__(self, bounds: Bounds, **given: Any) -> None:
+        super().__init__(**given)
+        self._send_seconds = bounds.send_seconds
+
+
+def bounded_websockets(settings: Settings) -> Callable[..., BoundedWebSocketProtocol]:
+    """The factory of WebSockets that uvicorn calls."""
+    bounds = Bounds.of(settings)
+
+    def make(**given: Any) -> BoundedWebSocketProtocol:
+        return BoundedWebSocketProtocol(bounds, **given)
 
     return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import uuid
 from collections.abc import Iterator
@@ -200,3 +201,35 @@ async def test_connections_beyond_the_limit_are_refused_and_others_go_on(tmp_pat
                 writer.close()
             streams.clear()
         await asyncio.to_thread(until, lambda: httpx.get(f"{server.url}/health").status_code == 200)
+
+
+def text_frame(text: str) -> bytes:
+    """A client's frame, masked with zeros."""
+    data = text.encode()
+    assert len(data) < 65_536
+    length = bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2)
+    return b"\x81" + length + b"\0\0\0\0" + data
+
+
+def test_a_websocket_whose_client_reads_nothing_ends(tmp_path: Path, mongodb_uri: str) -> None:
+    """What is sent to it counts against what may be sent at once, so it must not stay for ever."""
+    query = 'subscription { messageAdded(sessionId: "s", afterSeq: 0) { content } }'
+    add = "mutation A($input: AddMemoryInput!) { addMemory(input: $input) { replayed } }"
+    messages = [{"role": "human", "content": "x" * 1_000_000} for _ in range(10)]
+    with started(tmp_path, mongodb_uri, RECALLQL_SEND_TIMEOUT="1") as server, opened(server) as connection:
+        server.graphql(add, input={"sessionId": "s", "messages": messages})
+        port = connection.getsockname()[1]
+        connection.sendall(UPGRADE + b"\r\n")
+        connection.sendall(text_frame('{"type":"connection_init"}'))
+        connection.sendall(text_frame(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}})))
+        assert is_connected(server, port)
+        until(lambda: not is_connected(server, port))
+
+
+def is_connected(server: ServerProcess, port: int) -> bool:
+    """Whether the server has a connection from this port."""
+    return any(
+        bool(one.raddr) and one.raddr.port == port
+        for one in psutil.Process(server.process.pid).net_connections("tcp")
+        if one.status == psutil.CONN_ESTABLISHED
+    )
