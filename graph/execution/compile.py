@@ -30,6 +30,7 @@ from graphql.execution.collect_fields import FieldDetails
 from graph.execution.arguments import argument_values
 from graph.execution.fields import DEFAULT, PATH, READ, DocumentType, definition_of
 from graph.execution.leaves import Unusual, leaf_expression
+from graph.execution.size import SIZE
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
@@ -166,16 +167,20 @@ class _Code:
         if READ not in metadata or definition.extensions or definition.permission_classes:
             raise _NotPlainError
         if PATH in metadata and not details.node.arguments:
-            path = metadata[PATH]
-            return (
-                f"{document}.get({path!r}, {metadata[DEFAULT]!r})" if DEFAULT in metadata else f"{document}[{path!r}]"
-            )
+            return self._at_path(metadata, document)
         function = f"read_{parent.name}_{name}"
         self.names[function] = metadata[READ]
-        if not field.args or len(signature(metadata[READ]).parameters) == 1:
+        if not details.node.arguments or len(signature(metadata[READ]).parameters) == 1:
             return f"{function}({document})"
         self.with_arguments.append((field, details))
         return f"{function}({document}, **a[{len(self.with_arguments) - 1}])"
+
+    def _at_path(self, metadata: dict[str, Any], document: str) -> str:
+        """The expression of the value that stands in the document."""
+        path, size = metadata[PATH], metadata.get(SIZE)
+        if DEFAULT in metadata:
+            return f"{document}.get({path!r}, {metadata[DEFAULT]!r})"
+        return f"{document}[{path!r}]" + (f"[:{size.default}]" if size is not None and size.default else "")
 
     def _value(self, type_: GraphQLOutputType, read: str, group: list[FieldDetails], document: str) -> str:
         """The expression that completes a value."""

@@ -6,11 +6,13 @@ second into the compiled response. One source of truth: what is read is declared
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import strawberry
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from graph.execution.size import SIZE, SIZES_BELOW, Size
 
 READS = "reads"
 """Key in a Strawberry field's metadata: the paths of the parent's document that the field's resolver reads."""
@@ -36,16 +38,18 @@ class DocumentType:
         return True
 
 
-def stored(path: str, *, description: str, default: Any = ...) -> Any:
+def stored(path: str, *, description: str, default: Any = ..., size: Size | None = None) -> Any:
     """A field whose value stands in the parent's document.
 
     Args:
         path: the key in the document.
         description: what the schema says of the field.
         default: the value where the document has no such key; without one, its absence is an error.
+        size: of a list.
     """
     if default is ...:
-        return _field(lambda document: document[path], (path,), description, {PATH: path})
+        metadata = {PATH: path} if size is None else {PATH: path, SIZE: size}
+        return _field(lambda document: document[path], (path,), description, metadata)
     return _field(lambda document: document.get(path, default), (path,), description, {PATH: path, DEFAULT: default})
 
 
@@ -68,7 +72,14 @@ def _field(read: Callable[[Any], Any], reads: tuple[str, ...], description: str,
     return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
-def resolved(*reads: str, description: str, read: Callable[..., Any] | None = None, path: str | None = None) -> Any:
+def resolved(
+    *reads: str,
+    description: str,
+    read: Callable[..., Any] | None = None,
+    path: str | None = None,
+    size: Size | None = None,
+    sizes_below: Mapping[str, Size] | None = None,
+) -> Any:
     """A field with a resolver of its own, which reads these paths of the parent's document and what else it fetches.
 
     Args:
@@ -76,10 +87,18 @@ def resolved(*reads: str, description: str, read: Callable[..., Any] | None = No
         description: what the schema says of the field.
         read: where the value can be computed from the document and the field's arguments alone, a pure function that
             gives what the resolver would, or raises where it can't. It takes the document, and the arguments unless
-            they make no difference to it. It may leave out of objects what only resolvers read of them.
-        path: the key of the document where `read` finds what it gives without arguments.
+            they make no difference to it; without them, it gives what the field has without arguments. It may leave out
+            of objects what only resolvers read of them.
+        path: the key of the document where `read` finds what it gives without arguments: of a list, the first items, as
+            many as the size has by default.
+        size: of a list, or of the list of a connection.
+        sizes_below: the sizes that lists below have here without arguments, by path, see `SIZES_BELOW`.
     """
     metadata: dict[str, Any] = {READS: reads}
+    if size is not None:
+        metadata[SIZE] = size
+    if sizes_below is not None:
+        metadata[SIZES_BELOW] = sizes_below
     if read is not None:
         metadata[READ] = read
     if path is not None:

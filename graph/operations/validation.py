@@ -22,6 +22,7 @@ MAX_LAST = 1_000
 MAX_EMAIL_BYTES = 320
 MAX_NAME_BYTES = 1_024
 MAX_PAGE = 1_000
+DEFAULT_PAGE = 20
 MAX_NODES = 1_000
 MAX_PATH_KEYS = MAX_METADATA_DEPTH
 _INT64 = 2**63
@@ -89,7 +90,7 @@ def check_uuid(value: str, name: str) -> str:
 
 
 def check_page(first: int | None, last: int | None) -> int:
-    """The size of a page of a connection; without any, the greatest there is."""
+    """The size of a page of a connection."""
     if first is not None and last is not None:
         raise BadUserInput("first and last can't both be given: first takes a page forwards, last one backwards")
     for name, value in (("first", first), ("last", last)):
@@ -97,7 +98,7 @@ def check_page(first: int | None, last: int | None) -> int:
             raise BadUserInput(f"{name} must be from 0 to {MAX_PAGE:,}, not {value:,}")
     if last is not None:
         return last
-    return MAX_PAGE if first is None else first
+    return DEFAULT_PAGE if first is None else first
 
 
 def check_path(value: str, name: str) -> tuple[str, ...]:
@@ -121,6 +122,15 @@ def check_last(value: int | None, name: str = "last") -> int | None:
     """How many of the newest items."""
     if value is not None and not 0 <= value <= MAX_LAST:
         raise BadUserInput(f"{name} must be from 0 to {MAX_LAST:,}, not {value:,}")
+    return value
+
+
+def check_first(value: int | None) -> int:
+    """How many of the first items of a list."""
+    if value is None:
+        return DEFAULT_PAGE
+    if not 0 <= value <= MAX_PAGE:
+        raise BadUserInput(f"first must be from 0 to {MAX_PAGE:,}, not {value:,}")
     return value
 
 

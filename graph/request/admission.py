@@ -11,8 +11,8 @@ from strawberry.extensions import SchemaExtension
 
 from graph.errors import OperationError, TooCostly, Unauthenticated
 from graph.request.documents import Documents
+from graph.request.operation import Operation
 from graph.schema.context import Context
-from graph.schema.operation import Operation
 from graph.store.driver.client import time_limit
 
 COST_HEADER = "x-recallql-cost"
@@ -74,7 +74,7 @@ async def admit(context: Context, text: str, operation: Operation, variables: Ma
         raise Unauthenticated("the credentials have expired: connect again with new ones")
     context.caller.require(operation.right)
     context.changes = operation.changes
-    cost = operation.cost(variables)
+    cost = operation.cost(variables, context.backend.settings)
     most = context.backend.settings.max_cost
     if most and cost > most:
         message = (

@@ -1,14 +1,13 @@
-"""What an operation may cost, computed from the schema and the arguments before anything is executed.
+"""The cost of an operation, computed from the schema and the arguments before anything is executed.
 
-The cost is the most objects that the answer can hold: as GitHub counts nodes, `first` and `last` multiply what is below
-them. A list without them counts as long as it is at most, or as such lists usually are. A mutation adds to that.
-https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+The cost is a bound: the answer never holds more objects. The size of each list is declared at its field, see
+`graph.execution.size`; this module knows no field of the schema. A mutation adds the cost of its transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 from graphql import (
     DocumentNode,
@@ -26,31 +25,34 @@ from graphql import (
     is_leaf_type,
     value_from_ast_untyped,
 )
-from graphql.language import DirectiveNode, FragmentDefinitionNode, OperationDefinitionNode, OperationType, VariableNode
-from graphql.pyutils import Undefined
+from graphql.language import DirectiveNode, FragmentDefinitionNode, OperationDefinitionNode, VariableNode
+
+from graph.execution.size import Size, size_of, sizes_below
+from graph.request.introspection import introspected
+from graph.settings import Settings
 
 MUTATION = 10
-"""What each mutation costs beside its answer: a transaction."""
+"""Cost of each mutation beside its answer: a transaction."""
 
-PAGE = 1_000
-"""The most items that `first` and `last` may ask for, and what a connection without them gives."""
-
-USUAL = {"messages": 12, "nodes": 10}
-"""Items of a list that has no bound in the request, by the field's name."""
-
-OTHERWISE = 5
+_Below: TypeAlias = tuple[tuple[tuple[str, ...], int], ...]
+"""Sizes that lists below have without arguments, by the names of the fields that lead there."""
 
 
 def operation_cost(
-    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    settings: Settings,
 ) -> int:
     """The cost of a valid operation, at least 1.
 
     Args:
-        schema: what it is valid for.
+        schema: the schema for which it is valid.
         document: holds the operation's fragments.
         operation: the operation that is about to be executed.
         variables: as they were sent, unchecked. Of their values only numbers, booleans and the lengths of lists count.
+        settings: some are the sizes of lists.
     """
     root = schema.get_root_type(operation.operation)
     if root is None:
@@ -60,78 +62,100 @@ def operation_cost(
         for definition in operation.variable_definitions or ()
         if definition.default_value is not None
     }
-    cost = _Costs(schema, document, {**defaults, **variables}).below(operation.selection_set, root, None)
-    if operation.operation is OperationType.MUTATION:
-        cost += MUTATION * len(operation.selection_set.selections)
-    return max(1, cost)
+    costs = _Costs(schema, document, {**defaults, **variables}, settings)
+    return max(1, costs.below(operation.selection_set, root, None, ()))
 
 
 class _Costs:
-    """Costs within one operation. What is known of a fragment is kept: see `graph.request.limits`."""
+    """Costs within one operation. Those of a fragment are kept: see `graph.request.limits`."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any]) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], settings: Settings
+    ) -> None:
         self._schema = schema
         self._variables = variables
+        self._settings = settings
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[tuple[str, int | None], int] = {}
+        self._known: dict[tuple[str, int | None, _Below], int] = {}
 
-    def below(self, selection_set: SelectionSetNode, parent: Any, page: int | None) -> int:
-        """The cost of what is selected on one object.
+    def below(self, selection_set: SelectionSetNode, parent: Any, page: int | None, sizes: _Below) -> int:
+        """The cost of the fields that are selected on one object.
 
         Args:
-            selection_set: what is selected.
+            selection_set: the selected fields.
             parent: the object's type.
             page: items of the connection that the object is, if it is one.
+            sizes: of the lists below, where the way to the object decides them.
         """
-        return sum(self._cost(selection, parent, page) for selection in selection_set.selections)
+        return sum(self._cost(selection, parent, page, sizes) for selection in selection_set.selections)
 
-    def _cost(self, selection: Any, parent: Any, page: int | None) -> int:
+    def _cost(self, selection: Any, parent: Any, page: int | None, sizes: _Below) -> int:
         if self._is_left_out(selection.directives or ()):
             return 0
         if isinstance(selection, FieldNode):
-            return self._of_field(selection, parent, page)
+            return self._of_field(selection, parent, page, sizes)
         if isinstance(selection, InlineFragmentNode):
             condition = selection.type_condition
             type_ = self._schema.get_type(condition.name.value) if condition else parent
-            return self.below(selection.selection_set, type_, page)
+            return self.below(selection.selection_set, type_, page, sizes)
         assert isinstance(selection, FragmentSpreadNode)  # noqa: S101 - there is no fourth kind
-        name = selection.name.value
-        if (name, page) not in self._known:
-            fragment = self._fragments[name]
+        key = selection.name.value, page, sizes
+        if key not in self._known:
+            fragment = self._fragments[key[0]]
             type_ = self._schema.get_type(fragment.type_condition.name.value)
-            self._known[name, page] = self.below(fragment.selection_set, type_, page)
-        return self._known[name, page]
+            self._known[key] = self.below(fragment.selection_set, type_, page, sizes)
+        return self._known[key]
 
-    def _of_field(self, node: FieldNode, parent: Any, page: int | None) -> int:
+    def _of_field(self, node: FieldNode, parent: Any, page: int | None, sizes: _Below) -> int:
         name = node.name.value
         if name.startswith("__") or not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
-            return 1 if node.selection_set else 0
+            return introspected(self._schema, node, self._fragments, self._value)
         field = parent.fields[name]
+        cost = MUTATION if parent is self._schema.mutation_type else 0
         type_ = get_named_type(field.type)
         if is_leaf_type(type_) or node.selection_set is None:
-            return 0
-        asked = self._asked(node, field)
-        own_page = None
-        count = 1
-        if isinstance(get_nullable_type(field.type), GraphQLList):
-            usual = USUAL.get(name, OTHERWISE)
-            count = page if page is not None and name in ("edges", "nodes") else usual if asked is None else asked
-        elif type_.name.endswith("Connection"):
-            own_page = PAGE if asked is None else asked
-        return count * (1 + self.below(node.selection_set, type_, own_page))
+            return cost
+        size = self._size(node, field, page, dict(sizes).get((name,)))
+        is_list = isinstance(get_nullable_type(field.type), GraphQLList)
+        below = self.below(node.selection_set, type_, size, self._sizes_below(node, field, sizes))
+        return cost + (size if is_list and size is not None else 1) * (1 + below)
 
-    def _asked(self, node: FieldNode, field: GraphQLField) -> int | None:
-        """How many items the arguments ask for."""
-        given = {argument.name.value: self._value(argument.value) for argument in node.arguments or ()}
-        sizes = [given.get(name) for name in ("first", "last")]
-        sizes += [len(value) for name, value in given.items() if name == "ids" and isinstance(value, list)]
-        numbers = [int(size) for size in sizes if _is_whole(size)]
-        if not numbers:
-            defaults = [field.args[name].default_value for name in ("first", "last") if name in field.args]
-            numbers = [size for size in defaults if size is not Undefined and isinstance(size, int)]
-        return min(PAGE, max(0, *numbers)) if numbers else None
+    def _size(self, node: FieldNode, field: GraphQLField, page: int | None, default: int | None) -> int | None:
+        """Items of the list or connection that a field gives; None where it gives no such thing."""
+        size = size_of(field)
+        if size is None or size.is_page:
+            return None if size is None else page
+        return self._asked(size, node, field, default)
+
+    def _sizes_below(self, node: FieldNode, field: GraphQLField, sizes: _Below) -> _Below:
+        passed = [(path[1:], size) for path, size in sizes if path[0] == node.name.value and path[1:]]
+        own = [(path, self._asked(size, node, field, None)) for path, size in sizes_below(field).items()]
+        return (*passed, *own)
+
+    def _asked(self, size: Size, node: FieldNode, field: GraphQLField, default: int | None) -> int:
+        """How many items the arguments ask for, or there are without them."""
+        asked = [self._count(node, field, path.split(".")) for path in size.arguments]
+        numbers = [number for number in asked if number is not None]
+        if numbers:
+            return min(size.most, max(0, *numbers))
+        if default is not None:
+            return default
+        return size.default if size.setting is None else int(getattr(self._settings, size.setting))
+
+    def _count(self, node: FieldNode, field: GraphQLField, path: list[str]) -> int | None:
+        """The number that an argument gives, or the length of the list that it is; None where it is not given."""
+        value: Any = next(
+            (self._value(item.value) for item in node.arguments or () if item.name.value == path[0]), None
+        )
+        type_: Any = get_nullable_type(field.args[path[0]].type)
+        for key in path[1:]:
+            value = value.get(key) if isinstance(value, dict) else None
+            type_ = get_nullable_type(type_.fields[key].type)
+        if isinstance(type_, GraphQLList):
+            return len(value) if isinstance(value, list) else None if value is None else 1
+        return int(value) if _is_whole(value) else None
 
     def _value(self, node: Any) -> Any:
         if isinstance(node, VariableNode):

@@ -24,7 +24,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.errors import TooCostly
 from graph.request.limits import Limits, check_limits, check_text, validate_within
-from graph.schema.operation import Operation
+from graph.request.operation import Operation
 from graph.settings import Settings
 
 BYTES_KEPT = 64 * 1_048_576

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TypeAlias
 
 from graph.errors import BadUserInput
-from graph.operations.validation import check_uuid, is_id
+from graph.operations.validation import MAX_PAGE, check_uuid, is_id
 from graph.schema.context import Context
 from graph.schema.entities.types import SUMMARY_READS, message_entities, summary_entities
 from graph.schema.node import parse_entity_key
@@ -69,9 +69,9 @@ async def _entities_of(context: Context, scope: str) -> list[Document]:
     kind, _, name = scope.partition(":")
     of_text = set(SUMMARY_READS)
     if kind == "m" and (message := await _message(context, name, of_text)):
-        return message_entities(message)
+        return message_entities(message, MAX_PAGE)
     if kind == "y" and (summary := await _summary(context, name, of_text)):
-        return summary_entities(summary)
+        return summary_entities(summary, MAX_PAGE)
     if kind == "e" and (memory := await _memory(context, f"m:{name}", {"sessionId", "firstSeq", "lastSeq"})):
         return await entities_in_range(
             context.backend.database,

@@ -9,7 +9,9 @@ from typing import Annotated
 import strawberry
 
 from graph.errors import BadUserInput
+from graph.execution.fields import resolved
 from graph.execution.selection import Selection
+from graph.execution.size import Size
 from graph.operations.validation import MAX_NODES
 from graph.schema.context import Info
 from graph.schema.lookup import LOOKUPS
@@ -29,7 +31,10 @@ class NodeQueries:
     ) -> Node | None:
         return (await _nodes(info, [id]))[0]  # type: ignore[return-value]
 
-    @strawberry.field(description="Many things by their global ids, in the order of the ids; null in place of unknown.")
+    @resolved(
+        description="Many things by their global ids, in the order of the ids; null in place of unknown.",
+        size=Size(MAX_NODES, arguments=("ids",)),
+    )
     async def nodes(
         self,
         info: Info,

@@ -20,7 +20,8 @@ import strawberry
 from graph.errors import BadUserInput
 from graph.execution.fields import stored
 from graph.execution.selection import Selection
-from graph.operations.validation import check_page
+from graph.execution.size import PAGE, Size
+from graph.operations.validation import DEFAULT_PAGE, MAX_PAGE, check_page
 from graph.schema.context import Info
 from graph.schema.node import DocumentType
 from graph.store import keyset
@@ -32,8 +33,8 @@ T = TypeVar("T")
 First: TypeAlias = Annotated[
     int | None,
     strawberry.argument(
-        description="The first so many, from 0 to 1,000; 1,000 where neither first nor last is given."
-        " Not together with last."
+        description="Return the first N items, 0 to 1,000; 20 where neither first nor last is given. Not together with"
+        " last."
     ),
 ]
 After: TypeAlias = Annotated[
@@ -47,6 +48,17 @@ Last: TypeAlias = Annotated[
 Before: TypeAlias = Annotated[
     str | None,
     strawberry.argument(description="Only what comes before this cursor, which works also when its item is gone."),
+]
+
+
+CONNECTION = Size(MAX_PAGE, DEFAULT_PAGE, ("first", "last"))
+"""The size of every connection."""
+
+LIST = Size(MAX_PAGE, DEFAULT_PAGE, ("first",))
+"""The size of the lists that have `first`."""
+
+FirstOfList: TypeAlias = Annotated[
+    int | None, strawberry.argument(description="Return the first N items, 0 to 1,000; 20 by default.")
 ]
 
 
@@ -83,7 +95,7 @@ class Edge(DocumentType, Generic[T]):
 class Connection(DocumentType, Generic[T]):
     """Built by `connect`."""
 
-    edges: list[Edge[T]] = stored("edges", description="The page's items, in the list's order.")
+    edges: list[Edge[T]] = stored("edges", size=PAGE, description="The page's items, in the list's order.")
     page_info: PageInfo = stored("pageInfo", description="Whether there is more, and from where to go on.")
     total_count: int = stored(
         "totalCount", description="How many items the whole list has; counted only when it is selected."

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import strawberry
 
-from graph.execution.fields import computed, stored
+from graph.execution.fields import computed, resolved, stored
 from graph.schema.entities.types import SUMMARY_READS, Entity, summary_entities
 from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import UUID
 
 
@@ -51,9 +53,13 @@ class Summary(Node, DocumentType):
     source: SummarySource = computed(
         lambda summary: SummarySource(summary["source"]), "source", description="EXTRACTIVE or LLM."
     )
-    entities: list[Entity] = computed(
-        summary_entities,
+
+    @resolved(
         *SUMMARY_READS,
         description="Names found in the summary: `mentionCount` counts them there, `matches` are those of the messages"
         " that it covers.",
+        read=summary_entities,
+        size=LIST,
     )
+    def entities(root: strawberry.Parent[Any], first: FirstOfList = None) -> list[Entity]:
+        return summary_entities(root, first)  # type: ignore[return-value]

@@ -17,7 +17,8 @@ from starlette.responses import PlainTextResponse, Response
 from graph.access.caller import Right
 from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
-from graph.request.cost import MUTATION, PAGE
+from graph.operations.validation import MAX_PAGE
+from graph.request.cost import MUTATION
 from graph.settings import Settings
 from graph.store.driver.client import time_limit
 from graph.store.scope import Scope
@@ -69,6 +70,15 @@ class Call:
     def number(self, name: str, *, least: int = 0) -> int | None:
         """A whole number of the query string; absent or empty is None."""
         return number_of(self._request, name, least=least)
+
+    def limit(self, default: int = MAX_PAGE) -> int:
+        """The maximum number of items that the request asks for, 1,000 at most.
+
+        Args:
+            default: where the request does not say.
+        """
+        asked = self.number("limit")
+        return default if asked is None else min(asked, MAX_PAGE)
 
     async def body(self) -> dict[str, Any]:
         """The body, a JSON object whatever its Content-Type says: the JavaScript client sends some as text/plain.
@@ -136,7 +146,7 @@ async def _scope_of(request: Request, right: Right, items: int) -> Scope:
     caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
     caller.require(right)
     asked = number_of(request, "limit"), number_of(request, "lastn")
-    items = min(max((number for number in asked if number is not None), default=items), PAGE)
+    items = min(max((number for number in asked if number is not None), default=items), MAX_PAGE)
     await backend.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
     return caller.scope
 

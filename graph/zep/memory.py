@@ -10,6 +10,7 @@ from graph.errors import BadUserInput, NotFound
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.memory_window import recalled_messages
+from graph.operations.validation import MAX_LAST
 from graph.store.documents import Document
 from graph.store.sessions import find_session
 from graph.store.summaries import newest_summary
@@ -23,6 +24,7 @@ async def get(call: Call) -> Response:
     """The newest summary, and the messages since or the last so many; 404 where there is nothing to remember."""
     session_id = call.path("session_id")
     last = call.number("lastn")
+    last = None if last is None else min(last, MAX_LAST)
     database = call.backend.database
     session = await find_session(
         database, call.scope, session_id, {"_id", "metadata", "messageCount", "summarySeq", "erasedSeq"}

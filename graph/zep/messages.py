@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from graph.errors import BadUserInput, NotFound
 from graph.operations import messages as operations
-from graph.operations.validation import check_uuid
+from graph.operations.validation import MAX_PAGE, check_uuid
 from graph.store.documents import Document
 from graph.store.messages import find_messages, page_of_messages
 from graph.store.sessions import find_session
@@ -22,21 +22,21 @@ _FIELDS_OF_A_MESSAGE = {"uuid", "created_at", "updated_at", "role", "content", "
 
 
 async def all_of(call: Call) -> Response:
-    """A page of the messages, oldest first, or all of them."""
-    limit, cursor = call.number("limit"), call.number("cursor", least=1)
+    """A page of the messages, oldest first; without parameters, the first 1,000."""
+    cursor = call.number("cursor", least=1)
+    size = call.limit(MAX_PAGE if cursor is None else _PAGE)
     session_id = call.path("session_id")
     session = await find_session(
         call.backend.database, call.scope, session_id, {"_id", "messageCount", "lastSeq", "erasedSeq"}
     )
     if session is None:
         return json_answer({"messages": [], "total_count": 0, "row_count": 0})
-    size = _PAGE if limit is None else limit
     found = await page_of_messages(
         call.backend.database,
         session,
         MESSAGE,
         skip=((cursor or 1) - 1) * size,
-        limit=None if limit is None and cursor is None else size,
+        limit=size,
     )
     return json_answer(
         {

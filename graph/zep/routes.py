@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.access.caller import Right
 from graph.access.rules import needed_right
-from graph.request.cost import PAGE, USUAL
+from graph.operations.validation import DEFAULT_PAGE, MAX_PAGE
 from graph.zep import memory, messages, search, sessions, users
 from graph.zep.http import Handler, endpoint, refusal
 
@@ -21,7 +21,7 @@ from graph.zep.http import Handler, endpoint, refusal
 _VERSION = f"0.27.2-recallql.{version('recallql')}"
 
 _LISTS = {sessions.all_of, users.all_of, users.sessions_of, messages.all_of}
-"""Without a limit, these give all that there is."""
+"""Without a limit, these give as many items as one answer may have."""
 
 _METHODS = ["GET", "POST", "PATCH", "DELETE"]
 
@@ -56,7 +56,7 @@ def zep_routes() -> list[BaseRoute]:
 
 def _route(path: str, **handlers: Handler) -> Route:
     endpoints = {
-        method: endpoint(handler, _right(method, handler), PAGE if handler in _LISTS else USUAL["messages"])
+        method: endpoint(handler, _right(method, handler), MAX_PAGE if handler in _LISTS else DEFAULT_PAGE)
         for method, handler in handlers.items()
     }
 

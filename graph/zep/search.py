@@ -26,7 +26,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 async def search(call: Call) -> Response:
     """What the session's messages or summaries have to say to a query."""
-    limit = call.number("limit")
+    limit = call.limit(_DEFAULT_LIMIT)
     body = await call.body()
     searched = _SCOPES[_one_of(body, "search_scope", _SCOPES.keys(), "messages")]
     _one_of(body, "search_type", _TYPES, "similarity")
@@ -42,7 +42,7 @@ async def search(call: Call) -> Response:
         since=_time(metadata.get("start_date"), "start_date"),
         until=_time(metadata.get("end_date"), "end_date", end=True),
         keep=_test(metadata.get("where"), searched),
-        limit=_DEFAULT_LIMIT if limit is None else limit,
+        limit=limit,
     )
     hits = await search_session(call.backend, call.scope, call.path("session_id"), searched, query)
     return json_answer([_result(hit, searched) for hit in hits])

@@ -29,7 +29,7 @@ async def add(call: Call) -> Response:
 
 async def all_of(call: Call) -> Response:
     """The sessions with an `id` above the cursor, ascending."""
-    limit, cursor = call.number("limit"), call.number("cursor")
+    limit, cursor = call.limit(), call.number("cursor")
     found = await list_by_number(call.backend.database, "sessions", call.scope.sessions(), after=cursor, limit=limit)
     return json_answer([session_of(session) for session in found])
 

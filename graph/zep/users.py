@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from graph.errors import NotFound
 from graph.operations import users as operations
+from graph.operations.validation import MAX_PAGE
 from graph.store.documents import Document
 from graph.store.numbers import ensure_number, list_by_number
 from graph.store.users import find_user
@@ -30,7 +31,7 @@ async def add(call: Call) -> Response:
 
 async def all_of(call: Call) -> Response:
     """The users with an `id` above the cursor, ascending."""
-    limit, cursor = call.number("limit"), call.number("cursor")
+    limit, cursor = call.limit(), call.number("cursor")
     found = await list_by_number(call.backend.database, "users", call.scope.users(), after=cursor, limit=limit)
     return json_answer([user_of(user) for user in found])
 
@@ -59,7 +60,7 @@ async def sessions_of(call: Call) -> Response:
     """The sessions of a user."""
     user = await _user(call)
     found = await list_by_number(
-        call.backend.database, "sessions", {"userId": user["_id"], **call.scope.sessions()}, after=None, limit=None
+        call.backend.database, "sessions", {"userId": user["_id"], **call.scope.sessions()}, after=None, limit=MAX_PAGE
     )
     return json_answer([session_of(session) for session in found])
 

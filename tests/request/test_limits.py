@@ -35,7 +35,7 @@ SCHEMA = build_schema()._schema
 def cost(query: str, variables: dict[str, Any] | None = None) -> int:
     document = parse(query)
     (operation,) = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
-    return operation_cost(SCHEMA, document, operation, variables or {})
+    return operation_cost(SCHEMA, document, operation, variables or {}, Settings.model_construct())
 
 
 @pytest.mark.parametrize(
@@ -45,18 +45,32 @@ def cost(query: str, variables: dict[str, Any] | None = None) -> int:
         (f"{{ {MEMORY} {{ uuid }} }}", 1),
         (f"{{ {MEMORY} {{ messages {{ uuid }} }} }}", 1 + 12),
         (f"{{ {MEMORY} {{ messages(last: 100) {{ uuid }} }} }}", 1 + 100),
-        (f"{{ {MEMORY} {{ messages(last: 100) {{ entities {{ name }} }} }} }}", 1 + 100 * (1 + 5)),
+        (f"{{ {MEMORY} {{ messages(last: 100) {{ entities {{ name }} }} }} }}", 1 + 100 * (1 + 20)),
         (
             f"{{ {MEMORY} {{ messages(last: 100) {{ entities {{ matches(first: 2) {{ text }} }} }} }} }}",
-            1 + 100 * (1 + 5 * 3),
+            1 + 100 * (1 + 20 * 3),
         ),
+        (f"{{ {MEMORY} {{ entities(first: 3) {{ matches {{ text }} }} }} }}", 1 + 3 * (1 + 20)),
+        ("{ sessions { edges { node { uuid } } pageInfo { endCursor } } }", 1 + 20 * 2 + 1),
+        ("{ sessions(last: 3) { edges { node { messages(first: 2) { totalCount } } } } }", 1 + 3 * 3),
+        ('{ nodes(ids: ["a", "b"]) { id } }', 2),
+        ('{ nodes(ids: "a") { id } }', 1),
+        ("{ sessions { edges { node { memories(first: 1) { edges { node { messages { uuid } } } } } } } }", 20_101),
+        ('{ __type(name: "PageInfo") { fields { name } } }', 1 + 4),
+        ('{ __type(name: "PageInfo") { ...F } } fragment F on __Type { fields { type { ofType { name } } } }', 11),
         (f"{{ {MEMORY} {{ messages(last: 0) {{ uuid }} }} }}", 1),
         (f"{{ {MEMORY} {{ messages(last: -5) {{ uuid }} }} }}", 1),
         (f"{{ a: {MEMORY} {{ uuid }} b: {MEMORY} {{ uuid }} }}", 2),
         (f"{{ {MEMORY} @skip(if: true) {{ messages {{ uuid }} }} }}", 1),
         (f"{{ {MEMORY} @include(if: false) {{ messages {{ uuid }} }} }}", 1),
         (f"{{ ...F ...F }} fragment F on Query {{ {MEMORY} {{ messages(last: 9) {{ uuid }} }} }}", 20),
-        ("mutation { addMemory(input: {}) { memory { messages { uuid } } } }", 10 + 1 + 1 + 12),
+        ("mutation { addMemory(input: {messages: [{}, {}]}) { memory { messages { uuid } } } }", 10 + 1 + 1 + 2),
+        ("mutation { addMemory(input: {messages: {}}) { memory { messages { uuid } } } }", 10 + 1 + 1 + 1),
+        (
+            """mutation { ...F } fragment F on Mutation { a: addMemory(input: {}) { replayed } ...G }
+            fragment G on Mutation { b: addMemory(input: {}) { replayed } deleteUser(input: {}) { deleted } }""",
+            3 * 10 + 3,
+        ),
     ],
 )
 def test_the_cost_is_the_objects_that_the_answer_can_hold(query: str, expected: int) -> None:
@@ -128,7 +142,7 @@ async def test_each_limit_refuses_and_can_be_switched_off(
 
 async def test_a_refusal_says_what_was_asked_for_and_what_is_allowed(client: Client) -> None:
     error = await client.error(f"{{ {MEMORY} {{ messages(last: 1000) {{ {HEAVY} }} }} }}")
-    assert error["extensions"]["cost"] == {"requested": 1 + 1000 * (1 + 5 * 1001), "allowed": 50_000}
+    assert error["extensions"]["cost"] == {"requested": 1 + 1000 * (1 + 20 * 1001), "allowed": 50_000}
     assert "first or last" in error["message"]
 
 

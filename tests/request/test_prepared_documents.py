@@ -27,7 +27,7 @@ def small(number: int) -> str:
 
 
 def large(number: int) -> str:
-    parts = [f'm{n}: memory(sessionId: "octavia") {{ messages(last: {number + 1}) {{ {FIELDS} }} }}' for n in range(19)]
+    parts = [f'm{n}: memory(sessionId: "octavia") {{ messages(last: {number + 1}) {{ {FIELDS} }} }}' for n in range(15)]
     return f"query Q{number} {{ {' '.join(parts)} }}"
 
 

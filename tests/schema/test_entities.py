@@ -246,6 +246,8 @@ async def test_many_entities_matches_are_read_together(client: Client, database:
     await say(client, "s", *(" ".join(map(str, range(len(NAMES)))) for _ in range(30)))
     while await read_once(database):
         continue
-    data = await client.data('{ memory(sessionId: "s") { entities { name mentionCount matches { text } } } }')
+    data = await client.data(
+        '{ memory(sessionId: "s") { entities { name mentionCount matches(first: 1000) { text } } } }'
+    )
     for entity in data["memory"]["entities"]:
         assert len(entity["matches"]) == entity["mentionCount"]

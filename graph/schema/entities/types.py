@@ -10,10 +10,22 @@ import strawberry
 
 from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
-from graph.operations.validation import check_last
+from graph.operations.validation import check_first
 from graph.schema.context import Info
 from graph.schema.node import DocumentType, Node, entity_id
-from graph.schema.relay import After, Before, Connection, Cursors, First, Last, connect, window_of
+from graph.schema.relay import (
+    CONNECTION,
+    LIST,
+    After,
+    Before,
+    Connection,
+    Cursors,
+    First,
+    FirstOfList,
+    Last,
+    connect,
+    window_of,
+)
 from graph.store.documents import Document
 from graph.store.entities import reading as entities
 from graph.store.sessions import one_session
@@ -45,10 +57,7 @@ def _matches(entity: Document, first: int | None = None) -> list[Match]:
     A message's own do not know the message, see `_with_message`.
     """
     found: list[Match] = entity["matches"]
-    if first is None:
-        return found
-    check_last(first, "first")
-    return found[:first]
+    return found[: check_first(first)]
 
 
 def _with_message(entity: Document, matches: list[Any]) -> list[Any]:
@@ -98,18 +107,14 @@ class Entity(Node, DocumentType):
         " messages that the summary covers.",
         read=_matches,
         path="matches",
+        size=LIST,
     )
-    async def matches(
-        root: strawberry.Parent[Any],
-        info: Info,
-        first: Annotated[int | None, strawberry.argument(description="Only so many, at most 1,000.")] = None,
-    ) -> list[Match]:
+    async def matches(root: strawberry.Parent[Any], info: Info, first: FirstOfList = None) -> list[Match]:
         if "matches" in root:
             return _with_message(root, _matches(root, first))
-        check_last(first, "first")
-        return await info.context.mentions(root, first)  # type: ignore[return-value]
+        return await info.context.mentions(root, check_first(first))  # type: ignore[return-value]
 
-    @resolved(*_WITHIN, description="The messages within the scope that mention it, oldest first.")
+    @resolved(*_WITHIN, size=CONNECTION, description="The messages within the scope that mention it, oldest first.")
     async def messages(
         root: strawberry.Parent[Any],
         info: Info,
@@ -129,7 +134,11 @@ class Entity(Node, DocumentType):
             listing = entities.list_messages_that_mention(database, root)
         return await connect(info, listing, cursors, window)  # type: ignore[return-value]
 
-    @resolved(*_WITHIN, description="The sessions within the scope that mention it, the first to do so first.")
+    @resolved(
+        *_WITHIN,
+        size=CONNECTION,
+        description="The sessions within the scope that mention it, the first to do so first.",
+    )
     async def sessions(
         root: strawberry.Parent[Any],
         info: Info,
@@ -162,16 +171,17 @@ class Entity(Node, DocumentType):
         return await connect(info, one_session(database, session_id), _ONE_SESSION, window)  # type: ignore[return-value]
 
 
-def message_entities(message: Document) -> list[Document]:
+def message_entities(message: Document, first: int | None = None) -> list[Document]:
     """The entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
     uuid, at, found = message["_id"], message["createdAt"], message["entities"]
     if found == []:
         return []
+    found = found[: check_first(first)]
     view = {"scope": f"m:{uuid}", "firstSeenAt": at, "lastSeenAt": at, "messageId": uuid}
     return [{**entity, **view, "mentionCount": len(entity["matches"])} for entity in found]
 
 
-def summary_entities(summary: Document) -> list[Document]:
+def summary_entities(summary: Document, first: int | None = None) -> list[Document]:
     """The entities that a summary names, read with `SUMMARY_READS`.
 
     They are counted in the summary's own text. That is no message, so where they are mentioned is looked up in the
@@ -189,7 +199,7 @@ def summary_entities(summary: Document) -> list[Document]:
             "mentionCount": len(entity["matches"]),
             **view,
         }
-        for entity in summary["entities"]
+        for entity in summary["entities"][: check_first(first)]
     ]
 
 

@@ -9,8 +9,10 @@ import strawberry
 from graph.errors import StoredNevertheless, Unavailable
 from graph.execution.inputs import quick_input
 from graph.execution.selection import Selection
+from graph.execution.size import SIZES_BELOW, Size
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
+from graph.operations.validation import MAX_MESSAGES
 from graph.schema.context import Info
 from graph.schema.memory.types import Memory
 from graph.schema.node import global_id
@@ -88,7 +90,10 @@ class DeleteMemoryPayload:
 class MemoryMutations:
     """Mutations on memories."""
 
-    @strawberry.mutation(description="Add messages to a session, which is made if it is new. All are stored, or none.")
+    @strawberry.mutation(
+        description="Add messages to a session, which is made if it is new. All are stored, or none.",
+        metadata={SIZES_BELOW: {"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",))}},
+    )
     async def add_memory(
         self,
         info: Info,

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import resolved
 from graph.execution.selection import Selection
 from graph.operations.validation import is_id
 from graph.schema.context import Info
-from graph.schema.memory.types import Memory, session_memory
+from graph.schema.memory.types import MESSAGES_OF_SESSION, Memory, session_memory
 from graph.schema.sessions.types import Session
 from graph.store.sessions import find_session
 
@@ -20,7 +21,10 @@ SessionId = Annotated[strawberry.ID, strawberry.argument(description="The applic
 class MemoryQueries:
     """Queries on sessions and their memories."""
 
-    @strawberry.field(description="A session's memory: its newest summary and messages. Null for an unknown session.")
+    @resolved(
+        description="A session's memory: its newest summary and messages. Null for an unknown session.",
+        sizes_below=MESSAGES_OF_SESSION,
+    )
     async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
         if not is_id(session_id):
             return None

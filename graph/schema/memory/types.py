@@ -9,12 +9,14 @@ import strawberry
 
 from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
+from graph.execution.size import Size
 from graph.operations.memory_window import recalled_memory, recalled_messages
-from graph.operations.validation import MAX_LAST, check_last
+from graph.operations.validation import MAX_LAST, MAX_MESSAGES, check_first, check_last
 from graph.schema.context import Info
 from graph.schema.entities.types import Entity
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
 from graph.store import keyset, messages, summaries
@@ -87,6 +89,7 @@ class Memory(Node, DocumentType):
         description="Its messages, oldest first. Of a session's memory: those that the newest summary does not cover,"
         " at most the message window (12, unless the service is set otherwise).",
         read=_messages,
+        size=Size(MAX_LAST, MAX_MESSAGES, ("last",)),
     )
     async def messages(
         root: strawberry.Parent[Any],
@@ -117,17 +120,21 @@ class Memory(Node, DocumentType):
         "uuid",
         "firstSeq",
         "lastSeq",
-        description="Names in its messages, merged by label and name, most mentioned first, at most 1,000.",
+        description="Names in its messages, merged by label and name, most mentioned first.",
+        size=LIST,
     )
     async def entities(
         root: strawberry.Parent[Any],
         info: Info,
         labels: Annotated[list[str] | None, strawberry.argument(description="Only these labels.")] = None,
+        first: FirstOfList = None,
     ) -> list[Entity]:
-        database = info.context.backend.database
+        database, limit = info.context.backend.database, check_first(first)
+        if not limit:
+            return []
         if not _is_persisted(root):
             listing = entities.list_entities(database, session_owner(root["sessionId"]), labels=labels)
-            page = await keyset.page(listing, keyset.Window(entities.MOST), Selection.of(info).reads())
+            page = await keyset.page(listing, keyset.Window(limit), Selection.of(info).reads())
             return page.items  # type: ignore[return-value]
         found = await entities.entities_in_range(
             database,
@@ -136,8 +143,13 @@ class Memory(Node, DocumentType):
             labels=labels,
             first_seq=root["firstSeq"],
             last_seq=root["lastSeq"],
+            limit=limit,
         )
         return found  # type: ignore[return-value]
+
+
+MESSAGES_OF_SESSION = {"messages": Size(MAX_LAST, setting="message_window")}
+"""The size of a list of messages below a field that is a session's memory as one."""
 
 
 async def session_memory(info: Info, session_id: str) -> Document | None:

@@ -13,6 +13,7 @@ from graph.schema.context import Info
 from graph.schema.enrichment.types import Enrichment
 from graph.schema.entities.types import Entity, message_entities
 from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import JSON, UUID
 
 if TYPE_CHECKING:
@@ -36,14 +37,18 @@ class Message(Node, DocumentType):
         "metadata", description="The JSON object sent with the message; empty where there was none."
     )
     token_count: int = stored("tokenCount", description="Tokens of `{role}: {content}` in the cl100k_base encoding.")
-    entities: list[Entity] = computed(
-        message_entities,
+    enrichment: Enrichment = stored("enrichment", description="Whether the entities are there yet.")
+
+    @resolved(
         "entities",
         "_id",
         "createdAt",
         description="Names found in the content, in order of appearance; empty while enrichment is PENDING.",
+        read=message_entities,
+        size=LIST,
     )
-    enrichment: Enrichment = stored("enrichment", description="Whether the entities are there yet.")
+    def entities(root: strawberry.Parent[Any], first: FirstOfList = None) -> list[Entity]:
+        return message_entities(root, first)  # type: ignore[return-value]
 
     @resolved("sessionId", description="The session that it belongs to.")
     async def session(

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import resolved
 from graph.schema.context import Info
-from graph.schema.relay import After, Before, Connection, First, Last, connect, window_of
+from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionFilter, session_cursors
 from graph.schema.sessions.types import Session
 from graph.store.sessions import SessionFilter as StoredFilter
@@ -18,7 +19,7 @@ from graph.store.sessions import list_sessions
 class SessionQueries:
     """Queries on sessions."""
 
-    @strawberry.field(description="Sessions; the oldest first unless another order is asked for.")
+    @resolved(size=CONNECTION, description="Sessions; the oldest first unless another order is asked for.")
     async def sessions(
         self,
         info: Info,

@@ -13,10 +13,10 @@ from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
 from graph.schema.entities.listing import Labels, Search, entities_of
 from graph.schema.entities.types import Entity
-from graph.schema.memory.types import Memory, session_memory
+from graph.schema.memory.types import MESSAGES_OF_SESSION, Memory, session_memory
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType, Node, global_id
-from graph.schema.relay import After, Before, Connection, Cursors, First, Last, connect, window_of
+from graph.schema.relay import CONNECTION, After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
 from graph.schema.users.types import User
@@ -48,7 +48,11 @@ class Session(Node, DocumentType):
     message_count: int = stored("messageCount", description="How many messages it has.")
     token_count: int = stored("tokenCount", description="Tokens of all its messages.")
 
-    @resolved("_id", description="The session's memory as one: its newest summary and messages.")
+    @resolved(
+        "_id",
+        description="The session's memory as one: its newest summary and messages.",
+        sizes_below=MESSAGES_OF_SESSION,
+    )
     async def memory(root: strawberry.Parent[Any], info: Info) -> Memory:
         return await session_memory(info, root["_id"])  # type: ignore[return-value]
 
@@ -59,7 +63,7 @@ class Session(Node, DocumentType):
             return None
         return await info.context.user(user_id, Selection.of(info).reads())  # type: ignore[return-value]
 
-    @resolved("_id", "erasedSeq", description="Its whole history, oldest first.")
+    @resolved("_id", "erasedSeq", size=CONNECTION, description="Its whole history, oldest first.")
     async def messages(
         root: strawberry.Parent[Any],
         info: Info,
@@ -78,7 +82,9 @@ class Session(Node, DocumentType):
         listing = list_messages(context.backend.database, root["_id"], root.get("erasedSeq", 0))
         return await connect(info, listing, _MESSAGE_CURSORS, window, total=total)  # type: ignore[return-value]
 
-    @resolved("_id", description="Names in its messages, merged by label and name, most mentioned first.")
+    @resolved(
+        "_id", size=CONNECTION, description="Names in its messages, merged by label and name, most mentioned first."
+    )
     async def entities(
         root: strawberry.Parent[Any],
         info: Info,
@@ -93,7 +99,12 @@ class Session(Node, DocumentType):
         page = (first, after, last, before)
         return await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]
 
-    @resolved("_id", "erasedSeq", description="All its summaries, the oldest first; the last one is the one in use.")
+    @resolved(
+        "_id",
+        "erasedSeq",
+        size=CONNECTION,
+        description="All its summaries, the oldest first; the last one is the one in use.",
+    )
     async def summaries(
         root: strawberry.Parent[Any],
         info: Info,
@@ -110,7 +121,7 @@ class Session(Node, DocumentType):
     async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
         return await progress(info.context.backend.database, root["_id"])  # type: ignore[return-value]
 
-    @resolved("_id", "erasedSeq", description="What each `addMemory` persisted, oldest first.")
+    @resolved("_id", "erasedSeq", size=CONNECTION, description="What each `addMemory` persisted, oldest first.")
     async def memories(
         root: strawberry.Parent[Any],
         info: Info,

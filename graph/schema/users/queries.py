@@ -7,10 +7,11 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import resolved
 from graph.execution.selection import Selection
 from graph.operations.validation import is_id
 from graph.schema.context import Info
-from graph.schema.relay import After, Before, Connection, Cursors, First, Last, connect, window_of
+from graph.schema.relay import CONNECTION, After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.users.types import User
 from graph.store.users import find_user, list_users
 
@@ -30,7 +31,7 @@ class UserQueries:
         found = await find_user(info.context.backend.database, info.context.scope, user_id, Selection.of(info).reads())
         return found  # type: ignore[return-value]
 
-    @strawberry.field(description="All users, by the time at which they were made, the oldest first.")
+    @resolved(size=CONNECTION, description="All users, by the time at which they were made, the oldest first.")
     async def users(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[User]:

@@ -12,7 +12,7 @@ from graph.schema.context import Info
 from graph.schema.entities.listing import Labels, Search, entities_of
 from graph.schema.entities.types import Entity
 from graph.schema.node import DocumentType, Node, global_id
-from graph.schema.relay import After, Before, Connection, First, Last, connect, window_of
+from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionOrder, session_cursors
 from graph.store.entities.owners import user_owner
@@ -36,7 +36,7 @@ class User(Node, DocumentType):
     last_name: str | None = stored("lastName", default=None, description="Its last name; null likewise.")
     metadata: JSON = stored("metadata", description="A JSON object: what was sent with the user, merged.")
 
-    @resolved("_id", description="Its sessions; the oldest first unless another order is asked for.")
+    @resolved("_id", size=CONNECTION, description="Its sessions; the oldest first unless another order is asked for.")
     async def sessions(
         root: strawberry.Parent[Any],
         info: Info,
@@ -59,7 +59,11 @@ class User(Node, DocumentType):
         )
         return await connect(info, listing, cursors, window)  # type: ignore[return-value]
 
-    @resolved("_id", description="Names in the messages of all its sessions, merged likewise, most mentioned first.")
+    @resolved(
+        "_id",
+        size=CONNECTION,
+        description="Names in the messages of all its sessions, merged by label and name, most mentioned first.",
+    )
     async def entities(
         root: strawberry.Parent[Any],
         info: Info,

@@ -231,6 +231,7 @@ async def entities_in_range(
     labels: Sequence[str] | None = None,
     first_seq: int = 1,
     last_seq: int | None = None,
+    limit: int = MOST,
 ) -> list[Document]:
     """The entities of the messages of a persisted memory, merged by their key, most mentioned first.
 
@@ -259,7 +260,7 @@ async def entities_in_range(
                     }
                 },
                 {"$sort": {"mentionCount": -1, "_id": 1}},
-                {"$limit": MOST},
+                {"$limit": limit},
                 {"$set": {"key": "$_id", "scope": {"$literal": scope}}},
             ],
         )

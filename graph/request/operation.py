@@ -20,6 +20,7 @@ from graph.access.rules import needed_right
 from graph.execution.executor import RecallQLExecutor
 from graph.execution.operation import PreparedOperation
 from graph.request.cost import operation_cost
+from graph.settings import Settings
 
 _MOST_COSTS = 20
 """Costs that are kept of one operation, each for other variables."""
@@ -54,12 +55,12 @@ class Operation(PreparedOperation):
         """
         return _BYTES + tokens * (_BYTES_A_TOKEN + self.forms * _BYTES_A_TOKEN_AND_FORM)
 
-    def cost(self, variables: Mapping[str, Any]) -> int:
+    def cost(self, variables: Mapping[str, Any], settings: Settings) -> int:
         """The cost, worked out once for all variables that give the same."""
-        key = tuple([_deciding(variables, name) for name in self._names])
+        key = (settings.message_window, *[_deciding(variables, name) for name in self._names])
         known = self._costs.get(key)
         if known is None:
-            known = self._costs[key] = operation_cost(self._schema, self.document, self.node, variables)
+            known = self._costs[key] = operation_cost(self._schema, self.document, self.node, variables, settings)
         return known
 
 
@@ -70,9 +71,15 @@ def _deciding(variables: Mapping[str, Any], name: str) -> Any:
         return value
     if value.__class__ in (int, float):
         return float, max(-_LARGE, min(value, _LARGE))
-    return len(value) if isinstance(value, list) else value.__class__
+    if isinstance(value, list):
+        return len(value)
+    if isinstance(value, dict) and len(value) <= _MOST_KEYS:
+        return tuple([(key, len(item) if isinstance(item, list) else item is None) for key, item in value.items()])
+    return value.__class__
 
 
+_MOST_KEYS = 50
+"""Keys of an input object that GraphQL may take: none has so many."""
 _ABSENT = object()
 _LARGE = 2**31
 """Greater than any number that GraphQL takes."""
