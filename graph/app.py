@@ -19,6 +19,7 @@ from graph.settings import Settings
 from graph.store.database import open_database
 from graph.store.jobs.erasure import keep_running
 from graph.transport.endpoint import GraphQLView
+from graph.transport.origins import Origins
 from graph.transport.security import middleware
 from graph.transport.websocket import OpenSockets
 from graph.zep.routes import ZepPaths, zep_routes
@@ -55,6 +56,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             await database.close()
 
     view = GraphQLView(settings)
+    origins = Origins(settings.allowed_origins)
     app = Starlette(
         routes=[
             *(route for path in _GRAPHQL for route in (Route(path, view, methods=None), WebSocketRoute(path, view))),
@@ -63,10 +65,11 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             *(explorer_routes() if settings.explorer else ()),
             *zep_routes(),
         ],
-        middleware=[*middleware(settings), Middleware(ZepPaths)],
+        middleware=[*middleware(settings, origins), Middleware(ZepPaths)],
         lifespan=lifespan,
     )
     app.state.sockets = OpenSockets()
+    app.state.origins = origins
     # Starlette's redirect goes to the host that the request names, whoever sent it.
     app.router.redirect_slashes = False
     return app

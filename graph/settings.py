@@ -29,6 +29,7 @@ _MOST: Mapping[type, float] = {int: 10**12, float: 31_536_000}
 _LONGEST_HOST = 253  # characters, the most that DNS has
 _SHOWN = 100  # characters of a wrong value
 _RESERVED_DATABASES = ("admin", "config", "local")  # MongoDB has no transactions in them
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")  # a token, as RFC 9110 has it
 _NOT_IN_DATABASE_NAMES = re.compile(r"""[\s/\\."$*<>:|?\x00-\x1f]""")
 
 
@@ -92,6 +93,11 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Origins of web pages that may call, with commas between: https://app.example.com; * is any.",
+    )
+    allowed_headers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Request headers that those pages may send besides the usual ones, with commas between: x-tenant; *"
+        " is any.",
     )
 
     header_limit: int = Field(
@@ -288,7 +294,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "allowed_headers", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -297,6 +303,14 @@ class Settings(BaseSettings):
     @classmethod
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(origin, value))
+
+    @field_validator("allowed_headers")
+    @classmethod
+    def _are_headers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError("the name of a header has letters, digits and hyphens, as x-tenant")
+        return tuple(name.lower() for name in value)
 
     @field_validator("llm_base_url", "jwt_jwks_url")
     @classmethod

@@ -55,6 +55,7 @@ _SUMMARY_SETTINGS = (
     "jwt_leeway",
     "jwt_session_prefix",
     "allowed_origins",
+    "allowed_headers",
     "header_limit",
     "header_timeout",
     "idle_timeout",

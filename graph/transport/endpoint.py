@@ -70,7 +70,7 @@ class GraphQLView(GraphQL[Context, None]):
         self._settings = settings
         super().__init__(
             build_schema(),
-            allowed_origins=settings.allowed_origins,
+            allowed_origins=["*"],  # `CheckOrigins` stands before
             subscription_protocols=(
                 GRAPHQL_TRANSPORT_WS_PROTOCOL,
                 GRAPHQL_SSE_PROTOCOL,

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.access.authenticator import authentication_is_on
 from graph.errors import Forbidden
 from graph.settings import Settings
 from graph.transport import http
+from graph.transport.origins import CheckOrigins, Cors, OnceLog, Origins
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -30,22 +30,15 @@ _HEADERS = {
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
-def middleware(settings: Settings) -> list[Middleware]:
+def middleware(settings: Settings, origins: Origins) -> list[Middleware]:
     """The layers around all routes, outermost first."""
     layers = [Middleware(SecurityHeaders)]
     if not authentication_is_on(settings):
         layers.append(Middleware(LocalHostsOnly, origins=settings.allowed_origins))
+    layers.append(Middleware(CheckOrigins, origins=origins))
     if settings.allowed_origins:
-        layers.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.allowed_origins,
-                allow_methods=["GET", "POST", "PATCH", "DELETE"],
-                allow_headers=["authorization", "content-type", "x-recallql-cost", "last-event-id"],
-                expose_headers=["retry-after"],
-                max_age=600,
-            )
-        )
+        allowed, headers = settings.allowed_origins, settings.allowed_headers
+        layers.append(Middleware(Cors, origins=origins, allowed=allowed, headers=headers))
     return layers
 
 
@@ -88,10 +81,13 @@ class LocalHostsOnly:
             return any_host or is_local_name(host) or _name(host) in names
 
         self._serves = serves
+        self._refused = OnceLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
         if scope["type"] in ("http", "websocket") and not self._serves(Headers(scope=scope).get("host", "")):
+            text = "the host %r is refused: name its origin in RECALLQL_ALLOWED_ORIGINS, or set RECALLQL_AUTH=required"
+            self._refused.warn(Headers(scope=scope).get("host", ""), text)
             error = Forbidden(
                 "without authentication, only this machine's own names are served: call localhost or an address,"
                 " set RECALLQL_AUTH=required, or name the origin in RECALLQL_ALLOWED_ORIGINS"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeAlias
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 from uuid import uuid4
 
 import orjson
@@ -19,10 +19,10 @@ from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
 from graph.operations.validation import MAX_PAGE
 from graph.request.cost import MUTATION
-from graph.settings import Settings
 from graph.store.driver.client import time_limit
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body
+from graph.transport.origins import Origins
 from graph.transport.watch import Watch
 
 log = logging.getLogger("recallql")
@@ -41,6 +41,7 @@ STATUS = {
 MOST = 2**31 - 1
 """Greater numbers in the address mean the same as this one."""
 
+_SHOWN = 200  # characters of a refused origin
 _WHOLE = re.compile(r"[+-]?[0-9]{1,1000}")
 
 
@@ -142,7 +143,7 @@ async def _scope_of(request: Request, right: Right, items: int) -> Scope:
     """
     backend: Backend = request.app.state.backend
     if right > Right.READ:
-        _refuse_foreign_page(request, backend.settings)
+        _refuse_foreign_page(request)
     caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
     caller.require(right)
     asked = number_of(request, "limit"), number_of(request, "lastn")
@@ -151,14 +152,12 @@ async def _scope_of(request: Request, right: Right, items: int) -> Scope:
     return caller.scope
 
 
-def _refuse_foreign_page(request: Request, settings: Settings) -> None:
+def _refuse_foreign_page(request: Request) -> None:
     """Refuse what a page of another site sends from its visitor's browser, which would need no credentials here."""
-    origin = request.headers.get("origin")
-    if origin is None or "*" in settings.allowed_origins or origin in settings.allowed_origins:
-        return
-    if urlsplit(origin).netloc != request.headers.get("host"):
-        message = f"the origin {origin} is not allowed: add it to RECALLQL_ALLOWED_ORIGINS"
-        raise Forbidden(message)
+    origins: Origins = request.app.state.origins
+    refused = origins.refused(request.headers)
+    if refused is not None:
+        raise Forbidden(f"the origin {refused[:_SHOWN]} is not allowed: add it to RECALLQL_ALLOWED_ORIGINS")
 
 
 def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:

@@ -40,7 +40,16 @@ CHOICES = {
     for name, field in Settings.model_fields.items()
     if field.annotation is bool or get_origin(field.annotation) is Literal
 }
-ANY_TEXT = {"database", "jwt_issuer", "jwt_audience", "llm_model", "llm_prompt", "jwt_secret", "llm_api_key"}
+ANY_TEXT = {
+    "database",
+    "jwt_issuer",
+    "jwt_audience",
+    "llm_model",
+    "llm_prompt",
+    "jwt_secret",
+    "llm_api_key",
+    "allowed_headers",  # almost any word is one
+}
 AT_USE = {"mongodb_uri", "data_dir", "mongod_path"}
 """What they name is looked at when it is used: see the tests of the commands below."""
 
