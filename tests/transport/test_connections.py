@@ -216,14 +216,17 @@ def test_a_websocket_whose_client_reads_nothing_ends(tmp_path: Path, mongodb_uri
     query = 'subscription { messageAdded(sessionId: "s", afterSeq: 0) { content } }'
     add = "mutation A($input: AddMemoryInput!) { addMemory(input: $input) { replayed } }"
     messages = [{"role": "human", "content": "x" * 1_000_000} for _ in range(10)]
-    with started(tmp_path, mongodb_uri, RECALLQL_SEND_TIMEOUT="1") as server, opened(server) as connection:
+    with started(tmp_path, mongodb_uri, RECALLQL_SEND_TIMEOUT="1") as server:
         server.graphql(add, input={"sessionId": "s", "messages": messages})
-        port = connection.getsockname()[1]
-        connection.sendall(UPGRADE + b"\r\n")
-        connection.sendall(text_frame('{"type":"connection_init"}'))
-        connection.sendall(text_frame(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}})))
-        assert is_connected(server, port)
-        until(lambda: not is_connected(server, port))
+        with opened(server) as connection:
+            port = connection.getsockname()[1]
+            connection.sendall(UPGRADE + b"\r\n")
+            assert connection.recv(4_096).startswith(b"HTTP/1.1 101")
+            connection.sendall(text_frame('{"type":"connection_init"}'))
+            assert b"connection_ack" in connection.recv(4_096)
+            connection.sendall(text_frame(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}})))
+            assert is_connected(server, port)
+            until(lambda: not is_connected(server, port))
 
 
 def is_connected(server: ServerProcess, port: int) -> bool:
