@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from graph.store.documents import EntityDocument
+from graph.store.jobs.enrichment import MOST_ENTITIES
 
 if TYPE_CHECKING:
     from graph.enrichment.entities import ExtractedEntity
 
 
 def entity_documents(found: Sequence[ExtractedEntity]) -> list[EntityDocument]:
-    """The entities of one text as they are stored with it."""
+    """The entities of one text as they are stored with it: where they are too many, those that it mentions most."""
+    if len(found) > MOST_ENTITIES:
+        places = heapq.nlargest(MOST_ENTITIES, range(len(found)), key=lambda place: (len(found[place].matches), -place))
+        found = [found[place] for place in sorted(places)]
     return [
         {
             "key": entity.key,

@@ -8,7 +8,7 @@ itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,8 @@ from graph.store.entities.mentions import replace_all
 from graph.store.jobs.turns import Turns
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
+MOST_ENTITIES = 4_000
+"""Of one message, and of one transaction: from some 8,000 on, it does not fit into the least cache that mongod has."""
 _MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB holds 16 MiB, and the content is there too
 
 HELD_BACK = timedelta(days=1)
@@ -305,16 +307,36 @@ async def release(database: Database, held: Claim) -> None:
 
 
 async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:
-    """Store the outcomes of the messages that are still held, and what follows for the entities, in one transaction.
+    """Store the outcomes of the messages that are still held, and what follows for the entities.
 
-    Where an edit, a deletion or another worker's lease came in between, that wins.
+    Each message is stored in one transaction, together with as many others as one transaction can take. Where an edit,
+    a deletion or another worker's lease came in between, that wins.
 
     Returns:
         how many were stored.
 
     Raises:
-        Unavailable: nothing was stored, or it is unknown whether: the same call may be made again.
+        Unavailable: some were not stored, or it is unknown whether: the same call may be made again.
     """
+    with translated_errors():
+        return sum([await _complete(database, lease, portion) for portion in _portions(outcomes)])
+
+
+def _portions(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
+    """The outcomes in parts that have at most `MOST_ENTITIES` each, unless a single one has more."""
+    portion: list[Outcome] = []
+    size = 0
+    for outcome in outcomes:
+        if portion and size + len(outcome.entities) > MOST_ENTITIES:
+            yield portion
+            portion, size = [], 0
+        portion.append(outcome)
+        size += len(outcome.entities)
+    if portion:
+        yield portion
+
+
+async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:
     by_uuid = {outcome.uuid: _bounded(outcome) for outcome in outcomes}
 
     async def attempt(session: Any) -> int:
@@ -342,8 +364,7 @@ async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) 
         await replace_all(database, changes, session)
         return len(held)
 
-    with translated_errors():
-        return await in_transaction(database.client, attempt, deadline=database.write_deadline)
+    return await in_transaction(database.client, attempt, deadline=database.write_deadline)
 
 
 def _bounded(outcome: Outcome) -> Outcome:
