@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -38,22 +38,21 @@ def create_app(settings: Settings, uri: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        database = await open_database(
-            uri,
-            name=settings.database,
-            pool_size=settings.mongodb_pool_size,
-            timeout=settings.mongodb_timeout,
-            write_deadline=settings.write_deadline,
-        )
-        database.run(keep_running(database))
-        app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
-        backend.authenticator.start()
-        try:
+        async with AsyncExitStack() as opened:  # what is open is closed, whatever fails
+            database = await open_database(
+                uri,
+                name=settings.database,
+                pool_size=settings.mongodb_pool_size,
+                timeout=settings.mongodb_timeout,
+                write_deadline=settings.write_deadline,
+            )
+            opened.push_async_callback(database.close)
+            database.run(keep_running(database))
+            app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
+            opened.push_async_callback(backend.hub.close)
+            opened.push_async_callback(backend.authenticator.close)
+            backend.authenticator.start()
             yield
-        finally:
-            await backend.authenticator.close()
-            await backend.hub.close()
-            await database.close()
 
     view = GraphQLView(settings)
     origins = Origins(settings.allowed_origins)
