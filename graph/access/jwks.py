@@ -57,12 +57,12 @@ class PublishedKeys:
         """Check the address; nothing is fetched yet.
 
         Raises:
-            StartupError: keys that come from there could be anybody's, it is no address, or the environment names a
+            StartupError: keys from there could be forged, it is not an address, or the environment names a
                 proxy that can't be used.
         """
         address = server_url(url, _SETTING)
         if address.scheme != "https" and not is_loopback_name(address.host):
-            message = f"{_SETTING} must be an https address: keys that come by http could be anybody's"
+            message = f"{_SETTING} must be an https address: keys that come by http could be forged"
             raise StartupError(message)
         self._url = address
         self._client = client_of(address, timeout=TIMEOUT)

@@ -25,7 +25,7 @@ _LAST_TIME = 253_402_300_799  # the end of the year 9999, in Unix time: MongoDB,
 
 class _Keys(Protocol):
     async def find(self, token: str) -> SigningKey:
-        """The key that must have signed the token; raises `Unauthenticated` when there is none."""
+        """The key that must have signed the token; raises `Unauthenticated` when no such key is known."""
 
 
 class _OneKey:

@@ -1,4 +1,4 @@
-"""`recallql doctor`: looks at everything that RecallQL needs, and says what to mend."""
+"""`recallql doctor`: checks everything that RecallQL needs, and says what to do about each problem."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 def _tokens(settings: Settings) -> Iterator[Finding]:
     name = settings.token_encoding
-    yield _tried("Token table", f"{name} is at hand", lambda: load_counter(name).count("one"))
+    yield _tried("Token table", f"{name} is installed", lambda: load_counter(name).count("one"))
 
 
 def _summaries(settings: Settings) -> Iterator[Finding]:

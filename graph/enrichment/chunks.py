@@ -19,7 +19,7 @@ _JOINERS = frozenset("\u200d\ufe0e\ufe0f")
 def split_chunks(text: str, limit: int = MAX_CHUNK) -> list[tuple[int, int]]:
     """Cut `text` at sentence and line ends into pieces of at most `limit` code points.
 
-    A sentence longer than that is cut at white space, and where there is none, between two characters.
+    A sentence longer than that is cut at white space, and without white space, between two characters.
 
     Returns:
         `(start, end)` offsets, end exclusive, in order, without overlap; what lies between two pieces is white space.

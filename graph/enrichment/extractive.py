@@ -42,7 +42,9 @@ _FOLLOWING: Final = 0.15  # what a sentence lends to the next one, as a cosine
 _PREVIOUS: Final = 2.0  # a sentence of the previous summary has been chosen from many
 _COST_EXPONENT: Final = 0.7
 _OVERHEAD: Final = 4  # tokens added to what a sentence costs, so that scraps don't win for being short
-_WORTHWHILE: Final = 0.25  # of the average sentence's worth: what adds less is not told even if there is room
+_WORTHWHILE: Final = (
+    0.25  # of the average sentence's worth: a sentence that adds less is left out even where it would fit
+)
 _GAP: Final = " … "
 
 _FENCE = re.compile(r"(?P<fence>```|~~~)[^\n]*\n.*?(?:(?P=fence)|\Z)", re.DOTALL)
@@ -74,7 +76,7 @@ def summarise_extractively(
     """Pick the sentences that carry a conversation, in its order, each with the role that said it.
 
     Args:
-        previous: the summary so far, of whichever source; it is taken in.
+        previous: the summary so far, of any source; the new one covers it.
         messages: `(role, content)`, oldest first.
         max_tokens: the most tokens that the summary has.
         count_tokens: how they are counted, by default in `cl100k_base`.
@@ -86,7 +88,7 @@ def summarise_extractively(
     sentences = _most_informative(_sentences(previous, messages))
     if not sentences:
         return ""
-    # A sentence that would fill the summary alone is cut, so that at least a few are told.
+    # A sentence that would fill the summary alone is cut, so that the summary holds at least a few.
     for sentence in sentences:
         sentence.text = clip(sentence.text, max(max_tokens // 3, 1), count)
     sentences = [sentence for sentence in sentences if sentence.text] or sentences

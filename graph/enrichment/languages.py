@@ -16,7 +16,7 @@ _SAMPLE = 1_000  # characters tell enough
 
 
 def check_languages(codes: Iterable[str]) -> None:
-    """Check that languages can be told apart.
+    """Check that languages can be detected.
 
     Raises:
         StartupError: the detector is not installed, or does not know a language.

@@ -20,7 +20,7 @@ PASS_CHARACTERS = 50_000
 PASS_TEXTS = 256
 
 # A pipeline remembers each word it meets, which makes the next texts faster and grows for ever: it is made to forget
-# after so many characters. Forgetting after every pass costs about 5 % of the throughput.
+# after this many characters. Forgetting after every pass costs about 5 % of the throughput.
 _FORGET_AFTER = 2_000_000
 
 

@@ -13,7 +13,7 @@ from graph.enrichment.worker import Done
 
 
 class Report(Protocol):
-    """Told what was done, and what is left where that is known."""
+    """Receives the work done, and the work left where it is known."""
 
     def __call__(self, done: Done, pending: int | None = None) -> None: ...
 

@@ -67,7 +67,7 @@ class Coverage:
 
 
 def is_due(uncovered: int, window: int = DEFAULT_WINDOW) -> bool:
-    """Tell whether so many uncovered messages call for a summary."""
+    """Tell whether this number of uncovered messages calls for a summary."""
     return uncovered >= _checked(window)
 
 

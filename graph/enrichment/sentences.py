@@ -85,7 +85,7 @@ def _is_boundary(text: str, start: int, match: re.Match[str]) -> bool:  # noqa: 
     if mark[0] == "." and not mark.startswith(".."):
         return _dot_ends(text, start, match.start(), following)
     if mark[0] in ".…":
-        return not following.islower()  # a pause, unless what follows begins anew
+        return not following.islower()  # a pause, unless a new sentence follows
     return True
 
 

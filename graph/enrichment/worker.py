@@ -60,7 +60,7 @@ class Worker:
         settings: lease, attempts, backoff and poll.
         summariser: writes the summaries that become due; without one, none are written here.
         session_id: only messages of this session.
-        on_progress: told after each batch.
+        on_progress: called after each batch.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Worker:
             self._storing = asyncio.create_task(self._store(long.held, [outcome], stop))
 
     async def _claim(self, stop: asyncio.Event, *, fresh: bool = False) -> Claim | None:
-        """Due messages, or None when there are none; waits while the database is away.
+        """Due messages, or None when no message is due; waits while the database is away.
 
         A long message is claimed beside them where one waits and none is being read, and then no suspects: nothing
         else may be held with those.

@@ -50,9 +50,9 @@ class Writer:
         is_document: whether any document at all is of the selection's type.
         one: turns a document into its object of the response.
         many: turns a list of documents into the list, where null is no item.
-        many_or_null: likewise where an item may be null.
+        many_or_null: the same for a list whose items may be null.
         with_arguments: the compiled fields that have arguments.
-        source: the code, for whoever looks.
+        source: the code, for tests and debugging.
     """
 
     rest: dict[str, list[FieldDetails]]

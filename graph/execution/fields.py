@@ -17,11 +17,11 @@ from graph.execution.size import SIZE, SIZES_BELOW, Size
 READS = "reads"
 """Key in a Strawberry field's metadata: the paths of the parent's document that the field's resolver reads."""
 READ = "read"
-"""Likewise: the pure function of the parent's document (and of the field's arguments) that gives the field's value."""
+"""Metadata key: the pure function of the parent's document, and of the arguments, that gives the value."""
 PATH = "path"
-"""Likewise: a key of the parent's document, where the value is just what stands there (unless arguments are given)."""
+"""Metadata key: a key of the parent's document whose value is the field's value (without arguments)."""
 DEFAULT = "default"
-"""Likewise, beside `PATH`: the value where the document has no such key."""
+"""Metadata key, beside `PATH`: the value where the document has no such key."""
 
 
 def definition_of(element: Any) -> Any:

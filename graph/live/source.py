@@ -93,7 +93,7 @@ class Source(ABC):
         """Begin after a place that `mark` gave.
 
         Raises:
-            BadUserInput: it is none.
+            BadUserInput: it is not a place of this source.
         """
         self.place = self._place_of(mark)
         self.resumes = True

@@ -54,7 +54,7 @@ class FilterBounds:
             What is wanted.
 
         Raises:
-            BadUserInput: the value is none that metadata may hold, or it is too much with what was counted before.
+            BadUserInput: metadata can't hold the value, or the filters together exceed a limit.
         """
         value = wanted.item if isinstance(wanted, Contains) else None if isinstance(wanted, Existence) else wanted
         self._leaves += _count(value, MAX_LEAVES + 1)

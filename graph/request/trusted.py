@@ -39,7 +39,7 @@ class TrustedDocuments:
         """The text of the document with this identifier: `sha256:` and the hash, or the manifest's own.
 
         Raises:
-            BadUserInput: there is none.
+            BadUserInput: no such document is known.
         """
         text = self._texts.get(document_id)
         if text is None:

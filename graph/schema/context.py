@@ -53,7 +53,7 @@ class Context:
     take_over: Callable[[Any, Source], None] | None = None
     until_closed: ExitStack | None = None
 
-    # Not arguments, so that `dataclasses.replace` makes a context that reads anew.
+    # Not arguments, so that `dataclasses.replace` makes a context with loaders of its own.
     filter_bounds: FilterBounds = field(init=False, default_factory=FilterBounds)
     _loaders: dict[str, DataLoader[_Key, Document | None]] = field(init=False, default_factory=dict)
     _mentions: DataLoader[Any, list[Document]] | None = field(init=False, default=None)

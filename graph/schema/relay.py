@@ -43,7 +43,9 @@ After: TypeAlias = Annotated[
 ]
 Last: TypeAlias = Annotated[
     int | None,
-    strawberry.argument(description="The last so many, from 0 to 1,000, in the same order. Not together with first."),
+    strawberry.argument(
+        description="Return the last N items (0 to 1,000), in the same order. Not together with `first`."
+    ),
 ]
 Before: TypeAlias = Annotated[
     str | None,
@@ -107,7 +109,7 @@ class Cursors:
     """How the places of a list are written.
 
     Attributes:
-        kind: names the list and its order, so that a cursor of another one is told.
+        kind: names the list and its order, so that a cursor of another list is detected.
         types: of the values of a key: `int`, `str` or `datetime`.
     """
 
@@ -167,7 +169,7 @@ def window_of(cursors: Cursors, first: int | None, after: str | None, last: int 
     """The checked arguments of a connection.
 
     Raises:
-        BadUserInput: a number is out of range, both are given, or a cursor is none of this list.
+        BadUserInput: a number is out of range, both are given, or a cursor is not of this list.
     """
     return Window(
         check_page(first, last), last is not None, cursors.read(after, "after"), cursors.read(before, "before")

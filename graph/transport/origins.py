@@ -17,7 +17,7 @@ from graph.addresses import origin as normalised
 
 log = logging.getLogger("recallql")
 
-_MOST_LOGGED = 100  # different ones: whoever sends more fills no log
+_MOST_LOGGED = 100  # different origins: a caller that sends more can't fill the log
 _SHOWN = 200  # characters of what was sent
 
 _ANY = "*"

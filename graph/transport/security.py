@@ -102,7 +102,7 @@ class LocalHostsOnly:
 
 
 def is_local_name(host: str) -> bool:
-    """Whether a `Host` header can't be a name that somebody else's name server answers for."""
+    """Whether a `Host` header can't be a name that a foreign name server resolves."""
     name = _name(host)
     if name is None:
         return False
@@ -116,7 +116,7 @@ def is_local_name(host: str) -> bool:
 
 
 def _name(host: str) -> str | None:
-    """The name in a `Host` header, without its port; None where there is none to be read."""
+    """The name in a `Host` header, without its port; None where it has no readable name."""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:

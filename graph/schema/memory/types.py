@@ -95,7 +95,7 @@ class Memory(Node, DocumentType):
         root: strawberry.Parent[Any],
         info: Info,
         last: Annotated[
-            int | None, strawberry.argument(description="The newest so many instead, from 0 to 1,000.")
+            int | None, strawberry.argument(description="Return the newest N messages instead (0 to 1,000).")
         ] = None,
     ) -> list[Message]:
         check_last(last)

@@ -32,8 +32,10 @@ class User(Node, DocumentType):
     created_at: datetime = stored("createdAt", description="When it was made.")
     updated_at: datetime = stored("updatedAt", description="When it last changed.")
     email: str | None = stored("email", default=None, description="Its address; null where none was given.")
-    first_name: str | None = stored("firstName", default=None, description="Its first name; null likewise.")
-    last_name: str | None = stored("lastName", default=None, description="Its last name; null likewise.")
+    first_name: str | None = stored(
+        "firstName", default=None, description="Its first name; null where it is not known."
+    )
+    last_name: str | None = stored("lastName", default=None, description="Its last name; null where it is not known.")
     metadata: JSON = stored("metadata", description="A JSON object: what was sent with the user, merged.")
 
     @resolved("_id", size=CONNECTION, description="Its sessions; the oldest first unless another order is asked for.")

@@ -49,7 +49,7 @@ def bounded(seconds: float) -> Iterator[float]:
 
 @asynccontextmanager
 async def held(lock: asyncio.Lock, until: float, deadline: float) -> AsyncIterator[None]:
-    """A lock of this process, for which nobody waits beyond the end of the time.
+    """A lock of this process, for which no writer waits beyond the deadline.
 
     Args:
         lock: the lock.
@@ -102,7 +102,7 @@ async def _commit(session: Any, until: float, deadline: float) -> None:
     on another connection.
 
     Raises:
-        OutcomeUnknown: no answer told the outcome.
+        OutcomeUnknown: the outcome is not known.
     """
     while True:
         left = until - time.monotonic()
@@ -135,7 +135,7 @@ async def in_transaction(client: Any, work: Callable[[Any], Awaitable[T]], *, de
         deadline: seconds for all of it; a block of `bounded` around it may leave fewer.
 
     Raises:
-        OutcomeUnknown: it was to be committed, and no answer told whether it is.
+        OutcomeUnknown: the commit was sent, and no answer said whether it succeeded.
         Unavailable: the deadline passed; nothing is stored.
     """
     until = min(_until.get(), time.monotonic() + deadline)

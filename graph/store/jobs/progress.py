@@ -58,7 +58,7 @@ async def progress(database: Database, session_id: str | None = None) -> Documen
     """How many messages are in each state, and since when the oldest waits, all at one moment.
 
     Of all sessions together, `done` is what the others leave of the messages that the sessions count: MongoDB's own
-    count of a collection is wrong for good after it was killed, and counting every message reads a key for each.
+    count of a collection stays wrong after a kill, and counting every message reads a key for each.
 
     Returns:
         `pending`, `done`, `failed` and `oldestPendingAt`.
