@@ -13,7 +13,7 @@ from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_impl import WebSocketProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS
 
@@ -232,7 +232,7 @@ def bounded_http(settings: Settings) -> Callable[..., BoundedHttpProtocol]:
     return make
 
 
-class BoundedWebSocketProtocol(_Patience, WebSocketProtocol):
+class BoundedWebSocketProtocol(_Patience, WebSocketsSansIOProtocol):
     """One WebSocket, which replaces the HTTP connection that it began as."""
 
     def __init__(self, bounds: Bounds, **given: Any) -> None:
