@@ -152,3 +152,15 @@ class OutcomeUnknown(Unavailable):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, outcome="UNKNOWN")
+
+
+MOST_SHOWN = 100
+"""Characters of one input that an error shows: two of them are at most 200."""
+
+
+def shown(value: object) -> str:
+    """A value of a caller, as an error quotes it: its beginning where it is long."""
+    if isinstance(value, str | bytes):
+        value = value[: MOST_SHOWN + 1]  # so that the representation of megabytes is never made
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"

@@ -5,12 +5,13 @@ Each check returns the value to use, and raises `BadUserInput` with a message th
 
 from __future__ import annotations
 
+import math
 import uuid as uuids
 from typing import Any
 
 import orjson
 
-from graph.errors import BadUserInput
+from graph.errors import BadUserInput, shown
 
 MAX_ID_BYTES = 512
 MAX_ROLE_BYTES = 256
@@ -163,5 +164,9 @@ def _check_json(value: Any, name: str, depth: int) -> None:
         check_text(value, f"a text in {name}", most_bytes=MAX_METADATA_BYTES, empty=True, nul=True)
     elif isinstance(value, int) and not -_INT64 <= value < _INT64:
         raise BadUserInput(
-            f"{name} has the whole number {value}, and MongoDB holds those of 64 bits: send it as a text"
+            f"{name} has the whole number {shown(value)}, and MongoDB holds those of 64 bits: send it as a text"
+        )
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise BadUserInput(
+            f"{name} has NaN, Infinity or a number too large for a float, which JSON does not hold: send null or a text"
         )

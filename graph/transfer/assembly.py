@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any
 
 from graph.enrichment.tokens import TokenCounter
-from graph.errors import TransferError
+from graph.errors import TransferError, shown
 from graph.store.documents import Document, EnrichmentState, pending
 from graph.store.transfer.documents import Contents
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
+from graph.transfer.source import Source
 
 MESSAGES_AT_ONCE = 1_000
 """Most messages that one transaction stores."""
@@ -64,17 +65,15 @@ class Assembly:
     """Reads a file once.
 
     Attributes:
-        source: the file, open for bytes.
+        source: the file.
         tokens: counts where a record does not tell.
         at: the time of what has none.
-        bytes_read: of the file, so far.
         numbers: what the header says of them.
     """
 
-    source: BinaryIO
+    source: Source
     tokens: TokenCounter
     at: datetime
-    bytes_read: int = 0
     numbers: dict[str, int] = field(default_factory=dict)
     _line: int = 0
     _users: list[Document] = field(default_factory=list)
@@ -117,7 +116,7 @@ class Assembly:
                 yield from self._close()
                 if record != self._counts:
                     raise TransferError(
-                        f"line {self._line}: the end record counts {record}, the file has {self._counts}"
+                        f"line {self._line}: the end record counts {shown(record)}, the file has {self._counts}"
                     )
                 ended = True
             else:
@@ -132,9 +131,7 @@ class Assembly:
 
     def _next_line(self) -> bytes:
         self._line += 1
-        line = self.source.readline(LONGEST_LINE + 1)
-        self.bytes_read += len(line)
-        return line
+        return self.source.readline(LONGEST_LINE + 1)
 
     def _add_user(self, record: Document) -> Iterator[Users | Batch]:
         self._counts["users"] += 1
@@ -151,7 +148,9 @@ class Assembly:
         if self._open is None or self._open.session_id != session_id or kind == "session":
             yield from self._close()
             if hash(session_id) in self._seen:
-                raise TransferError(f"line {self._line}: session {session_id!r} came before: keep its records together")
+                raise TransferError(
+                    f"line {self._line}: session {shown(session_id)} came before: keep its records together"
+                )
             self._seen.add(hash(session_id))
             self._counts["sessions"] += 1
             self._open = _Session(session_id, self.tokens, self.at)
@@ -327,7 +326,9 @@ class _Session:
         while self._memory < len(self._ranges) and self._ranges[self._memory][1] < seq:
             self._memory += 1
         if self._memory == len(self._ranges) or self._ranges[self._memory][0] > seq:
-            raise TransferError(f"line {line}: no memory of session {self.session_id!r} has seq {seq} in its range")
+            raise TransferError(
+                f"line {line}: no memory of session {shown(self.session_id)} has seq {seq} in its range"
+            )
         memory_id = self._ranges[self._memory][2]
         if record.get("memoryId", memory_id) != memory_id:
             raise TransferError(f"line {line}: memoryId is not the memory that has seq {seq} in its range, {memory_id}")
@@ -382,8 +383,8 @@ class _Session:
             given: Any = self._given.get(name, value)
             if given < value if name == "lastSeq" else given != value:
                 raise TransferError(
-                    f"line {line}: session {self.session_id!r} ends here with {name} {value:,}, and its session record"
-                    f" says {given:,}: leave that out to have it counted"
+                    f"line {line}: session {shown(self.session_id)} ends here with {name} {value:,}, and its session"
+                    f" record says {given:,}: leave that out to have it counted"
                 )
         created = self._given.get("createdAt") or self._first_at or self._at
         found: Document = {

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import orjson
 
-from graph.errors import TransferError
+from graph.errors import TransferError, shown
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.transfer import documents as transfer
@@ -114,11 +114,11 @@ async def _users(database: Database, wanted: Wanted) -> Document:
         found = await transfer.find_stored(database, "session", [wanted.session_id])
         owner = found.get(wanted.session_id)
         if owner is None or wanted.user_id not in (None, owner.get("userId")):
-            raise TransferError(f"there is no session {wanted.session_id!r}")
+            raise TransferError(f"there is no session {shown(wanted.session_id)}")
         return {"_id": owner.get("userId")}
     if wanted.user_id is not None:
         if not await transfer.find_stored(database, "user", [wanted.user_id]):
-            raise TransferError(f"there is no user {wanted.user_id!r}")
+            raise TransferError(f"there is no user {shown(wanted.user_id)}")
         return {"_id": wanted.user_id}
     return {}
 

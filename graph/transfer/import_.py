@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
+import orjson
+
 from graph.enrichment.tokens import TokenCounter
-from graph.errors import Conflict, TransferError
+from graph.errors import Conflict, TransferError, shown
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now
 from graph.store.jobs import summarising
@@ -21,6 +23,7 @@ from graph.store.transfer import documents as transfer
 from graph.store.transfer.documents import Contents
 from graph.store.transfer.staging import Staging, release
 from graph.transfer.assembly import Assembly, Batch, Part, Users
+from graph.transfer.source import Source
 
 _WRITES_AT_ONCE = 2
 _USER_FIELDS = ("email", "firstName", "lastName", "metadata")
@@ -76,7 +79,8 @@ class Importer:
                 before is imported, and nothing of the session in question.
             Unavailable: the database does not answer; running it again goes on.
         """
-        assembly = Assembly(source, self.tokens, self._at)
+        opened = Source(source)
+        assembly = Assembly(opened, self.tokens, self._at)
         portions = assembly.portions()
         writes: set[asyncio.Task[None]] = set()
         try:
@@ -90,7 +94,7 @@ class Importer:
                     await self._users(portion.users)
                 else:
                     await self._part(portion)
-                self.done.bytes_read = assembly.bytes_read
+                self.done.bytes_read = opened.bytes_read
                 self.report(self.done)
         except Conflict as error:
             raise TransferError(str(error)) from error
@@ -103,7 +107,7 @@ class Importer:
                 if self._large is not None and self._large.staging is not None:
                     await self._large.staging.abandon()
         await transfer.reserve_numbers(self.database, assembly.numbers)
-        self.done.bytes_read = assembly.bytes_read
+        self.done.bytes_read = opened.bytes_read
         self.report(self.done)
         return self.done
 
@@ -120,7 +124,7 @@ class Importer:
     def _user_differs(self, stored: Document, given: Document) -> bool:
         if stored["uuid"] != given["uuid"]:
             return True
-        if any(stored.get(name) != given.get(name) for name in _USER_FIELDS):
+        if not all(_same(stored.get(name), given.get(name)) for name in _USER_FIELDS):
             return not self._changed_since(stored, given)
         return False
 
@@ -188,7 +192,7 @@ class Importer:
     def _refuse(self, kind: str, name: str) -> None:
         if not self.skip_existing:
             raise TransferError(
-                f"{kind} {name!r} is stored with other contents: delete it there, or leave it as it is with"
+                f"{kind} {shown(name)} is stored with other contents: delete it there, or leave it as it is with"
                 " --skip-existing"
             )
         self.done.skipped += 1
@@ -206,7 +210,7 @@ class Importer:
             return True
         if given["updatedAt"] != self._at and stored["updatedAt"] < given["updatedAt"]:
             return True
-        same = (stored["metadata"], stored["messageCount"]) == (given["metadata"], given["messageCount"])
+        same = stored["messageCount"] == given["messageCount"] and _same(stored["metadata"], given["metadata"])
         return not same and not self._changed_since(stored, given)
 
     def _text_differs(self, texts: dict[tuple[str, int], Document], given: Document) -> bool:
@@ -215,7 +219,8 @@ class Importer:
             return False  # deleted since, or else the session's count tells
         if stored["_id"] != given["_id"]:
             return True
-        return any(stored[name] != given[name] for name in _TEXT_FIELDS) and not self._changed_since(stored, given)
+        same = all(_same(stored[name], given[name]) for name in _TEXT_FIELDS)
+        return not same and not self._changed_since(stored, given)
 
 
 @dataclass(slots=True)
@@ -227,6 +232,11 @@ class _LargeSession:
     messages: int = 0
     differs: bool = False
     pending: bool = False
+
+
+def _same(stored: object, given: object) -> bool:
+    """Whether a value is stored as it is given, or as its export would be: JSON writes NaN and infinity as null."""
+    return stored == given or orjson.loads(orjson.dumps(stored)) == given
 
 
 def _any_pending(contents: Contents) -> bool:

@@ -18,7 +18,8 @@ The last line of an export is `{"type": "end", "users": 1, "sessions": 1, "messa
 `exportedAt` and that does not end so was cut off.
 
 A record is the stored document, with `type` before it and its `_id` under `userId`, `sessionId` or `uuid`. Times are
-RFC 3339 with a time zone, kept in milliseconds; outside `metadata`, what is called `…At` is a time.
+RFC 3339 with a time zone, cut to milliseconds; outside `metadata`, what is called `…At` is a time. The file may be
+compressed with gzip, and may begin with a byte order mark.
 
 What a file written by hand must have is shown above; even the `session` and `user` records may be left out. What is
 missing is filled in the same way each time, so that the file can be imported again without storing anything twice:
@@ -38,24 +39,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal, NotRequired, TypeAlias
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 import orjson
-from pydantic import (
-    AwareDatetime,
-    ConfigDict,
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    TypeAdapter,
-    ValidationError,
-    with_config,
-)
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic reads the standard one from Python 3.12 on
 
-from graph.errors import BadUserInput, TransferError
+from graph.errors import BadUserInput, TransferError, shown
 from graph.operations import validation
+from graph.transfer.values import Count, Place, Time, Uuid, read_time
 
 FORMAT: Final = "recallql"
 VERSION: Final = 1
@@ -73,66 +65,64 @@ ID_OF: Final = {
 
 _MOST_METADATA_BYTES = 15 * 2**20  # merged metadata may be larger than what one call may send
 _OPEN = ConfigDict(strict=True, extra="allow")
-_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-_Uuid: TypeAlias = Annotated[str, Field(pattern=_UUID)]
 
 
 @with_config(_OPEN)
 class _Header(TypedDict):
     format: str
     version: int
-    exportedAt: NotRequired[AwareDatetime]
-    numbers: NotRequired[dict[Literal["sessions", "users"], NonNegativeInt]]
+    exportedAt: NotRequired[Time]
+    numbers: NotRequired[dict[Literal["sessions", "users"], Count]]
 
 
 @with_config(_OPEN)
 class _User(TypedDict):
     type: Literal["user"]
     userId: str
-    uuid: NotRequired[_Uuid]
+    uuid: NotRequired[Uuid]
     email: NotRequired[str | None]
     firstName: NotRequired[str | None]
     lastName: NotRequired[str | None]
-    number: NotRequired[PositiveInt]
+    number: NotRequired[Place]
     metadata: NotRequired[dict[str, Any]]
-    createdAt: NotRequired[AwareDatetime]
-    updatedAt: NotRequired[AwareDatetime]
+    createdAt: NotRequired[Time]
+    updatedAt: NotRequired[Time]
 
 
 @with_config(_OPEN)
 class _Session(TypedDict):
     type: Literal["session"]
     sessionId: str
-    uuid: NotRequired[_Uuid]
+    uuid: NotRequired[Uuid]
     userId: NotRequired[str | None]
-    number: NotRequired[PositiveInt]
+    number: NotRequired[Place]
     metadata: NotRequired[dict[str, Any]]
-    createdAt: NotRequired[AwareDatetime]
-    updatedAt: NotRequired[AwareDatetime]
-    lastSeq: NotRequired[NonNegativeInt]
-    messageCount: NotRequired[NonNegativeInt]
-    tokenCount: NotRequired[NonNegativeInt]
-    summarySeq: NotRequired[NonNegativeInt]
+    createdAt: NotRequired[Time]
+    updatedAt: NotRequired[Time]
+    lastSeq: NotRequired[Count]
+    messageCount: NotRequired[Count]
+    tokenCount: NotRequired[Count]
+    summarySeq: NotRequired[Count]
 
 
 @with_config(_OPEN)
 class _Memory(TypedDict):
     type: Literal["memory"]
-    uuid: _Uuid
+    uuid: Uuid
     sessionId: str
-    firstSeq: PositiveInt
-    lastSeq: PositiveInt
-    tokenCount: NotRequired[NonNegativeInt]
+    firstSeq: Place
+    lastSeq: Place
+    tokenCount: NotRequired[Count]
     metadata: NotRequired[dict[str, Any]]
-    createdAt: NotRequired[AwareDatetime]
+    createdAt: NotRequired[Time]
     idempotencyKey: NotRequired[str]
     payloadDigest: NotRequired[str]
 
 
 @with_config(_OPEN)
 class _Match(TypedDict):
-    start: NonNegativeInt
-    end: NonNegativeInt
+    start: Count
+    end: Count
     text: str
 
 
@@ -147,60 +137,60 @@ class _Entity(TypedDict):
 @with_config(_OPEN)
 class _Enrichment(TypedDict):
     state: Literal["PENDING", "DONE", "FAILED"]
-    attempts: NonNegativeInt
-    at: NotRequired[AwareDatetime]
-    dueAt: NotRequired[AwareDatetime]
+    attempts: Count
+    at: NotRequired[Time]
+    dueAt: NotRequired[Time]
 
 
 @with_config(_OPEN)
 class _Message(TypedDict):
     type: Literal["message"]
-    uuid: NotRequired[_Uuid]
+    uuid: NotRequired[Uuid]
     sessionId: str
-    memoryId: NotRequired[_Uuid]
-    seq: NotRequired[PositiveInt]
+    memoryId: NotRequired[Uuid]
+    seq: NotRequired[Place]
     role: str
     content: str
     metadata: NotRequired[dict[str, Any]]
-    tokenCount: NotRequired[NonNegativeInt]
+    tokenCount: NotRequired[Count]
     entities: NotRequired[list[_Entity]]
-    createdAt: NotRequired[AwareDatetime]
-    updatedAt: NotRequired[AwareDatetime]
+    createdAt: NotRequired[Time]
+    updatedAt: NotRequired[Time]
     enrichment: NotRequired[_Enrichment]
 
 
 @with_config(_OPEN)
 class _Summary(TypedDict):
     type: Literal["summary"]
-    uuid: NotRequired[_Uuid]
+    uuid: NotRequired[Uuid]
     sessionId: str
-    firstSeq: PositiveInt
-    lastSeq: PositiveInt
+    firstSeq: Place
+    lastSeq: Place
     content: str
-    tokenCount: NotRequired[NonNegativeInt]
+    tokenCount: NotRequired[Count]
     entities: NotRequired[list[_Entity]]
-    createdAt: NotRequired[AwareDatetime]
+    createdAt: NotRequired[Time]
 
 
 @with_config(_OPEN)
 class _End(TypedDict):
     type: Literal["end"]
-    users: NonNegativeInt
-    sessions: NonNegativeInt
-    messages: NonNegativeInt
+    users: Count
+    sessions: Count
+    messages: Count
 
 
 _HEADER: TypeAdapter[Any] = TypeAdapter(_Header)
 _RECORD: TypeAdapter[Any] = TypeAdapter(
     Annotated[_User | _Session | _Memory | _Message | _Summary | _End, Field(discriminator="type")]
 )
-_KNOWN = {
-    "user": _User.__annotations__.keys(),
-    "session": _Session.__annotations__.keys(),
-    "memory": _Memory.__annotations__.keys(),
-    "message": _Message.__annotations__.keys(),
-    "summary": _Summary.__annotations__.keys(),
-    "end": _End.__annotations__.keys(),
+_KINDS: Final[dict[str, type]] = {
+    "user": _User,
+    "session": _Session,
+    "memory": _Memory,
+    "message": _Message,
+    "summary": _Summary,
+    "end": _End,
 }
 _SETTLED = frozenset({"metadata", "content", "role", "type"})  # what holds no times that pydantic has not read
 _TIME_NAME = re.compile(r"[a-z]At$|^at$")
@@ -243,11 +233,11 @@ def parse_header(line: bytes) -> dict[str, Any]:
     except ValidationError:
         raise TransferError(f"line 1: the first line must be a header such as {EXAMPLE_HEADER}") from None
     if found["format"] != FORMAT:
-        raise TransferError(f"line 1: the format is {found['format']!r}; the header must be {EXAMPLE_HEADER}")
+        raise TransferError(f"line 1: the format is {shown(found['format'])}; the header must be {EXAMPLE_HEADER}")
     if found["version"] != VERSION:
         raise TransferError(
-            f"line 1: version {found['version']} is unknown: this RecallQL reads version {VERSION}, a newer one may"
-            " read it"
+            f"line 1: version {shown(found['version'])} is unknown: this RecallQL reads version {VERSION}, a newer one"
+            " may read it"
         )
     return found
 
@@ -269,20 +259,23 @@ def parse(line: bytes, number: int, *, exported: bool) -> dict[str, Any]:
         record: dict[str, Any] = _RECORD.validate_json(line)
     except ValidationError as error:
         raise TransferError(f"line {number}: {_reason(error)}") from None
-    unknown = record.keys() - _KNOWN[record["type"]]
+    known = _KINDS[record["type"]].__annotations__.keys()
+    unknown = record.keys() - known
     if unknown and not exported:
-        known = ", ".join(sorted(_KNOWN[record["type"]]))
         raise TransferError(
-            f"line {number}: the {record['type']} has the unknown field {min(unknown)!r}; it may have {known}"
+            f"line {number}: the {record['type']} has the unknown field {shown(min(unknown))}; it may have"
+            f" {', '.join(sorted(known))}"
         )
     try:
         _check(record)
-        for name in unknown:
-            record[name] = _with_times(name, record[name])
-        enrichment = record.get("enrichment")
-        if enrichment is not None:
-            record["enrichment"] = {name: _with_times(name, value) for name, value in enrichment.items()}
-    except (BadUserInput, ValueError) as error:
+        _take_undeclared(record, _KINDS[record["type"]])
+        if "enrichment" in record:
+            _take_undeclared(record["enrichment"], _Enrichment)
+        for entity in record.get("entities", ()):
+            _take_undeclared(entity, _Entity)
+            for match in entity["matches"]:
+                _take_undeclared(match, _Match)
+    except BadUserInput as error:
         raise TransferError(f"line {number}: {error}") from None
     return record
 
@@ -293,10 +286,12 @@ def _reason(error: ValidationError) -> str:
     if first["type"] == "json_invalid":
         return f"it is not JSON: {first['ctx']['error']}" if "ctx" in first else "it is not JSON"
     if first["type"].startswith("union_tag"):
-        return f"type must be one of {', '.join(_KNOWN)}"
+        return f"type must be one of {', '.join(_KINDS)}"
     if not place:
         return "it is not a JSON object" if not first["loc"] else first["msg"]
     text = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "value_error":
+        return f"{place} {first['ctx']['error']}"
     return f"{place} is missing" if first["type"] == "missing" else f"{place}: {text}"
 
 
@@ -313,10 +308,22 @@ def _check(record: dict[str, Any]) -> None:
         validation.check_metadata(record["metadata"], most_bytes=_MOST_METADATA_BYTES)
 
 
+def _take_undeclared(values: dict[str, Any], kind: type) -> None:
+    """Check the values of names that a kind of record does not declare, and read their times."""
+    for name in values.keys() - kind.__annotations__.keys():
+        if name.startswith(("$", "_")):
+            raise BadUserInput(f"{shown(name)} can't be the name of a field")
+        validation.check_json({name: values[name]}, "the record")
+        values[name] = _with_times(name, values[name])
+
+
 def _with_times(name: str, value: Any) -> Any:
     """A value of a name that is unknown here, with its times as such."""
     if isinstance(value, str) and _TIME_NAME.search(name):
-        return datetime.fromisoformat(value)
+        try:
+            return read_time(value)
+        except ValueError as error:
+            raise BadUserInput(f"{shown(name)} {error}") from None
     if isinstance(value, dict) and name not in _SETTLED:
         return {key: _with_times(key, item) for key, item in value.items()}
     if isinstance(value, list):

@@ -14,7 +14,7 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from graph.errors import Conflict, Unavailable
+from graph.errors import Conflict, Unavailable, shown
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.driver.client import session_of, translated_errors
@@ -288,7 +288,7 @@ async def write_unique(
 async def _what_is_taken(database: Database, details: Document, messages: Sequence[Document]) -> str:
     found = await database.messages.find_one({"_id": {"$in": [message["_id"] for message in messages]}})
     if found is not None:
-        return f"message uuid {found['_id']} is in use already, in session {found['sessionId']!r}"
+        return f"message uuid {found['_id']} is in use already, in session {shown(found['sessionId'])}"
     document = details.get("op", {})
-    place = f" of session {document['sessionId']!r}" if "sessionId" in document else ""
-    return f"{document.get('_id')!r}{place} is in use already"
+    place = f" of session {shown(document['sessionId'])}" if "sessionId" in document else ""
+    return f"{shown(document.get('_id'))}{place} is in use already"

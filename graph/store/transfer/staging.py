@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from graph.errors import Conflict
+from graph.errors import Conflict, shown
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, new_uuid, now
 from graph.store.driver.client import translated_errors
@@ -104,7 +104,7 @@ class Staging:
         await erasure.finish(self._database, self._job["_id"])
 
     def _taken(self) -> Conflict:
-        return Conflict(f"session {self._session_id!r} was made by somebody else meanwhile")
+        return Conflict(f"session {shown(self._session_id)} was made by somebody else meanwhile")
 
 
 async def release(database: Database, session_id: str) -> None:
