@@ -121,7 +121,12 @@ class Settings(BaseSettings):
         description="Maximum open connections of a web server process, WebSockets included (503 beyond it); 0 disables"
         " the limit.",
     )
-    body_limit: int = Field(16_777_216, ge=0, description="Most bytes of a request's body; 0 for no limit.")
+    body_limit: int = Field(
+        8_388_608,
+        ge=0,
+        description="Maximum bytes of a request's body or a WebSocket's message; 0 disables the limit. The default"
+        " takes one message of the greatest size with the largest metadata, however its JSON is escaped.",
+    )
     max_text: int = Field(20_000, ge=0, description="Most characters of an operation's text; 0 for no limit.")
     max_tokens: int = Field(1_000, ge=0, description="Most tokens of an operation's text; 0 for no limit.")
     max_depth: int = Field(15, ge=0, description="Most levels of fields in each other; 0 for no limit.")

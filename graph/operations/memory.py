@@ -15,6 +15,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
+from graph.request.beside import Turns
 from graph.store import memories, messages
 from graph.store.driver.client import time_limit
 from graph.store.memories import Added, NewMemory, NewMessage
@@ -95,7 +96,9 @@ async def _checked_messages(backend: Backend, sent: Sequence[MessageToAdd]) -> l
         raise BadUserInput(f"messages has {len(sent):,} items, and at most {validation.MAX_MESSAGES:,} are accepted")
     seen: set[str] = set()
     checked = []
+    turns = Turns()
     for place, message in enumerate(sent):
+        await turns.take()
         name = f"messages[{place}]"
         uuid = None if message.uuid is None else validation.check_uuid(message.uuid, f"{name}.uuid")
         if uuid is not None and uuid in seen:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from graph.operations import validation
 from graph.operations.backend import Backend
+from graph.request.beside import beside
 from graph.store import search as store
 from graph.store.documents import Document
 from graph.store.scope import Scope
@@ -31,7 +33,8 @@ class Query:
         text: words, of which at least one must occur, up to inflection; None finds by the rest, newest first.
         since: only what was created then or later.
         until: only what was created before then.
-        keep: only documents for which this is true.
+        keep: only documents for which this is true; it is called on a thread beside the event loop.
+        charge: charges the caller for so many documents that are read for `keep`.
         limit: most results.
     """
 
@@ -39,6 +42,7 @@ class Query:
     since: datetime | None = None
     until: datetime | None = None
     keep: Callable[[Document], bool] | None = None
+    charge: Callable[[int], Awaitable[None]] | None = None
     limit: int = 20
 
 
@@ -65,12 +69,13 @@ async def search_session(
 
     Raises:
         BadUserInput: the text or the limit is not accepted.
+        TooCostly: the caller's budget is spent, or `keep` says so.
     """
     limit = min(query.limit, MAX_RESULTS)
     words = None
     if query.text is not None:
         text = validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)
-        words = " ".join(list(dict.fromkeys(_OPERATORS.sub(" ", text).split()))[:MAX_WORDS])
+        words = await beside(_words, text)
     session = await find_session(backend.database, scope, session_id, {"_id", "erasedSeq"})
     if session is None or not limit:
         return []
@@ -81,8 +86,20 @@ async def search_session(
         words=words,
         since=query.since,
         until=query.until,
-        keep=query.keep,
+        keep=None if query.keep is None else partial(_kept, query.keep, query.charge),
         limit=limit,
     )
     # The score has no upper bound; this keeps its order.
     return [Hit(document, (score := document.pop("score", 0.0)) / (1 + score)) for document in found]
+
+
+def _words(text: str) -> str:
+    return " ".join(list(dict.fromkeys(_OPERATORS.sub(" ", text).split()))[:MAX_WORDS])
+
+
+async def _kept(
+    keep: Callable[[Document], bool], charge: Callable[[int], Awaitable[None]] | None, read: list[Document]
+) -> list[Document]:
+    if charge is not None:
+        await charge(len(read))
+    return await beside(lambda: [document for document in read if keep(document)])

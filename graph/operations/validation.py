@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import uuid as uuids
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -115,7 +116,7 @@ def check_path(value: str, name: str) -> tuple[str, ...]:
 
 def check_json(value: Any, name: str) -> Any:
     """Any JSON value that metadata may hold."""
-    _check_json(value, name, depth=1)
+    _check_json(value, name, most_values=MAX_METADATA_BYTES // _LEAST_BYTES)
     return value
 
 
@@ -142,26 +143,56 @@ def check_metadata(value: Any, name: str = "metadata", *, most_bytes: int = MAX_
     if not isinstance(value, dict):
         kind = {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
         raise BadUserInput(f"{name} must be a JSON object, not {kind.get(type(value), 'that')}")
-    _check_json(value, name, depth=1)
+    _check_json(value, name, most_values=most_bytes // _LEAST_BYTES)
     size = len(orjson.dumps(value))
     if size > most_bytes:
         raise BadUserInput(f"{name} has {size:,} bytes as JSON, and at most {most_bytes:,} are accepted")
     return value
 
 
-def _check_json(value: Any, name: str, depth: int) -> None:
-    if isinstance(value, dict | list):
-        if depth > MAX_METADATA_DEPTH:
-            raise BadUserInput(f"{name} is nested deeper than {MAX_METADATA_DEPTH} levels")
-        if isinstance(value, list):
-            for item in value:
-                _check_json(item, name, depth + 1)
-            return
-        for key, item in value.items():
+_LEAST_BYTES = 2
+"""What a value adds to its JSON, with the comma."""
+
+
+def _check_json(value: Any, name: str, most_values: int) -> None:
+    """Check each value, level by level.
+
+    Args:
+        value: the outermost one.
+        name: what the caller calls it.
+        most_values: more are refused, as too large, before all of them are looked at.
+    """
+    values, depth, level = 1, 0, [value]
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict | list):
+                if depth > MAX_METADATA_DEPTH:
+                    raise BadUserInput(f"{name} is nested deeper than {MAX_METADATA_DEPTH} levels")
+                values += len(item)
+                if values > most_values:
+                    message = f"{name} holds more than {most_values:,} values: it is larger than what is accepted"
+                    raise BadUserInput(message)
+                below += _items(item, name)
+            else:
+                _check_scalar(item, name)
+        level = below
+
+
+def _items(container: dict[str, Any] | list[Any], name: str) -> Iterable[Any]:
+    if isinstance(container, list):
+        return container
+    for key in container:
+        if not key.isascii() or "\0" in key:
             check_text(key, f"a key of {name}", most_bytes=MAX_METADATA_BYTES, empty=True)
-            _check_json(item, name, depth + 1)
-    elif isinstance(value, str):
-        check_text(value, f"a text in {name}", most_bytes=MAX_METADATA_BYTES, empty=True, nul=True)
+    return container.values()
+
+
+def _check_scalar(value: Any, name: str) -> None:
+    if isinstance(value, str):
+        if not value.isascii():
+            check_text(value, f"a text in {name}", most_bytes=MAX_METADATA_BYTES, empty=True, nul=True)
     elif isinstance(value, int) and not -_INT64 <= value < _INT64:
         raise BadUserInput(
             f"{name} has the whole number {shown(value)}, and MongoDB holds those of 64 bits: send it as a text"

@@ -67,6 +67,7 @@ async def admit(context: Context, text: str, operation: Operation, variables: Ma
     Raises:
         Unauthenticated: the caller's credentials have expired.
         Forbidden: the caller may not send it.
+        BadUserInput: a list in the variables is too long.
         TooCostly: it costs too much, at once or over time.
     """
     context.backend.trusted.check(text)
@@ -74,6 +75,7 @@ async def admit(context: Context, text: str, operation: Operation, variables: Ma
         raise Unauthenticated("the credentials have expired: connect again with new ones")
     context.caller.require(operation.right)
     context.changes = operation.changes
+    operation.lists.check(variables)
     cost = operation.cost(variables, context.backend.settings)
     most = context.backend.settings.max_cost
     if most and cost > most:

@@ -20,6 +20,7 @@ from graph.access.rules import needed_right
 from graph.execution.executor import RecallQLExecutor
 from graph.execution.operation import PreparedOperation
 from graph.request.cost import operation_cost
+from graph.request.lists import Lists
 from graph.settings import Settings
 
 _MOST_COSTS = 20
@@ -37,6 +38,7 @@ class Operation(PreparedOperation):
     Attributes:
         right: what its caller needs.
         changes: whether it is a mutation.
+        lists: its variables that may hold lists.
     """
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
@@ -44,6 +46,7 @@ class Operation(PreparedOperation):
         kind: Any = node.operation.value
         self.right = needed_right(kind, root_fields(document, node))
         self.changes = kind == "mutation"
+        self.lists = Lists(schema, node.variable_definitions or ())
         self._names = [definition.variable.name.value for definition in node.variable_definitions or ()]
         self._costs: LRUCache[tuple[Any, ...], int] = LRUCache(_MOST_COSTS)
 

@@ -109,6 +109,7 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
         timeout_keep_alive=cast("int", settings.idle_timeout),  # uvicorn hands it on to the event loop
         timeout_graceful_shutdown=10,
         server_header=False,
+        ws_max_size=settings.body_limit or sys.maxsize,
         ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
     )
     # What is there by now stays: the collector need not look through the schema and the modules again and again.

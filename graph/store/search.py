@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,8 @@ class Searched(StrEnum):
     SUMMARIES = "summaries"
 
 
+_AT_ONCE = 20
+"""Documents that are tested together: each may hold more than a megabyte."""
 _PLACE = {Searched.MESSAGES: "seq", Searched.SUMMARIES: "lastSeq"}
 
 
@@ -30,7 +32,7 @@ async def search(
     words: str | None,
     since: datetime | None,
     until: datetime | None,
-    keep: Callable[[Document], bool] | None,
+    keep: Callable[[list[Document]], Awaitable[list[Document]]] | None,
     limit: int,
 ) -> list[Document]:
     """Whole documents: by how well they match the words, with their `score`; without words, the newest first.
@@ -42,7 +44,7 @@ async def search(
         words: of which at least one must occur.
         since: the earliest `createdAt`.
         until: the first one that is too late.
-        keep: a test of each document; it costs a read of each that matches the rest.
+        keep: gives those of some documents that pass a test; it costs a read of each that matches the rest.
         limit: most documents, at least 1.
     """
     place = _PLACE[searched]
@@ -63,11 +65,8 @@ async def search(
             found = await cursor.to_list(None)
             return found
         try:
-            async for document in cursor:
-                if keep(document):
-                    found.append(document)
-                    if len(found) == limit:
-                        break
+            while len(found) < limit and (read := await cursor.to_list(_AT_ONCE)):
+                found += await keep(read)
         finally:
             await cursor.close()
-    return found
+    return found[:limit]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -234,13 +233,6 @@ class GraphQLView(GraphQL[Context, None]):
             min(transport.heartbeat_interval, backend.settings.keep_alive),
             at_once=transport.send_initial_heartbeat,
         )
-
-    def decode_json(self, data: str | bytes) -> object:
-        """A message of a WebSocket."""
-        try:
-            return http.decode_json(data if isinstance(data, str) else data.decode(), "The message")
-        except RequestRefused as refusal:
-            raise json.JSONDecodeError(str(refusal), "", 0) from None
 
     def should_render_graphql_ide(self, request: Any) -> bool:  # noqa: ARG002
         """Never from here: `_respond` sends the explorer before anything else is looked at."""

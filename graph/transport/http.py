@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import json.scanner
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.message import Message
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -26,6 +27,9 @@ from graph.errors import (
     PersistedQueryNotSupported,
     Unauthenticated,
 )
+from graph.request.beside import beside
+
+_Scan: TypeAlias = Callable[[str, int], tuple[Any, int]]
 
 JSON_TYPE = "application/json"
 GRAPHQL_TYPE = "application/graphql-response+json"
@@ -99,11 +103,7 @@ async def read_json_body(request: Request, *, limit: int, seconds: float, labell
     if not body:
         example = ' such as {"query": "{ __typename }"}' if labelled else ""
         _refuse(f"The request has no body: send a JSON object{example} and its Content-Length")
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        _refuse(f"The body is not UTF-8: byte {error.start} is wrong")
-    return decode_json(text, "The body")
+    return await decode_large_json(body, "The body")
 
 
 async def _read(request: Request, limit: int) -> bytearray:
@@ -148,6 +148,29 @@ def _too_big(limit: int) -> NoReturn:
     _refuse(f"The body is larger than {limit:,} bytes, the most that is accepted", 413)
 
 
+async def decode_large_json(body: bytes | bytearray | str, name: str) -> Any:
+    """JSON as `decode_json` reads it, without holding the event loop: a large text is read on a thread.
+
+    Raises:
+        RequestRefused: it is not JSON in UTF-8.
+    """
+    if len(body) <= _LARGE:
+        return _decode(body, name)
+    return await beside(_decode, body, name)
+
+
+def _decode(body: bytes | bytearray | str, name: str) -> Any:
+    try:
+        text = body if isinstance(body, str) else body.decode()
+    except UnicodeDecodeError as error:
+        _refuse(f"{name} is not UTF-8: byte {error.start} is wrong")
+    return decode_json(text, name)
+
+
+_LARGE = 262_144
+"""Bytes of JSON from which on it is read on a thread; as many take up to 50 ms."""
+
+
 def decode_json(text: str, name: str) -> Any:
     """JSON as RFC 8259 has it.
 
@@ -155,7 +178,7 @@ def decode_json(text: str, name: str) -> Any:
     refuses a lone surrogate without saying where: the operations' own checks name the field.
     """
     try:
-        return _DECODER.decode(text)
+        return (_YieldingDecoder() if _is_dense(text) else _DECODER).decode(text)
     except json.JSONDecodeError as error:
         _refuse(f"{name} is not JSON: {error}")
     except RecursionError:
@@ -177,7 +200,43 @@ def _finite(text: str) -> float:
     return value
 
 
+def _is_dense(text: str) -> bool:
+    """Whether the text may hold so many values that compiled code would read them for long."""
+    return len(text) > _LARGE and sum(map(text.count, "[{,")) > _MOST_VALUES
+
+
+MAX_VALUES = 500_000
+"""Values of one body or message: no operation needs more, and to forget them would hold the event loop."""
+_MOST_VALUES = 50_000
+"""Values that the compiled decoder reads at once, within 20 ms: it keeps the interpreter until it is done."""
+
 _DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
+
+
+class _YieldingDecoder(json.JSONDecoder):
+    """The same decoder in Python, ten times slower, which lets other threads run; it counts what it reads."""
+
+    def __init__(self) -> None:
+        super().__init__(parse_constant=_no_number, parse_float=_finite)
+        self._values = 0
+        self.parse_array = self._array
+        self.parse_object = self._object
+        self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
+
+    def _array(self, place: Any, scan: _Scan) -> Any:
+        return json.decoder.JSONArray(place, self._counted(scan))  # type: ignore[attr-defined]
+
+    def _object(self, place: Any, strict: bool, scan: _Scan, *more: Any) -> Any:
+        return json.decoder.JSONObject(place, strict, self._counted(scan), *more)  # type: ignore[attr-defined]
+
+    def _counted(self, scan: _Scan) -> _Scan:
+        def counted(text: str, start: int) -> tuple[Any, int]:
+            self._values += 1
+            if self._values > MAX_VALUES:
+                _refuse(f"The JSON holds more than {MAX_VALUES:,} values, the most that is accepted", 413)
+            return scan(text, start)
+
+        return counted
 
 
 def read_query_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:

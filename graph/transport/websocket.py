@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -16,9 +16,9 @@ from uuid import uuid4
 
 import orjson
 from graphql import GraphQLError
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
-from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
 )
@@ -28,7 +28,7 @@ from graph.errors import OperationError, TooCostly, Unavailable
 from graph.live.memory import Outlet
 from graph.request.masking import public_error
 from graph.schema.context import Context
-from graph.transport.http import RequestRefused, check_request, encode_json, is_unicode
+from graph.transport.http import RequestRefused, check_request, decode_large_json, encode_json, is_unicode
 from graph.transport.subscriptions import Operation, OperationFailed
 
 log = logging.getLogger("recallql")
@@ -48,6 +48,23 @@ class Connection(ASGIWebSocketAdapter):
 
     Starlette has two: `WebSocketDisconnect` when the client goes, and a RuntimeError when this side has closed.
     """
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        """The messages that come, until the client is gone or the socket closed.
+
+        Raises:
+            NonTextMessageReceived: a message is binary.
+            NonJsonMessageReceived: a message is not JSON.
+        """
+        with suppress(WebSocketDisconnect):
+            while self.ws.application_state != WebSocketState.DISCONNECTED:
+                try:
+                    yield await decode_large_json(await self.ws.receive_text(), "The message")
+                except KeyError as error:
+                    raise NonTextMessageReceived from error
+                except RequestRefused as error:
+                    if not ignore_parsing_errors:
+                        raise NonJsonMessageReceived from error
 
     async def send_text(self, text: str) -> None:
         """Send one message.

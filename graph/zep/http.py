@@ -14,7 +14,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
-from graph.access.caller import Right
+from graph.access.caller import Caller, Right
 from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
 from graph.operations.validation import MAX_PAGE
@@ -54,11 +54,12 @@ class Call:
         changes: whether it changes anything.
     """
 
-    def __init__(self, request: Request, scope: Scope, *, changes: bool) -> None:
+    def __init__(self, request: Request, caller: Caller, *, changes: bool) -> None:
         self._request = request
+        self._caller = caller
         self._body: Any = None
         self.backend: Backend = request.app.state.backend
-        self.scope = scope
+        self.scope: Scope = caller.scope
         self.changes = changes
 
     def path(self, name: str) -> str:
@@ -80,6 +81,14 @@ class Call:
         """
         asked = self.number("limit")
         return default if asked is None else min(asked, MAX_PAGE)
+
+    async def charge(self, items: int) -> None:
+        """Take the cost of items that are read beyond the usual number from the caller's budget.
+
+        Raises:
+            TooCostly: the budget is spent.
+        """
+        await self.backend.budgets.spend(self._caller, items)
 
     async def body(self) -> dict[str, Any]:
         """The body, a JSON object whatever its Content-Type says: the JavaScript client sends some as text/plain.
@@ -133,8 +142,8 @@ Handler: TypeAlias = Callable[[Call], Awaitable[Response]]
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-async def _scope_of(request: Request, right: Right, items: int) -> Scope:
-    """What the caller may see: the one place where a Zep request is authenticated, and charged as GraphQL's are.
+async def _caller_of(request: Request, right: Right, items: int) -> Caller:
+    """Who asks: the one place where a Zep request is authenticated, and charged as GraphQL's are.
 
     Raises:
         Unauthenticated: who asks is not known.
@@ -149,7 +158,7 @@ async def _scope_of(request: Request, right: Right, items: int) -> Scope:
     asked = number_of(request, "limit"), number_of(request, "lastn")
     items = min(max((number for number in asked if number is not None), default=items), MAX_PAGE)
     await backend.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
-    return caller.scope
+    return caller
 
 
 def _refuse_foreign_page(request: Request) -> None:
@@ -172,7 +181,7 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
     @wraps(handler)
     async def answer(request: Request) -> Response:
         try:
-            call = Call(request, await _scope_of(request, right, items), changes=right != Right.READ)
+            call = Call(request, await _caller_of(request, right, items), changes=right != Right.READ)
             if call.changes:  # is carried through, whoever waits, and has a deadline
                 return await handler(call)
             if request.method == "POST":

@@ -10,7 +10,7 @@ from graph.errors import BadUserInput, NotFound
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.memory_window import recalled_messages
-from graph.operations.validation import MAX_LAST
+from graph.operations.validation import MAX_LAST, MAX_MESSAGES
 from graph.store.documents import Document
 from graph.store.sessions import find_session
 from graph.store.summaries import newest_summary
@@ -50,6 +50,9 @@ async def add(call: Call) -> Response:
     sent = body.get("messages")
     if sent is not None and not isinstance(sent, list):
         raise BadUserInput("messages must be a list")
+    if sent is not None and len(sent) > MAX_MESSAGES:
+        message = f"messages has {len(sent):,} items, and at most {MAX_MESSAGES:,} are accepted"
+        raise BadUserInput(message)
     await add_memory(
         call.backend,
         call.scope,

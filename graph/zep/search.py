@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from graph.errors import BadUserInput
 from graph.operations.search import Hit, Query, search_session
+from graph.request.beside import beside
 from graph.store.documents import Document
 from graph.store.search import Searched
 from graph.zep.http import Call, json_answer, text_of
@@ -41,7 +42,8 @@ async def search(call: Call) -> Response:
         text,
         since=_time(metadata.get("start_date"), "start_date"),
         until=_time(metadata.get("end_date"), "end_date", end=True),
-        keep=_test(metadata.get("where"), searched),
+        keep=await beside(_test, metadata.get("where"), searched),
+        charge=call.charge,
         limit=limit,
     )
     hits = await search_session(call.backend, call.scope, call.path("session_id"), searched, query)

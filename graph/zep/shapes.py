@@ -22,9 +22,11 @@ def time_of(time: datetime) -> str:
 
 def own_metadata(value: Any) -> Any:
     """Metadata as a caller may write it: the top-level key `system` is the server's. What is no map stays as it is."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _SYSTEM not in value:
         return value
-    return {name: item for name, item in value.items() if name != _SYSTEM}
+    own = dict(value)
+    del own[_SYSTEM]
+    return own
 
 
 def session_of(session: Document) -> Document:
@@ -76,6 +78,7 @@ def metadata_of(message: Document) -> Document:
     """A message's metadata with its entities, which are not stored there."""
     metadata: Document = own_metadata(message["metadata"])
     if entities := message["entities"]:
+        metadata = dict(metadata)
         metadata[_SYSTEM] = {
             "entities": [
                 {

@@ -20,13 +20,17 @@ from typing import Any, TypeAlias
 from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment, JSONPathError
 from jsonpath.function_extensions import ExpressionType, FilterFunction
 
-from graph.errors import BadUserInput
+from graph.errors import BadUserInput, TooCostly
 
 Predicate: TypeAlias = Callable[[Any], bool]
 Step: TypeAlias = Callable[[Any], Iterator[Any]]
 
 MAX_PATH = 2_000
 """Characters of one path."""
+MAX_STEPS = 64
+"""Steps of one path, those of its filters included: metadata is 32 levels deep."""
+MAX_NODES = 1_000_000
+"""Values that one search looks at: each step looks at those that the one before it gave."""
 MAX_CONDITIONS = 100
 MAX_DEPTH = 16
 
@@ -63,39 +67,66 @@ _ITEMS = re.compile(r"\[\s*\*\s*\]")
 
 
 def predicate_of(where: Any) -> Predicate:
-    """What a `where` lets through, as a function of metadata.
+    """What a `where` lets through, as a function of metadata, for one search.
+
+    The function raises `TooCostly` when it has looked at too many values.
 
     Raises:
         BadUserInput: it is not well formed.
     """
-    count = [0]
-    return _condition(where, count, 1)
+    return _condition(where, _Meter(), 1)
 
 
-def _condition(where: Any, count: list[int], depth: int) -> Predicate:
-    count[0] += 1
-    if depth > MAX_DEPTH or count[0] > MAX_CONDITIONS:
+class _Meter:
+    """Counts what one search does.
+
+    Attributes:
+        conditions: those that it consists of.
+    """
+
+    def __init__(self) -> None:
+        self.conditions = 0
+        self._nodes = 0
+
+    def look_at(self, nodes: int) -> None:
+        """Count values before they are looked at.
+
+        Raises:
+            TooCostly: the search has looked at too many.
+        """
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            message = (
+                f"the search would look at more than {MAX_NODES:,} values of metadata: give it a text or dates, or"
+                " shorter paths"
+            )
+            raise TooCostly(message)
+
+
+def _condition(where: Any, meter: _Meter, depth: int) -> Predicate:
+    meter.conditions += 1
+    if depth > MAX_DEPTH or meter.conditions > MAX_CONDITIONS:
         message = f"where has more than {MAX_CONDITIONS} conditions, or is nested deeper than {MAX_DEPTH} levels"
         raise BadUserInput(message)
     match where:
         case {"jsonpath": str(path), **others} if not others:
-            return _path_predicate(path)
+            return _path_predicate(path, meter)
         case {"and": [_, *_] as parts, **others} if not others:
-            inner = [_condition(part, count, depth + 1) for part in parts]
+            inner = [_condition(part, meter, depth + 1) for part in parts]
             return lambda metadata: all(holds(metadata) for holds in inner)
         case {"or": [_, *_] as parts, **others} if not others:
-            inner = [_condition(part, count, depth + 1) for part in parts]
+            inner = [_condition(part, meter, depth + 1) for part in parts]
             return lambda metadata: any(holds(metadata) for holds in inner)
     message = f"where and each condition in it must be an object with one of jsonpath, and, or: such as {_EXAMPLE}"
     raise BadUserInput(message)
 
 
-def _path_predicate(path: str) -> Predicate:
+def _path_predicate(path: str, meter: _Meter) -> Predicate:
     if len(path) > MAX_PATH:
         message = f"a jsonpath has {len(path):,} characters, and at most {MAX_PATH:,} are accepted"
         raise BadUserInput(message)
     try:
-        steps = list(_steps(path.strip()))
+        steps = list(_steps(path.strip(), meter))
     except (JSONPathError, RecursionError, ValueError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).split("\n", 1)[0]
         message = f"the jsonpath {path!r} is not understood ({reason}): write it such as {_EXAMPLE}"
@@ -113,21 +144,21 @@ def _path_predicate(path: str) -> Predicate:
     return holds
 
 
-def _steps(path: str) -> Iterator[Step]:
+def _steps(path: str, meter: _Meter) -> Iterator[Step]:
     """The parts of a path, each from one node to those that it leads to."""
     path = re.sub(r"^lax\b\s*", "", path)
-    _refuse_multiplying(path)
+    _refuse_long(path)
     if not path.startswith("$"):
         message = "it must begin with $"
         raise ValueError(message)
     rest = path[1:]
     while rest:
         end = _accessor_end(rest)
-        yield from _accessor(rest[:end])
+        yield from _accessor(rest[:end], meter)
         rest = rest[end:].lstrip()
         if rest.startswith("?"):
             condition, rest = _parenthesised(rest[1:].lstrip())
-            yield _filter(_ENVIRONMENT.compile(f"$[?{_rewritten(condition)}]"))
+            yield _filter(_ENVIRONMENT.compile(f"$[?{_rewritten(condition)}]"), _looking(condition, meter))
 
 
 def _accessor_end(text: str) -> int:
@@ -159,37 +190,77 @@ def _signs(text: str) -> Iterator[tuple[int, str]]:
         yield match.start(), match[0]
 
 
-def _refuse_multiplying(path: str) -> None:
-    """Refuse what leads to one node several times: repeated, it would take time without bound."""
+def _refuse_long(path: str) -> None:
+    """Refuse too many steps, and what leads to one node several times: repeated, it would take time without bound."""
     signs = [sign for _, sign in _signs(path)]
+    steps = signs.count(".") + signs.count("[")
+    if steps > MAX_STEPS:
+        message = f"it has {steps} steps, and at most {MAX_STEPS} are accepted"
+        raise ValueError(message)
     if "," in signs or sum(pair == (".", ".") for pair in pairwise(signs)) > 1:
         message = "it has several places in one pair of brackets, or .. twice"
         raise ValueError(message)
 
 
-def _accessor(text: str) -> Iterator[Step]:
+def _accessor(text: str, meter: _Meter) -> Iterator[Step]:
     text = _QUOTED_KEY.sub(r"[\1]", text.strip())
     pieces = _ITEMS.split(text)
     for number, piece in enumerate(pieces):
         if number:
-            yield _items
+            yield _items(meter)
         if piece.strip():
-            yield _follow(_ENVIRONMENT.compile(f"${piece.strip()}"))
+            yield _follow(_ENVIRONMENT.compile(f"${piece.strip()}"), _looking(piece, meter))
 
 
-def _items(node: Any) -> Iterator[Any]:
-    if isinstance(node, list):
-        yield from node
-    else:
-        yield node
+def _looking(path: str, meter: _Meter) -> Callable[[Any], None]:
+    """Counts what a path looks at from a node: all below it where the path has wildcards or descends."""
+    signs = [sign for _, sign in _signs(path)]
+    descends = any(pair == (".", ".") for pair in pairwise(signs))
+    if "*" in signs or descends:
+        return lambda node: meter.look_at(_size(node))
+    each = 1 + signs.count(".") + signs.count("[")
+    return lambda node: meter.look_at(each * len(node) if isinstance(node, list) else each)
 
 
-def _follow(path: JSONPath | CompoundJSONPath) -> Step:
-    return lambda node: iter(path.findall(node)) if isinstance(node, dict | list) else iter(())
+def _size(node: Any) -> int:
+    """How many values a value holds, itself included."""
+    size = 0
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        size += 1
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return size
 
 
-def _filter(path: JSONPath | CompoundJSONPath) -> Step:
-    return lambda node: iter(path.findall(node if isinstance(node, list) else [node]))
+def _items(meter: _Meter) -> Step:
+    def items(node: Any) -> Iterator[Any]:
+        found = node if isinstance(node, list) else [node]
+        meter.look_at(len(found))
+        return iter(found)
+
+    return items
+
+
+def _follow(path: JSONPath | CompoundJSONPath, look: Callable[[Any], None]) -> Step:
+    def follow(node: Any) -> Iterator[Any]:
+        if not isinstance(node, dict | list):
+            return iter(())
+        look(node)
+        return iter(path.findall(node))
+
+    return follow
+
+
+def _filter(path: JSONPath | CompoundJSONPath, look: Callable[[Any], None]) -> Step:
+    def filtered(node: Any) -> Iterator[Any]:
+        look(node)
+        return iter(path.findall(node if isinstance(node, list) else [node]))
+
+    return filtered
 
 
 def _rewritten(condition: str) -> str:

@@ -35,7 +35,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from graph.errors import StartupError, Unavailable
+from graph.errors import StartupError, TooCostly, Unavailable
 from graph.store.driver.abandoned import ended_when_cancelled, marked
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
@@ -261,6 +261,9 @@ _UNAVAILABLE = (
 _UNAVAILABLE_CODES = frozenset({6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
 
+_TOO_LARGE = 388  # TransactionTooLargeForCache
+
+
 def _may_pass(error: PyMongoError) -> bool:
     """Whether a later try may succeed."""
     if isinstance(error, _UNAVAILABLE):
@@ -282,4 +285,6 @@ def translated_errors() -> Iterator[None]:
     except PyMongoError as error:
         if _may_pass(error):
             raise Unavailable("MongoDB can't answer at the moment: try again") from error
+        if isinstance(error, OperationFailure) and error.code == _TOO_LARGE:
+            raise TooCostly("the change is larger than MongoDB's cache takes at once: send less at once") from error
         raise
