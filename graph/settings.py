@@ -121,11 +121,8 @@ class Settings(BaseSettings):
         description="Maximum open connections of a web server process, WebSockets included (503 beyond it); 0 disables"
         " the limit.",
     )
-    body_limit: int = Field(
-        8_388_608,
-        ge=0,
-        description="Maximum bytes of a request's body or a WebSocket's message; 0 disables the limit. The default"
-        " takes one message of the greatest size with the largest metadata, however its JSON is escaped.",
+    body_limit: int = Field(  # one message of the greatest size with the largest metadata, however it is escaped
+        8_388_608, ge=0, description="Maximum bytes of a request's body or WebSocket message; 0 disables the limit."
     )
     max_text: int = Field(20_000, ge=0, description="Most characters of an operation's text; 0 for no limit.")
     max_tokens: int = Field(1_000, ge=0, description="Most tokens of an operation's text; 0 for no limit.")
