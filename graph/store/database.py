@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import weakref
 from collections.abc import Coroutine
 from contextvars import Context
@@ -138,7 +139,7 @@ async def open_database(
         raise StartupError(message) from error
     except PyMongoError as error:
         await driver.close(client)
-        reason = str(error).split(" (configured timeouts", 1)[0][:_SHOWN]
+        reason = re.split(r" \(configured timeouts|, Timeout: ", str(error), maxsplit=1)[0][:_SHOWN]
         message = f"MongoDB can't be reached within {timeout:g} seconds: check RECALLQL_MONGODB_URI ({reason})"
         raise StartupError(message) from error
     except StartupError:

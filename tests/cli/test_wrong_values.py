@@ -287,6 +287,8 @@ def test_what_is_no_flag_or_command_is_refused_in_one_line(
         "mongodb://localhost/?noSuchOption=1",
         "mongodb://localhost/?maxPoolSize=many",
         "mongodb://localhost/?readPreference=nearby",
+        "mongodb://localhost/?datetime_conversion=never",
+        "mongodb://a..b",
         "mongodb://localhost/a b?replicaSet",
         "mongodb+srv://localhost",
         "x" * 5_000,

@@ -90,6 +90,8 @@ def connect(uri: str, *, pool_size: int, timeout: float) -> Any:
                 serverSelectionTimeoutMS=milliseconds,
                 waitQueueTimeoutMS=milliseconds,
             )
+    except KeyError as error:  # of an option whose value is none of a list
+        raise StartupError(f"RECALLQL_MONGODB_URI has an option with the unknown value {error}") from None
     except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
         raise StartupError(f"RECALLQL_MONGODB_URI is not a usable MongoDB connection string: {error}") from None
 
