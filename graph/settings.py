@@ -103,17 +103,10 @@ class Settings(BaseSettings):
     header_limit: int = Field(
         65_536, ge=0, description="Maximum bytes of a request's line and headers (431 beyond it); 0 disables the limit."
     )
-    header_timeout: float = Field(
-        10.0, ge=0, le=3600, description="Seconds for a request's headers to arrive; 0 disables the limit."
-    )
-    idle_timeout: float = Field(
-        5.0, gt=0, le=3600, description="Seconds for which a connection stays open between two requests."
-    )
+    header_timeout: float = Field(10.0, ge=0, le=3600, description="Seconds for a request's headers; 0 disables it.")
+    idle_timeout: float = Field(5.0, gt=0, le=3600, description="Seconds that a connection may rest between requests.")
     send_timeout: float = Field(
-        30.0,
-        ge=0,
-        le=3600,
-        description="Seconds for which a client may read nothing of its answer; 0 disables the limit.",
+        30.0, ge=0, le=3600, description="Seconds for which a client may read nothing of its answer; 0 disables it."
     )
     max_connections: int = Field(
         5_000,
@@ -141,6 +134,13 @@ class Settings(BaseSettings):
     )
     max_cost: int = Field(
         50_000, ge=0, description="Most objects that an answer can hold, by the request; 0 for no limit."
+    )
+    max_answer_bytes: int = Field(
+        16_777_216,
+        ge=0,
+        le=16_777_216,
+        description="Maximum bytes that the reads of one operation bring for its answer: a page of a connection gets"
+        " shorter, other answers are TOO_COSTLY; 0 disables the limit.",
     )
     report_cost: bool = Field(
         False, description="Whether every answer says its cost; otherwise those with the header X-RecallQL-Cost do."

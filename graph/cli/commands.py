@@ -71,6 +71,7 @@ _SUMMARY_SETTINGS = (
     "max_fields",
     "max_comparisons",
     "max_cost",
+    "max_answer_bytes",
     "report_cost",
     "user_budget",
     "service_budget",

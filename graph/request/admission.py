@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema
@@ -13,6 +13,7 @@ from graph.errors import OperationError, TooCostly, Unauthenticated
 from graph.request.documents import Documents
 from graph.request.operation import Operation
 from graph.schema.context import Context
+from graph.store.driver.answer import answer_limit
 from graph.store.driver.client import time_limit
 
 COST_HEADER = "x-recallql-cost"
@@ -25,6 +26,7 @@ class Guard(SchemaExtension):
         super().__init__()
         self._documents = documents
         self._cost: int | None = None
+        self._copies = 1
 
     async def on_validate(self) -> AsyncIterator[None]:
         """Refuse, as a failed validation does, before anything is executed."""
@@ -34,6 +36,7 @@ class Guard(SchemaExtension):
             schema: GraphQLSchema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
             prepared = self._documents.prepare(text, context.backend.settings, schema)
             operation = prepared.operation(execution.operation_name)
+            self._copies = operation.copies
             try:
                 self._cost = await admit(context, text, operation, execution.variables or {})
             except OperationError as error:
@@ -41,9 +44,9 @@ class Guard(SchemaExtension):
         yield
 
     def on_execute(self) -> Iterator[None]:
-        """Bound the time that the database takes."""
+        """Bound the time that the database takes, and the bytes that it brings."""
         execution = self.execution_context
-        with database_limit(execution.context, execution.operation_type.value):
+        with reading_limits(execution.context, execution.operation_type.value, self._copies):
             yield
 
     def get_results(self) -> dict[str, Any]:
@@ -88,10 +91,23 @@ async def admit(context: Context, text: str, operation: Operation, variables: Ma
     return cost
 
 
-def database_limit(context: Context, kind: str) -> AbstractContextManager[None]:
-    """Bounds the time that the database takes for a query; changes have their own deadline."""
-    seconds = context.backend.settings.database_timeout
-    return time_limit(seconds) if kind == "query" else nullcontext()
+@contextmanager
+def reading_limits(context: Context, kind: str, copies: int) -> Iterator[None]:
+    """Bound the time that the database takes for a query, and the bytes that it brings for an answer.
+
+    A change has its own deadline; each event of a subscription has an answer of its own.
+    """
+    settings = context.backend.settings
+    with (
+        time_limit(settings.database_timeout) if kind == "query" else nullcontext(),
+        answer_limit(settings.max_answer_bytes, copies=copies) if kind != "subscription" else nullcontext(),
+    ):
+        yield
+
+
+def event_limit(context: Context) -> AbstractContextManager[None]:
+    """Bounds the bytes that the database brings for one event of a subscription."""
+    return answer_limit(context.backend.settings.max_answer_bytes)
 
 
 def cost_report(context: Context, cost: int | None, extensions: Mapping[str, Any] | None) -> dict[str, Any]:

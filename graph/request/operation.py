@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     SelectionSetNode,
+    Visitor,
+    visit,
 )
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
@@ -39,6 +42,7 @@ class Operation(PreparedOperation):
         right: what its caller needs.
         changes: whether it is a mutation.
         lists: its variables that may hold lists.
+        copies: how often the answer may hold one value, under several aliases.
     """
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
@@ -47,6 +51,7 @@ class Operation(PreparedOperation):
         self.right = needed_right(kind, root_fields(document, node))
         self.changes = kind == "mutation"
         self.lists = Lists(schema, node.variable_definitions or ())
+        self.copies = _copies(document)
         self._names = [definition.variable.name.value for definition in node.variable_definitions or ()]
         self._costs: LRUCache[tuple[Any, ...], int] = LRUCache(_MOST_COSTS)
 
@@ -86,6 +91,24 @@ _MOST_KEYS = 50
 _ABSENT = object()
 _LARGE = 2**31
 """Greater than any number that GraphQL takes."""
+
+
+def _copies(document: DocumentNode) -> int:
+    names = _Names()
+    visit(document, names)
+    return max(map(len, names.found.values()), default=1)
+
+
+class _Names(Visitor):
+    """Finds the names in the answer of each field that has no fields below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: defaultdict[str, set[str]] = defaultdict(set)
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        if node.selection_set is None:
+            self.found[node.name.value].add((node.alias or node.name).value)
 
 
 def root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:

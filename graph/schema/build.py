@@ -24,7 +24,7 @@ from strawberry.types.graphql import OperationType
 
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.execution.resolvers import quicken
-from graph.request.admission import Guard, admit, cost_report, database_limit
+from graph.request.admission import Guard, admit, cost_report, reading_limits
 from graph.request.documents import Documents, PreparedDocuments
 from graph.request.masking import public_errors
 from graph.schema.context import Context
@@ -100,7 +100,7 @@ class _PreparedSchema(_Schema):
         cost, data, errors = None, None, None
         try:
             cost = await admit(context, text, operation, variables)
-            with database_limit(context, operation.kind.value):
+            with reading_limits(context, operation.kind.value, operation.copies):
                 data, errors = await operation.run(variables, context, operation_extensions)
         except Exception as error:  # noqa: BLE001 - of whatever kind: `public_errors` tells them apart
             errors = [GraphQLError(str(error), original_error=error)]

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from graph.store.documents import Document
+from graph.store.driver.answer import read_fitting, refuse_answer
 from graph.store.driver.client import translated_errors
 from graph.store.projection import projection
 
 Key: TypeAlias = tuple[Any, ...]
 """The values of a listing's keys on one item: its place."""
-
-BATCH = 1_000
-"""Documents a cursor brings in its first answer, so that a page is one round trip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +81,33 @@ class Page:
     more: bool
 
 
-async def page(listing: Listing, window: Window, fields: Collection[str]) -> Page:
-    """One page, each item with `fields` and the listing's keys."""
+async def page(listing: Listing, window: Window, fields: Collection[str], *, whole: bool = False) -> Page:
+    """One page, each item with `fields` and the listing's keys; shorter where its bytes do not fit into the answer.
+
+    Args:
+        listing: the list.
+        window: the part of it.
+        fields: the paths to read of each item.
+        whole: whether a page that does not fit is refused.
+
+    Raises:
+        TooCostly: it is refused, or not even one item fits.
+    """
     back = {stored: name for name, stored in listing.rename.items()}
     wanted = {*fields, *(back.get(path, path) for path in listing.keys)}
     direction = -1 if listing.descending is not window.backwards else 1
     with translated_errors():
-        found: list[Document] = await listing.collection.find(
+        found, is_cut = await read_fitting(
+            listing.collection,
             _between(listing, window.after, window.before),
             projection(wanted, listing.rename),
             sort=[(path, direction) for path in listing.keys],
             limit=window.size + 1,
-            batch_size=min(window.size, BATCH) + 2,
             hint=listing.hint,
-        ).to_list(None)
-    more = len(found) > window.size
+        )
+    if is_cut and len(found) < window.size and (whole or not found):
+        refuse_answer()
+    more = is_cut or len(found) > window.size
     items = [listing.shape(document) for document in found[: window.size]]
     if window.backwards:
         items.reverse()

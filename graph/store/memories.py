@@ -13,6 +13,7 @@ from graph.errors import Conflict, ErasureUnderWay, OutcomeUnknown, Unavailable
 from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now, pending
+from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import LOOK_UP_SHARE, bounded
 from graph.store.edits import Edit, apply_edit
@@ -98,7 +99,7 @@ async def find_memories(
     """Those of the persisted memories that exist within the scope, in no order, with `fields` and `_id`."""
     wanted = projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
     with translated_errors():
-        found: list[Document] = await database.memories.find({"_id": {"$in": list(uuids)}}, wanted).to_list(None)
+        found = await read_whole(database.memories, {"_id": {"$in": list(uuids)}}, wanted, limit=max(1, len(uuids)))
     return await visible(database, scope, found, "firstSeq")
 
 

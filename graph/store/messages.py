@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
+from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
-from graph.store.keyset import BATCH, Listing
+from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import visible
@@ -22,8 +23,8 @@ async def find_messages(
     """
     wanted = {*fields, "_id", "sessionId", "seq"}
     with translated_errors():
-        found: list[Document] = await database.messages.find({"_id": {"$in": list(uuids)}}, projection(wanted)).to_list(
-            None
+        found = await read_whole(
+            database.messages, {"_id": {"$in": list(uuids)}}, projection(wanted), limit=max(1, len(uuids))
         )
     return await visible(database, scope, found, "seq")
 
@@ -70,14 +71,13 @@ async def messages_in_range(
     bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
     count = last if last is not None else limit
     with translated_errors():
-        cursor = database.messages.find(
+        found = await read_whole(
+            database.messages,
             {"sessionId": session_id, "seq": bounds},
             projection(fields),
             sort=[("seq", -1 if last is not None else 1)],
-            limit=count or 0,
-            batch_size=min((count or BATCH) + 1, BATCH + 1),
+            limit=count,
         )
-        found: list[Document] = await cursor.to_list(None)
     if last is not None:
         found.reverse()
     return found
@@ -103,15 +103,12 @@ async def page_of_messages(
     if session["lastSeq"] - first + 1 == session["messageCount"]:
         return await messages_in_range(database, session["_id"], fields, first_seq=first + skip, limit=limit)
     with translated_errors():
-        found: list[Document] = await database.messages.find(
-            {"sessionId": session["_id"], "seq": {"$gte": first}},
-            projection(fields),
-            sort=[("seq", 1)],
-            skip=skip,
-            limit=limit or 0,
-            batch_size=BATCH + 1,
-        ).to_list(None)
-    return found
+        following = await database.messages.find_one(
+            {"sessionId": session["_id"], "seq": {"$gte": first}}, {"seq": 1}, sort=[("seq", 1)], skip=skip
+        )
+    if following is None:
+        return []
+    return await messages_in_range(database, session["_id"], fields, first_seq=following["seq"], limit=limit)
 
 
 async def count_pending(database: Database, session_id: str, first_seq: int, last_seq: int) -> int:

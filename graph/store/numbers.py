@@ -12,6 +12,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from graph.store.database import Database
 from graph.store.documents import Document
+from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.writes import write
 
@@ -48,14 +49,12 @@ async def list_by_number(
     last = after or 0
     while limit is None or len(found) < limit:
         with translated_errors():
-            found += (
-                await _collection(database, collection)
-                .find(
-                    {**match, "number": {"$gt": last}},
-                    sort=[("number", 1)],
-                    limit=0 if limit is None else limit - len(found),
-                )
-                .to_list(None)
+            found += await read_whole(
+                _collection(database, collection),
+                {**match, "number": {"$gt": last}},
+                None,
+                sort=[("number", 1)],
+                limit=None if limit is None else limit - len(found),
             )
         if limit is not None and len(found) >= limit:
             break

@@ -9,6 +9,7 @@ from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document
+from graph.store.driver.answer import count_documents, read_whole
 from graph.store.driver.client import translated_errors
 
 
@@ -60,13 +61,14 @@ async def search(
     collection = database.messages if searched is Searched.MESSAGES else database.summaries
     found: list[Document] = []
     with translated_errors():
-        cursor = collection.find(match, projection, sort=order, limit=limit if keep is None else 0)
         if keep is None:
-            found = await cursor.to_list(None)
-            return found
+            return await read_whole(collection, match, projection, sort=order, limit=limit)
+        cursor = collection.find(match, projection, sort=order)
         try:
             while len(found) < limit and (read := await cursor.to_list(_AT_ONCE)):
-                found += await keep(read)
+                kept = await keep(read)
+                count_documents(kept)
+                found += kept
         finally:
             await cursor.close()
     return found[:limit]

@@ -12,6 +12,7 @@ from graph.errors import Conflict, Forbidden, NotFound, StoredNevertheless, Unav
 from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
+from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.entities import reading as entities
 from graph.store.jobs import erasure
@@ -63,10 +64,12 @@ async def find_sessions(
 ) -> list[Document]:
     """Those of the sessions that exist within the scope, in no order."""
     with translated_errors():
-        found: list[Document] = await database.sessions.find(
-            {"_id": {"$in": list(session_ids)}, **scope.sessions()}, projection({*fields, "_id"})
-        ).to_list(None)
-    return found
+        return await read_whole(
+            database.sessions,
+            {"_id": {"$in": list(session_ids)}, **scope.sessions()},
+            projection({*fields, "_id"}),
+            limit=max(1, len(session_ids)),
+        )
 
 
 async def visible(database: Database, scope: Scope, found: Collection[Document], place: str) -> list[Document]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document, now
+from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.keyset import Listing
 from graph.store.projection import projection
@@ -20,7 +21,7 @@ async def find_summaries(
     """Those of the summaries that exist within the scope, in no order, with `fields` and `_id`."""
     wanted = projection({*fields, "_id", "sessionId", "lastSeq"})
     with translated_errors():
-        found: list[Document] = await database.summaries.find({"_id": {"$in": list(uuids)}}, wanted).to_list(None)
+        found = await read_whole(database.summaries, {"_id": {"$in": list(uuids)}}, wanted, limit=max(1, len(uuids)))
     return await visible(database, scope, found, "lastSeq")
 
 

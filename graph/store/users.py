@@ -9,6 +9,7 @@ from typing import Any
 from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
+from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
@@ -34,10 +35,12 @@ async def find_users(
 ) -> list[Document]:
     """Those of the users that exist within the scope, in no order, with `fields` and `_id`."""
     with translated_errors():
-        found: list[Document] = await database.users.find(
-            {"$and": [{"_id": {"$in": list(user_ids)}}, scope.users()]}, projection({*fields, "_id"})
-        ).to_list(None)
-    return found
+        return await read_whole(
+            database.users,
+            {"$and": [{"_id": {"$in": list(user_ids)}}, scope.users()]},
+            projection({*fields, "_id"}),
+            limit=max(1, len(user_ids)),
+        )
 
 
 def list_users(database: Database, scope: Scope) -> Listing:

@@ -18,6 +18,7 @@ from graph.errors import OperationError
 from graph.execution.identity import selection_digest
 from graph.live.memory import Outlet
 from graph.live.source import Source
+from graph.request.admission import event_limit
 from graph.request.masking import public_error
 from graph.schema.context import Context
 from graph.transport.http import encode_json
@@ -158,9 +159,10 @@ def _execution(executor: Any, context: Context) -> Callable[[Any], Awaitable[str
     async def execute(event: Any) -> str:
         of_event = executor.build_per_event_executor(event)
         of_event.context_value = replace(context)
-        result = execute_subscription_event(of_event)
-        if of_event.is_awaitable(result):
-            result = await cast("Awaitable[ExecutionResult]", result)
+        with event_limit(context):
+            result = execute_subscription_event(of_event)
+            if of_event.is_awaitable(result):
+                result = await cast("Awaitable[ExecutionResult]", result)
         result = cast("ExecutionResult", result)
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:

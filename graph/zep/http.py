@@ -19,6 +19,7 @@ from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
 from graph.operations.validation import MAX_PAGE
 from graph.request.cost import MUTATION
+from graph.store.driver.answer import answer_limit
 from graph.store.driver.client import time_limit
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body
@@ -182,12 +183,14 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
     async def answer(request: Request) -> Response:
         try:
             call = Call(request, await _caller_of(request, right, items), changes=right != Right.READ)
+            settings = call.backend.settings
             if call.changes:  # is carried through, whoever waits, and has a deadline
-                return await handler(call)
+                with answer_limit(settings.max_answer_bytes):
+                    return await handler(call)
             if request.method == "POST":
                 await call.body()  # the rest of what comes tells whether the client is still there
             async with Watch(request, call):
-                with time_limit(call.backend.settings.database_timeout):
+                with time_limit(settings.database_timeout), answer_limit(settings.max_answer_bytes):
                     return await handler(call)
         except OperationError as error:
             return refusal(str(error), STATUS[error.code], error)

@@ -68,7 +68,7 @@ def cost(query: str, variables: dict[str, Any] | None = None) -> int:
         ("mutation { addMemory(input: {messages: {}}) { memory { messages { uuid } } } }", 10 + 1 + 1 + 1),
         (
             """mutation { ...F } fragment F on Mutation { a: addMemory(input: {}) { replayed } ...G }
-            fragment G on Mutation { b: addMemory(input: {}) { replayed } deleteUser(input: {}) { deleted } }""",
+            fragment G on Mutation { b: addMemory(input: {}) { replayed } deleteUser(input: {}) { __typename } }""",
             3 * 10 + 3,
         ),
     ],

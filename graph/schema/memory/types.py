@@ -134,7 +134,7 @@ class Memory(Node, DocumentType):
             return []
         if not _is_persisted(root):
             listing = entities.list_entities(database, session_owner(root["sessionId"]), labels=labels)
-            page = await keyset.page(listing, keyset.Window(limit), Selection.of(info).reads())
+            page = await keyset.page(listing, keyset.Window(limit), Selection.of(info).reads(), whole=True)
             return page.items  # type: ignore[return-value]
         found = await entities.entities_in_range(
             database,

@@ -37,6 +37,7 @@ from pymongo.read_concern import ReadConcern
 
 from graph.errors import StartupError, TooCostly, Unavailable
 from graph.store.driver.abandoned import ended_when_cancelled, marked
+from graph.store.driver.answer import count_bytes, refuse_answer
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
 
@@ -174,11 +175,14 @@ async def aggregate_at_once(
         answer = None
     if answer is not None and answer["cursor"]["id"]:
         await database.command("killCursors", collection.name, cursors=[answer["cursor"]["id"]])
+        refuse_answer()  # more than 16 MiB
         answer = None
     if answer is None:
         again = marked({}, database.client)
         return await aggregate(collection.with_options(codec_options=codec), pipeline, **again)
-    return bson.decode_all(b"".join(document.raw for document in answer["cursor"]["firstBatch"]), codec)
+    read = b"".join(document.raw for document in answer["cursor"]["firstBatch"])
+    count_bytes(len(read))
+    return bson.decode_all(read, codec)
 
 
 @asynccontextmanager

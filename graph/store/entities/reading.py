@@ -10,6 +10,7 @@ from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document
+from graph.store.driver.answer import count_documents
 from graph.store.driver.client import aggregate, translated_errors
 from graph.store.entities.mentions import (
     forget_session,
@@ -181,7 +182,9 @@ async def _read_together(
         "keys": sorted({key for entity, _ in asked for key in entity["keys"]}),
         "firstSeq": min(entity.get("firstSeq", 1) for entity, _ in asked),
     }
-    messages = (await page(list_messages_that_mention(database, some), Window(_TOGETHER), _MENTIONING)).items
+    messages = (
+        await page(list_messages_that_mention(database, some), Window(_TOGETHER), _MENTIONING, whole=True)
+    ).items
     results: list[list[Document] | None] = []
     for entity, first in asked:
         limit = _limit(first)
@@ -205,7 +208,7 @@ async def _read(database: Database, entity: Document, first: int | None) -> list
         listing = list_messages_that_mention(database, entity)
     else:
         listing = await list_messages_of_user_that_mention(database, entity)
-    messages = (await page(listing, Window(limit), _MENTIONING)).items
+    messages = (await page(listing, Window(limit), _MENTIONING, whole=True)).items
     return [match for message in messages for match in _matches(message, entity["keys"])][:limit]
 
 
@@ -240,7 +243,7 @@ async def entities_in_range(
     """
     bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
     with translated_errors():
-        return await aggregate(
+        found = await aggregate(
             database.messages,
             [
                 {"$match": {"sessionId": session_id, "seq": bounds}},
@@ -256,7 +259,12 @@ async def entities_in_range(
                         "mentionCount": {"$sum": 1},
                         "firstSeenAt": {"$first": "$createdAt"},
                         "lastSeenAt": {"$last": "$createdAt"},
-                        "matches": {"$push": {"$mergeObjects": ["$entities.matches", {"messageId": "$_id"}]}},
+                        "matches": {
+                            "$firstN": {
+                                "input": {"$mergeObjects": ["$entities.matches", {"messageId": "$_id"}]},
+                                "n": MOST,
+                            }
+                        },
                     }
                 },
                 {"$sort": {"mentionCount": -1, "_id": 1}},
@@ -264,3 +272,5 @@ async def entities_in_range(
                 {"$set": {"key": "$_id", "scope": {"$literal": scope}}},
             ],
         )
+    count_documents(found)
+    return found

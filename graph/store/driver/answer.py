@@ -1,0 +1,164 @@
+"""How many bytes the reads of one operation may bring, so that neither its answer nor its memory has no end.
+
+The bound is kept while reading: each read takes one batch, which MongoDB ends at 16 MiB, few reads are under way at
+once, and no read begins when nothing is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import orjson
+
+from graph.errors import TooCostly
+
+_AT_ONCE = 4
+"""Reads of one operation that are under way at once: each may bring 16 MiB before it is counted."""
+
+MOST = 2_000
+"""Documents of one read."""
+
+_SURELY_WHOLE = 1_048_576
+"""Bytes of documents as JSON below which MongoDB has not ended their batch early."""
+
+
+class _Budget:
+    """The bytes that are left to one operation."""
+
+    __slots__ = ("copies", "left", "limit", "turns")
+
+    def __init__(self, limit: int, copies: int) -> None:
+        self.limit = self.left = limit
+        self.copies = copies
+        self.turns = asyncio.Semaphore(_AT_ONCE)
+
+    def check(self) -> None:
+        """Refuse a read when nothing is left."""
+        if self.left <= 0:
+            raise self.spent()
+
+    def fitting(self, documents: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+        """How many of the documents fit, and the bytes of all; those that fit are counted."""
+        size = self.copies * _size(documents)
+        if size <= self.left:
+            self.left -= size
+            return len(documents), size
+        for number, document in enumerate(documents):
+            one = self.copies * _size(document)
+            if one > self.left:
+                return number, size
+            self.left -= one
+        return len(documents), size
+
+    def spent(self) -> TooCostly:
+        """The error of an answer that would be too large."""
+        return TooCostly(
+            f"the answer would have more than {self.limit:,} bytes, the maximum (RECALLQL_MAX_ANSWER_BYTES):"
+            " ask for fewer items, or for fewer fields, at once"
+        )
+
+
+_BUDGET: ContextVar[_Budget | None] = ContextVar("answer", default=None)
+
+
+@contextmanager
+def answer_limit(limit: int, *, copies: int = 1) -> Iterator[None]:
+    """Bound the bytes that the reads within the block bring together.
+
+    Args:
+        limit: in bytes as JSON; 0 for no limit.
+        copies: how often the answer may hold one value that is read.
+    """
+    token = _BUDGET.set(_Budget(limit, copies) if limit else None)
+    try:
+        yield
+    finally:
+        _BUDGET.reset(token)
+
+
+async def read_fitting(
+    collection: Any, match: Mapping[str, Any], fields: Mapping[str, Any] | None, *, limit: int | None, **options: Any
+) -> tuple[list[dict[str, Any]], bool]:
+    """The first documents that match, as many as fit into the answer; whether some were left out for their size.
+
+    Args:
+        collection: the driver's collection.
+        match: the filter.
+        fields: the projection.
+        limit: the maximum number, at least 1; None for all, of which there are `MOST` at most where they are bounded.
+        options: of the driver's `find`, such as `sort` and `hint`.
+    """
+    budget = _BUDGET.get()
+    if budget is None:
+        size = min(limit or MOST, MOST) + 1  # so that a page is one round trip
+        return await collection.find(match, fields, limit=limit or 0, batch_size=size, **options).to_list(None), False
+    limit = limit or MOST
+    async with budget.turns:
+        budget.check()
+        # With a negative limit, MongoDB gives one batch and ends it at 16 MiB.
+        cursor = collection.find(match, fields, limit=-limit, batch_size=limit + 1, **options)
+        found: list[dict[str, Any]] = await cursor.to_list(None)
+        fitting, size = budget.fitting(found)
+    if fitting < len(found):
+        return found[:fitting], True
+    if len(found) == limit or size < _SURELY_WHOLE:
+        return found, False
+    following = await collection.find_one(match, {"_id": 1}, skip=len(found), **options)
+    return found, following is not None
+
+
+async def read_whole(
+    collection: Any, match: Mapping[str, Any], fields: Mapping[str, Any] | None, *, limit: int | None, **options: Any
+) -> list[dict[str, Any]]:
+    """The first documents that match.
+
+    Raises:
+        TooCostly: they do not fit into the answer.
+    """
+    found, is_cut = await read_fitting(collection, match, fields, limit=limit, **options)
+    if is_cut:
+        refuse_answer()
+    return found
+
+
+def count_bytes(size: int) -> None:
+    """Count bytes that were read for the answer.
+
+    Raises:
+        TooCostly: they do not fit into it.
+    """
+    budget = _BUDGET.get()
+    if budget is not None:
+        budget.check()
+        budget.left -= budget.copies * size
+        budget.check()
+
+
+def count_documents(documents: Sequence[Mapping[str, Any]]) -> None:
+    """Count documents that were read for the answer.
+
+    Raises:
+        TooCostly: they do not fit into it.
+    """
+    if _BUDGET.get() is not None:
+        count_bytes(_size(documents))
+
+
+def refuse_answer() -> None:
+    """Refuse the operation for the bytes of its answer, where they are bounded.
+
+    Raises:
+        TooCostly: always, where they are.
+    """
+    budget = _BUDGET.get()
+    if budget is not None:
+        raise budget.spent()
+
+
+def _size(value: Any) -> int:
+    """The bytes of a value as JSON."""
+    return len(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
