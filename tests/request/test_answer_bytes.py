@@ -161,8 +161,8 @@ def test_the_memory_of_the_process_stays_bounded(tmp_path: Path, mongodb_uri: st
     with served(tmp_path / "data", **environment) as server:
         process = psutil.Process(server.process.pid)
         text = "x" * 1_000_000
-        for _ in range(14):
-            sent = [{"role": "human", "content": text} for _ in range(10)]
+        for _ in range(28):
+            sent = [{"role": "human", "content": text} for _ in range(5)]
             server.graphql(ADD, input={"sessionId": "s", "messages": sent})
         before = process.memory_info().rss
         peak = before
