@@ -1,0 +1,77 @@
+"""Watches the event loop for callbacks that hold it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+LIMIT = 0.05
+"""Seconds of the loop's thread: its own processor time, so that a busy machine makes no difference."""
+
+_OWN = str(Path(__file__).parents[1])
+_OF_TESTS = (_OWN, "/_pytest/", "/pytest_asyncio/", "/hypothesis/", "/pluggy/")
+_AT_START = {"LifespanOn.main", "_Server.serve", "Server.serve"}
+"""Coroutines that build what a process needs before it answers anything."""
+
+
+class LoopWatch:
+    """Wraps each callback of every event loop of this process."""
+
+    def __init__(self) -> None:
+        self._held: list[str] = []
+        self._collected = 0.0
+        self._began = 0.0
+
+    def install(self) -> None:
+        """Begin to watch, for the rest of the process."""
+        original = asyncio.Handle._run
+
+        def run(handle: asyncio.Handle) -> None:
+            collected, before = self._collected, time.thread_time()
+            original(handle)
+            seconds = time.thread_time() - before - (self._collected - collected)
+            if seconds > LIMIT and (name := _name_of_watched(handle)) is not None:
+                self._held.append(f"{name}: {seconds:.3f} s")
+
+        asyncio.Handle._run = run  # type: ignore[assignment,method-assign]
+        gc.callbacks.append(self._on_collection)
+
+    def take(self) -> list[str]:
+        """What held a loop since this was last asked."""
+        held, self._held = self._held, []
+        return held
+
+    def _on_collection(self, phase: str, _: dict[str, int]) -> None:
+        """The collector looks through all that the tests keep, which no service has."""
+        if phase == "start":
+            self._began = time.thread_time()
+        else:
+            self._collected += time.thread_time() - self._began
+
+
+def _name_of_watched(handle: asyncio.Handle) -> str | None:
+    """What a callback is, unless it is a test's own or part of a start."""
+    callback: Any = handle._callback  # type: ignore[attr-defined]
+    owner = getattr(callback, "__self__", None)
+    if not isinstance(owner, asyncio.Task):
+        return repr(callback)
+    coroutine: Any = owner.get_coro()
+    code: CodeType | None = getattr(coroutine, "cr_code", None) or getattr(coroutine, "gi_code", None)
+    if code is None or coroutine.__qualname__ in _AT_START or any(part in code.co_filename for part in _OF_TESTS):
+        return None
+    return f"{coroutine.__qualname__} at {_innermost(coroutine)}"
+
+
+def _innermost(coroutine: Any) -> str:
+    """Where a coroutine waits after it has held the loop: near the place that did."""
+    while getattr(coroutine, "cr_await", None) is not None and hasattr(coroutine.cr_await, "cr_frame"):
+        coroutine = coroutine.cr_await
+    frame = getattr(coroutine, "cr_frame", None)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
+
+
+WATCH = LoopWatch()
