@@ -59,7 +59,7 @@ class TrustedDocuments:
 def _read(path: Path) -> dict[str, str]:
     problem = "is not a JSON object of hash to text, as graphql-codegen writes it"
     try:
-        manifest: Any = json.loads(path.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         problem = f"can't be read ({error.strerror})"
         manifest = None

@@ -127,7 +127,7 @@ class Cursors:
         Raises:
             BadUserInput: it is no cursor of this list.
         """
-        if cursor is None:
+        if not cursor:  # an empty one is absent, as clients send it for the first page
             return None
         try:
             kind, *parts = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

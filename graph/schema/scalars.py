@@ -23,8 +23,9 @@ from graphql import (
 )
 from strawberry.types.scalar import ScalarDefinition
 
-from graph.errors import BadUserInput
+from graph.errors import BadUserInput, shown
 from graph.execution.leaves import as_it_is, text_as_it_is, total_for
+from graph.operations.times import EXAMPLE, read_time
 from graph.operations.validation import check_uuid
 
 JSON = NewType("JSON", object)
@@ -41,28 +42,21 @@ def _write_time(value: datetime) -> str:
 
 
 def _read_time(value: Any) -> datetime:
+    """A moment with microseconds: which milliseconds are meant depends on its use."""
+    if not isinstance(value, str):
+        raise GraphQLError(f"DateTime must be a string such as {EXAMPLE}, not {shown(value)}")
     try:
-        time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise GraphQLError(f"DateTime must be a text such as 2026-01-31T12:00:00Z, not {value!r}") from None
-    if time.tzinfo is None:
-        raise GraphQLError(f"DateTime needs an offset: write {value}Z if that is UTC")
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise GraphQLError(f"DateTime must be in the years 1 to 9999 in UTC, which {value} is not") from None
+        return read_time(value)
+    except ValueError as error:
+        raise GraphQLError(f"DateTime {error}") from None
 
 
 def _read_uuid(value: Any) -> str:
     try:
         return check_uuid(value if isinstance(value, str) else "", "UUID")
     except BadUserInput:
-        shown = repr(value)[:_SHOWN]
-        raise GraphQLError(f"UUID must be a text such as 123e4567-e89b-12d3-a456-426614174000, not {shown}") from None
-
-
-_SHOWN = 100
-"""Characters of a wrong value that an error repeats."""
+        example = "123e4567-e89b-12d3-a456-426614174000"
+        raise GraphQLError(f"UUID must be a text such as {example}, not {shown(value)}") from None
 
 
 def _read_json_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
@@ -112,8 +106,9 @@ _MOST_DIGITS = 20
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A moment in UTC with milliseconds, as RFC 3339 writes it: `2026-01-31T12:00:00.000Z`.",
-        specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
+        description="A moment in UTC with milliseconds, as RFC 3339 writes it: `2026-01-31T12:00:00.000Z`."
+        " As an input it may have any offset, and any fraction of a second.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_write_time,
         parse_value=_read_time,
     ),

@@ -178,6 +178,7 @@ def decode_json(text: str, name: str) -> Any:
     refuses a lone surrogate without saying where: the operations' own checks name the field.
     """
     try:
+        text = text.removeprefix(_BYTE_ORDER_MARK)
         return (_YieldingDecoder() if _is_dense(text) else _DECODER).decode(text)
     except json.JSONDecodeError as error:
         _refuse(f"{name} is not JSON: {error}")
@@ -185,6 +186,9 @@ def decode_json(text: str, name: str) -> Any:
         _refuse(f"{name} is nested too deep")
     except ValueError as error:  # a number of thousands of digits, NaN, or beyond what a float holds
         _refuse(f"{name} has a number that is not accepted: {error}")
+
+
+_BYTE_ORDER_MARK = "\ufeff"  # RFC 8259 lets a parser ignore it
 
 
 def _no_number(text: str) -> NoReturn:

@@ -66,9 +66,12 @@ class Call:
     def path(self, name: str) -> str:
         """A part of the path, percent-decoded here so that an encoded `/` stays within its part."""
         try:
-            return unquote_to_bytes(self._request.path_params[name]).decode()
+            part = unquote_to_bytes(self._request.path_params[name]).decode()
         except UnicodeDecodeError:
             raise BadUserInput("the address is not UTF-8") from None
+        if not part:
+            raise BadUserInput(f"{name} is empty in the address")
+        return part
 
     def number(self, name: str, *, least: int = 0) -> int | None:
         """A whole number of the query string; absent or empty is None."""
@@ -156,7 +159,7 @@ async def _caller_of(request: Request, right: Right, items: int) -> Caller:
         _refuse_foreign_page(request)
     caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
     caller.require(right)
-    asked = number_of(request, "limit"), number_of(request, "lastn")
+    asked = number_of(request, "limit"), number_of(request, "lastn") or None
     items = min(max((number for number in asked if number is not None), default=items), MAX_PAGE)
     await backend.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
     return caller

@@ -19,6 +19,7 @@ from graph.errors import Conflict, OperationError, TransferError
 from graph.operations import sessions, users
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
+from graph.operations.times import cut
 from graph.operations.validation import check_uuid
 from graph.store.documents import Origin, now
 from graph.store.scope import EVERYTHING
@@ -242,4 +243,4 @@ def _time(text: Any) -> datetime | None:
         return None
     time = datetime.fromisoformat(text)
     time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return cut(time)

@@ -24,7 +24,7 @@ async def get(call: Call) -> Response:
     """The newest summary, and the messages since or the last so many; 404 where there is nothing to remember."""
     session_id = call.path("session_id")
     last = call.number("lastn")
-    last = None if last is None else min(last, MAX_LAST)
+    last = min(last, MAX_LAST) if last else None  # Zep reads 0 as absent
     database = call.backend.database
     session = await find_session(
         database, call.scope, session_id, {"_id", "metadata", "messageCount", "summarySeq", "erasedSeq"}
@@ -67,10 +67,13 @@ def _message(item: Any, name: str) -> MessageToAdd:
     if not isinstance(item, dict):
         message = f"{name} must be a JSON object"
         raise BadUserInput(message)
-    uuid = text_of(item, "uuid")
+    if "content" not in item:
+        message = f"{name}.content is missing: send a string"
+        raise BadUserInput(message)
+    uuid, content = text_of(item, "uuid"), text_of(item, "content")  # a null is empty, as where a message calls a tool
     return MessageToAdd(
         needed_text(item, "role", f"{name}."),
-        needed_text(item, "content", f"{name}."),
+        "" if content is None else content,
         own_metadata(item.get("metadata")),
         None if uuid in ("", _NO_UUID) else uuid,  # as clients write an absent one
     )

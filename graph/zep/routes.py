@@ -27,6 +27,11 @@ _METHODS = ["GET", "POST", "PATCH", "DELETE"]
 
 _OURS = re.compile(r"/+(?:healthz|api/+v1)(?:/|$)")
 _KIND = re.compile(r"^(/api/v1/(?:sessions|user|collection))/+")
+_NO_ID = re.compile(
+    r"^(/api/v1/(?:sessions(?=/+(?:memory|search|messages))|user(?=/+sessions)))//+"
+    r"(memory|search|messages(?:/+[^/]+)?|sessions)$"
+)
+"""Where the id between two slashes is empty: repeated slashes are not dropped, or the next part would be the id."""
 _MESSAGE = re.compile(r"/+messages/+([^/]+)$")
 _PART = re.compile(r"/+(memory|messages|search|sessions)$")
 
@@ -113,6 +118,8 @@ def tidy(path: str) -> str:
     """A path of Zep's API, as clients may send it, in the form that the routes have."""
     path = re.sub(r"^/+", "/", path.rstrip("/"))
     path = re.sub(r"^/api/+v1/+", "/api/v1/", path)
+    if without_id := _NO_ID.match(path):
+        return f"{without_id[1]}//{re.sub('/+', '/', without_id[2])}"
     path = _KIND.sub(r"\1/", path)
     path = _MESSAGE.sub(r"/messages/\1", path)
     return _PART.sub(r"/\1", path)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from graph.errors import BadUserInput
 from graph.operations.search import Hit, Query, search_session
+from graph.operations.times import cut
 from graph.request.beside import beside
 from graph.store.documents import Document
 from graph.store.search import Searched
@@ -73,7 +74,7 @@ def _time(value: Any, name: str, *, end: bool = False) -> datetime | None:
             day = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
             return day + timedelta(days=1) if end else day
         moment = datetime.fromisoformat(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = cut(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
         return moment + timedelta(milliseconds=1) if end else moment
     except (TypeError, ValueError, OverflowError):
         message = f"{name} must be a date such as 2023-07-01, or a time such as 2023-07-01T12:00:00Z"

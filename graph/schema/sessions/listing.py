@@ -11,6 +11,7 @@ import strawberry
 from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.filters import MAX_CONDITIONS, FilterBounds, check_segments
+from graph.operations.times import cut, rounded_up
 from graph.schema.enums import described_enum
 from graph.schema.relay import Cursors
 from graph.schema.scalars import JSON
@@ -88,8 +89,11 @@ class DateTimeRange:
 
     @property
     def bounds(self) -> tuple[datetime | None, datetime | None]:
-        """As the store takes it."""
-        return self.since, self.until
+        """As the store takes it, in whole milliseconds, as times are kept.
+
+        What is kept stands for its whole millisecond, so a bound within one includes it.
+        """
+        return (None if self.since is None else cut(self.since), None if self.until is None else rounded_up(self.until))
 
 
 @strawberry.input(
