@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from pymongo import ASCENDING, TEXT, IndexModel
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import OperationFailure
 
 from graph.store.entities.owners import HIGHEST_RANK
+
+_NAMESPACE_EXISTS = 48
 
 
 def _words() -> IndexModel:
@@ -101,11 +102,19 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 async def ensure_indexes(database: Any) -> None:
-    """Make what is missing of `INDEXES`, and the collections with them."""
+    """Make what is missing of `INDEXES`, and the collections with them; others may do the same at this moment."""
     existing = await database.list_collection_names()
     for name, models in INDEXES.items():
+        if name not in existing:
+            await _create(database, name)
         if models:
             await database[name].create_indexes(models)
-        elif name not in existing:
-            with contextlib.suppress(CollectionInvalid):  # another process just made it
-                await database.create_collection(name)
+
+
+async def _create(database: Any, name: str) -> None:
+    try:
+        # The driver's own method looks first, and has another error for what it finds there.
+        await database.command("create", name)
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:  # another process just made it
+            raise
