@@ -15,8 +15,8 @@ from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
 from graph.explorer import explorer_routes
 from graph.operations.backend import Backend
+from graph.operations.opening import opened
 from graph.settings import Settings
-from graph.store.database import open_database
 from graph.store.jobs.erasure import keep_running
 from graph.transport.endpoint import GraphQLView
 from graph.transport.origins import Origins
@@ -38,19 +38,12 @@ def create_app(settings: Settings, uri: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as opened:  # what is open is closed, whatever fails
-            database = await open_database(
-                uri,
-                name=settings.database,
-                pool_size=settings.mongodb_pool_size,
-                timeout=settings.mongodb_timeout,
-                write_deadline=settings.write_deadline,
-            )
-            opened.push_async_callback(database.close)
+        async with AsyncExitStack() as open_parts:  # what is open is closed, whatever fails
+            database = await open_parts.enter_async_context(opened(settings, uri))
             database.run(keep_running(database))
             app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
-            opened.push_async_callback(backend.hub.close)
-            opened.push_async_callback(backend.authenticator.close)
+            open_parts.push_async_callback(backend.hub.close)
+            open_parts.push_async_callback(backend.authenticator.close)
             backend.authenticator.start()
             yield
 

@@ -40,6 +40,14 @@ def nothing_holds_the_event_loop(request: pytest.FixtureRequest) -> Iterator[Non
         pytest.fail(f"the event loop was held for longer than {LIMIT} s of processor time: {held}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep servers of other runs on this machine from being seen here, and ours from being seen there."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def mongodb_uri(request: pytest.FixtureRequest) -> Iterator[str]:
     """The one mongod of the run."""

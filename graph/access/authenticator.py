@@ -89,7 +89,7 @@ def check_exposure(settings: Settings) -> None:
         return
     message = (
         f"RECALLQL_HOST {settings.host[:100]} can be reached from other machines, and authentication is off: set"
-        " RECALLQL_AUTH=required and make a key with `recallql token create NAME`, or set RECALLQL_JWT_JWKS_URL,"
+        " RECALLQL_AUTH=required and make a key with `recallql key create NAME`, or set RECALLQL_JWT_JWKS_URL,"
         " RECALLQL_JWT_PUBLIC_KEY or RECALLQL_JWT_SECRET; or listen on 127.0.0.1"
     )
     raise StartupError(message)

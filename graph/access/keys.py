@@ -85,7 +85,7 @@ async def revoke_key(database: Database, name_or_id: str) -> ServiceKey:
     """
     document = await service_keys.delete_key(database, name_or_id)
     if document is None:
-        message = f"there is no key with the name or id {name_or_id!r}: see `recallql token list`"
+        message = f"there is no key with the name or id {name_or_id!r}: see `recallql key list`"
         raise NotFound(message)
     return _key(document)
 

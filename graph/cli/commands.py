@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from graph.cli import keys as token_commands
-from graph.cli.options import given_text, with_settings
+from graph.cli import keys
+from graph.cli.options import MONGODB_SETTINGS, given_text, with_settings
 from graph.errors import OperationError, StartupError, TransferError
 from graph.settings import Settings
 
@@ -39,14 +40,7 @@ _SUMMARY_SETTINGS = (
 @with_settings(
     "host",
     "port",
-    "mongodb_uri",
-    "database",
-    "data_dir",
-    "mongod_path",
-    "mongod_cache_mb",
-    "mongodb_pool_size",
-    "mongodb_timeout",
-    "write_deadline",
+    *MONGODB_SETTINGS,
     "auth",
     "jwt_public_key",
     "jwt_jwks_url",
@@ -122,12 +116,7 @@ def web(
 
 
 _WORKER_SETTINGS = (
-    "mongodb_uri",
-    "database",
-    "data_dir",
-    "mongod_path",
-    "mongodb_timeout",
-    "write_deadline",
+    *MONGODB_SETTINGS,
     "message_window",
     "token_encoding",
     "spacy_model",
@@ -144,14 +133,15 @@ _WORKER_SETTINGS = (
 @with_settings(*_WORKER_SETTINGS)
 def worker(
     settings: Settings,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", help="End with the process that started this one; no progress bar.")
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
+    end_with_input: Annotated[
+        bool, typer.Option("--end-with-input", hidden=True, help="End when standard input does, too.")
     ] = False,
 ) -> None:
     """Run one enrichment worker; any number may share a MongoDB."""
     from graph.runtime.worker import run  # noqa: PLC0415 - the web process never imports spaCy
 
-    run(settings, quiet=quiet)
+    run(settings, quiet=quiet, end_with_input=end_with_input)
 
 
 @app.command()
@@ -168,19 +158,8 @@ def enrich(
         raise typer.Exit(1)
 
 
-_TRANSFER_SETTINGS = (
-    "mongodb_uri",
-    "database",
-    "data_dir",
-    "mongod_path",
-    "mongod_cache_mb",
-    "mongodb_timeout",
-    "write_deadline",
-)
-
-
 @app.command(name="export")
-@with_settings(*_TRANSFER_SETTINGS)
+@with_settings(*MONGODB_SETTINGS)
 def export_(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")] = Path("-"),
@@ -203,7 +182,7 @@ def export_(
 
 
 @app.command(name="import")
-@with_settings(*_TRANSFER_SETTINGS, "token_encoding")
+@with_settings(*MONGODB_SETTINGS, "token_encoding")
 def import_(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="The NDJSON file; - is standard input.")] = Path("-"),
@@ -223,11 +202,7 @@ def import_(
 
 @app.command()
 @with_settings(
-    "mongodb_uri",
-    "database",
-    "data_dir",
-    "mongod_path",
-    "mongodb_timeout",
+    *MONGODB_SETTINGS,
     "token_encoding",
     "spacy_model",
     "llm_base_url",
@@ -273,13 +248,7 @@ def _contents(file: Path) -> str | None:
 
 @app.command("import-zep")
 @with_settings(
-    "mongodb_uri",
-    "database",
-    "data_dir",
-    "mongod_path",
-    "mongod_cache_mb",
-    "mongodb_timeout",
-    "write_deadline",
+    *MONGODB_SETTINGS,
     "token_encoding",
     "log_level",
 )
@@ -307,7 +276,14 @@ def import_zep(
         raise typer.Exit(1)
 
 
-app.add_typer(token_commands.app, name="token")
+app.add_typer(keys.app, name="key")
+
+
+@app.command(hidden=True, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def token(context: typer.Context) -> None:
+    """Refuse the old name of `recallql key`."""
+    rest = shlex.join(context.args)
+    raise StartupError(f"`recallql token` is called `recallql key` now: run `{f'recallql key {rest}'.strip()}`")
 
 
 def _exit_on_signals() -> None:

@@ -17,10 +17,11 @@ from graph.enrichment.entities import Extractor
 from graph.enrichment.models import load_model, version_warning
 from graph.enrichment.tokens import load_counter
 from graph.errors import RecallQLError, StartupError
+from graph.operations.opening import opened
 from graph.runtime.deployment import mongodb
 from graph.settings import Settings
 from graph.store.checkup import Checkup, check_up
-from graph.store.database import OLDEST_MONGODB, open_database
+from graph.store.database import OLDEST_MONGODB
 from graph.store.jobs import progress
 
 _LEAST_DISK = 2**30  # bytes
@@ -130,11 +131,8 @@ def _disk(found: Checkup, settings: Settings) -> Iterator[Finding]:
 
 
 async def _backlog(uri: str, settings: Settings) -> Finding:
-    database = await open_database(uri, name=settings.database, timeout=settings.mongodb_timeout)
-    try:
+    async with opened(settings, uri) as database:
         state = await progress.progress(database)
-    finally:
-        await database.close()
     text = f"{state['done']:,} messages done, {state['pending']:,} pending, {state['failed']:,} failed"
     if state["failed"]:
         mend = "Their reasons are in Message.enrichment; `recallql enrich --failed` begins them again."

@@ -10,11 +10,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from graph.enrichment.tokens import load_counter
 from graph.operations.backend import Backend
+from graph.operations.opening import opened
 from graph.outgoing import bearer, client_of, server_url
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging
 from graph.settings import Settings
-from graph.store.database import open_database
 from graph.zep.importer import Importer, Report
 
 _TIMEOUT = 60.0  # seconds for one answer of the Zep server
@@ -41,24 +41,14 @@ def run(settings: Settings, base_url: str, api_key: str | None) -> Report:
 
 
 async def _run(settings: Settings, uri: str, source: httpx.AsyncClient) -> Report:
-    database = await open_database(
-        uri,
-        name=settings.database,
-        pool_size=settings.mongodb_pool_size,
-        timeout=settings.mongodb_timeout,
-        write_deadline=settings.write_deadline,
-    )
-    try:
+    async with opened(settings, uri) as database, source:
         backend = Backend(settings, database, load_counter(settings.token_encoding))
-        async with source:
-            with Progress(
-                SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)
-            ) as progress:
-                task = progress.add_task("Reading")
-                importer = Importer(backend, source, lambda report: progress.update(task, description=said(report)))
-                return await importer.run()
-    finally:
-        await database.close()
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=Console(stderr=True)
+        ) as progress:
+            task = progress.add_task("Reading")
+            importer = Importer(backend, source, lambda report: progress.update(task, description=said(report)))
+            return await importer.run()
 
 
 def said(report: Report) -> str:

@@ -14,6 +14,18 @@ from pydantic.fields import FieldInfo
 
 from graph.settings import PREFIX, Settings, load_settings
 
+MONGODB_SETTINGS = (
+    "mongodb_uri",
+    "database",
+    "data_dir",
+    "mongod_path",
+    "mongod_cache_mb",
+    "mongodb_pool_size",
+    "mongodb_timeout",
+    "write_deadline",
+)
+"""The flags of every command that opens the database."""
+
 
 def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the flags of these settings, and call it with `settings=`.

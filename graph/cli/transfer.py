@@ -6,8 +6,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,9 +16,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from graph.enrichment.tokens import load_counter
 from graph.errors import TransferError
+from graph.operations.opening import opened
 from graph.runtime.deployment import mongodb
 from graph.settings import Settings
-from graph.store.database import Database, open_database
 from graph.store.transfer import documents as transfer
 from graph.transfer.export import Exported, Resumed, Wanted, export, resumed
 from graph.transfer.import_ import Imported, Importer
@@ -61,7 +61,7 @@ def run_export(settings: Settings, file: Path, wanted: Wanted, *, resume: bool) 
 
 def _exported(settings: Settings, wanted: Wanted, target: BinaryIO, *, earlier: Resumed | None = None) -> Exported:
     async def run(uri: str) -> Exported:
-        async with _opened(settings, uri) as database:
+        async with opened(settings, uri) as database:
             total = await transfer.count(database, wanted.match)
             with _bar("exporting", total) as advance:
 
@@ -86,7 +86,7 @@ def run_import(settings: Settings, file: Path, *, skip_existing: bool) -> None:
         tokens = load_counter(settings.token_encoding)
 
         async def run(uri: str) -> Imported:
-            async with _opened(settings, uri) as database:
+            async with opened(settings, uri) as database:
                 with _bar("importing", size) as advance:
                     return await Importer(
                         database,
@@ -119,17 +119,6 @@ def _file_errors(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TransferError(f"{file}: {error.strerror or error}") from error
-
-
-@asynccontextmanager
-async def _opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
-    database = await open_database(
-        uri, name=settings.database, timeout=settings.mongodb_timeout, write_deadline=settings.write_deadline
-    )
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 @contextmanager

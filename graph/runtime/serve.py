@@ -18,6 +18,7 @@ from graph.errors import StartupError
 from graph.request.trusted import TrustedDocuments
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging
+from graph.runtime.served import Store, noted
 from graph.runtime.supervisor import web_processes, workers
 from graph.settings import Settings
 
@@ -37,7 +38,7 @@ def serve(settings: Settings) -> None:
     # Half of a start is imports, which go on while mongod starts.
     preparing = threading.Thread(target=_prepare, args=(settings,), daemon=True)
     preparing.start()
-    with listener, mongodb(settings) as uri, ExitStack() as beside:
+    with listener, mongodb(settings) as uri, noted(Store.of(settings, uri)), ExitStack() as beside:
         preparing.join()
         from graph.runtime.web import announce, run  # noqa: PLC0415 - as said
 

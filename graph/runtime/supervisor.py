@@ -24,6 +24,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between restarts
 _STEADY_AFTER = 60.0  # seconds after which a worker counts as running well
 _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.5
+_WORKER = ("worker", "--quiet", "--end-with-input")
 
 
 class Children:
@@ -117,7 +118,7 @@ class Children:
 
 def workers(settings: Settings, uri: str) -> Children:
     """The enrichment workers."""
-    return Children(settings, uri, "an enrichment worker", "worker", "--quiet", count=settings.worker_processes)
+    return Children(settings, uri, "an enrichment worker", *_WORKER, count=settings.worker_processes)
 
 
 def web_processes(settings: Settings, uri: str, listener: socket.socket) -> Children:

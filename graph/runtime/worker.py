@@ -19,9 +19,10 @@ from graph.enrichment.progress import Report, progress_bar
 from graph.enrichment.summaries import open_summariser
 from graph.enrichment.worker import Worker
 from graph.errors import Unavailable
+from graph.operations.opening import opened
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging
-from graph.store.database import Database, open_database
+from graph.store.database import Database
 from graph.store.jobs import progress
 from graph.store.jobs.erasure import keep_running
 
@@ -31,15 +32,20 @@ if TYPE_CHECKING:
 _COUNT_SECONDS = 2.0  # between counts of what is left, for the progress bar
 
 
-def run(settings: Settings, *, quiet: bool) -> None:
-    """Work until SIGINT or SIGTERM, or, when `quiet`, until standard input ends with the process at its other end.
+def run(settings: Settings, *, quiet: bool, end_with_input: bool = False) -> None:
+    """Work until SIGINT or SIGTERM.
+
+    Args:
+        settings: how it is set.
+        quiet: show no progress bar.
+        end_with_input: end, too, when standard input does: it is a pipe from the process that started this one.
 
     Raises:
         StartupError: MongoDB or the spaCy model can't be used.
     """
     configure_logging(settings)
     with mongodb(settings, attach=True) as uri:
-        asyncio.run(_run(settings, uri, quiet=quiet))
+        asyncio.run(_run(settings, uri, quiet=quiet, end_with_input=end_with_input))
 
 
 def drain(settings: Settings, *, failed: bool, session_id: str | None) -> int:
@@ -61,12 +67,12 @@ def drain(settings: Settings, *, failed: bool, session_id: str | None) -> int:
         return asyncio.run(_drain(settings, uri, failed=failed, session_id=session_id))
 
 
-async def _run(settings: Settings, uri: str, *, quiet: bool) -> None:
+async def _run(settings: Settings, uri: str, *, quiet: bool, end_with_input: bool) -> None:
     stop = _stop_on_signals()
-    if quiet:
+    if end_with_input:
         loop = asyncio.get_running_loop()
         threading.Thread(target=_end_with_stdin, args=(loop, stop), daemon=True).start()
-    async with _opened(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
+    async with _ready(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
         with progress_bar(Console(stderr=True, quiet=quiet)) as report:
             worker = Worker(database, extractor, settings, summariser=summariser, on_progress=report)
             async with _counting(database, worker, report, session_id=None, shown=not quiet and sys.stderr.isatty()):
@@ -75,7 +81,7 @@ async def _run(settings: Settings, uri: str, *, quiet: bool) -> None:
 
 async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str | None) -> int:
     stop = _stop_on_signals()
-    async with _opened(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
+    async with _ready(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
         if failed:
             await progress.retry(database, session_id=session_id)
         console = Console(stderr=True)
@@ -95,15 +101,10 @@ async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str 
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, uri: str) -> AsyncIterator[tuple[Database, Extractor]]:
-    database = await open_database(
-        uri, name=settings.database, timeout=settings.mongodb_timeout, write_deadline=settings.write_deadline
-    )
-    database.run(keep_running(database))
-    try:
+async def _ready(settings: Settings, uri: str) -> AsyncIterator[tuple[Database, Extractor]]:
+    async with opened(settings, uri) as database:
+        database.run(keep_running(database))
         yield database, await asyncio.to_thread(Extractor, settings.spacy_model, settings.spacy_languages or None)
-    finally:
-        await database.close()
 
 
 @asynccontextmanager

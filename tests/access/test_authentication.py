@@ -68,7 +68,7 @@ async def test_nobody_needs_credentials_on_loopback_by_default(client: Client) -
 def test_another_address_needs_authentication(host: str) -> None:
     with pytest.raises(StartupError, match="RECALLQL_AUTH=required"):
         check_exposure(load_settings(host=host))
-    with pytest.raises(StartupError, match="recallql token create"):
+    with pytest.raises(StartupError, match="recallql key create"):
         check_exposure(load_settings(host=host, auth="off"))
     check_exposure(load_settings(host=host, auth="required"))
     check_exposure(load_settings(host=host, jwt_secret=SECRET))
@@ -315,7 +315,7 @@ async def test_service_keys_are_hashed_shown_once_scoped_and_revoked(
         assert await status_and_code(client, write[:-1] + ("a" if write[-1] != "a" else "b")) == REFUSED
         await revoke_key(database, "WRITE")
         assert await status_and_code(client, write) == REFUSED
-    with pytest.raises(NotFound, match="token list"):
+    with pytest.raises(NotFound, match="key list"):
         await revoke_key(database, "WRITE")
 
 
@@ -553,7 +553,7 @@ def test_keys_are_made_while_a_server_runs_and_open_it(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
 
     def recallql(*arguments: str) -> str:
-        command = [sys.executable, "-m", "graph", "token", *arguments, "--data-dir", str(data_dir)]
+        command = [sys.executable, "-m", "graph", "key", *arguments, "--data-dir", str(data_dir)]
         environment = clean_environment()
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

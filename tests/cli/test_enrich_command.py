@@ -111,6 +111,33 @@ async def test_a_worker_ends_with_status_0_when_it_is_told_to(
     assert await process.wait() == 0
 
 
+async def test_a_quiet_worker_without_an_input_works_on(
+    mongodb_uri: str, database: Database, settings: Settings
+) -> None:
+    environment = {**os.environ, "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database}
+    # As systemd starts it.
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "graph", "worker", "--quiet", env=environment, stdin=asyncio.subprocess.DEVNULL
+    )
+    for text in ("Ada lives in Paris.", "Grace lives in Rome."):
+        await say(database, "s", text)
+        while await database.messages.count_documents({"enrichment.state": "PENDING"}):
+            assert process.returncode is None
+            await asyncio.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+
+
+async def test_a_worker_ends_with_the_process_that_started_it(mongodb_uri: str, settings: Settings) -> None:
+    environment = {**os.environ, "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graph", "worker", "--end-with-input"), env=environment, stdin=asyncio.subprocess.PIPE
+    )
+    assert process.stdin
+    process.stdin.close()
+    assert await process.wait() == 0
+
+
 @pytest.mark.parametrize("command", ["serve", "worker", "enrich"])
 async def test_a_missing_model_is_one_line_that_says_how_to_install_it(
     mongodb_uri: str, settings: Settings, command: str

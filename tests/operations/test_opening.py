@@ -1,0 +1,43 @@
+"""The database is opened in one way, as the settings say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from graph.cli.commands import app
+from graph.cli.options import MONGODB_SETTINGS
+from graph.operations.opening import opened
+from graph.settings import Settings
+from tests.support.paths import ROOT
+from tests.test_architecture import imports, modules
+
+DOOR = {Path("store/database.py"), Path("operations/opening.py")}
+
+
+async def test_every_setting_of_the_database_is_used(mongodb_uri: str, settings: Settings) -> None:
+    changed = settings.model_copy(update={"mongodb_pool_size": 7, "write_deadline": 3.0, "mongodb_timeout": 4.0})
+    async with opened(changed, mongodb_uri) as database:
+        options = database.client.delegate.options
+        assert options.pool_options.max_pool_size == 7
+        assert options.server_selection_timeout == 4.0
+        assert database.write_deadline == 3.0
+        assert database.name == settings.database
+        await database.client.drop_database(settings.database)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT / "graph")))
+def test_there_is_no_other_way(path: Path) -> None:
+    if path.relative_to(ROOT / "graph") not in DOOR:
+        assert "graph.store.database.open_database" not in set(imports(path))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["serve", "worker", "enrich", "export", "import", "import-zep", "doctor", "key create", "key list", "key revoke"],
+)
+def test_every_command_that_opens_it_has_the_same_flags(command: str) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
+    assert [name for name in MONGODB_SETTINGS if f"--{name.replace('_', '-')}" not in shown] == []
