@@ -60,6 +60,19 @@ class Settings(BaseSettings):
     )
     mongod_path: Path | None = Field(None, description="The mongod program to run, if not the packaged one.")
     mongod_cache_mb: int = Field(256, ge=256, le=1_048_576, description="Cache of the own mongod, in MiB.")
+    mongod_oplog_hours: float = Field(
+        168.0,
+        ge=0,
+        le=87_600,
+        description="Maximum age of the changes in the oplog of the own mongod, in hours; 0 disables the limit.",
+    )
+    mongod_oplog_mb: int = Field(
+        990,
+        ge=990,
+        le=1_048_576,
+        description="Size of the oplog of the own mongod, in MiB: subscribers resume from it, and deleted content stays"
+        " in it until later changes replace it.",
+    )
     mongodb_pool_size: int = Field(32, ge=1, le=1000, description="Most connections to MongoDB a process opens.")
     mongodb_timeout: float = Field(10.0, gt=0, le=300, description="Seconds to find a usable MongoDB server.")
     write_deadline: float = Field(

@@ -20,6 +20,8 @@ MONGODB_SETTINGS = (
     "data_dir",
     "mongod_path",
     "mongod_cache_mb",
+    "mongod_oplog_hours",
+    "mongod_oplog_mb",
     "mongodb_pool_size",
     "mongodb_timeout",
     "write_deadline",

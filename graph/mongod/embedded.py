@@ -18,6 +18,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from graph.mongod.datadir import DataDirLock, check_free_space, data_dir_error, default_data_dir
+from graph.mongod.oplog import resize
 from graph.mongod.program import (
     REPLICA_SET,
     EmbeddedMongoError,
@@ -62,6 +63,7 @@ class EmbeddedMongo:
         data_dir: Path,
         *,
         cache_mb: int = 256,
+        oplog_mb: int = 990,
         port: int = 0,
         mongod_path: Path | None = None,
         min_free_mb: int = 512,
@@ -71,6 +73,7 @@ class EmbeddedMongo:
         Args:
             data_dir: made if missing, readable by its owner alone.
             cache_mb: WiredTiger's cache in MiB, at least 256. It bounds the size of one transaction too: about a fifth.
+            oplog_mb: size of the oplog in MiB, at least 990. Beyond it, MongoDB drops the oldest changes.
             port: a TCP port of 127.0.0.1; 0 for the one used last time, or any free one.
             mongod_path: the mongod to run, instead of the wheel's or the one on the PATH.
             min_free_mb: the free disk space, in MiB, without which it does not start.
@@ -80,6 +83,7 @@ class EmbeddedMongo:
         self.log_path = self.data_dir / "mongod.log"
         self._state_path = self.data_dir / "mongod.json"
         self._cache_mb = cache_mb
+        self._oplog_mb = oplog_mb
         self._wanted_port = port
         self._mongod_path = mongod_path
         self._min_free_mb = min_free_mb
@@ -203,7 +207,14 @@ class EmbeddedMongo:
             rotation = RotatingFileHandler(self.log_path, backupCount=_OLD_LOGS, delay=True)
             rotation.doRollover()
             rotation.close()
-        command = command_line(mongod, dbpath=self.dbpath, log=self.log_path, port=self._port, cache_mb=self._cache_mb)
+        command = command_line(
+            mongod,
+            dbpath=self.dbpath,
+            log=self.log_path,
+            port=self._port,
+            cache_mb=self._cache_mb,
+            oplog_mb=self._oplog_mb,
+        )
         # The dynamic loader speaks before mongod opens its log: both go to the same file.
         with self.log_path.open("ab") as log:
             try:
@@ -230,6 +241,7 @@ class EmbeddedMongo:
             self._poll(mongod, deadline, lambda: self._is_our_mongod(client))
             self._poll(mongod, deadline, lambda: self._is_configured(client))
             self._poll(mongod, deadline, lambda: bool(client.admin.command("hello").get("isWritablePrimary")))
+            resize(client, self._oplog_mb)
 
     def _poll(self, mongod: Path, deadline: float, ready: Callable[[], bool]) -> None:
         """Ask `ready` until it is true; errors of the driver are a no, since mongod may be on its way up or down."""

@@ -119,14 +119,17 @@ def _make_runnable(program: Path, copy_to: Path | None) -> Path | None:
     return copy
 
 
-def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: int) -> list[str]:
+def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: int, oplog_mb: int) -> list[str]:
     """The command that runs `mongod` as a replica set of one, reachable from this machine only."""
     command = [str(mongod), "--dbpath", str(dbpath), "--replSet", REPLICA_SET]
     command += ["--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
     command += ["--logpath", str(log), "--logappend", "--quiet"]
     command += ["--wiredTigerCacheSizeGB", f"{cache_mb / 1024:g}"]
-    # The least MongoDB recommends; it is what a subscriber that was away can resume from.
-    command += ["--oplogSize", "990"]
+    # What a subscriber that was away can resume from, and how much of deleted content MongoDB still holds. The option
+    # counts when the oplog is made; `EmbeddedMongo` resizes an existing one.
+    command += ["--oplogSize", str(oplog_mb)]
+    # The log has slow operations whole, with the contents of messages: none is slow enough.
+    command += ["--slowms", "2147483647"]
     # Journal files of 100 MB, made ahead, cost 300 MB of disk and a third of the time to start with data present.
     command += ["--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)"]
     command += ["--setParameter", "diagnosticDataCollectionEnabled=false"]

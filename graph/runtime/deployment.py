@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from graph.errors import StartupError
 from graph.mongod.embedded import EmbeddedMongo, running_uri
+from graph.mongod.oplog import bounded_age
 from graph.runtime.served import all_served
 from graph.settings import Settings
 
@@ -34,7 +35,13 @@ def mongodb(settings: Settings, *, attach: bool = False, anyway: bool = False) -
             f"no data directory is named, and nobody serves {settings.data_dir}, while process {served[0].pid} serves"
             f" {served[0].store}: name one with --data-dir or --mongodb-uri"
         )
-    with EmbeddedMongo(
-        settings.data_dir, cache_mb=settings.mongod_cache_mb, mongod_path=settings.mongod_path
-    ) as embedded:
+    with (
+        EmbeddedMongo(
+            settings.data_dir,
+            cache_mb=settings.mongod_cache_mb,
+            oplog_mb=settings.mongod_oplog_mb,
+            mongod_path=settings.mongod_path,
+        ) as embedded,
+        bounded_age(embedded.uri, settings.mongod_oplog_hours),
+    ):
         yield embedded.uri

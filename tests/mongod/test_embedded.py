@@ -404,7 +404,9 @@ def test_the_command_line_leaves_pdeathsig_to_the_main_thread(tmp_path: Path) ->
 
     def build() -> None:
         commands.append(
-            command_line(Path("/opt/mongod"), dbpath=tmp_path, log=tmp_path / "log", port=27017, cache_mb=256)
+            command_line(
+                Path("/opt/mongod"), dbpath=tmp_path, log=tmp_path / "log", port=27017, cache_mb=256, oplog_mb=990
+            )
         )
 
     other = threading.Thread(target=build)

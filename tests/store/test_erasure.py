@@ -479,7 +479,7 @@ async def test_a_session_of_100_000_pending_messages_is_unseen_at_once(
     await fill(database, "s", 100_000, user_id="ann")
     began = time.monotonic()
     mutation = "deleteSession" if what == "session" else "deleteMemory"
-    await client.data(f'mutation {{ {mutation}(sessionId: "s") {{ deleted }} }}')
+    await client.data(f'mutation {{ {mutation}(input: {{ sessionId: "s" }}) {{ deletedId }} }}')
     print(f"{mutation} took {time.monotonic() - began:.3f} s")
     seen = await client.data('{ session(sessionId: "s") { messages { totalCount edges { cursor } } } }')
     empty = None if what == "session" else {"messages": {"totalCount": 0, "edges": []}}

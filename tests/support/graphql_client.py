@@ -46,7 +46,9 @@ async def serving(app: Starlette, **options: Any) -> AsyncIterator[Client]:
     """Serve the application on a free port of loopback, in this process."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", **options))
+        # A connection that the client may reuse stays open for as long as a test may take on a busy machine.
+        config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_keep_alive=300, **options)
+        server = uvicorn.Server(config)
         server.config.load()
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn has no event for it

@@ -44,8 +44,7 @@ class ReplicaSet:
         dbpath = self._directory / str(port)
         dbpath.mkdir(exist_ok=True)
         log = self._directory / f"{port}.log"
-        command = command_line(self._mongod, dbpath=dbpath, log=log, port=port, cache_mb=256)
-        command[command.index("--oplogSize") + 1] = str(self._oplog_mb)
+        command = command_line(self._mongod, dbpath=dbpath, log=log, port=port, cache_mb=256, oplog_mb=self._oplog_mb)
         command += ["--syncdelay", "1"]  # the oplog is cut up to the last checkpoint
         self._processes[port] = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 

@@ -217,7 +217,7 @@ async def test_schemathesis_meets_no_error_but_those_that_are_documented_for_its
         command += ["--checks", "documented_code", "--max-examples", "40", "--phases", "fuzzing", "--workers", "1"]
         hooks = {
             "SCHEMATHESIS_HOOKS": "hooks",
-            "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'tests'}",
+            "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'tests' / 'support'}",
             "TRUE_CURSOR": page["pageInfo"]["endCursor"],
             "TRUE_UUID": page["edges"][0]["node"]["uuid"],
             "SCHEMA": str(SCHEMA),

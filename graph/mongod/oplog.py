@@ -1,0 +1,96 @@
+"""The oplog of the embedded mongod: its size, and the age of its oldest entry.
+
+The oplog holds the contents of messages after they were deleted. MongoDB bounds it by size alone and drops the oldest
+entries when new ones need the room, so an idle server would keep old entries for good. Notes without content, written
+where entries are too old, take their place.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+log = logging.getLogger("recallql")
+
+_LEAST_RESIZED_MB = 990  # MongoDB's own bound of `replSetResizeOplog`
+_LOOK_SECONDS = 600.0
+_NOTE = b"\0" * 2**20
+_PAUSE = 0.02  # seconds between notes, for other writers
+
+
+def resize(client: MongoClient[dict[str, Any]], megabytes: int) -> None:
+    """Give an existing oplog its size.
+
+    Args:
+        client: a client of the mongod.
+        megabytes: the size in MiB; one below 990 holds only for a new oplog, and is left as it is.
+    """
+    bytes_now = int(client.local.command("collStats", "oplog.rs")["maxSize"])
+    if bytes_now != megabytes * 2**20 and megabytes >= _LEAST_RESIZED_MB:
+        client.admin.command("replSetResizeOplog", 1, size=float(megabytes))
+
+
+@contextmanager
+def bounded_age(uri: str, hours: float, *, look_seconds: float = _LOOK_SECONDS) -> Iterator[None]:
+    """Keep the oldest entry of the oplog younger than `hours`, while the block runs; 0 disables the bound.
+
+    Args:
+        uri: the mongod.
+        hours: the greatest age.
+        look_seconds: seconds between looks at the oldest entry.
+    """
+    if not hours:
+        yield
+        return
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=_keep, args=(uri, timedelta(hours=hours), look_seconds, stop), name="oplog-age", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _keep(uri: str, age: timedelta, look_seconds: float, stop: threading.Event) -> None:
+    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=2_000) as client:
+        while not stop.wait(look_seconds):
+            try:
+                shorten(client, age, stop)
+            except PyMongoError as error:
+                log.warning("the age of MongoDB's oplog could not be bounded, and is looked at again later: %s", error)
+
+
+def shorten(client: MongoClient[dict[str, Any]], age: timedelta, stop: threading.Event | None = None) -> None:
+    """Write notes until the oldest entry of the oplog is younger than `age`.
+
+    MongoDB drops entries up to its last checkpoint, which it makes each minute: at most as many notes are written as fill
+    the oplog and an eighth.
+
+    Args:
+        client: a client of the mongod.
+        age: the greatest age.
+        stop: ends the work early.
+    """
+    size = int(client.local.command("collStats", "oplog.rs")["maxSize"])
+    for _ in range(size // len(_NOTE) + size // (8 * len(_NOTE)) + 1):
+        if (stop is not None and stop.is_set()) or _oldest(client) > datetime.now(UTC) - age:
+            return
+        client.admin.command("appendOplogNote", 1, data={"recallql": _NOTE})
+        time.sleep(_PAUSE)
+
+
+def _oldest(client: MongoClient[dict[str, Any]]) -> datetime:
+    entry = client.local["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])
+    at: datetime = datetime.now(UTC) if entry is None else entry["ts"].as_datetime()
+    return at
