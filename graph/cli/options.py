@@ -12,7 +12,8 @@ import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from graph.settings import PREFIX, Settings, load_settings
+from graph.settings import Settings, load_settings
+from graph.settings_rules import PREFIX
 
 MONGODB_SETTINGS = (
     "mongodb_uri",

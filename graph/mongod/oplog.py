@@ -74,8 +74,8 @@ def _keep(uri: str, age: timedelta, look_seconds: float, stop: threading.Event) 
 def shorten(client: MongoClient[dict[str, Any]], age: timedelta, stop: threading.Event | None = None) -> None:
     """Write notes until the oldest entry of the oplog is younger than `age`.
 
-    MongoDB drops entries up to its last checkpoint, which it makes each minute: at most as many notes are written as fill
-    the oplog and an eighth.
+    MongoDB drops entries up to its last checkpoint, which it makes each minute: at most as many notes are written as
+    fill the oplog and an eighth.
 
     Args:
         client: a client of the mongod.

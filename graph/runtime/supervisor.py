@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from graph.settings import PREFIX, Settings
+from graph.settings import Settings
+from graph.settings_rules import PREFIX
 
 log = logging.getLogger("recallql")
 

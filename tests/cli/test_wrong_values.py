@@ -15,7 +15,8 @@ from graph.cli.commands import app, main
 from graph.errors import StartupError
 from graph.runtime.serve import check
 from graph.runtime.supervisor import _as_environment
-from graph.settings import PREFIX, Settings, load_settings
+from graph.settings import Settings, load_settings
+from graph.settings_rules import PREFIX
 
 WRONG = {
     "blank": "  ",

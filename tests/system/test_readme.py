@@ -12,7 +12,8 @@ import pytest
 from graphql import parse, validate
 
 from graph.schema.build import build_schema
-from graph.settings import PREFIX, Settings
+from graph.settings import Settings
+from graph.settings_rules import PREFIX
 from tests.support.paths import ROOT
 from tests.support.server_process import ServerProcess, served, until
 
