@@ -7,8 +7,10 @@ import logging
 import pytest
 
 from graph.errors import Unavailable
+from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.driver.client import RESPONSE_CODEC, aggregate_at_once, close, connect, translated_errors
+from tests.support.access import served_with
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 
@@ -45,14 +47,18 @@ async def test_erased_messages_are_not_recalled(client: Client, database: Databa
         assert [message["seq"] for message in memory["messages"]] == [4, 5]
 
 
-async def test_messages_too_large_for_one_document_are_recalled_all_the_same(client: Client) -> None:
+async def test_messages_too_large_for_one_batch_are_recalled_where_answers_have_no_limit(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    del database
     text = "x" * 1_000_000
-    for _ in range(5):
-        await client.data(
-            ADD.replace("messages { uuid seq role content metadata tokenCount }", "uuid"),
-            input={"sessionId": "s", "messages": [{"role": "human", "content": text}] * 4},
-        )
-    memory = (await client.data(LAST, last=18))["memory"]
+    async with served_with(settings, mongodb_uri, max_answer_bytes=0) as client:
+        for _ in range(5):
+            await client.data(
+                ADD.replace("messages { uuid seq role content metadata tokenCount }", "uuid"),
+                input={"sessionId": "s", "messages": [{"role": "human", "content": text}] * 4},
+            )
+        memory = (await client.data(LAST, last=18))["memory"]
     assert [message["seq"] for message in memory["messages"]] == list(range(3, 21))
     assert {len(message["content"]) for message in memory["messages"]} == {len(text)}
 
