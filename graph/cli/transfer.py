@@ -22,6 +22,7 @@ from graph.settings import Settings
 from graph.store.transfer import documents as transfer
 from graph.transfer.export import Exported, Resumed, Wanted, export, resumed
 from graph.transfer.import_ import Imported, Importer
+from graph.transfer.target import partial, regular, written_through, written_whole
 
 STREAM = Path("-")
 
@@ -29,7 +30,8 @@ STREAM = Path("-")
 def run_export(settings: Settings, file: Path, wanted: Wanted, *, resume: bool) -> None:
     """Write an export to a file, or to standard output.
 
-    A file has the name `<name>.partial` until it is whole.
+    A regular file has the name `<name>.partial` until it is whole, and is for its owner alone where it is new. What is
+    no regular file (a FIFO, a device, `/dev/stdout`) is written through; links are followed.
 
     Raises:
         TransferError: the file can't be written, or there is nothing of that kind to export.
@@ -49,14 +51,22 @@ def run_export(settings: Settings, file: Path, wanted: Wanted, *, resume: bool) 
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise
     else:
-        partial = file.with_name(f"{file.name}.partial")
         with _file_errors(file):
-            earlier = resumed(partial, wanted) if resume and partial.exists() else None
-            with partial.open("ab" if earlier else "wb") as target:
-                done = _exported(settings, wanted, target, earlier=earlier)
-                os.fsync(target.fileno())
-            partial.replace(file)
+            done = _exported_to(settings, wanted, file, resume=resume)
     _say(f"exported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages")
+
+
+def _exported_to(settings: Settings, wanted: Wanted, file: Path, *, resume: bool) -> Exported:
+    found = regular(file)
+    if found is None:
+        if resume:
+            raise TransferError("only an export to a regular file can be resumed")
+        with written_through(file) as target:
+            return _exported(settings, wanted, target)
+    beside = partial(found)
+    earlier = resumed(beside, wanted) if resume and beside.exists() else None
+    with written_whole(found, append=earlier is not None) as target:
+        return _exported(settings, wanted, target, earlier=earlier)
 
 
 def _exported(settings: Settings, wanted: Wanted, target: BinaryIO, *, earlier: Resumed | None = None) -> Exported:
