@@ -79,12 +79,15 @@ class Children:
         pause = _SHORTEST_PAUSE
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = self._run_once()
+            try:
+                ended = f"ended with status {self._run_once()}"
+            except OSError as error:  # for now there is no memory, process or file descriptor left for it
+                ended = f"can't be started ({error.strerror})"
             if self._stopping.is_set():
                 return
             if time.monotonic() - started > _STEADY_AFTER:
                 pause = _SHORTEST_PAUSE
-            log.warning("%s ended with status %s; starting another in %.1f seconds", self._what, code, pause)
+            log.warning("%s %s; starting another in %.1f seconds", self._what, ended, pause)
             self._stopping.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
