@@ -161,4 +161,4 @@ def refuse_answer() -> None:
 
 def _size(value: Any) -> int:
     """The bytes of a value as JSON."""
-    return len(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
+    return len(orjson.dumps(value, default=str))
