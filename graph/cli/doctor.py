@@ -131,7 +131,7 @@ def _disk(found: Checkup, settings: Settings) -> Iterator[Finding]:
 
 
 async def _backlog(uri: str, settings: Settings) -> Finding:
-    async with opened(settings, uri) as database:
+    async with opened(settings, uri, make=False) as database:
         state = await progress.progress(database)
     text = f"{state['done']:,} messages done, {state['pending']:,} pending, {state['failed']:,} failed"
     if state["failed"]:

@@ -13,6 +13,7 @@ from spacy.util import get_package_path
 from graph.cli.doctor import Grade, examine, report
 from graph.settings import Settings
 from graph.store.database import Database
+from tests.support.commands import Commands
 
 
 @pytest.fixture
@@ -28,6 +29,14 @@ async def test_what_is_well_is_well(there: Settings, database: Database) -> None
     found = await grades(there)
     assert {grade for grade, _ in found.values()} == {Grade.OK}, found
     assert {"MongoDB", "Replica set", "Indexes", "Disk", "Enrichment", "spaCy model", "Token table"} <= set(found)
+
+
+async def test_it_changes_nothing(there: Settings, database: Database, commands: Commands) -> None:
+    with commands.recorded() as sent:
+        assert (await grades(there))["Enrichment"][0] is Grade.OK
+    names = {name for name, _ in sent}
+    assert {"aggregate", "dbStats"} <= names
+    assert not {"create", "createIndexes", "insert", "update", "delete", "findAndModify"} & names
 
 
 async def test_missing_indexes_are_named(there: Settings, database: Database) -> None:
