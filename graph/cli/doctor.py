@@ -10,21 +10,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.markup import escape
 
+from graph.access.authenticator import authentication_is_on, check_exposure
 from graph.enrichment.entities import Extractor
 from graph.enrichment.models import load_model, version_warning
 from graph.enrichment.tokens import load_counter
 from graph.errors import RecallQLError, StartupError
-from graph.operations.opening import opened
 from graph.runtime.deployment import mongodb
 from graph.settings import Settings
 from graph.store.checkup import Checkup, check_up
 from graph.store.database import OLDEST_MONGODB
-from graph.store.jobs import progress
+from graph.store.documents import now
 
 _LEAST_DISK = 2**30  # bytes
+_LONGEST_WAIT = 600.0  # seconds that a pending message may wait
+_NAMED = 6  # missing indexes that are named
 _MOST_SKEW = 5.0  # seconds; a lease is compared with the clocks of several machines
 
 
@@ -44,18 +47,24 @@ class Finding:
         thing: what was looked at.
         grade: how it is.
         text: what it is like.
-        mend: what to do about it.
+        advice: what to do about it.
     """
 
     thing: str
     grade: Grade
     text: str
-    mend: str = ""
+    advice: str = ""
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; MongoDB is not changed, and an own mongod runs meanwhile where none is set and none runs."""
-    return [*_mongodb(settings), *_models(settings), *_tokens(settings), *_summaries(settings)]
+    """Check everything and change nothing. An own mongod with data runs meanwhile, where no server runs it."""
+    return [
+        _authentication(settings),
+        *_mongodb(settings),
+        *_models(settings),
+        *_tokens(settings),
+        *_summaries(settings),
+    ]
 
 
 def report(findings: list[Finding]) -> int:
@@ -65,18 +74,24 @@ def report(findings: list[Finding]) -> int:
     for finding in findings:
         colour = colours[finding.grade]
         console.print(f"[{colour}]{finding.grade.value:<8}[/] {finding.thing}: {escape(finding.text)}", soft_wrap=True)
-        if finding.mend:
-            console.print(f"         {escape(finding.mend)}", soft_wrap=True)
+        if finding.advice:
+            console.print(f"         {escape(finding.advice)}", soft_wrap=True)
     return int(any(finding.grade is Grade.BROKEN for finding in findings))
 
 
 def _mongodb(settings: Settings) -> Iterator[Finding]:
+    if settings.mongodb_uri is None and not (settings.data_dir / "mongodb").exists():
+        text = f"no data in {settings.data_dir} yet: the first start of a server makes it"
+        yield Finding("MongoDB", Grade.OK, text)
+        return
     try:
         with mongodb(settings, attach=True) as uri:
             found = asyncio.run(check_up(uri, settings.database, timeout=settings.mongodb_timeout))
             yield from _graded(found, settings)
-            if not found.error and found.replicated and not found.missing and not found.empty:
-                yield asyncio.run(_backlog(uri, settings))
+            if not found.error:
+                yield from _backlog(found, settings)
+                yield _oplog(found)
+                yield _memory(found)
     except StartupError as error:
         yield Finding("MongoDB", Grade.BROKEN, str(error))
 
@@ -91,11 +106,13 @@ def _graded(found: Checkup, settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("MongoDB", Grade.OK, f"version {found.version}")
     if not found.replicated:
-        mend = "Start mongod with --replSet rs0, run rs.initiate() once in mongosh, and add ?replicaSet=rs0 to the URI."
-        yield Finding("Replica set", Grade.BROKEN, "a standalone server: no transactions, no change streams", mend)
+        advice = (
+            "Start mongod with --replSet rs0, run rs.initiate() once in mongosh, and add ?replicaSet=rs0 to the URI."
+        )
+        yield Finding("Replica set", Grade.BROKEN, "a standalone server: no transactions, no change streams", advice)
     elif not found.writable:
-        mend = "Look at rs.status() in mongosh: a majority of the members has to be up."
-        yield Finding("Replica set", Grade.BROKEN, "it has no primary", mend)
+        advice = "Look at rs.status() in mongosh: a majority of the members has to be up."
+        yield Finding("Replica set", Grade.BROKEN, "it has no primary", advice)
     else:
         yield Finding("Replica set", Grade.OK, "there, with a primary")
     if abs(found.clock) > _MOST_SKEW:
@@ -106,13 +123,15 @@ def _graded(found: Checkup, settings: Settings) -> Iterator[Finding]:
 
 
 def _indexes(found: Checkup) -> Finding:
-    mend = "Start `recallql serve` or `recallql worker` once: they make what is missing."
+    advice = "Start `recallql serve` or `recallql worker` once: they make what is missing."
     if found.empty:
         return Finding("Indexes", Grade.OK, "the database is not there yet; the first start makes it")
     if not found.missing:
         return Finding("Indexes", Grade.OK, "all there")
-    missing = "; ".join(f"{collection}: {', '.join(names)}" for collection, names in found.missing.items())
-    return Finding("Indexes", Grade.BROKEN, f"missing of {missing}", mend)
+    missing = [f"{collection}: {name}" for collection, names in found.missing.items() for name in names]
+    more = len(missing) - _NAMED
+    text = f"missing of {'; '.join(missing[:_NAMED])}{f'; and {more} more' if more > 0 else ''}"
+    return Finding("Indexes", Grade.BROKEN, text, advice)
 
 
 def _disk(found: Checkup, settings: Settings) -> Iterator[Finding]:
@@ -130,14 +149,54 @@ def _disk(found: Checkup, settings: Settings) -> Iterator[Finding]:
             yield Finding("Disk", Grade.OK, text)
 
 
-async def _backlog(uri: str, settings: Settings) -> Finding:
-    async with opened(settings, uri, make=False) as database:
-        state = await progress.progress(database)
+def _backlog(found: Checkup, settings: Settings) -> Iterator[Finding]:
+    """The work that waits for workers."""
+    state = found.enrichment
+    if state is None:
+        return
     text = f"{state['done']:,} messages done, {state['pending']:,} pending, {state['failed']:,} failed"
+    oldest = state["oldestPendingAt"]
+    waits = 0.0 if oldest is None else (now() - oldest).total_seconds()
     if state["failed"]:
-        mend = "Their reasons are in Message.enrichment; `recallql enrich --failed` begins them again."
-        return Finding("Enrichment", Grade.WARNING, text, mend)
-    return Finding("Enrichment", Grade.OK, text)
+        advice = "Message.enrichment has their reasons; `recallql enrich --failed` begins them again."
+        yield Finding("Enrichment", Grade.WARNING, text, advice)
+    elif waits > max(_LONGEST_WAIT, 2 * settings.enrichment_lease):
+        advice = "Look whether a worker runs and what it logs; `recallql enrich` works off what is pending."
+        yield Finding("Enrichment", Grade.WARNING, f"{text}, the oldest for {waits / 60:,.0f} minutes", advice)
+    else:
+        yield Finding("Enrichment", Grade.OK, text)
+    if found.erasures:
+        text = f"{found.erasures:,} pending: their contents are invisible, and not all erased yet"
+        yield Finding("Erasures", Grade.WARNING, text, "A server or worker erases them while it runs.")
+    else:
+        yield Finding("Erasures", Grade.OK, "none is pending")
+
+
+def _oplog(found: Checkup) -> Finding:
+    if found.oplog_hours is None:
+        return Finding("Oplog", Grade.OK, "its window is unknown: this MongoDB user may not read it")
+    text = f"it holds the changes of {found.oplog_hours:,.1f} hours"
+    return Finding("Oplog", Grade.OK, text)
+
+
+def _memory(found: Checkup) -> Finding:
+    free = f"{psutil.virtual_memory().available / 2**30:.1f} GiB of memory are free on this machine"
+    if found.memory is None:
+        return Finding("Memory", Grade.OK, f"{free}; this MongoDB user may not read what mongod takes")
+    return Finding("Memory", Grade.OK, f"{free}; mongod takes {found.memory / 2**30:.2f} GiB")
+
+
+def _authentication(settings: Settings) -> Finding:
+    try:
+        check_exposure(settings)
+    except StartupError as error:
+        return Finding("Authentication", Grade.BROKEN, str(error))
+    if authentication_is_on(settings):
+        return Finding("Authentication", Grade.OK, "callers must authenticate")
+    if settings.auth == "off-anywhere":
+        advice = "Anything that reaches the port may read and delete all: set RECALLQL_AUTH=required."
+        return Finding("Authentication", Grade.WARNING, "off, also for other machines", advice)
+    return Finding("Authentication", Grade.OK, "off: only this machine is served")
 
 
 def _tried(thing: str, text: str, attempt: Callable[[], object]) -> Finding:
@@ -160,8 +219,8 @@ def _models(settings: Settings) -> Iterator[Finding]:
     if found.grade is Grade.OK:
         for model in models:
             if (warning := version_warning(model)) is not None:
-                mend = "It may find other entities than it was trained to: install a model of spaCy's own version."
-                yield Finding("spaCy model", Grade.WARNING, warning, mend)
+                advice = "It may find other entities than it was trained to: install a model of spaCy's own version."
+                yield Finding("spaCy model", Grade.WARNING, warning, advice)
 
 
 def _tokens(settings: Settings) -> Iterator[Finding]:

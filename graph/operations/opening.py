@@ -10,13 +10,12 @@ from graph.store.database import Database, open_database
 
 
 @asynccontextmanager
-async def opened(settings: Settings, uri: str, *, make: bool = True) -> AsyncIterator[Database]:
+async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
     """The open database for the length of a block.
 
     Args:
         settings: the database's name, the pool's size, and how long to wait for MongoDB and for other writers.
         uri: the MongoDB to use: where the settings name none, it is that of the own mongod.
-        make: make the collections and indexes that are missing.
 
     Raises:
         StartupError: MongoDB can't be reached, is too old, or is no replica set or sharded cluster.
@@ -27,7 +26,6 @@ async def opened(settings: Settings, uri: str, *, make: bool = True) -> AsyncIte
         pool_size=settings.mongodb_pool_size,
         timeout=settings.mongodb_timeout,
         write_deadline=settings.write_deadline,
-        make=make,
     )
     try:
         yield database

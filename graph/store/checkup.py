@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.errors import StartupError
+from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.driver import client as driver
 from graph.store.indexes import INDEXES
+from graph.store.jobs import progress
 
 
 @dataclass(slots=True)
@@ -26,7 +29,11 @@ class Checkup:
         clock: seconds by which the server's clock is ahead of this machine's.
         missing: indexes that are not there, by collection.
         empty: whether the database is not there yet.
-        disk: total and used bytes of its file system, where it tells.
+        disk: total and used bytes of its file system, where MongoDB reports them.
+        enrichment: the counts of `graph.store.jobs.progress`; None where the database or a replica set is missing.
+        erasures: number of erasures that are pending.
+        oplog_hours: hours between the oldest and the newest entry of the oplog; None where the user may not read it.
+        memory: resident bytes of mongod; None where the user may not read them.
     """
 
     error: str | None = None
@@ -37,6 +44,13 @@ class Checkup:
     missing: dict[str, list[str]] = field(default_factory=dict)
     empty: bool = False
     disk: tuple[int, int] | None = None
+    enrichment: Document | None = None
+    erasures: int = 0
+    oplog_hours: float | None = None
+    memory: int | None = None
+
+
+_SHOWN = 200  # characters of a refusal
 
 
 async def check_up(uri: str, name: str, *, timeout: float) -> Checkup:
@@ -50,7 +64,8 @@ async def check_up(uri: str, name: str, *, timeout: float) -> Checkup:
     try:
         await _look(client, name, found)
     except OperationFailure as error:
-        found.error = f"it refused: {error.details.get('errmsg') if error.details else error}"
+        refusal = str(error.details.get("errmsg")) if error.details else str(error)
+        found.error = f"it refused: {refusal[:_SHOWN]}"
     except PyMongoError as error:
         found.error = f"it can't be reached within {timeout:g} seconds: {str(error).split(' (configured', 1)[0]}"
     finally:
@@ -77,3 +92,21 @@ async def _look(client: Any, name: str, found: Checkup) -> None:
     stats: Document = await database.command("dbStats")
     if stats.get("fsTotalSize"):  # it tells nothing of a database that is not there
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
+    if found.replicated and not found.empty:
+        opened = Database(client, name, write_deadline=0)
+        found.enrichment = await progress.progress(opened)
+        found.erasures = await opened.erasures.count_documents({})
+    with suppress(OperationFailure):  # a user that may read the database alone
+        found.oplog_hours = await _oplog_hours(client)
+    with suppress(OperationFailure):
+        status: Document = await client.admin.command("serverStatus")
+        found.memory = int(status["mem"]["resident"]) * 2**20
+
+
+async def _oplog_hours(client: Any) -> float | None:
+    oplog = client.get_database("local")["oplog.rs"]
+    ends = [await oplog.find_one({}, {"ts": 1}, sort=[("$natural", order)]) for order in (1, -1)]
+    if None in ends:
+        return None
+    first, last = (end["ts"].time for end in ends)
+    return float(last - first) / 3_600

@@ -120,9 +120,9 @@ class Database:
 
 
 async def open_database(
-    uri: str, *, name: str, pool_size: int = 32, timeout: float = 10.0, write_deadline: float = 20.0, make: bool = True
+    uri: str, *, name: str, pool_size: int = 32, timeout: float = 10.0, write_deadline: float = 20.0
 ) -> Database:
-    """Connect, check the deployment and, unless `make` is false, make the collections and indexes.
+    """Connect, check the deployment, and make the collections and indexes that are missing.
 
     Raises:
         StartupError: MongoDB can't be reached, is too old, or is no replica set or sharded cluster.
@@ -132,8 +132,7 @@ async def open_database(
         # One after the other: of two at once the second may fail unseen, and be logged when the process ends.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
         database = Database(client, name, write_deadline)
-        if make:
-            await ensure_indexes(client.get_database(name))
+        await ensure_indexes(client.get_database(name))
     except OperationFailure as error:
         await driver.close(client)
         message = f"MongoDB refused: {error.details.get('errmsg') if error.details else error}"

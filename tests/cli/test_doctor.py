@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from spacy.util import get_package_path
 from graph.cli.doctor import Grade, examine, report
 from graph.settings import Settings
 from graph.store.database import Database
+from graph.store.documents import now
+from tests.support.accounts import mongod_with_reader
 from tests.support.commands import Commands
 
 
@@ -29,6 +32,37 @@ async def test_what_is_well_is_well(there: Settings, database: Database) -> None
     found = await grades(there)
     assert {grade for grade, _ in found.values()} == {Grade.OK}, found
     assert {"MongoDB", "Replica set", "Indexes", "Disk", "Enrichment", "spaCy model", "Token table"} <= set(found)
+    assert {"Authentication", "Erasures", "Oplog", "Memory"} <= set(found)
+
+
+async def test_an_own_mongod_without_data_is_not_started(settings: Settings, tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    grade, text = (await grades(settings.model_copy(update={"data_dir": directory, "mongodb_uri": None})))["MongoDB"]
+    assert (grade, str(directory) in text) == (Grade.OK, True)
+    assert not directory.exists()
+
+
+async def test_a_user_that_may_only_read_is_enough(tmp_path: Path, settings: Settings) -> None:
+    """One short line for each thing, where MongoDB lets its user read one database and nothing else."""
+    with mongod_with_reader(tmp_path, settings.database) as uri:
+        changed = settings.model_copy(update={"mongodb_uri": SecretStr(uri), "mongodb_timeout": 5.0})
+        found = await asyncio.to_thread(examine, changed)
+    broken = [finding for finding in found if finding.grade is Grade.BROKEN]
+    assert [finding.thing for finding in broken] == ["Indexes"]  # nobody may make them for this user
+    assert {"Enrichment", "Oplog", "Memory"} <= {finding.thing for finding in found}
+    assert all("\n" not in finding.text and len(finding.text) < 600 for finding in found)
+
+
+async def test_work_that_waits_too_long_is_a_warning(there: Settings, database: Database) -> None:
+    old = now() - timedelta(hours=2)
+    await database.messages.insert_one(
+        {"_id": "x", "sessionId": "s", "seq": 1, "createdAt": old, "enrichment": {"state": "PENDING", "attempts": 0}}
+    )
+    await database.erasures.insert_one({"_id": "s:gone", "dueAt": old})
+    found = await grades(there)
+    assert found["Enrichment"][0] is Grade.WARNING
+    assert "120 minutes" in found["Enrichment"][1]
+    assert found["Erasures"][0] is Grade.WARNING
 
 
 async def test_it_changes_nothing(there: Settings, database: Database, commands: Commands) -> None:

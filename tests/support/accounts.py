@@ -1,0 +1,50 @@
+"""A mongod with accounts."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from graph.mongod.embedded import EmbeddedMongo
+from graph.mongod.program import command_line, find_mongod
+
+START_SECONDS = 60.0
+
+
+@contextmanager
+def mongod_with_reader(directory: Path, database: str) -> Iterator[str]:
+    """A replica set of one that requires authentication: the connection string of a user that may only read a database.
+
+    Args:
+        directory: an empty one.
+        database: the database, which the caller's `open_database` has filled, or which is empty.
+    """
+    password = secrets.token_hex(16)
+    with EmbeddedMongo(directory) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
+        port = client.address[1] if client.address else 0
+        client[database].messages.insert_one({"_id": "x"})
+        client.admin.command("createUser", "reader", pwd=password, roles=[{"role": "read", "db": database}])
+    key = directory / "key"
+    key.write_text(secrets.token_hex(32))
+    key.chmod(0o600)
+    mongod = find_mongod(None)
+    log = directory / "with-accounts.log"
+    command = command_line(mongod, dbpath=directory / "mongodb", log=log, port=port, cache_mb=256, oplog_mb=990)
+    process = subprocess.Popen([*command, "--auth", "--keyFile", str(key)], stdout=subprocess.DEVNULL)
+    uri = f"mongodb://reader:{password}@127.0.0.1:{port}/?replicaSet=recallql&authSource=admin"
+    try:
+        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=int(START_SECONDS * 1000)) as client:
+            until = time.monotonic() + START_SECONDS
+            while not client.admin.command("hello").get("isWritablePrimary") and time.monotonic() < until:
+                time.sleep(0.1)
+        yield uri
+    finally:
+        process.terminate()
+        process.wait(60)
