@@ -73,9 +73,8 @@ def report(findings: list[Finding]) -> int:
     colours = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.BROKEN: "red"}
     for finding in findings:
         colour = colours[finding.grade]
-        console.print(f"[{colour}]{finding.grade.value:<8}[/] {finding.thing}: {escape(finding.text)}", soft_wrap=True)
-        if finding.advice:
-            console.print(f"         {escape(finding.advice)}", soft_wrap=True)
+        text = f"{finding.text}. {finding.advice}" if finding.advice else finding.text
+        console.print(f"[{colour}]{finding.grade.value:<8}[/] {finding.thing}: {escape(text)}", soft_wrap=True)
     return int(any(finding.grade is Grade.BROKEN for finding in findings))
 
 
