@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from graph.access.caller import Right
-from graph.errors import BadUserInput, NotFound
+from graph.errors import BadUserInput, NotFound, shown
 from graph.store import service_keys
 from graph.store.database import Database
 from graph.store.documents import Document, now
@@ -67,7 +67,7 @@ async def create_key(database: Database, name: str, right: Right) -> tuple[Servi
         "createdAt": now(),
     }
     if not await service_keys.insert_key(database, document):
-        message = f"a key named {name!r} exists: choose another name, or revoke that one"
+        message = f"a key named {shown(name)} exists: choose another name, or revoke that one"
         raise BadUserInput(message)
     return _key(document), token
 
@@ -85,7 +85,7 @@ async def revoke_key(database: Database, name_or_id: str) -> ServiceKey:
     """
     document = await service_keys.delete_key(database, name_or_id)
     if document is None:
-        message = f"there is no key with the name or id {name_or_id!r}: see `recallql key list`"
+        message = f"there is no key with the name or id {shown(name_or_id)}: see `recallql key list`"
         raise NotFound(message)
     return _key(document)
 

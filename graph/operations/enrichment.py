@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph.errors import BadUserInput, Forbidden, NotFound
+from graph.errors import BadUserInput, Forbidden, NotFound, shown
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import Document
@@ -46,7 +46,7 @@ async def retry_enrichment(
     if session_id is not None:
         validation.check_id(session_id, "sessionId")
         if await find_session(backend.database, scope, session_id, {"_id"}) is None:
-            raise NotFound(f"there is no session {session_id!r}")
+            raise NotFound(f"there is no session {shown(session_id)}")
         return await progress.retry(backend.database, session_id=session_id)
     uuid = validation.check_uuid(uuid or "", "uuid")
     if not await find_messages(backend.database, scope, [uuid], {"_id"}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,35 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from graph.errors import ErrorCode, OperationError
 
 log = logging.getLogger("recallql")
+
+
+_SHORT = 200  # characters of a message that is left as it is
+_PIECE = 40  # characters of each value that a longer one repeats: there are at most four
+_END = 100
+_REPEATED = (
+    re.compile(r"(?<= got invalid value )(.*?)(?=; | at ')", re.DOTALL),
+    re.compile(r"(?<= value: )(.*)", re.DOTALL),
+    re.compile(r"(?<!\w)('[^']*'|\"[^\"]*\")"),
+    re.compile(r"(\S{41,})"),
+)
+"""Where graphql-core repeats values and names of a request: in its own phrases, in quotes, and as long words."""
+
+
+def shortened(message: str) -> str:
+    """A message of graphql-core that repeats at most 200 characters of the request."""
+    if len(message) <= _SHORT:
+        return message
+    for repeated in _REPEATED:
+        message = repeated.sub(_beginning, message)
+    return message if len(message) <= 2 * _SHORT else f"{message[:_END]} … {message[-_END:]}"
+
+
+def _beginning(found: re.Match[str]) -> str:
+    value = found[1]
+    if len(value) <= _PIECE:
+        return value
+    quote = value[0] if value[0] in "'\"" and value[-1] == value[0] else ""
+    return f"{value[: _PIECE - 2]}…{quote}"
 
 
 class PublicError(GraphQLError):
@@ -35,7 +65,7 @@ def public_error(error: GraphQLError) -> GraphQLError:
     if cause is None or isinstance(cause, GraphQLError | CannotGetOperationTypeError | InvalidOperationTypeError):
         # graphql-core's and Strawberry's own: the document, a variable or a value is not what the schema says.
         extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
-        return _with(error, error.message, extensions)
+        return _with(error, shortened(error.message), extensions)
     error_id = uuid4().hex
     log.error("error %s at %s", error_id, error.path, exc_info=cause)
     return _with(

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from graph.errors import Conflict, Forbidden, NotFound, StoredNevertheless, Unavailable
+from graph.errors import Conflict, Forbidden, NotFound, StoredNevertheless, Unavailable, shown
 from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
@@ -168,7 +168,7 @@ async def create_session(
         existing = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=session)
         if existing is not None:
             refuse_unseen(scope, existing)
-            message = f"session {session_id!r} exists already: change it with updateSession, or choose another id"
+            message = f"session {shown(session_id)} exists already: change it with updateSession, or choose another id"
             raise Conflict(message)
         refuse_other_prefix(scope, session_id)
         await erasure.refuse_while_under_way(database, erasure.session_job(session_id), session)
@@ -284,7 +284,7 @@ async def _session_to_change(database: Database, scope: Scope, session_id: str, 
         {"$and": [{"_id": session_id}, scope.sessions()]}, session=session
     )
     if found is None:
-        message = f"there is no session {session_id!r}"
+        message = f"there is no session {shown(session_id)}"
         raise NotFound(message)
     return found
 
@@ -320,5 +320,5 @@ def refuse_other_user(owner: Document, user_id: str | None) -> None:
         Conflict: it belongs to another one.
     """
     if user_id is not None and owner.get("userId") not in (None, user_id):
-        message = f"session {owner['_id']!r} belongs to another user: a session's user can't change"
+        message = f"session {shown(owner['_id'])} belongs to another user: a session's user can't change"
         raise Conflict(message)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable
+from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable, shown
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, new_uuid, now
 from graph.store.driver.answer import read_whole
@@ -80,7 +80,7 @@ async def create_user(database: Database, user_id: str, fields: Document, *, ori
 
     async def attempt(session: Any) -> Document:
         if await database.users.find_one({"_id": user_id}, {"_id": 1}, session=session) is not None:
-            message = f"user {user_id!r} exists already: change it with updateUser"
+            message = f"user {shown(user_id)} exists already: change it with updateUser"
             raise Conflict(message)
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
         user = new_user(user_id, now(), **fields)
@@ -153,4 +153,4 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
 
 
 def _unknown(user_id: str) -> NotFound:
-    return NotFound(f"there is no user {user_id!r}")
+    return NotFound(f"there is no user {shown(user_id)}")

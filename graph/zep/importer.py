@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from graph.errors import Conflict, OperationError, TransferError
+from graph.errors import Conflict, OperationError, TransferError, shown
 from graph.operations import sessions, users
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
@@ -82,11 +82,11 @@ class Importer:
             Unavailable: the database does not answer.
         """
         async for user in self._listed("user"):
-            await self._keep(f"user {user.get('user_id')!r}", self._user, user)
+            await self._keep(f"user {shown(user.get('user_id'))}", self._user, user)
             self.report.users += 1
             self._progress(self.report)
         async for session in self._listed("sessions"):
-            if await self._keep(f"session {session.get('session_id')!r}", self._session, session):
+            if await self._keep(f"session {shown(session.get('session_id'))}", self._session, session):
                 await self._messages(session["session_id"])
             self.report.sessions += 1
             self._progress(self.report)
@@ -148,7 +148,7 @@ class Importer:
             # One of them is refused: find out which.
             for message in batch:
                 uuid = message.get("uuid") if isinstance(message, dict) else message
-                await self._keep(f"session {session_id!r}, message {uuid}", lambda one: add([one]), message)
+                await self._keep(f"session {shown(session_id)}, message {uuid}", lambda one: add([one]), message)
 
     async def _listed(self, what: str) -> AsyncIterator[dict[str, Any]]:
         """All users or sessions, page by page, in the order of their integer ids."""

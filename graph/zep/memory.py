@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from graph.errors import BadUserInput, NotFound
+from graph.errors import BadUserInput, NotFound, shown
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.memory_window import recalled_messages
@@ -30,7 +30,7 @@ async def get(call: Call) -> Response:
         database, call.scope, session_id, {"_id", "metadata", "messageCount", "summarySeq", "erasedSeq"}
     )
     if session is None or not session["messageCount"]:
-        message = f"session {session_id!r} has no memory"
+        message = f"session {shown(session_id)} has no memory"
         raise NotFound(message)
     summary = (
         await newest_summary(database, session_id, session.get("erasedSeq", 0)) if session.get("summarySeq") else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from graph.errors import BadUserInput, NotFound
+from graph.errors import BadUserInput, NotFound, shown
 from graph.operations import messages as operations
 from graph.operations.validation import MAX_PAGE, check_uuid
 from graph.store.documents import Document
@@ -74,6 +74,6 @@ async def _message(call: Call) -> Document:
     session_id = call.path("session_id")
     found = await find_messages(call.backend.database, call.scope, [uuid], {*MESSAGE, "sessionId"})
     if not found or found[0]["sessionId"] != session_id:
-        message = f"session {session_id!r} has no message {uuid}"
+        message = f"session {shown(session_id)} has no message {uuid}"
         raise NotFound(message)
     return found[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from graph.errors import BadUserInput, NotFound
+from graph.errors import BadUserInput, NotFound, shown
 from graph.operations import sessions as operations
 from graph.store.documents import Document
 from graph.store.numbers import ensure_number, list_by_number
@@ -19,7 +19,7 @@ async def add(call: Call) -> Response:
     body = await call.body()
     session_id, user_id = needed_text(body, "session_id"), text_of(body, "user_id") or None
     if user_id is not None and await find_user(call.backend.database, call.scope, user_id, {"_id"}) is None:
-        message = f"there is no user {user_id!r}: add it first"
+        message = f"there is no user {shown(user_id)}: add it first"
         raise BadUserInput(message)
     session = await operations.create_session(
         call.backend, call.scope, session_id, user_id=user_id, metadata=own_metadata(body.get("metadata"))
@@ -39,7 +39,7 @@ async def get(call: Call) -> Response:
     session_id = call.path("session_id")
     session = await find_session(call.backend.database, call.scope, session_id)
     if session is None:
-        message = f"there is no session {session_id!r}"
+        message = f"there is no session {shown(session_id)}"
         raise NotFound(message)
     return json_answer(await _numbered(call, session))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from graph.errors import NotFound
+from graph.errors import NotFound, shown
 from graph.operations import users as operations
 from graph.operations.validation import MAX_PAGE
 from graph.store.documents import Document
@@ -75,7 +75,7 @@ async def _user(call: Call) -> Document:
     user_id = call.path("user_id")
     user = await find_user(call.backend.database, call.scope, user_id)
     if user is None:
-        message = f"there is no user {user_id!r}"
+        message = f"there is no user {shown(user_id)}"
         raise NotFound(message)
     return user
 

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment, JSONPathError
 from jsonpath.function_extensions import ExpressionType, FilterFunction
 
-from graph.errors import BadUserInput, TooCostly
+from graph.errors import MOST_SHOWN, BadUserInput, TooCostly, shown
 
 Predicate: TypeAlias = Callable[[Any], bool]
 Step: TypeAlias = Callable[[Any], Iterator[Any]]
@@ -128,8 +128,10 @@ def _path_predicate(path: str, meter: _Meter) -> Predicate:
     try:
         steps = list(_steps(path.strip(), meter))
     except (JSONPathError, RecursionError, ValueError) as error:
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error).split("\n", 1)[0]
-        message = f"the jsonpath {path!r} is not understood ({reason}): write it such as {_EXAMPLE}"
+        reason = (
+            "it is nested too deep" if isinstance(error, RecursionError) else str(error).split("\n", 1)[0][:MOST_SHOWN]
+        )
+        message = f"the jsonpath {shown(path)} is not understood ({reason}): write it such as {_EXAMPLE}"
         raise BadUserInput(message) from None
 
     def holds(metadata: Any) -> bool:
