@@ -63,14 +63,15 @@ async def test_graphql_ws_sees_that_it_is_forbidden(settings: Settings, mongodb_
     assert ended["seen"] == ended["closed"] == {"code": 4403, "reason": "Forbidden"}
 
 
-async def test_graphql_ws_sees_a_defect_of_the_service(client: Client, app: Starlette) -> None:
+async def test_graphql_ws_sees_a_defect_of_the_service(
+    client: Client, app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install()
 
-    class Broken:
-        async def authenticate(self, *_: Any) -> None:
-            raise LookupError("a secret of the inside")
+    async def fail(*_: Any) -> None:
+        raise LookupError("a secret of the inside")
 
-    object.__setattr__(app.state.backend, "authenticator", Broken())
+    monkeypatch.setattr(app.state.backend.authenticator, "authenticate", fail)
     ended = await run_script("close-codes.mjs", _url(client), "a defect of the service")
     assert ended["seen"] == ended["closed"]
     assert ended["seen"]["code"] == 4500
