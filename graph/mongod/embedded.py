@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import subprocess
+import threading
 import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from graph.errors import StartupError
 from graph.mongod.datadir import DataDirLock, check_free_space, data_dir_error, default_data_dir
 from graph.mongod.oplog import resize
 from graph.mongod.program import (
@@ -41,6 +43,7 @@ _log = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _SMALLEST_CACHE_MB = 256  # mongod's own lower bound
 _POLL_SECONDS = 0.01
+_LOOK_SECONDS = 0.5  # between looks whether a running mongod has ended
 # Recovering a large journal after a crash is the only thing that takes mongod more than a few seconds.
 _START_SECONDS = 120.0
 _STOP_SECONDS = 15.0
@@ -146,6 +149,47 @@ class EmbeddedMongo:
                 raise data_dir_error(self.data_dir, error) from error
         except BaseException:
             self.stop()
+            raise
+
+    def wait_for_end(self, stopping: threading.Event) -> StartupError | None:
+        """Wait until mongod ends without being stopped.
+
+        Args:
+            stopping: ends the wait.
+
+        Returns:
+            why it ended; None when `stopping` was set before.
+        """
+        process = self._process
+        while process is not None and not stopping.wait(_LOOK_SECONDS):
+            exit_code = process.poll()
+            if exit_code is not None:
+                return exit_error(
+                    mongod=self._mongod_path or find_mongod(None),
+                    dbpath=self.dbpath,
+                    log=self.log_path,
+                    port=self._port,
+                    exit_code=exit_code,
+                    when="while it ran",
+                )
+        return None
+
+    def start_again(self) -> None:
+        """Start mongod after its end, on the same port, which clients know.
+
+        Raises:
+            StartupError: it can't start.
+        """
+        mongod = find_mongod(self._mongod_path, copy_to=self.data_dir / "bin")
+        try:
+            check_free_space(self.data_dir, needed_mb=self._min_free_mb)
+            self._spawn(mongod)
+            self._wait_until_writable(mongod)
+        except OSError as error:
+            raise data_dir_error(self.data_dir, error) from error
+        except StartupError:
+            if self._process is not None and self.alive:
+                self._end(self._process)  # the next attempt needs its port
             raise
 
     def stop(self) -> None:

@@ -153,8 +153,10 @@ def _dies_with_parent() -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _LAUNCHER]
 
 
-def exit_error(*, mongod: Path, dbpath: Path, log: Path, port: int, exit_code: int) -> EmbeddedMongoError:  # noqa: PLR0911 - one for each cause
-    """Why mongod ended before it was ready, from its exit code (negative: a signal) and its log."""
+def exit_error(  # noqa: PLR0911 - one for each cause
+    *, mongod: Path, dbpath: Path, log: Path, port: int, exit_code: int, when: str = "at its start"
+) -> EmbeddedMongoError:
+    """Why mongod ended, from its exit code (negative: a signal) and its log."""
     text, reasons = _read_log(log)
     # mongod reports one failure several times on its way out: the first tells the cause.
     reason = reasons[0] if reasons else "it left no message"
@@ -185,7 +187,7 @@ def exit_error(*, mongod: Path, dbpath: Path, log: Path, port: int, exit_code: i
             " set RECALLQL_MONGODB_URI to use a MongoDB that runs elsewhere"
         )
     how = f"was ended by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended with status {exit_code}"
-    return EmbeddedMongoError(f"mongod {how} at its start: {reason} (log: {log})")
+    return EmbeddedMongoError(f"mongod {how} {when}: {reason} (log: {log})")
 
 
 def wrong_architecture(mongod: Path) -> EmbeddedMongoError:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from graph.errors import StartupError
 from graph.mongod.embedded import EmbeddedMongo, running_uri
 from graph.mongod.oplog import bounded_age
+from graph.mongod.watch import kept_running
 from graph.runtime.served import all_served
 from graph.settings import Settings
 
@@ -42,6 +43,7 @@ def mongodb(settings: Settings, *, attach: bool = False, anyway: bool = False) -
             oplog_mb=settings.mongod_oplog_mb,
             mongod_path=settings.mongod_path,
         ) as embedded,
+        kept_running(embedded),
         bounded_age(embedded.uri, settings.mongod_oplog_hours),
     ):
         yield embedded.uri

@@ -1,0 +1,99 @@
+"""Starts the embedded mongod again when it ends without being stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_when_event_set, wait_exponential
+from tenacity.nap import sleep_using_event
+
+from graph.errors import StartupError
+from graph.mongod.embedded import EmbeddedMongo
+
+log = logging.getLogger("recallql")
+
+_ATTEMPTS = 6
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds
+_MOST_ENDS, _ENDS_WITHIN = 5, 300.0  # a mongod that ends more often within these seconds is not started again
+
+
+@contextmanager
+def kept_running(mongo: EmbeddedMongo) -> Iterator[None]:
+    """Keep a started mongod running while the block runs.
+
+    When it can't be started again, the process gets SIGINT, so that the block ends.
+
+    Raises:
+        StartupError: mongod ended and can't be started again; the message says why.
+    """
+    watch = _Watch(mongo)
+    watch.start()
+    try:
+        yield
+    except BaseException:
+        watch.stop()
+        if watch.failure is not None:
+            raise watch.failure from None
+        raise
+    watch.stop()
+    if watch.failure is not None:
+        raise watch.failure
+
+
+class _Watch:
+    """The thread that waits for mongod's end.
+
+    Attributes:
+        failure: why mongod can't be started again.
+    """
+
+    def __init__(self, mongo: EmbeddedMongo) -> None:
+        self.failure: StartupError | None = None
+        self._mongo = mongo
+        self._stopping = threading.Event()
+        self._ends: deque[float] = deque(maxlen=_MOST_ENDS)
+        self._thread = threading.Thread(target=self._run, name="mongod-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            reason = self._mongo.wait_for_end(self._stopping)
+            if reason is None:
+                return
+            log.error("%s; it is started again", reason)
+            try:
+                self._start_again(reason)
+            except StartupError as error:
+                if not self._stopping.is_set():
+                    self.failure = StartupError(f"mongod can't be started again: {error}")
+                    os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    def _start_again(self, reason: StartupError) -> None:
+        now = time.monotonic()
+        if len(self._ends) == _MOST_ENDS and now - self._ends[0] < _ENDS_WITHIN:
+            raise reason
+        self._ends.append(now)
+        for attempt in Retrying(
+            retry=retry_if_exception_type(StartupError),
+            wait=wait_exponential(multiplier=_SHORTEST_PAUSE, max=_LONGEST_PAUSE),
+            stop=stop_after_attempt(_ATTEMPTS) | stop_when_event_set(self._stopping),
+            sleep=sleep_using_event(self._stopping),
+            reraise=True,
+        ):
+            with attempt:
+                self._mongo.start_again()
+        log.warning("mongod runs again")
