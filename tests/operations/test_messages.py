@@ -17,8 +17,8 @@ DELETE = """mutation($uuid: UUID!) {
   deleteMessage(input: { uuid: $uuid }) { deletedId deletedMessage { id uuid seq } } }"""
 DELETE_ALL = 'mutation { deleteMemory(input: { sessionId: "s" }) { deletedId session { messageCount } } }'
 STATE = """{ session(sessionId: "s") { messageCount tokenCount metadata
-  messages { totalCount edges { node { uuid seq role content tokenCount } } }
-  memories { totalCount edges { node { uuid tokenCount metadata messages { seq tokenCount } } } } } }"""
+  messages(first: 100) { totalCount edges { node { uuid seq role content tokenCount } } }
+  memories(first: 40) { totalCount edges { node { uuid tokenCount metadata messages { seq tokenCount } } } } } }"""
 
 
 async def add(client: Client, messages: list[dict[str, Any]] = OCTAVIA, session_id: str = "s") -> list[dict[str, Any]]:
@@ -205,7 +205,6 @@ async def test_what_a_message_does_not_take_is_refused(client: Client) -> None:
         {"content": "c" * 1_048_577},
         {"metadata": [1]},
         {"metadata": "text"},
-        {"metadata": {"$set": 1}},
         {"metadata": {"a": 2**64}},
         {"content": "\ud800"},
     ):
