@@ -20,10 +20,11 @@ _SHORT = 200  # characters of a message that is left as it is
 _PIECE = 40  # characters of each value that a longer one repeats: there are at most four
 _END = 100
 _REPEATED = (
-    re.compile(r"(?<= got invalid value )(.*?)(?=; | at ')", re.DOTALL),
-    re.compile(r"(?<= value: )(.*)", re.DOTALL),
-    re.compile(r"(?<!\w)('[^']*'|\"[^\"]*\")"),
-    re.compile(r"(\S{41,})"),
+    re.compile(r"( got invalid value )(.*?)(?=; | at ')", re.DOTALL),
+    re.compile(r"(, found )(.*?)(?=; |$)", re.DOTALL),
+    re.compile(r"( cannot represent [\w -]+ value: )(.*)", re.DOTALL),
+    re.compile(r"((?<!\w))('[^']*'|\"[^\"]*\")"),
+    re.compile(r"()(\S{41,})"),
 )
 """Where graphql-core repeats values and names of a request: in its own phrases, in quotes, and as long words."""
 
@@ -38,11 +39,11 @@ def shortened(message: str) -> str:
 
 
 def _beginning(found: re.Match[str]) -> str:
-    value = found[1]
+    before, value = found.groups()
     if len(value) <= _PIECE:
-        return value
+        return found[0]
     quote = value[0] if value[0] in "'\"" and value[-1] == value[0] else ""
-    return f"{value[: _PIECE - 2]}…{quote}"
+    return f"{before}{value[: _PIECE - 2]}…{quote}"
 
 
 class PublicError(GraphQLError):
