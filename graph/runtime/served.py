@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,7 +93,10 @@ def all_served() -> list[Served]:
 
 
 def _directory() -> Path:
-    return user_runtime_path("recallql", appauthor=False, ensure_exists=False)
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR, as in containers, the directory is one of this user under /tmp: no news to users.
+        warnings.simplefilter("ignore")
+        return user_runtime_path("recallql", appauthor=False, ensure_exists=False)
 
 
 def _read(path: Path) -> Served | None:
