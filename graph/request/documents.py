@@ -24,7 +24,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graph.errors import TooCostly
 from graph.request.limits import Limits, check_limits, check_text, validate_within
-from graph.request.operation import Operation
+from graph.request.operation import Operation, copies_of
 from graph.settings import Settings
 
 BYTES_KEPT = 64 * 1_048_576
@@ -170,8 +170,11 @@ def _stand_in(name: str | None) -> DocumentNode:
 
 
 def _operations(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, Operation]:
+    copies = copies_of(document)  # once, not for each operation: a document may hold two hundred
     found = [
-        Operation(schema, document, node) for node in document.definitions if isinstance(node, OperationDefinitionNode)
+        Operation(schema, document, node, copies)
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
     ]
     by_name: dict[str | None, Operation] = {
         operation.node.name.value: operation for operation in found if operation.node.name

@@ -45,13 +45,15 @@ class Operation(PreparedOperation):
         copies: how often the answer may hold one value, under several aliases.
     """
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, copies: int
+    ) -> None:
         super().__init__(schema, document, node, RecallQLExecutor)
         kind: Any = node.operation.value
         self.right = needed_right(kind, root_fields(document, node))
         self.changes = kind == "mutation"
         self.lists = Lists(schema, node.variable_definitions or ())
-        self.copies = _copies(document)
+        self.copies = copies
         self._names = [definition.variable.name.value for definition in node.variable_definitions or ()]
         self._costs: LRUCache[tuple[Any, ...], int] = LRUCache(_MOST_COSTS)
 
@@ -93,7 +95,8 @@ _LARGE = 2**31
 """Greater than any number that GraphQL takes."""
 
 
-def _copies(document: DocumentNode) -> int:
+def copies_of(document: DocumentNode) -> int:
+    """How often an answer to an operation of the document may hold one value, under several aliases."""
     names = _Names()
     visit(document, names)
     return max(map(len, names.found.values()), default=1)

@@ -283,7 +283,7 @@ def _codes(node: FieldNode, parent: Any, things: Things) -> tuple[set[str], set[
     wrong = "first" in given and "last" in given
     wrong |= any(not 0 <= given[name] <= 1_000 for name in ("first", "last") if name in given)
     cursor = things.cursor if (parent.name, node.name.value) == ("Session", "messages") else None
-    wrong |= any(given[name] != cursor for name in ("after", "before") if name in given)
+    wrong |= any(given[name] not in {cursor, ""} for name in ("after", "before") if name in given)
     if "search" in given:
         wrong |= len(given["search"].encode()) > 256 or "\0" in given["search"]
     wrong |= len(given.get("ids", ())) > 1_000

@@ -151,7 +151,7 @@ EXAMPLES = [
     ("{ sessions(first: 1001) { __typename } }", "BAD_USER_INPUT"),
     ("{ sessions(first: 1, last: 1) { totalCount } }", "BAD_USER_INPUT"),
     ('{ sessions(after: "WyJ4Il0") { totalCount } }', "BAD_USER_INPUT"),
-    ('{ sessions(before: "") { totalCount } }', "BAD_USER_INPUT"),
+    ('{ sessions(before: "") { totalCount } }', None),
     ('{ sessions(filter: { metadata: [{ path: "a..b", equals: 1 }] }) { totalCount } }', "BAD_USER_INPUT"),
     ('{ sessions(filter: { createdAt: { since: "now" } }) { totalCount } }', "BAD_USER_INPUT"),
     ('{ session(sessionId: "s") { entities(search: "' + "x" * 257 + '") { totalCount } } }', "BAD_USER_INPUT"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import shutil
 import socket
 import subprocess
 from typing import Any
@@ -14,10 +12,9 @@ import anyio.to_thread
 import pytest
 
 from tests.support.graphql_client import ADD, Client
-from tests.support.paths import ROOT
+from tests.support.node_project import NODE, install
 
 GRAPHQL = "application/graphql-response+json"
-NODE = ROOT / "tests" / "support" / "node"
 
 
 def checked(response: Any, status: int) -> dict[str, Any]:
@@ -232,10 +229,7 @@ async def test_a_variable_that_is_quoted_in_an_error_may_be_any_text(client: Cli
 
 
 async def test_all_audits_of_the_graphql_http_package_are_ok(client: Client) -> None:
-    if shutil.which("node") is None or not (NODE / "node_modules" / "graphql-http").exists():
-        if os.environ.get("CI"):
-            pytest.fail("run npm ci in tests/node first")
-        pytest.skip("needs node, and npm ci in tests/node")
+    await anyio.to_thread.run_sync(install)
     command = [
         "node",
         str(NODE / "graphql-http-audits.mjs"),

@@ -52,7 +52,7 @@ def node_with_zep() -> Path:
         pytest.skip("needs node and npm")
     installed = NODE / "node_modules" / ".installed"
     lock = hashlib.sha256((NODE / "package-lock.json").read_bytes()).hexdigest()
-    with _lock(NODE / "node_modules" / ".lock"):
+    with _lock(NODE / ".install.lock"):  # outside of node_modules, which npm ci removes first
         if not installed.exists() or installed.read_text() != lock:
             _run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", cwd=NODE)
             installed.write_text(lock)
