@@ -181,8 +181,18 @@ def _is_uuid(value: Any) -> bool:
 _SCALARS = {"DateTime": _is_time, "UUID": _is_uuid}
 
 
-def _cost(schema: GraphQLSchema, selection_set: SelectionSetNode | None, parent: Any, page: int | None) -> int:
-    """The most objects that an answer can hold: `first` and `last` multiply what is below them."""
+def _cost(
+    schema: GraphQLSchema, selection_set: SelectionSetNode | None, parent: Any, page: int | None, window: int = 1_000
+) -> int:
+    """The most objects that an answer can hold: `first` and `last` multiply what is below them.
+
+    Args:
+        schema: the schema.
+        selection_set: what is selected.
+        parent: the type that it is selected on.
+        page: size of the connection's page, whose edges are selected.
+        window: messages that a memory gives by default.
+    """
     cost = 0
     for node, type_ in _fields(selection_set, parent, schema):
         definition = type_.fields[node.name.value]
@@ -197,11 +207,16 @@ def _cost(schema: GraphQLSchema, selection_set: SelectionSetNode | None, parent:
             asked = min(1_000, len(given["ids"]) if isinstance(given["ids"], list) else 1)
         times, own_page = 1, None
         if below.name.endswith("Connection"):
-            own_page = 1_000 if asked is None else asked
+            own_page = 20 if asked is None else asked
         elif isinstance(get_nullable_type(definition.type), GraphQLList):
-            usual = {"messages": 12}.get(node.name.value, 5)
+            usual = window if node.name.value == "messages" else 20
             times = page if page is not None and node.name.value == "edges" else usual if asked is None else asked
-        cost += times * (1 + _cost(schema, node.selection_set, below, own_page))
+        own_window = 12 if node.name.value == "memory" and type_.name in {"Query", "Session"} else window
+        if node.name.value == "memories":
+            own_window = 1_000
+        if node.name.value == "addMemory":
+            own_window = len(_messages(given["input"]))
+        cost += times * (1 + _cost(schema, node.selection_set, below, own_page, own_window))
     return cost
 
 

@@ -143,7 +143,7 @@ async def test_a_python_client_is_generated_and_works(client: Client, tmp_path: 
     assert json.loads(done.stdout) == [[item["content"] for item in OCTAVIA[-2:]], len(OCTAVIA) + 1]
 
 
-BIG = "sessions { edges { node { messages(first: 100) { edges { node { uuid } } } } } }"
+BIG = "sessions(first: 500) { edges { node { messages(first: 100) { edges { node { uuid } } } } } }"
 EXAMPLES = [
     ("{", "BAD_USER_INPUT"),
     ("{ nothing }", "BAD_USER_INPUT"),
