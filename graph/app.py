@@ -62,7 +62,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
     )
     app.state.sockets = OpenSockets()
     app.state.origins = origins
-    # Starlette's redirect goes to the host that the request names, whoever sent it.
+    # Starlette redirects to the host that the request names, which the client chooses.
     app.router.redirect_slashes = False
     return app
 
