@@ -1,6 +1,7 @@
-"""The documents of each collection, as the driver gives them: `DESIGN` of the data in types.
+"""The documents of each collection, as they are stored, and the types of which they are made.
 
-A read gives only the fields that were asked for, so every key may be absent from a document that was read.
+A type lists every field of a whole document; one that some documents lack is `NotRequired`. A read with a projection
+gives only the fields that were asked for.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, NotRequired, TypeAlias, TypedDict
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+"""A value of JSON."""
+
+JSONObject: TypeAlias = dict[str, JSON]
 
 Document: TypeAlias = dict[str, Any]
+"""A document whose fields no type lists."""
 
 
 class EnrichmentState(StrEnum):
@@ -28,6 +35,8 @@ class MatchDocument(TypedDict):
     start: int
     end: int
     text: str
+    messageId: NotRequired[str]
+    """Added when matches of several messages are read together."""
 
 
 class EntityDocument(TypedDict):
@@ -37,6 +46,216 @@ class EntityDocument(TypedDict):
     name: str
     label: str
     matches: list[MatchDocument]
+
+
+class EnrichmentDocument(TypedDict):
+    """How far the extraction of a message's entities is."""
+
+    state: str
+    attempts: int
+    dueAt: NotRequired[datetime]
+    """While pending: when it may be claimed, or when the lease of the worker that has it ends."""
+    lease: NotRequired[str]
+    together: NotRequired[int]
+    """How many messages were claimed together."""
+    importedDueAt: NotRequired[datetime]
+    """Of a message whose import is under way: `dueAt` as it will be."""
+    at: NotRequired[datetime]
+    """When it ended."""
+    reason: NotRequired[str]
+    """Of the last failure."""
+
+
+class MessageDocument(TypedDict):
+    """One message of a session."""
+
+    _id: str
+    sessionId: str
+    memoryId: str
+    seq: int
+    role: str
+    content: str
+    metadata: JSONObject
+    tokenCount: int
+    entities: list[EntityDocument]
+    enrichment: EnrichmentDocument
+    createdAt: datetime
+    updatedAt: datetime
+    editedAt: NotRequired[datetime]
+    """When it was last edited: only then is it in the index that subscribers catch up with."""
+
+
+class MemoryDocument(TypedDict):
+    """What one add persisted."""
+
+    _id: str
+    sessionId: str
+    firstSeq: int
+    lastSeq: int
+    tokenCount: int
+    metadata: JSONObject
+    createdAt: datetime
+    idempotencyKey: NotRequired[str]
+    payloadDigest: NotRequired[str]
+
+
+class Summarising(TypedDict):
+    """That a summary of a session is due, and which worker writes it."""
+
+    dueAt: datetime
+    attempts: int
+    lease: NotRequired[str]
+
+
+class SessionDocument(TypedDict):
+    """A conversation."""
+
+    _id: str
+    uuid: str
+    metadata: JSONObject
+    createdAt: datetime
+    updatedAt: datetime
+    lastSeq: int
+    """The greatest number that was given to a message."""
+    messageCount: int
+    tokenCount: int
+    summarySeq: int
+    """The number up to which messages are summarised."""
+    userId: NotRequired[str]
+    erasedSeq: NotRequired[int]
+    """The number up to which messages count as gone."""
+    summarising: NotRequired[Summarising]
+    number: NotRequired[int]
+    """What Zep's clients page by."""
+
+
+class SummaryDocument(TypedDict):
+    """A rolling summary of the messages in a range of a session."""
+
+    _id: str
+    sessionId: str
+    firstSeq: int
+    lastSeq: int
+    lastMessageUuid: str
+    content: str
+    tokenCount: int
+    source: str
+    entities: list[EntityDocument]
+    createdAt: datetime
+    stale: NotRequired[bool]
+    """Whether a covered message has changed since."""
+
+
+class UserDocument(TypedDict):
+    """A person or account that sessions belong to."""
+
+    _id: str
+    uuid: str
+    metadata: JSONObject
+    createdAt: datetime
+    updatedAt: datetime
+    email: NotRequired[str]
+    firstName: NotRequired[str]
+    lastName: NotRequired[str]
+    number: NotRequired[int]
+    """What Zep's clients page by."""
+    sessionsGiven: NotRequired[int]
+    """Counts writes that gave the user a session, so that they exclude the user's deletion."""
+
+
+class MentionPlace(TypedDict):
+    """Where a session mentions an entity."""
+
+    seq: int
+    at: datetime
+    name: str
+
+
+class OwnMentions(TypedDict):
+    """The mentions of an entity in a session by its own name, without those by its short names."""
+
+    count: int
+    first: MentionPlace
+    last: MentionPlace
+
+
+class UserMentionPlace(TypedDict):
+    """Where a user's sessions mention an entity; of the last place, the name is not kept."""
+
+    at: datetime
+    sessionId: str
+    name: NotRequired[str]
+
+
+class EntityCountDocument(TypedDict):
+    """An entity of a session or a user in the collection `entities`, with how often it is mentioned.
+
+    `own`, `firstSeq`, `keys` and `aliasOf` are of sessions' entities alone, `first` and `last` of users'. One document
+    of each session has neither `key` nor `label`: changes of the session's entities write it to exclude each other.
+    """
+
+    _id: str
+    owner: str
+    key: str
+    label: str
+    sessionId: NotRequired[str]
+    userId: NotRequired[str]
+    own: NotRequired[OwnMentions]
+    name: NotRequired[str]
+    mentionCount: NotRequired[int]
+    rank: NotRequired[int]
+    firstSeq: NotRequired[int]
+    firstSeenAt: NotRequired[datetime]
+    lastSeenAt: NotRequired[datetime]
+    keys: NotRequired[list[str]]
+    """The keys of the names that it stands for, where it stands for more than its own."""
+    aliasOf: NotRequired[str]
+    """The key of the longer name that a short name stands for."""
+    first: NotRequired[UserMentionPlace]
+    last: NotRequired[UserMentionPlace]
+    version: NotRequired[int]
+
+
+class ErasureDocument(TypedDict):
+    """A job that takes away what was deleted of a session or a user, batch after batch."""
+
+    _id: str
+    uuid: str
+    dueAt: datetime
+    lastSeq: int
+    sessionId: NotRequired[str]
+    userId: NotRequired[str]
+    entities: NotRequired[bool]
+    gone: NotRequired[bool]
+    whole: NotRequired[bool]
+    importing: NotRequired[str]
+    """The name of an import, while the job is a part of it."""
+
+
+class DeletionDocument(TypedDict):
+    """The announcement of a message's deletion to subscribers."""
+
+    _id: str
+    sessionId: str
+    seq: int
+
+
+class CounterDocument(TypedDict):
+    """The last number that was given to a session or a user."""
+
+    _id: str
+    last: int
+
+
+class ServiceKeyDocument(TypedDict):
+    """A service key: its hash, and what it allows."""
+
+    _id: str
+    name: str
+    scope: str
+    hash: str
+    createdAt: datetime
+    lastUsedAt: NotRequired[datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +282,6 @@ def now() -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
-def pending(at: datetime) -> Document:
+def pending(at: datetime) -> EnrichmentDocument:
     """The enrichment state of a message whose content is new."""
     return {"state": EnrichmentState.PENDING.value, "attempts": 0, "dueAt": at}
