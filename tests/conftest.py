@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,12 +16,15 @@ from graph.store.database import Database, open_database
 from tests.support.commands import COMMANDS, Commands
 from tests.support.graphql_client import Client, serving
 from tests.support.loop_watch import LIMIT, WATCH
+from tests.support.memory_disk import memory_disk
 from tests.support.mongod import SharedMongod, running_mongod
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch the event loop, and start one mongod for all processes of a distributed run."""
+    """Watch the event loop, keep files in memory, and start one mongod for all processes of a distributed run."""
     WATCH.install()
+    if disk := memory_disk():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(disk))
     if config.pluginmanager.hasplugin("dsession"):
         config.pluginmanager.register(SharedMongod())
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -41,6 +42,41 @@ class Client:
         return {"code": error["extensions"]["code"], **error}
 
 
+class _Server(uvicorn.Server):
+    """Ends at once when it is asked to: uvicorn's own looks ten times a second, and sleeps before it closes the app."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._asked = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._asked.set()
+
+    async def main_loop(self) -> None:
+        for tick in itertools.count():
+            if await self.on_tick(tick):
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for _ in range(_TURNS):
+            if not self.server_state.connections and not self.server_state.tasks:
+                break
+            await asyncio.sleep(0)
+        else:  # clients are connected still
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
+        await self.lifespan.shutdown()
+
+
+_TURNS = 20
+"""Of the loop, in which it sees that the connections of closed clients have ended."""
+
+
 @asynccontextmanager
 async def serving(app: Starlette, **options: Any) -> AsyncIterator[Client]:
     """Serve the application on a free port of loopback, in this process."""
@@ -48,7 +84,7 @@ async def serving(app: Starlette, **options: Any) -> AsyncIterator[Client]:
         port = listener.getsockname()[1]
         # A connection that the client may reuse stays open for as long as a test may take on a busy machine.
         config = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_keep_alive=300, **options)
-        server = uvicorn.Server(config)
+        server = _Server(config)
         server.config.load()
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn has no event for it
@@ -57,7 +93,7 @@ async def serving(app: Starlette, **options: Any) -> AsyncIterator[Client]:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
                 yield Client(http)
         finally:
-            server.should_exit = True
+            server.end()
             await running
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from graph.mongod.embedded import EmbeddedMongo
+from tests.support.memory_disk import memory_disk
 
 
 @contextmanager
 def running_mongod() -> Iterator[str]:
     """One replica set: yields its connection string, then stops it and removes its data."""
-    with tempfile.TemporaryDirectory(prefix="recallql-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="recallql-tests-", dir=memory_disk()) as folder:
         data_dir = Path(folder)
         try:
             with EmbeddedMongo(data_dir, cache_mb=256) as mongo:
