@@ -205,7 +205,7 @@ def main(
     with tempfile.TemporaryDirectory() as directory:
         data_dir = Path(directory) / "data"
         data_dir.mkdir()
-        with served(data_dir, "--worker-processes", "0") as process:
+        with served(data_dir, "--enrichment-processes", "0") as process:
             server = psutil.Process(process.process.pid)
             url = process.url
             many = [f"session-{number}" for number in range(subscribers // 10)]

@@ -141,7 +141,7 @@ def main(  # noqa: PLR0917
     attack = Attack(sockets, subscriptions, messages, selection, seconds, reads)
     with (
         tempfile.TemporaryDirectory() as directory,
-        served(Path(directory) / "data", "--worker-processes", "0") as server,
+        served(Path(directory) / "data", "--enrichment-processes", "0") as server,
     ):
         asyncio.run(attack.run(server.url, Meter(server.process.pid, limit)))
 

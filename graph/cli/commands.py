@@ -5,15 +5,25 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from graph.cli import keys
-from graph.cli.options import MONGODB_SETTINGS, given_text, with_settings
+from graph.cli.options import given_text, with_settings
 from graph.errors import OperationError, StartupError, TransferError
-from graph.settings import Settings
+from graph.settings import (
+    AuthSettings,
+    EnrichmentSettings,
+    LLMSettings,
+    LoggingSettings,
+    MongoDBSettings,
+    Settings,
+    SummarySettings,
+    TokenSettings,
+)
 
 app = typer.Typer(
     name="recallql",
@@ -23,77 +33,27 @@ app = typer.Typer(
     add_completion=False,
 )
 
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"recallql {version('recallql')}")
+        raise typer.Exit
+
+
 _SHOWN = 200  # characters of a wrong path
 
-_SUMMARY_SETTINGS = (
-    "summary_max_tokens",
-    "llm_base_url",
-    "llm_model",
-    "llm_timeout",
-    "llm_attempts",
-    "llm_max_input_tokens",
-    "llm_prompt",
-)
+
+@app.callback()
+def recallql(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options of `recallql` itself."""
 
 
 @app.command()
-@with_settings(
-    "host",
-    "port",
-    *MONGODB_SETTINGS,
-    "auth",
-    "jwt_public_key",
-    "jwt_jwks_url",
-    "jwt_issuer",
-    "jwt_audience",
-    "jwt_leeway",
-    "jwt_session_prefix",
-    "allowed_origins",
-    "allowed_headers",
-    "header_limit",
-    "header_timeout",
-    "idle_timeout",
-    "send_timeout",
-    "max_connections",
-    "body_limit",
-    "max_text",
-    "max_tokens",
-    "max_depth",
-    "max_aliases",
-    "max_directives",
-    "max_root_fields",
-    "max_fields",
-    "max_comparisons",
-    "max_cost",
-    "max_answer_bytes",
-    "report_cost",
-    "user_budget",
-    "service_budget",
-    "trusted_documents",
-    "trusted_documents_only",
-    "persisted_queries",
-    "introspection",
-    "suggestions",
-    "explorer",
-    "get_queries",
-    "request_timeout",
-    "operation_timeout",
-    "database_timeout",
-    "message_window",
-    "token_encoding",
-    "keep_alive",
-    "subscriptions_per_connection",
-    "workers",
-    "worker_processes",
-    "await_entities_timeout",
-    "spacy_model",
-    "enrichment_lease",
-    "enrichment_attempts",
-    "enrichment_backoff",
-    "enrichment_poll",
-    *_SUMMARY_SETTINGS,
-    "log_level",
-)
+@with_settings(Settings)
 def serve(settings: Settings) -> None:
     """Serve the GraphQL API and the explorer, with an enrichment worker; alone, a whole system on one machine."""
     from graph.runtime.serve import serve as run  # noqa: PLC0415 - other commands need no web server
@@ -108,29 +68,20 @@ def web(
     settings: Settings,
     socket: Annotated[int, typer.Option("--socket", help="File descriptor of the listening socket.")],
 ) -> None:
-    """Serve beside another web process: `serve --workers` starts it."""
+    """Serve beside another web process: `serve --web-processes` starts it."""
     from graph.runtime.serve import serve_beside  # noqa: PLC0415 - other commands need no web server
 
     _exit_on_signals()
     serve_beside(settings, socket)
 
 
-_WORKER_SETTINGS = (
-    *MONGODB_SETTINGS,
-    "message_window",
-    "token_encoding",
-    "spacy_model",
-    "enrichment_lease",
-    "enrichment_attempts",
-    "enrichment_backoff",
-    "enrichment_poll",
-    *_SUMMARY_SETTINGS,
-    "log_level",
+_with_worker_settings = with_settings(
+    MongoDBSettings, TokenSettings, EnrichmentSettings, SummarySettings, LLMSettings, LoggingSettings
 )
 
 
 @app.command()
-@with_settings(*_WORKER_SETTINGS)
+@_with_worker_settings
 def worker(
     settings: Settings,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
@@ -145,7 +96,7 @@ def worker(
 
 
 @app.command()
-@with_settings(*_WORKER_SETTINGS)
+@_with_worker_settings
 def enrich(
     settings: Settings,
     failed: Annotated[bool, typer.Option("--failed", help="Begin again what has failed.")] = False,
@@ -159,7 +110,7 @@ def enrich(
 
 
 @app.command(name="export")
-@with_settings(*MONGODB_SETTINGS)
+@with_settings(MongoDBSettings)
 def export_(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")] = Path("-"),
@@ -182,7 +133,7 @@ def export_(
 
 
 @app.command(name="import")
-@with_settings(*MONGODB_SETTINGS, "token_encoding")
+@with_settings(MongoDBSettings, TokenSettings)
 def import_(
     settings: Settings,
     file: Annotated[Path, typer.Argument(help="The NDJSON file; - is standard input.")] = Path("-"),
@@ -201,16 +152,9 @@ def import_(
 
 
 @app.command()
-@with_settings(
-    *MONGODB_SETTINGS,
-    "token_encoding",
-    "spacy_model",
-    "llm_base_url",
-    "llm_model",
-    "log_level",
-)
+@with_settings(MongoDBSettings, AuthSettings, TokenSettings, EnrichmentSettings, LLMSettings, LoggingSettings)
 def doctor(settings: Settings) -> None:
-    """Check MongoDB, indexes, models, token tables and disk, and say what to mend; exit status 1 when one is broken."""
+    """Check MongoDB, indexes, models, token tables and disk, and name repairs; exit status 1 when a check fails."""
     from graph.cli.doctor import examine, report  # noqa: PLC0415 - loads spaCy
 
     if report(examine(settings)):
@@ -247,11 +191,7 @@ def _contents(file: Path) -> str | None:
 
 
 @app.command("import-zep")
-@with_settings(
-    *MONGODB_SETTINGS,
-    "token_encoding",
-    "log_level",
-)
+@with_settings(MongoDBSettings, TokenSettings, LoggingSettings)
 def import_zep(
     settings: Settings,
     base_url: Annotated[str, typer.Argument(help="The Zep v1 server, such as http://localhost:8000.")],

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from graph.cli.options import MONGODB_SETTINGS, with_settings
+from graph.cli.options import with_settings
 from graph.errors import OperationError, StartupError
-from graph.settings import Settings
+from graph.settings import MongoDBSettings, Settings
 
 if TYPE_CHECKING:
     from graph.store.database import Database
@@ -28,7 +28,7 @@ _Anyway = Annotated[
     bool, typer.Option("--anyway", help="Do it also in a store that nobody serves here, while another is being served.")
 ]
 
-_with_database = with_settings(*MONGODB_SETTINGS)
+_with_database = with_settings(MongoDBSettings)
 
 
 @app.command()

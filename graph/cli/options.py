@@ -9,41 +9,35 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from graph.settings import Settings, load_settings
-from graph.settings_rules import PREFIX
-
-MONGODB_SETTINGS = (
-    "mongodb_uri",
-    "database",
-    "data_dir",
-    "mongod_path",
-    "mongod_cache_mb",
-    "mongod_oplog_hours",
-    "mongod_oplog_mb",
-    "mongodb_pool_size",
-    "mongodb_timeout",
-    "write_deadline",
-)
-"""The flags of every command that opens the database."""
+from graph.settings import NO_FLAG, PREFIX, RENAMED, load_settings
+from graph.settings.types import CheckedSettings
 
 
-def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command the flags of these settings, and call it with `settings=`.
+def with_settings(*groups: type[CheckedSettings]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the flags of these groups of settings, and call it with `settings=`.
 
-    A flag wins over the environment variable, which wins over `.env`.
+    A flag wins over the environment variable, which wins over `.env`. The command gets all settings, since those
+    without a flag come from the environment.
     """
+    fields = {
+        name: (field, _panel(group))
+        for base in groups
+        for group in _parts(base)
+        for name, field in group.model_fields.items()
+        if NO_FLAG not in field.metadata
+    }
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         own = inspect.signature(command, eval_str=True)
-        flags = [_flag(name, Settings.model_fields[name]) for name in names]
+        old = [_old_flag(name, new) for name, new in RENAMED.items() if new in fields]
+        flags = [*(_flag(name, *of) for name, of in fields.items()), *old]
 
         @wraps(command)
         def wrapper(**given: Any) -> Any:
-            chosen = {name: given.pop(name) for name in names}
-            return command(settings=load_settings(**chosen), **given)
+            chosen = {flag.name: given.pop(flag.name) for flag in flags}
+            return command(settings=load_settings(**{name: chosen[name] for name in fields}), **given)
 
         kept = [parameter for name, parameter in own.parameters.items() if name != "settings"]
         wrapper.__signature__ = inspect.Signature([*kept, *flags])  # type: ignore[attr-defined]
@@ -69,27 +63,68 @@ def given_text(value: str | None) -> str | None:
     return value
 
 
-def _flag(name: str, field: FieldInfo) -> inspect.Parameter:
+def _parts(group: type[CheckedSettings]) -> list[type[CheckedSettings]]:
+    """The groups that a class of settings combines, in their declared order; itself where it combines none."""
+    bases = [base for base in reversed(group.__bases__) if base is not CheckedSettings]
+    return bases or [group]
+
+
+def _panel(group: type[CheckedSettings]) -> str:
+    """The heading of a group's flags in the help."""
+    return group.__name__.removesuffix("Settings")
+
+
+def _flag(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
     default = field.get_default(call_default_factory=True, validated_data={})
-    shown = "" if default is None else f" [default: {default}]"
+    is_switch = field.annotation is bool
+    flag = _spelled(name)
     option = typer.Option(
-        f"--{name.replace('_', '-')}",
-        help=f"{field.description} \\[{PREFIX}{name.upper()}]{shown.replace('[', chr(92) + '[', 1)}",
+        f"{flag}/--no-{flag.removeprefix('--')}" if is_switch else flag,
+        help=f"{field.description} \\[{PREFIX}{name.upper()}]{_shown(default, is_switch=is_switch)}",
         show_default=False,
-        metavar=_metavar(field),
+        rich_help_panel=panel,
+        metavar=None if is_switch else _metavar(field),
     )
-    # Texts: the settings class is the one that parses and checks them.
+    # Texts, but for switches: the settings class parses and checks them.
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[bool | None, option] if is_switch else Annotated[str | None, option],
+    )
+
+
+def _old_flag(name: str, new: str) -> inspect.Parameter:
+    """The flag of a setting's earlier name, which says the present one."""
+
+    def refuse(value: str | None) -> None:
+        if value is not None:
+            raise typer.BadParameter(f"it is now {_spelled(new)}: rename it")
+
+    option = typer.Option(_spelled(name), hidden=True, callback=refuse)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
     )
 
 
+def _spelled(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _shown(default: Any, *, is_switch: bool) -> str:
+    if default is None or default in ((), {}):
+        return ""
+    text = ("on" if default else "off") if is_switch else default
+    return f" \\[default: {text}]"
+
+
 def _metavar(field: FieldInfo) -> str:
-    kinds = {int: "NUMBER", float: "SECONDS", Path: "PATH", SecretStr: "TEXT", str: "TEXT", bool: "BOOLEAN"}
-    annotation = field.annotation
-    if get_origin(annotation) is Literal:
-        return "|".join(map(str, get_args(annotation)))
-    for candidate in (annotation, *get_args(annotation)):
-        if candidate in kinds:
-            return kinds[candidate]
-    return "TEXT"
+    kinds = {int: "NUMBER", float: "NUMBER", Path: "PATH"}
+    if get_origin(field.annotation) is Literal:
+        return "|".join(map(str, get_args(field.annotation)))
+    return next((kinds[kind] for kind in _kinds(field.annotation) if kind in kinds), "TEXT")
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """The types in an optional or annotated type."""
+    return [annotation, *(kind for part in get_args(annotation) for kind in _kinds(part))]

@@ -55,7 +55,7 @@ class Limits:
         """Those that are set."""
         return cls(
             settings.max_text,
-            settings.max_tokens,
+            settings.max_query_tokens,
             settings.max_depth,
             settings.max_aliases,
             settings.max_directives,

@@ -61,7 +61,7 @@ def check(settings: Settings) -> None:
     TrustedDocuments(settings)
     if settings.token_encoding != DEFAULT_ENCODING:  # the default one is loaded while mongod starts
         load_counter(settings.token_encoding)
-    if settings.worker_processes:
+    if settings.enrichment_processes:
         require_model(settings.spacy_model)
         for code, model in settings.spacy_languages.items():
             require_language(code, model)

@@ -16,8 +16,7 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from graph.settings import Settings
-from graph.settings_rules import PREFIX
+from graph.settings import PREFIX, Settings
 
 log = logging.getLogger("recallql")
 
@@ -122,14 +121,21 @@ class Children:
 
 def workers(settings: Settings, uri: str) -> Children:
     """The enrichment workers."""
-    return Children(settings, uri, "an enrichment worker", *_WORKER, count=settings.worker_processes)
+    return Children(settings, uri, "an enrichment worker", *_WORKER, count=settings.enrichment_processes)
 
 
 def web_processes(settings: Settings, uri: str, listener: socket.socket) -> Children:
     """The web servers beside this process's own, which accept from the same socket."""
     number = listener.fileno()
     return Children(
-        settings, uri, "a web process", "web", "--socket", str(number), count=settings.workers - 1, shared=[number]
+        settings,
+        uri,
+        "a web process",
+        "web",
+        "--socket",
+        str(number),
+        count=settings.web_processes - 1,
+        shared=[number],
     )
 
 

@@ -559,7 +559,7 @@ def test_keys_are_made_while_a_server_runs_and_open_it(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    with served(data_dir, "--worker-processes", "0", "--auth", "required") as server:
+    with served(data_dir, "--enrichment-processes", "0", "--auth", "required") as server:
         assert httpx.post(f"{server.url}/graphql", json={"query": ASK}).status_code == 401
         key = recallql("create", "the backend", "--scope", "read").strip()
         headers = {"authorization": f"Bearer {key}"}

@@ -33,7 +33,7 @@ def contents(directory: Path) -> list[str]:
 
 def test_a_store_that_nobody_serves_is_refused_while_another_is_served(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    with served(data_dir, "--worker-processes", "0") as server:
+    with served(data_dir, "--enrichment-processes", "0") as server:
         who = f"process {server.process.pid} serves database 'recallql' in the data directory {data_dir}"
         # Without a directory, in another one, and in another database of the right one.
         for where in ([], ["--data-dir", str(tmp_path / "other")], ["--data-dir", str(data_dir), "--database", "b"]):

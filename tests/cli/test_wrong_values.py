@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,8 +16,8 @@ from graph.cli.commands import app, main
 from graph.errors import StartupError
 from graph.runtime.serve import check
 from graph.runtime.supervisor import _as_environment
-from graph.settings import Settings, load_settings
-from graph.settings_rules import PREFIX
+from graph.settings import PREFIX, RENAMED, Settings, load_settings
+from graph.settings.types import CheckedSettings
 
 WRONG = {
     "blank": "  ",
@@ -381,3 +382,55 @@ def test_numbers_and_choices_are_most_of_the_settings() -> None:
     assert {"auth", "log_level", "introspection"} <= CHOICES
     assert not NUMBERS & CHOICES
     assert all(get_args(Settings.model_fields[name].annotation) for name in CHOICES if name in ("auth", "log_level"))
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+@pytest.mark.parametrize("place", ["environment", "file", "flag"])
+def test_an_old_name_is_refused_with_the_new_one(
+    old: str, new: str, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["recallql", "serve"]
+    name, wanted = f"{PREFIX}{old.upper()}", f"{PREFIX}{new.upper()}"
+    if place == "environment":
+        monkeypatch.setenv(name, "1")
+    elif place == "file":
+        Path(".env").write_text(f"{name.lower()}=1\n")
+    else:
+        name, wanted = f"--{old.replace('_', '-')}", f"--{new.replace('_', '-')}"
+        arguments += [name, "1"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert name in line
+    assert wanted in line
+
+
+def test_a_switch_has_no_value(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    given: list[Settings] = []
+    monkeypatch.setattr("graph.runtime.serve.serve", given.append)
+    monkeypatch.setattr(sys, "argv", ["recallql", "serve", "--no-introspection", "--report-cost"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code is None, capsys.readouterr().err
+    assert [(settings.introspection, settings.report_cost, settings.explorer) for settings in given] == [
+        (False, True, True)
+    ]
+
+
+def test_the_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["recallql", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"recallql {version('recallql')}\n"
+
+
+def test_every_setting_is_in_one_group_and_secrets_of_tokens_have_no_flag() -> None:
+    groups = [group for group in Settings.__bases__ if issubclass(group, CheckedSettings)]
+    fields = [name for group in groups for name in group.model_fields]
+    assert sorted(fields) == sorted(Settings.model_fields)
+    command = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    flags = {parameter.name for parameter in command.params}
+    assert set(Settings.model_fields) - flags == {"jwt_secret", "llm_api_key"}

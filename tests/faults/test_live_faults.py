@@ -187,7 +187,7 @@ def outrun_oplog(client: Any) -> None:
 async def test_a_shutdown_ends_streams_so_that_clients_come_back(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    with served(data_dir, "--worker-processes", "0") as server:
+    with served(data_dir, "--enrichment-processes", "0") as server:
         async with socket_to(server.url) as socket, httpx.AsyncClient(base_url=server.url, timeout=60) as http:
             await socket.subscribe(ADDED, {"id": "s", "after": 0})
             body = {"query": ADDED, "variables": {"id": "s", "after": 0}}
@@ -211,7 +211,7 @@ async def test_graphql_ws_comes_back_after_a_restart(tmp_path: Path) -> None:
     install()
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    flags = ["--worker-processes", "0"]
+    flags = ["--enrichment-processes", "0"]
     with served(data_dir, *flags) as server:
         port = httpx.URL(server.url).port
         script = await asyncio.create_subprocess_exec(

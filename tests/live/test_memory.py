@@ -150,7 +150,7 @@ async def test_many_subscriptions_with_large_results_are_bounded(
 ) -> None:
     """Before there was a bound, the first took 838 MiB, the last 1,150."""
     attack = Attack(4, 100, 2, selection, 60.0, reads)
-    with served(tmp_path / "data", "--worker-processes", "0", RECALLQL_LIVE_MEMORY="67108864") as server:
+    with served(tmp_path / "data", "--enrichment-processes", "0", RECALLQL_LIVE_MEMORY="67108864") as server:
         meter = Meter(server.process.pid, 2_048)
         before = meter.now()
         await attack.run(server.url, meter)

@@ -8,9 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from graph.cli.commands import app
-from graph.cli.options import MONGODB_SETTINGS
 from graph.operations.opening import opened
-from graph.settings import Settings
+from graph.settings import MongoDBSettings, Settings
 from tests.support.paths import ROOT
 from tests.test_architecture import imports, modules
 
@@ -40,4 +39,4 @@ def test_there_is_no_other_way(path: Path) -> None:
 )
 def test_every_command_that_opens_it_has_the_same_flags(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
-    assert [name for name in MONGODB_SETTINGS if f"--{name.replace('_', '-')}" not in shown] == []
+    assert [name for name in MongoDBSettings.model_fields if f"--{name.replace('_', '-')}" not in shown] == []

@@ -156,7 +156,7 @@ def test_the_memory_of_the_process_stays_bounded(tmp_path: Path, mongodb_uri: st
     environment = {
         "RECALLQL_MONGODB_URI": mongodb_uri,
         "RECALLQL_DATABASE": f"test_{uuid.uuid4().hex}",
-        "RECALLQL_WORKER_PROCESSES": "0",
+        "RECALLQL_ENRICHMENT_PROCESSES": "0",
     }
     with served(tmp_path / "data", **environment) as server:
         process = psutil.Process(server.process.pid)

@@ -212,7 +212,7 @@ def test_mutations_through_a_fragment_cost_what_they_cost_written_out() -> None:
     written = "mutation { " + " ".join(f"a{number}: {one}" for number in range(20)) + " }"
     through = f"mutation {{ ...F }} fragment F on Mutation {written.removeprefix('mutation ')}"
     costs = {
-        documents.prepare(text, Settings.model_construct(max_tokens=0), SCHEMA)
+        documents.prepare(text, Settings.model_construct(max_query_tokens=0), SCHEMA)
         .operation(None)
         .cost({}, Settings.model_construct())
         for text in (written, through)

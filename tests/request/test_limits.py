@@ -100,7 +100,7 @@ def test_fragments_that_use_each_other_are_counted_without_being_written_out() -
 MESSAGES = '{ role: "human", content: "x" } ' * 150
 LONG = f'mutation {{ addMemory(input: {{ sessionId: "s", messages: [{MESSAGES}] }}) {{ replayed }} }}'
 LIMITED: list[tuple[str, str, str]] = [
-    ("max_tokens", LONG, "tokens"),
+    ("max_query_tokens", LONG, "tokens"),
     ("max_depth", "{ " + "a { " * 16 + "b" + " }" * 17, "levels"),
     ("max_aliases", "{ " + " ".join(f"a{n}: __typename" for n in range(31)) + " }", "aliases"),
     ("max_directives", "{ __typename " + "@include(if: true) " * 6 + "}", "directives"),
@@ -123,7 +123,7 @@ async def test_each_limit_refuses_and_can_be_switched_off(
     off = dict.fromkeys(
         (
             "max_text",
-            "max_tokens",
+            "max_query_tokens",
             "max_depth",
             "max_aliases",
             "max_directives",

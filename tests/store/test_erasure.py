@@ -685,7 +685,7 @@ async def test_adds_and_deletions_of_one_session_at_once(client: Client, databas
 def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     add = "mutation($input: AddMemoryInput!) { addMemory(input: $input) { replayed } }"
-    server = ServerProcess(data_dir, "--worker-processes", "0")
+    server = ServerProcess(data_dir, "--enrichment-processes", "0")
     try:
         for _ in range(20):
             many = [{"role": "human", "content": planted("content")} for _ in range(1000)]
@@ -693,7 +693,7 @@ def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Pa
         server.graphql('mutation { deleteSession(input: { sessionId: "planted-session" }) { deletedId } }')
     finally:
         server.stop(signal.SIGKILL)
-    server = ServerProcess(data_dir, "--worker-processes", "0")
+    server = ServerProcess(data_dir, "--enrichment-processes", "0")
     try:
         assert server.graphql('{ session(sessionId: "planted-session") { uuid } }')["session"] is None
         time.sleep((erasure.LEASE.total_seconds() + erasure.PAUSE) * 2)

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from graph.settings import Settings
-from graph.settings_rules import PREFIX
+from graph.settings import PREFIX, Settings
 from tests.support.paths import ROOT
 
 FILE = ROOT / "docker-compose.yml"

@@ -65,7 +65,7 @@ def serving(app: Starlette) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def explorer_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of the whole service."""
-    with server_process.served(tmp_path_factory.mktemp("explorer") / "data", "--worker-processes", "0") as server:
+    with server_process.served(tmp_path_factory.mktemp("explorer") / "data", "--enrichment-processes", "0") as server:
         yield server.url
 
 

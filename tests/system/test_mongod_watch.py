@@ -39,7 +39,7 @@ def count(server: ServerProcess) -> int:
 @pytest.mark.timeout(240)
 def test_a_killed_mongod_is_started_again(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    with served(data_dir, "--worker-processes", "0") as server:
+    with served(data_dir, "--enrichment-processes", "0") as server:
         assert count(server) == 1
         for expected in (2, 3):
             kill_mongod(data_dir)
@@ -55,7 +55,7 @@ def test_a_mongod_that_can_not_be_started_again_ends_the_server(tmp_path: Path) 
     data_dir, mongod = tmp_path / "data", tmp_path / "mongod"
     shutil.copy(find_mongod(None), mongod)
     mongod.chmod(0o755)
-    with served(data_dir, "--worker-processes", "0", "--mongod-path", str(mongod)) as server:
+    with served(data_dir, "--enrichment-processes", "0", "--mongod-path", str(mongod)) as server:
         assert count(server) == 1
         mongod.unlink()
         kill_mongod(data_dir)

@@ -12,8 +12,7 @@ import pytest
 from graphql import parse, validate
 
 from graph.schema.build import build_schema
-from graph.settings import Settings
-from graph.settings_rules import PREFIX
+from graph.settings import PREFIX, Settings
 from tests.support.paths import ROOT
 from tests.support.server_process import ServerProcess, served, until
 

@@ -214,7 +214,16 @@ async def test_schemathesis_meets_no_error_but_those_that_are_documented_for_its
         page = found["session"]["messages"]
         (tmp_path / "hooks.py").write_text(HOOKS)
         command = ["-m", "schemathesis.cli", "run", f"{client.http.base_url}/graphql"]
-        command += ["--checks", "documented_code", "--max-examples", "40", "--phases", "fuzzing", "--workers", "1"]
+        command += [
+            "--checks",
+            "documented_code",
+            "--max-examples",
+            "40",
+            "--phases",
+            "fuzzing",
+            "--web-processes",
+            "1",
+        ]
         hooks = {
             "SCHEMATHESIS_HOOKS": "hooks",
             "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'tests' / 'support'}",

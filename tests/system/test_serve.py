@@ -75,7 +75,7 @@ def test_entity_offsets_are_right_in_every_script(tmp_path: Path) -> None:
 @pytest.mark.timeout(240)
 def test_a_killed_server_leaves_nothing_that_the_next_start_does_not_clean_up(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with served(data, "--worker-processes", "1") as server:
+    with served(data, "--enrichment-processes", "1") as server:
         server.graphql(ADD, input={"sessionId": "octavia", "messages": OCTAVIA})
         left = server.children()
         server.stop(signal.SIGKILL)
@@ -85,7 +85,7 @@ def test_a_killed_server_leaves_nothing_that_the_next_start_does_not_clean_up(tm
 
 
 def test_a_second_server_says_who_holds_the_directory(tmp_path: Path) -> None:
-    with served(tmp_path / "data", "--worker-processes", "0") as server:
+    with served(tmp_path / "data", "--enrichment-processes", "0") as server:
         second = run("serve", "--port", "0", "--data-dir", str(tmp_path / "data"), cwd=tmp_path)
         assert second.returncode == 2
         assert str(server.process.pid) in second.stderr
@@ -122,7 +122,14 @@ def test_a_wrong_setting_is_one_clear_line(
     tmp_path: Path, flags: list[str], environment: dict[str, str], said: str
 ) -> None:
     result = run(
-        "serve", "--data-dir", str(tmp_path / "data"), "--worker-processes", "0", *flags, cwd=tmp_path, **environment
+        "serve",
+        "--data-dir",
+        str(tmp_path / "data"),
+        "--enrichment-processes",
+        "0",
+        *flags,
+        cwd=tmp_path,
+        **environment,
     )
     assert result.returncode == 2
     assert said in result.stderr
@@ -132,13 +139,13 @@ def test_a_wrong_setting_is_one_clear_line(
 def test_a_setting_in_the_env_file_is_used_and_a_flag_wins(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("RECALLQL_PORT=99999\n")
     assert "RECALLQL_PORT" in run("serve", cwd=tmp_path).stderr
-    (tmp_path / ".env").write_text("RECALLQL_WORKER_PROCESSES=-1\n")
-    with served(tmp_path / "data", "--worker-processes", "0") as server:
+    (tmp_path / ".env").write_text("RECALLQL_ENRICHMENT_PROCESSES=-1\n")
+    with served(tmp_path / "data", "--enrichment-processes", "0") as server:
         assert server.graphql("{ __typename }") == {"__typename": "Query"}
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
-    with served(tmp_path / "data", "--worker-processes", "0") as server:
+    with served(tmp_path / "data", "--enrichment-processes", "0") as server:
         port = server.url.rpartition(":")[2]
         second = run("serve", "--port", port, "--data-dir", str(tmp_path / "other"), cwd=tmp_path)
         assert second.returncode == 2

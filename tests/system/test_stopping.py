@@ -41,7 +41,7 @@ async def stopped(server: ServerProcess, number: int) -> float:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_stop_says_goodbye_to_each_socket_and_logs_no_traceback(tmp_path: Path, number: int) -> None:
-    with served(tmp_path / "data", "--worker-processes", "0") as server:
+    with served(tmp_path / "data", "--enrichment-processes", "0") as server:
         async with socket_to(server.url) as many, socket_to(server.url) as another, socket_to(server.url) as idle:
             await anyio.to_thread.run_sync(lambda: server.graphql(ADD, input=HELLO))
             for key in range(5):
@@ -61,9 +61,9 @@ async def test_a_stop_says_goodbye_to_each_socket_and_logs_no_traceback(tmp_path
 
 
 async def test_a_live_subscription_holds_up_no_stop(tmp_path: Path) -> None:
-    with served(tmp_path / "without", "--worker-processes", "0") as server:
+    with served(tmp_path / "without", "--enrichment-processes", "0") as server:
         alone = await stopped(server, signal.SIGTERM)
-    with served(tmp_path / "with", "--worker-processes", "0") as server:
+    with served(tmp_path / "with", "--enrichment-processes", "0") as server:
         async with socket_to(server.url) as live, socket_to(server.url) as silent:
             await anyio.to_thread.run_sync(lambda: server.graphql(ADD, input=HELLO))
             await live.subscribe(ADDED, {"id": "s", "after": 0})
@@ -77,7 +77,7 @@ async def test_a_live_subscription_holds_up_no_stop(tmp_path: Path) -> None:
 async def test_a_client_that_goes_while_it_is_answered_leaves_no_traceback(
     tmp_path: Path,
 ) -> None:
-    with served(tmp_path / "data", "--worker-processes", "0") as server:
+    with served(tmp_path / "data", "--enrichment-processes", "0") as server:
         for _ in range(20):
             async with socket_to(server.url) as socket:
                 for key in range(5):

@@ -26,7 +26,7 @@ def command(process: psutil.Process) -> list[str]:
 
 
 def test_web_processes_share_a_port_and_one_mongod(tmp_path: Path) -> None:
-    with served(tmp_path / "data", "--workers", "3", "--worker-processes", "0") as server:
+    with served(tmp_path / "data", "--web-processes", "3", "--enrichment-processes", "0") as server:
         beside = until(lambda: (found := web_processes(server)) and len(found) == 2 and found)
         assert sum("mongod" in child.name() for child in server.children()) == 1
         with ThreadPoolExecutor(12) as pool:
@@ -42,14 +42,14 @@ def test_web_processes_share_a_port_and_one_mongod(tmp_path: Path) -> None:
 
 
 def test_a_killed_server_takes_its_web_processes_with_it(tmp_path: Path) -> None:
-    with served(tmp_path / "data", "--workers", "2", "--worker-processes", "0") as server:
+    with served(tmp_path / "data", "--web-processes", "2", "--enrichment-processes", "0") as server:
         beside = until(lambda: web_processes(server))
         server.stop(signal.SIGKILL)
         assert psutil.wait_procs(beside, timeout=20)[1] == []
 
 
 def test_the_web_process_holds_no_model(tmp_path: Path) -> None:
-    with served(tmp_path / "data", "--worker-processes", "0") as server:
+    with served(tmp_path / "data", "--enrichment-processes", "0") as server:
         server.graphql(ADD, input={"sessionId": "s", "messages": OCTAVIA})
         process = psutil.Process(server.process.pid)
         loaded = {part for mapped in process.memory_maps() for part in Path(mapped.path).parts}

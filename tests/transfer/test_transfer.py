@@ -581,7 +581,7 @@ def run(
 def test_the_commands_work_beside_a_server_and_without_one(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     file = tmp_path / "all.ndjson"
-    with served(data_dir, "--worker-processes", "0") as server:
+    with served(data_dir, "--enrichment-processes", "0") as server:
         done = run("import", data_dir=data_dir, stdin=ndjson(*said("s", "Hello", "there")))
         assert (done.returncode, done.stderr) == (0, b"imported 0 users, 1 sessions and 2 messages\n")
         query = '{ session(sessionId: "s") { messageCount } }'

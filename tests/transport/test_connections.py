@@ -39,7 +39,7 @@ def started(path: Path, mongodb_uri: str, **environment: str) -> AbstractContext
         path / "data",
         RECALLQL_MONGODB_URI=mongodb_uri,
         RECALLQL_DATABASE=f"test_{uuid.uuid4().hex}",
-        RECALLQL_WORKER_PROCESSES="0",
+        RECALLQL_ENRICHMENT_PROCESSES="0",
         **environment,
     )
 

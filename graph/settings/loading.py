@@ -1,0 +1,62 @@
+"""Settings from the command line, the environment and `.env`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, get_args
+
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
+
+from graph.errors import StartupError
+from graph.settings.groups import Settings
+from graph.settings.types import ENCODING, FILE, PREFIX
+
+_SHOWN = 100  # characters of a wrong value
+
+RENAMED = {"workers": "web_processes", "worker_processes": "enrichment_processes", "max_tokens": "max_query_tokens"}
+"""Names of settings that are no longer accepted, and the present ones."""
+
+
+def load_settings(**flags: object) -> Settings:
+    """Settings from flags, the environment and `.env`, in that order of precedence.
+
+    Raises:
+        StartupError: a value is wrong; one line names each setting that is.
+    """
+    try:
+        _refuse_old_names()
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise StartupError("; ".join(_problem(item) for item in error.errors(include_url=False))) from None
+    except SettingsError as error:
+        raise StartupError(f"the settings can't be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise StartupError(f".env is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+    except OSError as error:
+        raise StartupError(f".env can't be read: {error.strerror or error}") from None
+
+
+def _refuse_old_names() -> None:
+    """Refuse to start with a setting that would have no effect.
+
+    Raises:
+        StartupError: the environment or `.env` has a name of earlier versions.
+    """
+    given = {name.upper() for name in (*os.environ, *dotenv_values(FILE, encoding=ENCODING))}
+    for old, new in RENAMED.items():
+        if f"{PREFIX}{old.upper()}" in given:
+            raise StartupError(f"{PREFIX}{old.upper()} is now {PREFIX}{new.upper()}: rename it")
+
+
+def _problem(item: Any) -> str:
+    """What is wrong with one setting."""
+    name = str(item["loc"][0])
+    cause = item.get("ctx", {}).get("error")
+    text = str(cause) if isinstance(cause, ValueError) else item["msg"]
+    field = Settings.model_fields[name]
+    may_be_shown = not {field.annotation, *get_args(field.annotation)} & {SecretStr} and name != "llm_base_url"
+    shown = repr(item["input"]) if may_be_shown else ""
+    said = f", not {shown[:_SHOWN]}{'…' if len(shown) > _SHOWN else ''}" if shown else ""
+    return f"{PREFIX}{name.upper()}: {text[0].lower()}{text[1:]}{said}"
