@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from graph.enrichment.entities import ExtractedEntity, Extractor
-    from graph.store.documents import Document
+    from graph.store.documents import MessageDocument
     from graph.store.jobs.enrichment import Claim
 
     _Result = list[ExtractedEntity] | ExtractionFailure
@@ -33,7 +33,7 @@ class LongText:
     result: _Result | None = None
 
     @property
-    def message(self) -> Document:
+    def message(self) -> MessageDocument:
         """The message."""
         return self.held.messages[0]
 

@@ -20,10 +20,11 @@ from graph.enrichment.documents import entity_documents
 from graph.enrichment.long_texts import LongText, long_text
 from graph.enrichment.summaries import SummaryJobs
 from graph.errors import Unavailable
-from graph.store.documents import Document, EntityDocument, now
+from graph.store.documents import EntityDocument, MessageDocument, now
 from graph.store.feed.wake import sleep, wait_for_work
 from graph.store.jobs import enrichment, summarising
-from graph.store.jobs.enrichment import Claim, Limits, Outcome
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import Claim, Outcome
 from graph.store.jobs.turns import Turns
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Worker:
             self._held[held.lease] = held
             self._long = long_text(held, self._extractor)
 
-    def _extract(self, messages: Sequence[Document]) -> list[Outcome]:
+    def _extract(self, messages: Sequence[MessageDocument]) -> list[Outcome]:
         """Read the messages with the model. Whatever it raises is a message's failure, not the worker's."""
         try:
             results = self._extractor.extract([message["content"] for message in messages])
@@ -219,12 +220,12 @@ class Worker:
             return [self._failure(messages[0], f"{type(error).__name__}: {error}"[:300])]
         return [self._outcome(message, result) for message, result in zip(messages, results, strict=True)]
 
-    def _outcome(self, message: Document, result: list[ExtractedEntity] | ExtractionFailure) -> Outcome:
+    def _outcome(self, message: MessageDocument, result: list[ExtractedEntity] | ExtractionFailure) -> Outcome:
         if isinstance(result, list):
             return Outcome(message["_id"], message["enrichment"]["attempts"], entity_documents(result))
         return self._failure(message, result.reason)
 
-    def _failure(self, message: Document, reason: str) -> Outcome:
+    def _failure(self, message: MessageDocument, reason: str) -> Outcome:
         attempts = message["enrichment"]["attempts"]
         if attempts >= self._settings.enrichment_attempts:
             return Outcome(message["_id"], attempts, failure=reason)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 from graph.errors import BadUserInput
 from graph.live.memory import Memory
 from graph.store.database import Database
-from graph.store.documents import Document, now
+from graph.store.documents import Document, SessionDocument, now
 from graph.store.feed import following
 from graph.store.feed.changes import Moment
 from graph.store.scope import Scope
@@ -140,7 +140,7 @@ class _InSession(Source):
     session_id: str
     session_uuid: str | None
 
-    async def session(self, after: Moment | None) -> Document | None:
+    async def session(self, after: Moment | None) -> SessionDocument | None:
         """The session, or None while it does not exist yet, for this follower: another's is as if it did not.
 
         Raises:

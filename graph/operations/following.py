@@ -6,7 +6,7 @@ from graph.errors import BadUserInput, Forbidden
 from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store.documents import Document, now
+from graph.store.documents import SessionDocument, now
 from graph.store.driver.client import translated_errors
 from graph.store.feed.changes import Moment, current_moment
 from graph.store.feed.following import session_state
@@ -80,12 +80,14 @@ async def sessions_updated(backend: Backend, scope: Scope, user_id: str | None =
     return SessionsUpdated(database=backend.database, scope=scope, place=now(), user_id=user_id or scope.user_id)
 
 
-async def _visible(backend: Backend, scope: Scope, session_id: str, after: Moment | None = None) -> Document | None:
+async def _visible(
+    backend: Backend, scope: Scope, session_id: str, after: Moment | None = None
+) -> SessionDocument | None:
     session = await session_state(backend.database, session_id, after)
     if scope.user_id is not None and (session is None or not scope.sees_session(session)):
         raise Forbidden("you have no session with that sessionId: make it with createSession or addMemory first")
     return session
 
 
-def _last_seq(session: Document | None) -> int:
+def _last_seq(session: SessionDocument | None) -> int:
     return 0 if session is None else int(session["lastSeq"])

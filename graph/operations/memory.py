@@ -17,8 +17,9 @@ from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
 from graph.request.beside import Turns
 from graph.store import memories, messages
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.driver.client import time_limit
-from graph.store.memories import Added, NewMemory, NewMessage
+from graph.store.memories import Added
 from graph.store.scope import Scope
 
 log = logging.getLogger("recallql")

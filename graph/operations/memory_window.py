@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graph.operations.backend import Backend
-from graph.store.documents import Document
+from graph.store.documents import Document, MessageDocument, SessionDocument
 from graph.store.memory_window import Recent, find_recent_memory
 from graph.store.messages import messages_in_range
 from graph.store.scope import Scope
 
 
 async def recalled_messages(
-    backend: Backend, session: Document, fields: Collection[str], *, last: int | None = None
-) -> list[Document]:
+    backend: Backend, session: SessionDocument, fields: Collection[str], *, last: int | None = None
+) -> list[MessageDocument]:
     """The messages that the newest summary does not cover, at most the message window; or the last `last` messages.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import edits
-from graph.store.documents import Document
+from graph.store.documents import MessageDocument
 from graph.store.edits import Edit
 from graph.store.scope import Scope
 
@@ -20,7 +20,7 @@ async def update_message(
     role: str | None = None,
     content: str | None = None,
     metadata: Any = None,
-) -> Document:
+) -> MessageDocument:
     """Change a message: a value of None stays unchanged, and metadata is merged (RFC 7396).
 
     Tokens are counted again. New content is read for entities again, and what covers the message in summaries is
@@ -50,7 +50,7 @@ async def update_message(
     return await edits.edit_message(backend.database, scope, validation.check_uuid(uuid, "uuid"), edit, count)
 
 
-async def delete_message(backend: Backend, scope: Scope, uuid: str) -> Document:
+async def delete_message(backend: Backend, scope: Scope, uuid: str) -> MessageDocument:
     """Delete a message, and the summaries that cover it; its number in the session is never used again.
 
     Returns:

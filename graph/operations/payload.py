@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import orjson
 
+from graph.store.add_plan import NewMessage
 from graph.store.documents import Document
-from graph.store.memories import NewMessage
 
 
 def payload_digest(messages: Sequence[NewMessage], metadata: Document, user_id: str | None) -> str:

@@ -8,7 +8,7 @@ from graph.errors import Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import sessions as store
-from graph.store.documents import Document, Origin
+from graph.store.documents import Origin, SessionDocument
 from graph.store.jobs import erasure
 from graph.store.scope import Scope
 
@@ -36,7 +36,7 @@ async def create_session(
     user_id: str | None = None,
     metadata: Any = None,
     origin: Origin | None = None,
-) -> Document:
+) -> SessionDocument:
     """Make a session without messages.
 
     Args:
@@ -67,7 +67,7 @@ async def create_session(
 
 async def update_session(
     backend: Backend, scope: Scope, session_id: str, *, metadata: Any = None, user_id: str | None = None
-) -> Document:
+) -> SessionDocument:
     """Merge metadata into a session, and give it to a user where it belongs to none.
 
     Returns:

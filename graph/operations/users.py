@@ -9,7 +9,7 @@ from graph.errors import Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import users as store
-from graph.store.documents import Document, Origin
+from graph.store.documents import Document, Origin, UserDocument
 from graph.store.jobs import erasure
 from graph.store.scope import Scope
 
@@ -34,7 +34,7 @@ async def create_user(
     last_name: str | None = None,
     metadata: Any = None,
     origin: Origin | None = None,
-) -> Document:
+) -> UserDocument:
     """Make a user; `origin` says where it was made elsewhere.
 
     Returns:
@@ -62,7 +62,7 @@ async def update_user(
     first_name: str | Unchanged | None = UNCHANGED,
     last_name: str | Unchanged | None = UNCHANGED,
     metadata: Any = None,
-) -> Document:
+) -> UserDocument:
     """Change a user; None removes a field, and metadata is merged in.
 
     Returns:

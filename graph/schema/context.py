@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -17,10 +17,20 @@ from graph.live.source import Source
 from graph.operations.backend import Backend
 from graph.operations.filters import FilterBounds
 from graph.store import memories, messages, sessions, summaries, users
-from graph.store.documents import Document
+from graph.store.database import Database
+from graph.store.documents import (
+    Document,
+    MemoryDocument,
+    MessageDocument,
+    SessionDocument,
+    SummaryDocument,
+    UserDocument,
+)
 from graph.store.entities import reading as entities
 from graph.store.scope import Scope
 
+D = TypeVar("D", MemoryDocument, MessageDocument, SessionDocument, SummaryDocument, UserDocument)
+_Find: TypeAlias = Callable[[Database, Scope, Collection[str], Collection[str]], Awaitable[list[D]]]
 _Key: TypeAlias = tuple[str, frozenset[str]]
 
 
@@ -55,7 +65,7 @@ class Context:
 
     # Not arguments, so that `dataclasses.replace` makes a context with loaders of its own.
     filter_bounds: FilterBounds = field(init=False, default_factory=FilterBounds)
-    _loaders: dict[str, DataLoader[_Key, Document | None]] = field(init=False, default_factory=dict)
+    _loaders: dict[object, DataLoader[_Key, Any]] = field(init=False, default_factory=dict)
     _mentions: DataLoader[Any, list[Document]] | None = field(init=False, default=None)
 
     def identify(self, caller: Caller) -> None:
@@ -63,25 +73,25 @@ class Context:
         self.caller = caller
         self.scope = caller.scope
 
-    async def session(self, session_id: str, fields: Collection[str]) -> Document | None:
+    async def session(self, session_id: str, fields: Collection[str]) -> SessionDocument | None:
         """A session within the scope."""
-        return await self._find("session", session_id, fields)
+        return await self._find(sessions.find_sessions, session_id, fields)
 
-    async def message(self, uuid: str, fields: Collection[str]) -> Document | None:
+    async def message(self, uuid: str, fields: Collection[str]) -> MessageDocument | None:
         """A message within the scope."""
-        return await self._find("message", uuid, fields)
+        return await self._find(messages.find_messages, uuid, fields)
 
-    async def user(self, user_id: str, fields: Collection[str]) -> Document | None:
+    async def user(self, user_id: str, fields: Collection[str]) -> UserDocument | None:
         """A user within the scope."""
-        return await self._find("user", user_id, fields)
+        return await self._find(users.find_users, user_id, fields)
 
-    async def summary(self, uuid: str, fields: Collection[str]) -> Document | None:
+    async def summary(self, uuid: str, fields: Collection[str]) -> SummaryDocument | None:
         """A summary within the scope."""
-        return await self._find("summary", uuid, fields)
+        return await self._find(summaries.find_summaries, uuid, fields)
 
     async def memory(self, uuid: str, fields: Collection[str]) -> Document | None:
         """A persisted memory within the scope."""
-        found = await self._find("memory", uuid, fields)
+        found = await self._find(memories.find_memories, uuid, fields)
         return None if found is None else memories.as_memory(found)
 
     async def mentions(self, entity: Document, first: int | None) -> list[Document]:
@@ -93,29 +103,20 @@ class Context:
     async def _load_mentions(self, asked: list[tuple[Document, int | None]]) -> list[list[Document]]:
         return await entities.mentions_of_all(self.backend.database, asked)
 
-    async def _find(self, kind: str, key: str, fields: Collection[str]) -> Document | None:
-        loader = self._loaders.get(kind)
+    async def _find(self, find: _Find[D], key: str, fields: Collection[str]) -> D | None:
+        loader: DataLoader[_Key, D | None] | None = self._loaders.get(find)
         if loader is None:
-            loader = self._loaders[kind] = DataLoader(partial(self._load, kind), cache=not self.changes)
+            loader = self._loaders[find] = DataLoader(partial(self._load, find), cache=not self.changes)
         return await asyncio.shield(loader.load((key, frozenset(fields))))
 
-    async def _load(self, kind: str, keys: Sequence[_Key]) -> list[Document | None]:
+    async def _load(self, find: _Find[D], keys: Sequence[_Key]) -> list[D | None]:
         """Look up the keys with one read for each set of fields."""
-        found: dict[_Key, Document] = {}
+        found: dict[_Key, D] = {}
         for fields in {fields for _, fields in keys}:
             ids = [id_ for id_, wanted in keys if wanted == fields]
-            for document in await _FINDERS[kind](self.backend.database, self.scope, ids, fields):
+            for document in await find(self.backend.database, self.scope, ids, fields):
                 found[document["_id"], fields] = document
         return [found.get(key) for key in keys]
-
-
-_FINDERS: dict[str, Callable[..., Awaitable[list[Document]]]] = {
-    "session": sessions.find_sessions,
-    "message": messages.find_messages,
-    "user": users.find_users,
-    "summary": summaries.find_summaries,
-    "memory": memories.find_memories,
-}
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

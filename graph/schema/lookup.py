@@ -10,11 +10,11 @@ from graph.operations.validation import MAX_PAGE, check_uuid, is_id
 from graph.schema.context import Context
 from graph.schema.entities.types import SUMMARY_READS, message_entities, summary_entities
 from graph.schema.node import parse_entity_key
-from graph.store.documents import Document
+from graph.store.documents import AnyDocument, Document, MessageDocument, SessionDocument, SummaryDocument, UserDocument
 from graph.store.entities.reading import entities_in_range, find_entity
 from graph.store.sessions import find_session_memory
 
-Lookup: TypeAlias = Callable[[Context, str, Collection[str]], Awaitable[Document | None]]
+Lookup: TypeAlias = Callable[[Context, str, Collection[str]], Awaitable[AnyDocument | None]]
 
 
 def _is_uuid(key: str) -> bool:
@@ -24,19 +24,19 @@ def _is_uuid(key: str) -> bool:
         return False
 
 
-async def _session(context: Context, key: str, fields: Collection[str]) -> Document | None:
+async def _session(context: Context, key: str, fields: Collection[str]) -> SessionDocument | None:
     return await context.session(key, fields) if is_id(key) else None
 
 
-async def _user(context: Context, key: str, fields: Collection[str]) -> Document | None:
+async def _user(context: Context, key: str, fields: Collection[str]) -> UserDocument | None:
     return await context.user(key, fields) if is_id(key) else None
 
 
-async def _message(context: Context, key: str, fields: Collection[str]) -> Document | None:
+async def _message(context: Context, key: str, fields: Collection[str]) -> MessageDocument | None:
     return await context.message(key, fields) if _is_uuid(key) else None
 
 
-async def _summary(context: Context, key: str, fields: Collection[str]) -> Document | None:
+async def _summary(context: Context, key: str, fields: Collection[str]) -> SummaryDocument | None:
     return await context.summary(key, fields) if _is_uuid(key) else None
 
 

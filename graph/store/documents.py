@@ -7,6 +7,7 @@ gives only the fields that were asked for.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -19,6 +20,9 @@ JSONObject: TypeAlias = dict[str, JSON]
 
 Document: TypeAlias = dict[str, Any]
 """A document whose fields no type lists."""
+
+AnyDocument: TypeAlias = Mapping[str, Any]
+"""A document of any collection."""
 
 
 class EnrichmentState(StrEnum):
@@ -85,6 +89,34 @@ class MessageDocument(TypedDict):
     """When it was last edited: only then is it in the index that subscribers catch up with."""
 
 
+class MessagePlace(TypedDict):
+    """Where a message stands."""
+
+    _id: str
+    sessionId: str
+    seq: int
+
+
+class MentioningMessage(MessagePlace):
+    """The fields of a message that its session's entities are counted from."""
+
+    createdAt: datetime
+    entities: list[EntityDocument]
+
+
+class MessageChanges(TypedDict, total=False):
+    """Fields of a message that get another value."""
+
+    role: str
+    content: str
+    metadata: JSONObject
+    tokenCount: int
+    entities: list[EntityDocument]
+    enrichment: EnrichmentDocument
+    updatedAt: datetime
+    editedAt: datetime
+
+
 class MemoryDocument(TypedDict):
     """What one add persisted."""
 
@@ -127,6 +159,14 @@ class SessionDocument(TypedDict):
     summarising: NotRequired[Summarising]
     number: NotRequired[int]
     """What Zep's clients page by."""
+
+
+class SessionChanges(TypedDict, total=False):
+    """Fields of a session that get another value."""
+
+    userId: str
+    metadata: JSONObject
+    updatedAt: datetime
 
 
 class SummaryDocument(TypedDict):
@@ -232,12 +272,8 @@ class ErasureDocument(TypedDict):
     """The name of an import, while the job is a part of it."""
 
 
-class DeletionDocument(TypedDict):
+class DeletionDocument(MessagePlace):
     """The announcement of a message's deletion to subscribers."""
-
-    _id: str
-    sessionId: str
-    seq: int
 
 
 class CounterDocument(TypedDict):

@@ -10,9 +10,9 @@ from typing import Any
 from graph.errors import NotFound
 from graph.store import summaries
 from graph.store.database import Database
-from graph.store.documents import Document, now, pending
+from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
 from graph.store.driver.client import translated_errors
-from graph.store.entities import reading as entities
+from graph.store.entities import mentions
 from graph.store.feed.changes import announce_deletion
 from graph.store.merge import merged_metadata
 from graph.store.scope import Scope
@@ -25,16 +25,16 @@ class Edit:
 
     role: str | None = None
     content: str | None = None
-    metadata: Document | None = None
+    metadata: JSONObject | None = None
 
-    def text(self, old: Document) -> tuple[str, str]:
+    def text(self, old: MessageDocument) -> tuple[str, str]:
         """Role and content afterwards."""
         return (
             old["role"] if self.role is None else self.role,
             old["content"] if self.content is None else self.content,
         )
 
-    def changes(self, old: Document) -> bool:
+    def changes(self, old: MessageDocument) -> bool:
         """Whether the message differs afterwards."""
         return self.text(old) != (old["role"], old["content"]) or (
             merged_metadata(old["metadata"], self.metadata) is not old["metadata"]
@@ -42,8 +42,8 @@ class Edit:
 
 
 async def apply_edit(
-    database: Database, old: Document, edit: Edit, *, token_count: int, at: datetime, session: Any
-) -> Document:
+    database: Database, old: MessageDocument, edit: Edit, *, token_count: int, at: datetime, session: Any
+) -> MessageDocument:
     """Within a transaction, change a message and what hangs on it; the caller keeps the session's own counts.
 
     Args:
@@ -58,7 +58,7 @@ async def apply_edit(
         The whole message as it is afterwards.
     """
     role, content = edit.text(old)
-    changes: Document = {
+    changes: MessageChanges = {
         "role": role,
         "tokenCount": token_count,
         "metadata": merged_metadata(old["metadata"], edit.metadata),
@@ -66,15 +66,15 @@ async def apply_edit(
         "editedAt": at,
     }
     if content != old["content"]:
-        changes |= {"content": content, "entities": [], "enrichment": pending(at)}
-    new = old | changes
+        changes["content"], changes["entities"], changes["enrichment"] = content, [], pending(at)
+    new: MessageDocument = {**old, **changes}
     await database.messages.update_one({"_id": old["_id"]}, {"$set": changes}, session=session)
     if token_count != old["tokenCount"]:
         await database.memories.update_one(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": token_count - old["tokenCount"]}}, session=session
         )
     if content != old["content"]:
-        await entities.replace_mentions(database, old, new, session)
+        await mentions.replace_mentions(database, old, new, session)
     if (role, content) != (old["role"], old["content"]):
         await summaries.mark_stale(database, old["sessionId"], old["seq"], session)
     return new
@@ -82,7 +82,7 @@ async def apply_edit(
 
 async def edit_message(
     database: Database, scope: Scope, uuid: str, edit: Edit, count: Callable[[str, str], Awaitable[int]]
-) -> Document:
+) -> MessageDocument:
     """Change a message, in one transaction with its session's counts.
 
     Args:
@@ -96,7 +96,7 @@ async def edit_message(
         NotFound: there is no such message within the scope.
     """
 
-    async def attempt(session: Any) -> Document:
+    async def attempt(session: Any) -> MessageDocument:
         old, _ = await message_with_session(database, scope, uuid, session)
         if not edit.changes(old):
             return old
@@ -114,7 +114,7 @@ async def edit_message(
     return await write_session(database, session_id, attempt)
 
 
-async def delete_message(database: Database, scope: Scope, uuid: str) -> Document:
+async def delete_message(database: Database, scope: Scope, uuid: str) -> MessageDocument:
     """Delete a message, and the summaries that may quote it; its number stays unused.
 
     Returns:
@@ -124,14 +124,14 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Documen
         NotFound: there is no such message within the scope.
     """
 
-    async def attempt(session: Any) -> Document:
+    async def attempt(session: Any) -> MessageDocument:
         old, owner = await message_with_session(database, scope, uuid, session)
         await announce_deletion(database, old, session)
         await database.messages.delete_one({"_id": uuid}, session=session)
         await database.memories.update_one(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=session
         )
-        await entities.replace_mentions(database, old, None, session)
+        await mentions.replace_mentions(database, old, None, session)
         await summaries.forget_message(database, owner, old["seq"], session)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
@@ -154,7 +154,9 @@ async def _session_id_of(database: Database, uuid: str) -> str:
     return session_id
 
 
-async def message_with_session(database: Database, scope: Scope, uuid: str, session: Any) -> tuple[Document, Document]:
+async def message_with_session(
+    database: Database, scope: Scope, uuid: str, session: Any
+) -> tuple[MessageDocument, SessionDocument]:
     """Within a transaction, the whole message and its session with `userId` and `erasedSeq`."""
     message = await database.messages.find_one({"_id": uuid}, session=session)
     if message is None:

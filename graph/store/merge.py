@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from graph.errors import BadUserInput
+from graph.store.documents import JSONObject
 
 MOST_BYTES = 1_048_576
 """Size as JSON up to which metadata may grow by updates."""
 
 
-def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def merged(old: JSONObject, new: JSONObject) -> JSONObject:
     """`old` with `new` merged in: maps merge deeply, everything else overwrites, an explicit null removes the key."""
     result = dict(old)
     for name, value in new.items():
@@ -26,7 +25,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def merged_metadata(old: dict[str, Any], new: dict[str, Any] | None) -> dict[str, Any]:
+def merged_metadata(old: JSONObject, new: JSONObject | None) -> JSONObject:
     """Metadata after an update: `old` itself when it stays as it is.
 
     As JSON, that is: to Python `1`, `1.0` and `true` are equal.

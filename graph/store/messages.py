@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import itemgetter
 
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState
+from graph.store.documents import EnrichmentState, MessageDocument, SessionDocument
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.keyset import Listing
@@ -16,7 +17,7 @@ from graph.store.sessions import visible
 
 async def find_messages(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
-) -> list[Document]:
+) -> list[MessageDocument]:
     """Those of the messages that exist within the scope, in no order, with `fields` and `_id`.
 
     A message exists as long as its session does: what is being erased may still stand in the collection.
@@ -26,7 +27,7 @@ async def find_messages(
         found = await read_whole(
             database.messages, {"_id": {"$in": list(uuids)}}, projection(wanted), limit=max(1, len(uuids))
         )
-    return await visible(database, scope, found, "seq")
+    return await visible(database, scope, found, itemgetter("seq"))
 
 
 def list_messages(database: Database, session_id: str, erased_seq: int) -> Listing:
@@ -54,7 +55,7 @@ async def messages_in_range(
     last_seq: int | None = None,
     last: int | None = None,
     limit: int | None = None,
-) -> list[Document]:
+) -> list[MessageDocument]:
     """Messages of a session that the caller has been found to see, oldest first.
 
     Args:
@@ -71,7 +72,7 @@ async def messages_in_range(
     bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
     count = last if last is not None else limit
     with translated_errors():
-        found = await read_whole(
+        found: list[MessageDocument] = await read_whole(
             database.messages,
             {"sessionId": session_id, "seq": bounds},
             projection(fields),
@@ -84,8 +85,8 @@ async def messages_in_range(
 
 
 async def page_of_messages(
-    database: Database, session: Document, fields: Collection[str], *, skip: int, limit: int | None
-) -> list[Document]:
+    database: Database, session: SessionDocument, fields: Collection[str], *, skip: int, limit: int | None
+) -> list[MessageDocument]:
     """Messages of a session by how many come before them, oldest first; `None` for all that follow.
 
     While none was deleted, the place is known from the number of the message, and any page costs the same.

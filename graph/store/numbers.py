@@ -6,23 +6,24 @@ would be a queue for all writers. A number is never used again, so a deletion le
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 from pymongo import ReturnDocument, UpdateOne
 
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import Document, SessionDocument, UserDocument
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.writes import write
 
 Numbered: TypeAlias = Literal["sessions", "users"]
+N = TypeVar("N", SessionDocument, UserDocument)
 
 _AT_ONCE = 200
 """Numbers that one transaction allots."""
 
 
-async def ensure_number(database: Database, collection: Numbered, document: Document) -> Document:
+async def ensure_number(database: Database, collection: Numbered, document: N) -> N:
     """The whole document of a session or user with its `number`."""
     if "number" not in document:
         await _allot(database, collection, {"_id": document["_id"]})
@@ -33,9 +34,21 @@ async def ensure_number(database: Database, collection: Numbered, document: Docu
     return document
 
 
+@overload
+async def list_by_number(
+    database: Database, collection: Literal["sessions"], match: Document, *, after: int | None, limit: int | None
+) -> list[SessionDocument]: ...
+
+
+@overload
+async def list_by_number(
+    database: Database, collection: Literal["users"], match: Document, *, after: int | None, limit: int | None
+) -> list[UserDocument]: ...
+
+
 async def list_by_number(
     database: Database, collection: Numbered, match: Document, *, after: int | None, limit: int | None
-) -> list[Document]:
+) -> list[SessionDocument] | list[UserDocument]:
     """Those that match, whole, by ascending number.
 
     Args:
@@ -45,7 +58,7 @@ async def list_by_number(
         after: only greater numbers.
         limit: the maximum number; None for all.
     """
-    found: list[Document] = []
+    found: list[Any] = []
     last = after or 0
     while limit is None or len(found) < limit:
         with translated_errors():

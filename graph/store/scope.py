@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from graph.store.documents import SessionDocument
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -26,7 +28,7 @@ class Scope:
         """The filter to add to a query on `users`."""
         return {} if self.user_id is None else {"_id": self.user_id}
 
-    def sees_session(self, session: dict[str, Any]) -> bool:
+    def sees_session(self, session: SessionDocument) -> bool:
         """Whether a session document, read with `userId`, is within the scope."""
         return self.user_id is None or session.get("userId") == self.user_id
 

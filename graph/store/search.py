@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import Document, SessionDocument
 from graph.store.driver.answer import count_documents, read_whole
 from graph.store.driver.client import translated_errors
 
@@ -27,7 +27,7 @@ _PLACE = {Searched.MESSAGES: "seq", Searched.SUMMARIES: "lastSeq"}
 
 async def search(
     database: Database,
-    session: Document,
+    session: SessionDocument,
     searched: Searched,
     *,
     words: str | None,

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from graph.errors import Conflict, Forbidden, NotFound, StoredNevertheless, Unavailable, shown
 from graph.store import users
 from graph.store.database import Database
-from graph.store.documents import Document, Origin, new_uuid, now
+from graph.store.documents import (
+    Document,
+    JSONObject,
+    MemoryDocument,
+    MessageDocument,
+    Origin,
+    SessionChanges,
+    SessionDocument,
+    SummaryDocument,
+    new_uuid,
+    now,
+)
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
-from graph.store.entities import reading as entities
+from graph.store.entities import ownership
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
@@ -23,16 +34,17 @@ from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.writes import write_session
 
+D = TypeVar("D", MemoryDocument, MessageDocument, SummaryDocument)
 AS_MEMORY = {"sessionId": "_id"}
 _SHOWN = 200  # characters of a prefix, in an error
 
 
 async def find_session(
     database: Database, scope: Scope, session_id: str, fields: Collection[str] | None = None
-) -> Document | None:
+) -> SessionDocument | None:
     """The session with only `fields`, or None when it is unknown or outside the scope."""
     with translated_errors():
-        found: Document | None = await database.sessions.find_one(
+        found: SessionDocument | None = await database.sessions.find_one(
             {"_id": session_id, **scope.sessions()}, projection(fields)
         )
     return found
@@ -61,7 +73,7 @@ def as_session_memory(session: Document) -> Document:
 
 async def find_sessions(
     database: Database, scope: Scope, session_ids: Collection[str], fields: Collection[str]
-) -> list[Document]:
+) -> list[SessionDocument]:
     """Those of the sessions that exist within the scope, in no order."""
     with translated_errors():
         return await read_whole(
@@ -72,20 +84,20 @@ async def find_sessions(
         )
 
 
-async def visible(database: Database, scope: Scope, found: Collection[Document], place: str) -> list[Document]:
+async def visible(database: Database, scope: Scope, found: Collection[D], place: Callable[[D], int]) -> list[D]:
     """Those of some documents whose session exists within the scope, and that are not being erased.
 
     Args:
         database: the open database.
         scope: what the caller may see.
-        found: documents read with `sessionId` and `place`.
-        place: the path of their number in the session.
+        found: documents read with `sessionId` and their number.
+        place: gives the number of one in the session.
     """
     if not found:
         return []
     owners = await find_sessions(database, scope, {document["sessionId"] for document in found}, {"erasedSeq"})
     erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
-    return [document for document in found if document[place] > erased.get(document["sessionId"], document[place])]
+    return [document for document in found if place(document) > erased.get(document["sessionId"], place(document))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +165,9 @@ async def create_session(
     session_id: str,
     *,
     user_id: str | None,
-    metadata: Document,
+    metadata: JSONObject,
     origin: Origin | None = None,
-) -> Document:
+) -> SessionDocument:
     """Make a session without messages.
 
     Raises:
@@ -164,7 +176,7 @@ async def create_session(
     """
     owner_id = user_id or scope.user_id
 
-    async def attempt(session: Any) -> Document:
+    async def attempt(session: Any) -> SessionDocument:
         existing = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=session)
         if existing is not None:
             refuse_unseen(scope, existing)
@@ -173,10 +185,9 @@ async def create_session(
         refuse_other_prefix(scope, session_id)
         await erasure.refuse_while_under_way(database, erasure.session_job(session_id), session)
         at = now()
-        created: Document = {
+        created: SessionDocument = {
             "_id": session_id,
             "uuid": origin.uuid if origin else new_uuid(),
-            **({} if owner_id is None else {"userId": owner_id}),
             "metadata": metadata,
             "createdAt": min(origin.created_at, at) if origin else at,
             "updatedAt": at,
@@ -185,6 +196,8 @@ async def create_session(
             "tokenCount": 0,
             "summarySeq": 0,
         }
+        if owner_id is not None:
+            created["userId"] = owner_id
         await database.sessions.insert_one(created, session=session)
         if owner_id is not None:
             await users.give_session(database, owner_id, at, session)
@@ -194,8 +207,8 @@ async def create_session(
 
 
 async def update_session(
-    database: Database, scope: Scope, session_id: str, *, user_id: str | None, metadata: Document | None
-) -> Document:
+    database: Database, scope: Scope, session_id: str, *, user_id: str | None, metadata: JSONObject | None
+) -> SessionDocument:
     """Merge metadata into a session, and give it to a user where it belongs to none.
 
     Raises:
@@ -203,22 +216,23 @@ async def update_session(
         Conflict: it belongs to another user.
     """
 
-    async def attempt(session: Any) -> Document:
+    async def attempt(session: Any) -> SessionDocument:
         old = await _session_to_change(database, scope, session_id, session)
         refuse_other_user(old, user_id)
-        changes: Document = {}
+        changes: SessionChanges = {}
         at = now()
         if user_id is not None and old.get("userId") is None:
             changes["userId"] = user_id
             await users.give_session(database, user_id, at, session)
-            await entities.give_to_user(database, session_id, user_id, session)
+            await ownership.give_to_user(database, session_id, user_id, session)
         if (new := merged_metadata(old["metadata"], metadata)) is not old["metadata"]:
             changes["metadata"] = new
         if not changes:
             return old
         changes["updatedAt"] = max(at, old["updatedAt"])
         await database.sessions.update_one({"_id": session_id}, {"$set": changes}, session=session)
-        return old | changes
+        changed: SessionDocument = {**old, **changes}
+        return changed
 
     return await write_session(database, session_id, attempt, user_id=user_id)
 
@@ -279,8 +293,8 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
     return await _with_entities(database, await write_session(database, session_id, attempt))
 
 
-async def _session_to_change(database: Database, scope: Scope, session_id: str, session: Any) -> Document:
-    found: Document | None = await database.sessions.find_one(
+async def _session_to_change(database: Database, scope: Scope, session_id: str, session: Any) -> SessionDocument:
+    found: SessionDocument | None = await database.sessions.find_one(
         {"$and": [{"_id": session_id}, scope.sessions()]}, session=session
     )
     if found is None:
@@ -289,7 +303,7 @@ async def _session_to_change(database: Database, scope: Scope, session_id: str, 
     return found
 
 
-def refuse_unseen(scope: Scope, owner: Document) -> None:
+def refuse_unseen(scope: Scope, owner: SessionDocument) -> None:
     """Refuse to write to a session, read with `userId`, that is outside the scope.
 
     Raises:
@@ -313,7 +327,7 @@ def refuse_other_prefix(scope: Scope, session_id: str) -> None:
         raise Forbidden(message)
 
 
-def refuse_other_user(owner: Document, user_id: str | None) -> None:
+def refuse_other_user(owner: SessionDocument, user_id: str | None) -> None:
     """Refuse to give a session, read with `userId`, to another user than it has.
 
     Raises:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import itemgetter
 from typing import Any
 
 from graph.store.database import Database
-from graph.store.documents import Document, now
+from graph.store.documents import Document, SessionDocument, SummaryDocument, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.keyset import Listing
@@ -17,12 +18,12 @@ from graph.store.sessions import visible
 
 async def find_summaries(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
-) -> list[Document]:
+) -> list[SummaryDocument]:
     """Those of the summaries that exist within the scope, in no order, with `fields` and `_id`."""
     wanted = projection({*fields, "_id", "sessionId", "lastSeq"})
     with translated_errors():
         found = await read_whole(database.summaries, {"_id": {"$in": list(uuids)}}, wanted, limit=max(1, len(uuids)))
-    return await visible(database, scope, found, "lastSeq")
+    return await visible(database, scope, found, itemgetter("lastSeq"))
 
 
 def list_summaries(database: Database, session_id: str, erased_seq: int) -> Listing:
@@ -42,7 +43,7 @@ def _of(session_id: str, erased_seq: int) -> Document:
 
 async def newest_summary(
     database: Database, session_id: str, erased_seq: int | None, fields: Collection[str] | None = None
-) -> Document | None:
+) -> SummaryDocument | None:
     """The newest summary of a session that the caller has been found to see, or None before the first.
 
     Args:
@@ -57,7 +58,7 @@ async def newest_summary(
             if owner is None:
                 return None
             erased_seq = owner.get("erasedSeq", 0)
-        found: Document | None = await database.summaries.find_one(
+        found: SummaryDocument | None = await database.summaries.find_one(
             _of(session_id, erased_seq), projection(fields), sort=[("lastSeq", -1)]
         )
     return found
@@ -72,7 +73,7 @@ async def mark_stale(database: Database, session_id: str, seq: int, session: Any
     )
 
 
-async def forget_message(database: Database, owner: Document, seq: int, session: Any) -> None:
+async def forget_message(database: Database, owner: SessionDocument, seq: int, session: Any) -> None:
     """Within a transaction, remove the summaries that may hold what a deleted message said, to be written again.
 
     Each summary takes the one before in, so these are all that reach up to the message.

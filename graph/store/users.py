@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable, shown
 from graph.store.database import Database
-from graph.store.documents import Document, Origin, new_uuid, now
+from graph.store.documents import Document, Origin, UserDocument, new_uuid, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.jobs import erasure
@@ -21,10 +21,10 @@ from graph.store.writes import write
 
 async def find_user(
     database: Database, scope: Scope, user_id: str, fields: Collection[str] | None = None
-) -> Document | None:
+) -> UserDocument | None:
     """The user with only `fields`, or None when it is unknown or outside the scope."""
     with translated_errors():
-        found: Document | None = await database.users.find_one(
+        found: UserDocument | None = await database.users.find_one(
             {"$and": [{"_id": user_id}, scope.users()]}, projection(fields)
         )
     return found
@@ -32,7 +32,7 @@ async def find_user(
 
 async def find_users(
     database: Database, scope: Scope, user_ids: Collection[str], fields: Collection[str]
-) -> list[Document]:
+) -> list[UserDocument]:
     """Those of the users that exist within the scope, in no order, with `fields` and `_id`."""
     with translated_errors():
         return await read_whole(
@@ -48,9 +48,10 @@ def list_users(database: Database, scope: Scope) -> Listing:
     return Listing(database.users, scope.users(), ("createdAt", "_id"), ("createdAt", "_id"))
 
 
-def new_user(user_id: str, at: datetime, **fields: Any) -> Document:
+def new_user(user_id: str, at: datetime, **fields: Any) -> UserDocument:
     """A user's document."""
-    return {"_id": user_id, "uuid": new_uuid(), "metadata": {}, "createdAt": at, "updatedAt": at, **fields}
+    given = {"_id": user_id, "uuid": new_uuid(), "metadata": {}, "createdAt": at, "updatedAt": at, **fields}
+    return cast("UserDocument", given)
 
 
 async def give_session(database: Database, user_id: str, at: datetime, session: Any) -> None:
@@ -65,7 +66,9 @@ async def give_session(database: Database, user_id: str, at: datetime, session: 
         await database.users.insert_one(new_user(user_id, at, sessionsGiven=1), session=session)
 
 
-async def create_user(database: Database, user_id: str, fields: Document, *, origin: Origin | None = None) -> Document:
+async def create_user(
+    database: Database, user_id: str, fields: Document, *, origin: Origin | None = None
+) -> UserDocument:
     """Make a user.
 
     Args:
@@ -78,14 +81,14 @@ async def create_user(database: Database, user_id: str, fields: Document, *, ori
         Conflict: it exists.
     """
 
-    async def attempt(session: Any) -> Document:
+    async def attempt(session: Any) -> UserDocument:
         if await database.users.find_one({"_id": user_id}, {"_id": 1}, session=session) is not None:
             message = f"user {shown(user_id)} exists already: change it with updateUser"
             raise Conflict(message)
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
         user = new_user(user_id, now(), **fields)
         if origin is not None:
-            user |= {"uuid": origin.uuid, "createdAt": min(origin.created_at, user["createdAt"])}
+            user["uuid"], user["createdAt"] = origin.uuid, min(origin.created_at, user["createdAt"])
         await database.users.insert_one(user, session=session)
         return user
 
@@ -94,7 +97,7 @@ async def create_user(database: Database, user_id: str, fields: Document, *, ori
 
 async def update_user(
     database: Database, scope: Scope, user_id: str, fields: Document, metadata: Document | None
-) -> Document:
+) -> UserDocument:
     """Change a user.
 
     Args:
@@ -108,13 +111,14 @@ async def update_user(
         NotFound: there is no such user within the scope.
     """
 
-    async def attempt(session: Any) -> Document:
-        old: Document | None = await database.users.find_one(
+    async def attempt(session: Any) -> UserDocument:
+        old: UserDocument | None = await database.users.find_one(
             {"$and": [{"_id": user_id}, scope.users()]}, session=session
         )
         if old is None:
             raise _unknown(user_id)
-        new = {name: value for name, value in {**old, **fields}.items() if value is not None}
+        given = {name: value for name, value in {**old, **fields}.items() if value is not None}
+        new = cast("UserDocument", given)
         new["metadata"] = merged_metadata(old["metadata"], metadata)
         if new == old and new["metadata"] is old["metadata"]:
             return old

@@ -7,12 +7,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from graph.enrichment.tokens import TokenCounter
 from graph.errors import TransferError, shown
-from graph.store.documents import Document, EnrichmentState, pending
+from graph.store.documents import (
+    Document,
+    EnrichmentState,
+    MemoryDocument,
+    MessageDocument,
+    SessionDocument,
+    SummaryDocument,
+    UserDocument,
+    pending,
+)
 from graph.store.transfer.documents import Contents
+from graph.transfer.portions import Batch, Part, Users
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
 from graph.transfer.source import Source
 
@@ -23,36 +33,6 @@ BYTES_AT_ONCE = 8 * 2**20
 _USERS_AT_ONCE = 1_000
 _SPACE = uuid.UUID("6c9a3a1e-52a9-5f0b-9d0c-1f3f6f6d5d3a")  # of the uuids made here; a constant of the format
 _PLACES = {"session": 0, "memory": 1, "message": 2, "summary": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Users:
-    """Users to store."""
-
-    users: list[Document]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Whole sessions, few enough for one transaction.
-
-    Attributes:
-        sessions: their documents and contents.
-        count: of a session by its id, what counts the tokens that its records do not tell, which is needed only where
-            it is new. Without one they are counted.
-    """
-
-    sessions: list[tuple[Document, Contents]]
-    count: dict[str, Callable[[], None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some of the contents of a large session; the last part has the session's document."""
-
-    session_id: str
-    contents: Contents
-    owner: Document | None
 
 
 def derived_uuid(*place: object) -> str:
@@ -76,8 +56,8 @@ class Assembly:
     at: datetime
     numbers: dict[str, int] = field(default_factory=dict)
     _line: int = 0
-    _users: list[Document] = field(default_factory=list)
-    _ready: list[tuple[Document, Contents]] = field(default_factory=list)
+    _users: list[UserDocument] = field(default_factory=list)
+    _ready: list[tuple[SessionDocument, Contents]] = field(default_factory=list)
     _ready_counts: dict[str, Callable[[], None]] = field(default_factory=dict)
     _ready_size: tuple[int, int] = (0, 0)
     _seen: set[int] = field(default_factory=set)
@@ -139,7 +119,7 @@ class Assembly:
         given = {name: value for name, value in record.items() if value is not None}
         created = given.get("createdAt", self.at)
         defaults = {"uuid": derived_uuid("user", user_id), "metadata": {}, "createdAt": created, "updatedAt": created}
-        self._users.append({"_id": user_id, **(defaults | given)})
+        self._users.append(cast("UserDocument", {"_id": user_id, **(defaults | given)}))
         if len(self._users) == _USERS_AT_ONCE:
             yield from self._flush()
 
@@ -208,8 +188,8 @@ class _Session:
         self._contents = Contents()
         self._size = 0
         self._ranges: list[tuple[int, int, str]] = []
-        self._uncounted: dict[str, Document] = {}  # memories whose tokens are those of their messages
-        self._uncounted_messages: list[Document] = []
+        self._uncounted: dict[str, MemoryDocument] = {}  # memories whose tokens are those of their messages
+        self._uncounted_messages: list[MessageDocument] = []
         self._memory = 0  # the place in `_ranges` of the last message's memory
         self._last_seq = 0
         self._summary_seq = 0
@@ -249,12 +229,13 @@ class _Session:
         if last < first or (self._ranges and first <= self._ranges[-1][1]):
             raise TransferError(f"line {line}: the memories' ranges must ascend, from firstSeq to lastSeq")
         memory_id = record.pop("uuid")
-        memory = {"_id": memory_id, "metadata": {}, "createdAt": self._at} | record
+        given = {"_id": memory_id, "metadata": {}, "createdAt": self._at, "tokenCount": 0} | record
+        memory = cast("MemoryDocument", given)
         self._ranges.append((first, last, memory_id))
-        if "tokenCount" in memory:
+        if "tokenCount" in record:
             self._contents.memories.append(memory)
         else:
-            self._uncounted[memory_id] = memory | {"tokenCount": 0}
+            self._uncounted[memory_id] = memory
 
     def _add_message(self, record: Document, line: int) -> None:
         seq = record.get("seq", self._last_seq + 1)
@@ -264,7 +245,7 @@ class _Session:
             )
         tokens = record.get("tokenCount")
         created = record.get("createdAt", self._at)
-        message: Document = {
+        defaults: MessageDocument = {
             "_id": record.get("uuid") or derived_uuid("message", self.session_id, seq),
             "sessionId": self.session_id,
             "memoryId": self._memory_of(seq, record, line),
@@ -279,9 +260,9 @@ class _Session:
             "enrichment": pending(self._at),
         }
         if "entities" in record:
-            message["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
+            defaults["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
         record.pop("uuid", None)
-        message |= record
+        message = cast("MessageDocument", {**defaults, **record})
         if tokens is None:
             self._uncounted_messages.append(message)
         else:
@@ -292,7 +273,7 @@ class _Session:
         self._last_at = max(self._last_at or message["updatedAt"], message["updatedAt"])
         self._contents.messages.append(message)
 
-    def _add_tokens(self, message: Document, tokens: int) -> None:
+    def _add_tokens(self, message: MessageDocument, tokens: int) -> None:
         message["tokenCount"] = tokens
         self._token_count += tokens
         if self._uncounted and (memory := self._uncounted.get(message["memoryId"])) is not None:
@@ -303,7 +284,7 @@ class _Session:
         """Whether nothing is left for `count_tokens`."""
         return not self._uncounted_messages
 
-    def count_tokens(self, owner: Document | None = None) -> None:
+    def count_tokens(self, owner: SessionDocument | None = None) -> None:
         """Count the tokens of the messages that do not tell, and add them to the session's document if there is one."""
         for message in self._uncounted_messages:
             self._add_tokens(message, self._tokens.count_message(message["role"], message["content"]))
@@ -352,17 +333,18 @@ class _Session:
         first, last = record["firstSeq"], record["lastSeq"]
         if last < first or last <= self._summary_seq:
             raise TransferError(f"line {line}: the summaries' ranges must ascend, from firstSeq to lastSeq")
-        summary: Document = {
+        given = {
             "_id": record.pop("uuid", None) or derived_uuid("summary", self.session_id, last),
             "entities": [],
             "createdAt": self._at,
+            **record,
         }
         if "tokenCount" not in record:
-            summary["tokenCount"] = self._tokens.count(record["content"])
-        self._contents.summaries.append(summary | record)
+            given["tokenCount"] = self._tokens.count(record["content"])
+        self._contents.summaries.append(cast("SummaryDocument", given))
         self._summary_seq = last
 
-    def document(self, line: int) -> Document:
+    def document(self, line: int) -> SessionDocument:
         """The session's document, after all its records; the memories that waited for their counts are held with them.
 
         Where it is not `counted`, `count_tokens` has yet to be called before it can be stored.
@@ -387,12 +369,16 @@ class _Session:
                     f" record says {given:,}: leave that out to have it counted"
                 )
         created = self._given.get("createdAt") or self._first_at or self._at
-        found: Document = {
+        found: SessionDocument = {
             "_id": self.session_id,
             "uuid": derived_uuid("session", self.session_id),
             "metadata": {},
             "createdAt": created,
             "updatedAt": max(self._last_at or created, created),
-            **counted,
+            "lastSeq": 0,
+            "messageCount": 0,
+            "tokenCount": 0,
+            "summarySeq": 0,
         }
-        return found | {name: value for name, value in self._given.items() if name != "sessionId"}
+        given = {name: value for name, value in self._given.items() if name != "sessionId"}
+        return cast("SessionDocument", {**found, **counted, **given})

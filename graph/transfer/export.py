@@ -111,13 +111,13 @@ async def export(
 async def _users(database: Database, wanted: Wanted) -> Document:
     """The condition on the users that are written first."""
     if wanted.session_id is not None:
-        found = await transfer.find_stored(database, "session", [wanted.session_id])
+        found = await transfer.find_sessions(database, [wanted.session_id])
         owner = found.get(wanted.session_id)
         if owner is None or wanted.user_id not in (None, owner.get("userId")):
             raise TransferError(f"there is no session {shown(wanted.session_id)}")
         return {"_id": owner.get("userId")}
     if wanted.user_id is not None:
-        if not await transfer.find_stored(database, "user", [wanted.user_id]):
+        if not await transfer.find_users(database, [wanted.user_id]):
             raise TransferError(f"there is no user {shown(wanted.user_id)}")
         return {"_id": wanted.user_id}
     return {}

@@ -7,26 +7,28 @@ in whatever way, is resumed by running it again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import orjson
 
 from graph.enrichment.tokens import TokenCounter
 from graph.errors import Conflict, TransferError, shown
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState, now
+from graph.store.documents import EnrichmentState, MessageDocument, SessionDocument, UserDocument, now
 from graph.store.jobs import summarising
 from graph.store.transfer import documents as transfer
 from graph.store.transfer.documents import Contents
 from graph.store.transfer.staging import Staging, release
-from graph.transfer.assembly import Assembly, Batch, Part, Users
+from graph.transfer.assembly import Assembly
+from graph.transfer.portions import Batch, Part, Users
 from graph.transfer.source import Source
 
 _WRITES_AT_ONCE = 2
 _USER_FIELDS = ("email", "firstName", "lastName", "metadata")
+T = TypeVar("T", SessionDocument, MessageDocument, UserDocument)
 _TEXT_FIELDS = ("role", "content", "metadata")
 
 
@@ -111,8 +113,8 @@ class Importer:
         self.report(self.done)
         return self.done
 
-    async def _users(self, users: Sequence[Document]) -> None:
-        stored = await transfer.find_stored(self.database, "user", [user["_id"] for user in users])
+    async def _users(self, users: Sequence[UserDocument]) -> None:
+        stored = await transfer.find_users(self.database, [user["_id"] for user in users])
         new = {user["_id"]: user for user in users if user["_id"] not in stored}
         for user in users:
             if user["_id"] in stored and self._user_differs(stored[user["_id"]], user):
@@ -121,16 +123,18 @@ class Importer:
             await transfer.insert_users(self.database, list(new.values()))
             self.done.users += len(new)
 
-    def _user_differs(self, stored: Document, given: Document) -> bool:
+    def _user_differs(self, stored: UserDocument, given: UserDocument) -> bool:
         if stored["uuid"] != given["uuid"]:
             return True
-        if not all(_same(stored.get(name), given.get(name)) for name in _USER_FIELDS):
+        before: Mapping[str, object] = stored
+        after: Mapping[str, object] = given
+        if not all(_same(before.get(name), after.get(name)) for name in _USER_FIELDS):
             return not self._changed_since(stored, given)
         return False
 
     async def _batch(self, batch: Batch) -> None:
         sessions = batch.sessions
-        stored = await transfer.find_stored(self.database, "session", [owner["_id"] for owner, _ in sessions])
+        stored = await transfer.find_sessions(self.database, [owner["_id"] for owner, _ in sessions])
         new = [(owner, contents) for owner, contents in sessions if owner["_id"] not in stored]
         old = [(owner, contents) for owner, contents in sessions if owner["_id"] in stored]
         if old:
@@ -155,7 +159,7 @@ class Importer:
 
     async def _part(self, part: Part) -> None:
         if self._large is None:
-            stored = await transfer.find_stored(self.database, "session", [part.session_id])
+            stored = await transfer.find_sessions(self.database, [part.session_id])
             self._large = _LargeSession(stored.get(part.session_id))
             if self._large.stored is None:
                 self._large.staging = Staging(self.database, part.session_id)
@@ -183,7 +187,7 @@ class Importer:
                 await self._summarise([part.session_id])
             self._large = None
 
-    def _meets(self, owner: Document, differs: bool) -> None:
+    def _meets(self, owner: SessionDocument, differs: bool) -> None:
         if differs:
             self._refuse("session", owner["_id"])
         else:
@@ -197,14 +201,14 @@ class Importer:
             )
         self.done.skipped += 1
 
-    def _changed_since(self, stored: Document, given: Document) -> bool:
+    def _changed_since(self, stored: T, given: T) -> bool:
         """Whether what is stored was changed after what is given was written down."""
         # What gives no time has that of its import, which was a time before.
         known = given["updatedAt"] != self._at
         changed: bool = stored["updatedAt"] > (given["updatedAt"] if known else stored["createdAt"])
         return changed
 
-    def _session_differs(self, stored: Document, given: Document) -> bool:
+    def _session_differs(self, stored: SessionDocument, given: SessionDocument) -> bool:
         """Whether a stored session is another than the one given, or the same at an earlier time."""
         if stored["uuid"] != given["uuid"] or stored["lastSeq"] < given["lastSeq"]:
             return True
@@ -213,13 +217,15 @@ class Importer:
         same = stored["messageCount"] == given["messageCount"] and _same(stored["metadata"], given["metadata"])
         return not same and not self._changed_since(stored, given)
 
-    def _text_differs(self, texts: dict[tuple[str, int], Document], given: Document) -> bool:
+    def _text_differs(self, texts: dict[tuple[str, int], MessageDocument], given: MessageDocument) -> bool:
         stored = texts.get((given["sessionId"], given["seq"]))
         if stored is None:
             return False  # deleted since, or else the session's count tells
         if stored["_id"] != given["_id"]:
             return True
-        same = all(_same(stored[name], given[name]) for name in _TEXT_FIELDS)
+        before: Mapping[str, object] = stored
+        after: Mapping[str, object] = given
+        same = all(_same(before[name], after[name]) for name in _TEXT_FIELDS)
         return not same and not self._changed_since(stored, given)
 
 
@@ -227,7 +233,7 @@ class Importer:
 class _LargeSession:
     """A session that comes in parts: on its way in, or compared with what is stored."""
 
-    stored: Document | None
+    stored: SessionDocument | None
     staging: Staging | None = None
     messages: int = 0
     differs: bool = False

@@ -47,6 +47,7 @@ from typing_extensions import TypedDict  # pydantic reads the standard one from 
 
 from graph.errors import BadUserInput, TransferError, shown
 from graph.operations import validation
+from graph.store.documents import AnyDocument
 from graph.transfer.values import Count, Place, Time, Uuid, read_time
 
 FORMAT: Final = "recallql"
@@ -204,7 +205,7 @@ def header(**more: Any) -> bytes:
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
-def lines(kind: str, documents: Iterable[dict[str, Any]]) -> bytes:
+def lines(kind: str, documents: Iterable[AnyDocument]) -> bytes:
     """The records of stored documents, each a line."""
     name = ID_OF[kind]
     return b"".join(

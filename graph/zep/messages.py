@@ -9,7 +9,7 @@ from starlette.responses import Response
 from graph.errors import BadUserInput, NotFound, shown
 from graph.operations import messages as operations
 from graph.operations.validation import MAX_PAGE, check_uuid
-from graph.store.documents import Document
+from graph.store.documents import Document, MessageDocument
 from graph.store.messages import find_messages, page_of_messages
 from graph.store.sessions import find_session
 from graph.zep.http import Call, json_answer
@@ -69,7 +69,7 @@ def _metadata(body: Document) -> Any:
     return own_metadata(body["metadata"])
 
 
-async def _message(call: Call) -> Document:
+async def _message(call: Call) -> MessageDocument:
     uuid = check_uuid(call.path("message_id"), "the message's uuid")
     session_id = call.path("session_id")
     found = await find_messages(call.backend.database, call.scope, [uuid], {*MESSAGE, "sessionId"})

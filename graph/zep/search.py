@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from graph.errors import BadUserInput
 from graph.operations.search import Hit, Query, search_session
 from graph.operations.times import cut
 from graph.request.beside import beside
-from graph.store.documents import Document
+from graph.store.documents import Document, MessageDocument, SummaryDocument
 from graph.store.search import Searched
 from graph.zep.http import Call, json_answer, text_of
 from graph.zep.shapes import message_of, metadata_of, own_metadata, summary_of
@@ -87,15 +87,15 @@ def _test(where: Any, searched: Searched) -> Callable[[Document], bool] | None:
         return None
     holds = predicate_of(where)
     if searched is Searched.MESSAGES:
-        return lambda message: holds(metadata_of(message))
+        return lambda message: holds(metadata_of(cast("MessageDocument", message)))
     return lambda summary: holds(own_metadata(summary.get("metadata") or {}))
 
 
 def _result(hit: Hit, searched: Searched) -> Document:
     found = hit.document
     return {
-        "message": message_of(found) if searched is Searched.MESSAGES else None,
-        "summary": summary_of(found) if searched is Searched.SUMMARIES else None,
+        "message": message_of(cast("MessageDocument", found)) if searched is Searched.MESSAGES else None,
+        "summary": summary_of(cast("SummaryDocument", found)) if searched is Searched.SUMMARIES else None,
         "metadata": None,
         "dist": hit.nearness,
         "embedding": None,

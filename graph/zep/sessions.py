@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from graph.errors import BadUserInput, NotFound, shown
 from graph.operations import sessions as operations
-from graph.store.documents import Document
+from graph.store.documents import Document, SessionDocument
 from graph.store.numbers import ensure_number, list_by_number
 from graph.store.sessions import find_session
 from graph.store.users import find_user
@@ -53,5 +53,5 @@ async def update(call: Call) -> Response:
     return json_answer(await _numbered(call, session))
 
 
-async def _numbered(call: Call, session: Document) -> Document:
+async def _numbered(call: Call, session: SessionDocument) -> Document:
     return session_of(await ensure_number(call.backend.database, "sessions", session))

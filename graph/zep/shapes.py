@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from graph.store.documents import Document
+from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument, UserDocument
 
 MESSAGE = {"_id", "role", "content", "metadata", "tokenCount", "entities", "createdAt", "updatedAt"}
 """What `message_of` reads."""
@@ -29,7 +29,7 @@ def own_metadata(value: Any) -> Any:
     return own
 
 
-def session_of(session: Document) -> Document:
+def session_of(session: SessionDocument) -> Document:
     """A Session."""
     return {
         "uuid": session["uuid"],
@@ -43,7 +43,7 @@ def session_of(session: Document) -> Document:
     }
 
 
-def user_of(user: Document) -> Document:
+def user_of(user: UserDocument) -> Document:
     """A User."""
     return {
         "uuid": user["uuid"],
@@ -59,7 +59,7 @@ def user_of(user: Document) -> Document:
     }
 
 
-def message_of(message: Document) -> Document:
+def message_of(message: MessageDocument) -> Document:
     """A Message, with what was found in it under `metadata.system`."""
     shaped: Document = {
         "uuid": message["_id"],
@@ -74,7 +74,7 @@ def message_of(message: Document) -> Document:
     return shaped
 
 
-def metadata_of(message: Document) -> Document:
+def metadata_of(message: MessageDocument) -> Document:
     """A message's metadata with its entities, which are not stored there."""
     metadata: Document = own_metadata(message["metadata"])
     if entities := message["entities"]:
@@ -95,7 +95,7 @@ def metadata_of(message: Document) -> Document:
     return metadata
 
 
-def summary_of(summary: Document) -> Document:
+def summary_of(summary: SummaryDocument) -> Document:
     """A Summary."""
     return {
         "uuid": summary["_id"],

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from graph.errors import NotFound, shown
 from graph.operations import users as operations
 from graph.operations.validation import MAX_PAGE
-from graph.store.documents import Document
+from graph.store.documents import Document, UserDocument
 from graph.store.numbers import ensure_number, list_by_number
 from graph.store.users import find_user
 from graph.zep.http import Call, done, json_answer, needed_text, text_of
@@ -71,7 +71,7 @@ def _fields(body: Document) -> dict[str, Any]:
     return {name: value for name, value in sent.items() if value is not None}
 
 
-async def _user(call: Call) -> Document:
+async def _user(call: Call) -> UserDocument:
     user_id = call.path("user_id")
     user = await find_user(call.backend.database, call.scope, user_id)
     if user is None:
@@ -80,5 +80,5 @@ async def _user(call: Call) -> Document:
     return user
 
 
-async def _numbered(call: Call, user: Document) -> Document:
+async def _numbered(call: Call, user: UserDocument) -> Document:
     return user_of(await ensure_number(call.backend.database, "users", user))

@@ -77,8 +77,8 @@ async def test_lookups_find_only_what_is_the_callers(backend: Backend) -> None:
     await database.summaries.insert_many(
         [{"_id": name, "sessionId": name, "firstSeq": 1, "lastSeq": 1} for name in ("of ann", "of bob", "of nobody")]
     )
-    found = await find_summaries(database, ANN, ["of ann", "of bob", "of nobody"], {"_id"})
-    assert [summary["_id"] for summary in found] == ["of ann"]
+    summaries = await find_summaries(database, ANN, ["of ann", "of bob", "of nobody"], {"_id"})
+    assert [summary["_id"] for summary in summaries] == ["of ann"]
 
 
 async def test_lists_hold_only_what_is_the_callers(backend: Backend) -> None:
@@ -98,7 +98,8 @@ async def test_lists_hold_only_what_is_the_callers(backend: Backend) -> None:
 async def test_the_caller_writes_for_itself(backend: Backend) -> None:
     assert (await sessions.create_session(backend, ANN, "new"))["userId"] == "ann"
     await add_memory(backend, ANN, "newer", HELLO)
-    assert (await find_session(backend.database, ANN, "newer") or {})["userId"] == "ann"
+    assert (found := await find_session(backend.database, ANN, "newer")) is not None
+    assert found["userId"] == "ann"
     for attempt in (
         sessions.create_session(backend, ANN, "other", user_id="bob"),
         sessions.update_session(backend, ANN, "new", user_id="bob"),

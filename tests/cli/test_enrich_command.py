@@ -12,9 +12,10 @@ import pytest
 
 from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions
 from graph.settings import Settings
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.llm_server import LLMServer, Reply, completion
 

@@ -6,18 +6,19 @@ import asyncio
 import threading
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from graph.enrichment.entities import ExtractedEntity, ExtractionFailure, Extractor
 from graph.enrichment.pipeline import PASS_CHARACTERS
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import MessageDocument
 from graph.store.jobs import enrichment
-from graph.store.jobs.enrichment import Limits
+from graph.store.jobs.batches import Limits
 from graph.store.jobs.turns import Turns
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 
 LIMITS = Limits(messages=256, tokens=16_384, attempts=5)
@@ -105,8 +106,8 @@ def test_within_a_session_short_texts_come_first_and_equal_ones_in_order() -> No
     assert [message["tokenCount"] for message in Turns().ordered(given, {})] == [20, 30, 10, 4_000, 9_000]
 
 
-def _message(session_id: str, tokens: int, at: datetime) -> Document:
-    return {"sessionId": session_id, "tokenCount": tokens, "enrichment": {"dueAt": at}}
+def _message(session_id: str, tokens: int, at: datetime) -> MessageDocument:
+    return cast("MessageDocument", {"sessionId": session_id, "tokenCount": tokens, "enrichment": {"dueAt": at}})
 
 
 class Gated(Extractor):

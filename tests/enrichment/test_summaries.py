@@ -18,11 +18,12 @@ from graph.enrichment.tokens import count_tokens, load_counter
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
 from graph.store import edits
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import Document, EntityDocument
 from graph.store.edits import Edit
 from graph.store.jobs import summarising
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from graph.store.sessions import delete_contents
 from graph.transfer.import_ import Importer

@@ -14,7 +14,8 @@ from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.jobs import enrichment, progress
-from graph.store.jobs.enrichment import Limits, Outcome
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import Outcome
 from tests.support.fault_model import RAISES, make_fault_model
 from tests.support.graphql_client import OCTAVIA, Client
 from tests.support.memory import add

@@ -17,8 +17,9 @@ from graph.app import create_app
 from graph.live.memory import Memory, Outlet
 from graph.live.source import Feed
 from graph.settings import Settings
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.access import SECRET, changed, token
 from tests.support.graphql_client import ADD, Client, serving

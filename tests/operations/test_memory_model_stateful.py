@@ -23,7 +23,8 @@ from graph.store.database import Database
 from graph.store.documents import EntityDocument, MatchDocument
 from graph.store.entities.names import entity_key
 from graph.store.jobs import enrichment, erasure
-from graph.store.jobs.enrichment import Limits, Outcome
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import Outcome
 from graph.store.merge import merged
 from tests.support.graphql_client import ADD, Client
 from tests.support.mentions import recount as recount_entities

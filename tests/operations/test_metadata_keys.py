@@ -13,8 +13,9 @@ import pytest
 from starlette.applications import Starlette
 
 from graph.store import sessions, users
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from graph.zep.importer import Importer
 from tests.operations.test_sessions import LIST, UPDATE, create, listed

@@ -36,7 +36,8 @@ from graph.schema.context import Context
 from graph.schema.node import global_id
 from graph.settings import Settings
 from graph.store.database import open_database
-from graph.store.entities.reading import replace_mentions
+from graph.store.documents import EntityDocument, MessageDocument
+from graph.store.entities.mentions import replace_mentions
 from graph.store.scope import EVERYTHING
 from graph.store.writes import write
 from tests.support.differential.queries import Query
@@ -133,9 +134,9 @@ async def fill(backend: Backend, seed: int) -> dict[str, list[Any]]:
     }
 
 
-async def mention(backend: Backend, message: dict[str, Any], chance: random.Random) -> None:
+async def mention(backend: Backend, message: MessageDocument, chance: random.Random) -> None:
     """Give a message entities, as a worker does."""
-    found = [
+    found: list[EntityDocument] = [
         {
             "key": f"PERSON:name {number}",
             "name": f"Name {number}",
@@ -144,7 +145,7 @@ async def mention(backend: Backend, message: dict[str, Any], chance: random.Rand
         }
         for number in range(chance.choice([0, 1, 3, 30]))
     ]
-    new = {**message, "entities": found}
+    new: MessageDocument = {**message, "entities": found}
 
     async def attempt(session: Any) -> None:
         await backend.database.messages.update_one(

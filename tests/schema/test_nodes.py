@@ -10,7 +10,8 @@ from graph.schema.node import entity_id, global_id, parse_entity_key, parse_glob
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.jobs import enrichment
-from graph.store.jobs.enrichment import Limits, Outcome
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import Outcome
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 

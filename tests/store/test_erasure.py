@@ -21,7 +21,8 @@ from graph.store import sessions, users
 from graph.store.database import Database
 from graph.store.documents import now, pending
 from graph.store.jobs import enrichment, erasure, progress, summarising
-from graph.store.jobs.enrichment import Limits, Outcome
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import Outcome
 from graph.store.scope import EVERYTHING
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 from tests.support.server_process import ServerProcess

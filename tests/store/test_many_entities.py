@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from graph.enrichment.documents import entity_documents
 from graph.enrichment.entities import EntityMatch, ExtractedEntity
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
 from graph.store.entities.names import entity_key
 from graph.store.jobs import enrichment
-from graph.store.jobs.enrichment import MOST_ENTITIES, Limits, Outcome
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import MOST_ENTITIES, Outcome
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.commands import Commands
 

@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from graph.store import sessions
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
 from graph.store.jobs import enrichment, erasure
 from graph.store.jobs.enrichment import Outcome
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.commands import Commands
 from tests.support.mentions import LIMITS, Life, expire_leases, read_once, recount, shown

@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from graph.mongod.embedded import EmbeddedMongo
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
 from graph.store.jobs import progress
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from graph.store.transfer import documents as transfer
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from graph.errors import RecallQLError
 from graph.store import edits, sessions, users
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import Document, EntityDocument, now
 from graph.store.edits import Edit
 from graph.store.entities.names import entity_key, resolve_aliases
 from graph.store.jobs import enrichment, erasure
-from graph.store.jobs.enrichment import Limits, Outcome
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import Outcome
+from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 
 NAMES = [

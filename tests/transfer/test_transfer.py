@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -20,18 +20,21 @@ from graph.enrichment.tokens import load_counter
 from graph.errors import TransferError
 from graph.settings import Settings
 from graph.store import sessions, users
+from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
-from graph.store.documents import Document, new_uuid, now
+from graph.store.documents import Document, SessionDocument, UserDocument, new_uuid, now
 from graph.store.edits import delete_message
 from graph.store.jobs import erasure
-from graph.store.jobs.enrichment import Limits, claim
-from graph.store.memories import NewMemory, NewMessage, add_memory
+from graph.store.jobs.batches import Limits
+from graph.store.jobs.enrichment import claim
+from graph.store.memories import add_memory
 from graph.store.numbers import ensure_number
 from graph.store.scope import EVERYTHING
 from graph.transfer import records
-from graph.transfer.assembly import Assembly, Batch, Part
+from graph.transfer.assembly import Assembly
 from graph.transfer.export import Wanted, export, resumed
 from graph.transfer.import_ import Imported, Importer
+from graph.transfer.portions import Batch, Part
 from graph.transfer.source import Source
 from tests.support.mentions import Life, read_once, recount, shown
 from tests.support.server_process import clean_environment, served
@@ -123,8 +126,8 @@ async def fill(database: Database) -> None:
         )
     await database.sessions.update_one({"_id": "a"}, {"$set": {"summarySeq": 8}})
     for session_id in ("ü\N{MUSICAL SYMBOL G CLEF}", "a", "gone"):
-        await ensure_number(database, "sessions", {"_id": session_id})
-    await ensure_number(database, "users", {"_id": "mia"})
+        await ensure_number(database, "sessions", cast("SessionDocument", {"_id": session_id}))
+    await ensure_number(database, "users", cast("UserDocument", {"_id": "mia"}))
     await database.counters.update_one({"_id": "users"}, {"$inc": {"last": 3}})
 
 
@@ -175,7 +178,7 @@ async def test_importing_again_leaves_what_has_happened_since(database: Database
 
 async def test_a_number_that_is_taken_is_left_out(database: Database, target: Database) -> None:
     await sessions.create_session(target, EVERYTHING, "mine", user_id=None, metadata={})
-    await ensure_number(target, "sessions", {"_id": "mine"})
+    await ensure_number(target, "sessions", cast("SessionDocument", {"_id": "mine"}))
     await fill(database)
     await imported(target, await exported(database))
     found = (await everything(target))["sessions"]

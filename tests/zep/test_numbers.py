@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import cast
 
 from graph.store.database import Database, open_database
+from graph.store.documents import SessionDocument
 from graph.store.numbers import ensure_number, list_by_number
 from tests.support.graphql_client import ADD, Client
 
@@ -69,5 +70,5 @@ async def test_ids_stay_dense_whoever_asks_at_once(client: Client, database: Dat
     assert sorted(document["number"] for document in stored) == list(range(1, 41))
 
 
-def session_document(name: str) -> dict[str, Any]:
-    return {"_id": name, "createdAt": 0, "metadata": {}}
+def session_document(name: str) -> SessionDocument:
+    return cast("SessionDocument", {"_id": name, "createdAt": 0, "metadata": {}})

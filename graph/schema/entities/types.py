@@ -26,7 +26,7 @@ from graph.schema.relay import (
     connect,
     window_of,
 )
-from graph.store.documents import Document
+from graph.store.documents import Document, MessageDocument, SummaryDocument
 from graph.store.entities import reading as entities
 from graph.store.sessions import one_session
 
@@ -171,7 +171,7 @@ class Entity(Node, DocumentType):
         return await connect(info, one_session(database, session_id), _ONE_SESSION, window)  # type: ignore[return-value]
 
 
-def message_entities(message: Document, first: int | None = None) -> list[Document]:
+def message_entities(message: MessageDocument, first: int | None = None) -> list[Document]:
     """The entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
     uuid, at, found = message["_id"], message["createdAt"], message["entities"]
     if found == []:
@@ -181,15 +181,15 @@ def message_entities(message: Document, first: int | None = None) -> list[Docume
     return [{**entity, **view, "mentionCount": len(entity["matches"])} for entity in found]
 
 
-def summary_entities(summary: Document, first: int | None = None) -> list[Document]:
+def summary_entities(summary: SummaryDocument, first: int | None = None) -> list[Document]:
     """The entities that a summary names, read with `SUMMARY_READS`.
 
     They are counted in the summary's own text. That is no message, so where they are mentioned is looked up in the
     messages that the summary covers.
     """
     at = summary["createdAt"]
-    view = {"scope": f"y:{summary['_id']}", "firstSeenAt": at, "lastSeenAt": at}
-    view |= {name: summary[name] for name in ("sessionId", "firstSeq", "lastSeq")}
+    view: Document = {"scope": f"y:{summary['_id']}", "firstSeenAt": at, "lastSeenAt": at}
+    view |= {"sessionId": summary["sessionId"], "firstSeq": summary["firstSeq"], "lastSeq": summary["lastSeq"]}
     return [
         {
             "key": entity["key"],

@@ -82,7 +82,7 @@ def answer_limit(limit: int, *, copies: int = 1) -> Iterator[None]:
 
 async def read_fitting(
     collection: Any, match: Mapping[str, Any], fields: Mapping[str, Any] | None, *, limit: int | None, **options: Any
-) -> tuple[list[dict[str, Any]], bool]:
+) -> tuple[list[Any], bool]:
     """The first documents that match, as many as fit into the answer; whether some were left out for their size.
 
     Args:
@@ -113,7 +113,7 @@ async def read_fitting(
 
 async def read_whole(
     collection: Any, match: Mapping[str, Any], fields: Mapping[str, Any] | None, *, limit: int | None, **options: Any
-) -> list[dict[str, Any]]:
+) -> list[Any]:
     """The first documents that match.
 
     Raises:

@@ -9,17 +9,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from datetime import datetime
+from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import (
+    EntityCountDocument,
+    EntityDocument,
+    MentioningMessage,
+    MentionPlace,
+    SessionDocument,
+)
 from graph.store.entities.names import resolve_aliases
-from graph.store.entities.owners import entity_id, rank, session_owner, user_owner
+from graph.store.entities.owners import entity_id, rank, session_owner
 from graph.store.entities.user_mentions import Moved, follow, load
 
-Change: TypeAlias = tuple[Document | None, Document | None]
+Change: TypeAlias = tuple[MentioningMessage | None, MentioningMessage | None]
 """A message before and after, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None where absent."""
 
 _ALIASED = "PERSON"  # the one label of which short names are resolved
@@ -32,10 +39,10 @@ class _Difference:
     count: int = 0
     messages: set[str] = field(default_factory=set)
     before: set[int] = field(default_factory=set)  # `seq` of the changed messages that mentioned it
-    after: list[Document] = field(default_factory=list)  # where the changed messages mention it now: `_place`
+    after: list[MentionPlace] = field(default_factory=list)  # where the changed messages mention it now: `_place`
 
 
-def _place(message: Document, entity: Document) -> Document:
+def _place(message: MentioningMessage, entity: EntityDocument) -> MentionPlace:
     return {"seq": message["seq"], "at": message["createdAt"], "name": entity["name"]}
 
 
@@ -62,7 +69,7 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
     by_session = _differences(changes)
     if not by_session:
         return
-    owners: dict[str, Document] = {
+    owners: dict[str, SessionDocument] = {
         found["_id"]: found
         for found in await database.sessions.find(
             {"_id": {"$in": list(by_session)}}, {"userId": 1, "erasedSeq": 1}, session=session
@@ -100,21 +107,37 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
         owner: [person for person in found if not _is_erased(person, erased[owner])]
         for owner, found in (await _people_of(database, list(renaming), session)).items()
     }
-    writes = [_lock(session_owner(session_id), session_id) for session_id in live]
+    writes = [lock(session_owner(session_id), session_id) for session_id in live]
     for owner, pairs in changed.items():
         writes += _shown(owner, pairs, people.get(owner))
     await database.entities.bulk_write(writes, ordered=False, session=session)
     await follow(database, moved, session)
 
 
-_Pair: TypeAlias = tuple[Document | None, Document | None]  # an entity's document before and after
+async def replace_mentions(
+    database: Database, old: MentioningMessage | None, new: MentioningMessage | None, session: Any
+) -> None:
+    """Make the entities of a message's session and user follow a change of the message, within its transaction.
+
+    Args:
+        database: the open database.
+        old: the message before, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None for a new one.
+        new: the message after; None when it is deleted.
+        session: the driver session of the transaction.
+    """
+    await replace_all(database, [(old, new)], session)
 
 
-def _is_erased(entity: Document, erased_seq: int) -> bool:
+_Pair: TypeAlias = tuple[
+    EntityCountDocument | None, EntityCountDocument | None
+]  # an entity's document before and after
+
+
+def _is_erased(entity: EntityCountDocument, erased_seq: int) -> bool:
     return bool(entity["own"]["last"]["seq"] <= erased_seq)
 
 
-def _lock(owner: str, session_id: str) -> Any:
+def lock(owner: str, session_id: str) -> Any:
     """A document that whatever changes a session's entities writes, so that such transactions exclude each other.
 
     Without it one that counts a session's entities up could overlook one that gives them to a user, or resolves its
@@ -128,11 +151,15 @@ def _lock(owner: str, session_id: str) -> Any:
 
 
 async def _apply(
-    database: Database, place: tuple[str, str, int], old: Document | None, difference: _Difference, session: Any
-) -> Document | None:
+    database: Database,
+    place: tuple[str, str, int],
+    old: EntityCountDocument | None,
+    difference: _Difference,
+    session: Any,
+) -> EntityCountDocument | None:
     """An entity's document after the changes, or None when nothing mentions it any more."""
     session_id, key, _ = place  # with the session's `erasedSeq`
-    own = (old or {}).get("own")
+    own = None if old is None else old["own"]
     count = (own["count"] if own else 0) + difference.count
     if count <= 0:
         return None
@@ -157,7 +184,7 @@ async def _apply(
 
 async def _unchanged_ends(
     database: Database, place: tuple[str, str, int], difference: _Difference, session: Any
-) -> list[Document]:
+) -> list[MentionPlace]:
     """The first and the last place that mentions the entity among the messages that the transaction does not change.
 
     Args:
@@ -189,14 +216,16 @@ async def _unchanged_ends(
 def _renames(pairs: Sequence[_Pair]) -> bool:
     """Whether the changes may change which short names of people stand for longer ones, or count for them."""
     return any(
-        (new or old or {}).get("label") == _ALIASED
+        entity is not None
+        and entity["label"] == _ALIASED
         and (old is None or new is None or "keys" in old or "aliasOf" in old)
         for old, new in pairs
+        for entity in [new or old]
     )
 
 
-async def _people_of(database: Database, owners: Sequence[str], session: Any) -> dict[str, list[Document]]:
-    people: dict[str, list[Document]] = {owner: [] for owner in owners}
+async def _people_of(database: Database, owners: Sequence[str], session: Any) -> dict[str, list[EntityCountDocument]]:
+    people: dict[str, list[EntityCountDocument]] = {owner: [] for owner in owners}
     if owners:
         for person in await database.entities.find(
             {"owner": {"$in": list(owners)}, "label": _ALIASED}, session=session
@@ -205,7 +234,7 @@ async def _people_of(database: Database, owners: Sequence[str], session: Any) ->
     return people
 
 
-def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[Document] | None) -> list[Any]:
+def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocument] | None) -> list[Any]:
     """The writes that store a session's changed entities, with what is shown of them: short names count for long ones.
 
     Args:
@@ -213,7 +242,7 @@ def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[Document] | None
         pairs: what changed.
         people: all people of the session as they are stored, where that may matter.
     """
-    stored: dict[str, Document] = {old["_id"]: old for old, _ in pairs if old is not None}
+    stored: dict[str, EntityCountDocument] = {old["_id"]: old for old, _ in pairs if old is not None}
     documents = {new["_id"]: new for _, new in pairs if new is not None}
     groups = {_id: [document] for _id, document in documents.items()}
     aliases: dict[str, str] = {}
@@ -235,138 +264,56 @@ def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[Document] | None
                 aliases[person["_id"]] = stands_for
     writes: list[Any] = [DeleteOne({"_id": _id}) for _id in stored if _id not in documents]
     for _id, members in groups.items():
-        document = {name: value for name, value in documents[_id].items() if name not in _SHOWN}
-        document |= {"aliasOf": aliases[_id]} if _id in aliases else _view(document, members)
+        document = _unshown(documents[_id])
+        if _id in aliases:
+            document["aliasOf"] = aliases[_id]
+        else:
+            document = {**document, **_view(document, members)}
         if document != stored.get(_id):
             writes.append(ReplaceOne({"_id": _id}, document, upsert=True))
     return writes
 
 
-_SHOWN = ("name", "mentionCount", "rank", "firstSeq", "firstSeenAt", "lastSeenAt", "keys", "aliasOf")
+def _unshown(entity: EntityCountDocument) -> EntityCountDocument:
+    """An entity of a session without what is worked out from its own mentions and those of its short names."""
+    document: EntityCountDocument = {
+        "_id": entity["_id"],
+        "owner": entity["owner"],
+        "sessionId": entity["sessionId"],
+        "key": entity["key"],
+        "label": entity["label"],
+        "own": entity["own"],
+    }
+    if "userId" in entity:
+        document["userId"] = entity["userId"]
+    return document
 
 
-def _view(document: Document, members: Sequence[Document]) -> Document:
+class _View(TypedDict):
+    """What is shown of an entity that is listed."""
+
+    name: str
+    mentionCount: int
+    rank: int
+    firstSeq: int
+    firstSeenAt: datetime
+    lastSeenAt: datetime
+    keys: NotRequired[list[str]]
+
+
+def _view(document: EntityCountDocument, members: Sequence[EntityCountDocument]) -> _View:
     """What is shown of an entity that stands for `members`: itself and its short names, which are not listed."""
     first = min((member["own"]["first"] for member in members), key=lambda place: place["seq"])
     last = max((member["own"]["last"] for member in members), key=lambda place: place["seq"])
     count = sum(member["own"]["count"] for member in members)
-    return {
+    view: _View = {
         "name": document["own"]["first"]["name"],
         "mentionCount": count,
         "rank": rank(count),
         "firstSeq": first["seq"],
         "firstSeenAt": first["at"],
         "lastSeenAt": last["at"],
-        **({"keys": sorted(member["key"] for member in members)} if len(members) > 1 else {}),
     }
-
-
-async def give_to_user(database: Database, session_id: str, user_id: str, session: Any) -> None:
-    """Count a session's entities for the user whom it belongs to from now on, in the transaction that says so."""
-    mentioned = await _of_session(database, session_id, session)
-    if mentioned:
-        await database.entities.update_many(
-            {"_id": {"$in": [entity["_id"] for entity in mentioned]}}, {"$set": {"userId": user_id}}, session=session
-        )
-        await follow(database, {user_id: [(session_id, None, entity) for entity in mentioned]}, session)
-
-
-async def forget_session(database: Database, session_id: str, user_id: str | None, session: Any) -> None:
-    """Remove all entities of a session, and what they count for its user, within a transaction.
-
-    Args:
-        database: the open database.
-        session_id: the session; the transaction is the one after which neither its messages nor, when it is deleted
-            as a whole, the session itself are found any more.
-        user_id: the user whom it belongs to.
-        session: the driver session of the transaction.
-    """
-    mentioned = await _of_session(database, session_id, session)
-    await database.entities.delete_many({"owner": session_owner(session_id)}, session=session)
-    if mentioned and user_id is not None:
-        await follow(database, {user_id: [(session_id, entity, None) for entity in mentioned]}, session)
-
-
-async def forget_user(database: Database, user_id: str, session: Any) -> None:
-    """Remove all entities of a user, whose sessions are taken away in the same transaction."""
-    await database.entities.delete_many({"owner": user_owner(user_id)}, session=session)
-
-
-async def shut_out_others(database: Database, session_ids: Sequence[str], session: Any) -> None:
-    """Keep transactions that began before this one from changing the entities of sessions, which it removes."""
-    locks = [_lock(session_owner(session_id), session_id) for session_id in session_ids]
-    await database.entities.bulk_write(locks, ordered=False, session=session)
-
-
-async def forget_sessions(database: Database, session_ids: Sequence[str], session: Any) -> None:
-    """Remove all entities of sessions that are gone, and whose user is."""
-    owners = [session_owner(session_id) for session_id in session_ids]
-    await database.entities.delete_many({"owner": {"$in": owners}}, session=session)
-
-
-async def has_more(database: Database, session_id: str, number: int, session: Any) -> bool:
-    """Whether a session has more than `most` entities."""
-    return await _has_more(database, {"owner": session_owner(session_id)}, number, session)
-
-
-async def has_more_of_user(database: Database, user_id: str, number: int, session: Any) -> bool:
-    """Whether the sessions of a user have more than `most` entities together."""
-    return await _has_more(database, {"userId": user_id}, number, session)
-
-
-async def _has_more(database: Database, match: Document, number: int, session: Any) -> bool:
-    count: int = await database.entities.count_documents(match, limit=number + 1, session=session)
-    return count > number
-
-
-async def forget_some_of_session(
-    database: Database, session_id: str, last_seq: int | None, most: int, session: Any
-) -> bool:
-    """Remove at most `most` entities of a session, and what they count for its user; False when there was none.
-
-    Args:
-        database: the open database.
-        session_id: the session.
-        last_seq: only what no later message mentions, of a session that is there; None for all, of one that is gone.
-        most: how many.
-        session: the driver session of the transaction.
-    """
-    match: Document = {"owner": session_owner(session_id)}
-    if last_seq is not None:
-        match["own.last.seq"] = {"$lte": last_seq}
-    found = await database.entities.find(match, limit=most, session=session).to_list(None)
-    if not found:
-        return False
-    await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
-    if last_seq is not None:
-        await shut_out_others(database, [session_id], session)
-    moved: defaultdict[str, list[Moved]] = defaultdict(list)
-    for entity in found:
-        if "userId" in entity:
-            moved[entity["userId"]].append((session_id, entity, None))
-    await follow(database, moved, session)
-    return True
-
-
-async def forget_some_of_user(database: Database, user_id: str, most: int, session: Any) -> bool:
-    """Remove at most `most` entities of a user that is gone, and of its sessions; False when there was none."""
-    return await _forget_some(database, {"owner": user_owner(user_id)}, most, session) or await _forget_some(
-        database, {"userId": user_id}, most, session
-    )
-
-
-async def _forget_some(database: Database, match: Document, most: int, session: Any) -> bool:
-    found = await database.entities.find(match, {"_id": 1}, limit=most, session=session).to_list(None)
-    if found:
-        await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
-    return bool(found)
-
-
-async def _of_session(database: Database, session_id: str, session: Any) -> list[Document]:
-    """All entities of a session, which no other transaction can change before this one has ended."""
-    owner = session_owner(session_id)
-    await database.entities.bulk_write([_lock(owner, session_id)], session=session)
-    found: list[Document] = await database.entities.find(
-        {"owner": owner, "own": {"$exists": True}}, session=session
-    ).to_list(None)
-    return found
+    if len(members) > 1:
+        view["keys"] = sorted(member["key"] for member in members)
+    return view

@@ -6,55 +6,17 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.answer import count_documents
 from graph.store.driver.client import aggregate, translated_errors
-from graph.store.entities.mentions import (
-    forget_session,
-    forget_sessions,
-    forget_some_of_session,
-    forget_some_of_user,
-    forget_user,
-    give_to_user,
-    has_more,
-    has_more_of_user,
-    replace_all,
-    shut_out_others,
-)
 from graph.store.entities.names import normalise_name
 from graph.store.entities.owners import HIGHEST_RANK, entity_id
 from graph.store.keyset import Listing, Window, page
 
-__all__ = [
-    "forget_session",
-    "forget_sessions",
-    "forget_some_of_session",
-    "forget_some_of_user",
-    "forget_user",
-    "give_to_user",
-    "has_more",
-    "has_more_of_user",
-    "replace_all",
-    "shut_out_others",
-]
-
 MOST = 1_000
 """Entities that one list holds."""
-
-
-async def replace_mentions(database: Database, old: Document | None, new: Document | None, session: Any) -> None:
-    """Make the entities of a message's session and user follow a change of the message, within its transaction.
-
-    Args:
-        database: the open database.
-        old: the message before, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None for a new one.
-        new: the message after; None when it is deleted.
-        session: the driver session of the transaction.
-    """
-    await replace_all(database, [(old, new)], session)
 
 
 def list_entities(

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from pymongo import DeleteOne, ReplaceOne
 
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import EntityCountDocument, UserMentionPlace
 from graph.store.driver.client import aggregate
 from graph.store.entities.owners import entity_id, rank, user_owner
 
-Moved: TypeAlias = tuple[str, Document | None, Document | None]
+Moved: TypeAlias = tuple[str, EntityCountDocument | None, EntityCountDocument | None]
 """A session's id, and the document of one of its entities before and after a change."""
 
 
 _AT_ONCE = 1_000  # entities that are looked up together
 
 
-async def load(database: Database, keys: Iterable[tuple[str, str]], session: Any) -> dict[str, Document]:
+async def load(database: Database, keys: Iterable[tuple[str, str]], session: Any) -> dict[str, EntityCountDocument]:
     ids = [entity_id(owner, key) for owner, key in keys]
     found = await database.entities.find({"_id": {"$in": ids}}, session=session).to_list(None)
     return {document["_id"]: document for document in found}
@@ -36,15 +37,15 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
         for _, old, new in changes
         if (entity := new or old) is not None
     }
-    documents: dict[str, Document | None] = dict(await load(database, owners, session))
+    documents: dict[str, EntityCountDocument | None] = dict(await load(database, owners, session))
     touched: set[str] = set()
     unsure: defaultdict[str, list[str]] = defaultdict(list)
     for user_id, entities in moved.items():
         for change in entities:
             _, old, new = change
-            key = (new or old or {}).get("key")
-            if key is None:
+            if (entity := new or old) is None:
                 continue
+            key = entity["key"]
             _id = entity_id(user_owner(user_id), key)
             touched.add(_id)
             if _count(documents, _id, (user_id, key), change):
@@ -55,8 +56,8 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
     await database.entities.bulk_write(
         [
             DeleteOne({"_id": _id})
-            if documents.get(_id) is None
-            else ReplaceOne({"_id": _id}, documents[_id], upsert=True)  # type: ignore[arg-type]
+            if (document := documents.get(_id)) is None
+            else ReplaceOne({"_id": _id}, document, upsert=True)
             for _id in touched
         ],
         ordered=False,
@@ -64,7 +65,7 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
     )
 
 
-def _count(documents: dict[str, Document | None], _id: str, place: tuple[str, str], change: Moved) -> bool:
+def _count(documents: dict[str, EntityCountDocument | None], _id: str, place: tuple[str, str], change: Moved) -> bool:
     """Count one session's change; True when the first or last mention has to be looked up."""
     session_id, old, new = change
     document = documents.get(_id)
@@ -84,30 +85,45 @@ def _count(documents: dict[str, Document | None], _id: str, place: tuple[str, st
     return False
 
 
-def _new_of_user(user_id: str, key: str) -> Document:
+def _new_of_user(user_id: str, key: str) -> EntityCountDocument:
     owner = user_owner(user_id)
     return {"_id": entity_id(owner, key), "owner": owner, "key": key, "label": key.partition(":")[0], "mentionCount": 0}
 
 
-def _moves_an_end(document: Document, session_id: str, old: Document | None, new: Document | None) -> bool:
+def _moves_an_end(
+    document: EntityCountDocument, session_id: str, old: EntityCountDocument | None, new: EntityCountDocument | None
+) -> bool:
     """Whether the session held the user's first or last mention, and may hold it no longer."""
     if old is None:
         return False
-    for end, later in (("first", 1), ("last", -1)):
-        if document.get(end, {}).get("sessionId") != session_id:
-            continue
-        if new is None:
-            return True
-        before, after = old["own"][end], new["own"][end]
-        if (after["at"] - before["at"]).total_seconds() * later > 0 or after["name"] != before["name"]:
-            return True
-    return False
+    own, changed = old["own"], None if new is None else new["own"]
+    first = _is_in(document.get("first"), session_id) and (
+        changed is None
+        or changed["first"]["at"] > own["first"]["at"]
+        or changed["first"]["name"] != own["first"]["name"]
+    )
+    return first or (
+        _is_in(document.get("last"), session_id)
+        and (
+            changed is None
+            or changed["last"]["at"] < own["last"]["at"]
+            or changed["last"]["name"] != own["last"]["name"]
+        )
+    )
 
 
-def _stretch(document: Document, session_id: str, new: Document) -> None:
+def _is_in(end: UserMentionPlace | None, session_id: str) -> bool:
+    return end is not None and end["sessionId"] == session_id
+
+
+def _stretch(document: EntityCountDocument, session_id: str, new: EntityCountDocument) -> None:
     """Take the session's first and last mention in."""
-    first = {"at": new["own"]["first"]["at"], "sessionId": session_id, "name": new["own"]["first"]["name"]}
-    last = {"at": new["own"]["last"]["at"], "sessionId": session_id}
+    first: UserMentionPlace = {
+        "at": new["own"]["first"]["at"],
+        "sessionId": session_id,
+        "name": new["own"]["first"]["name"],
+    }
+    last: UserMentionPlace = {"at": new["own"]["last"]["at"], "sessionId": session_id}
     if "first" not in document or _order(first) <= _order(document["first"]):
         document["first"] = first
     if "last" not in document or _order(last) >= _order(document["last"]):
@@ -115,12 +131,16 @@ def _stretch(document: Document, session_id: str, new: Document) -> None:
     _end_with(document, document["first"], document["last"])
 
 
-def _order(end: Document) -> tuple[Any, str]:
+def _order(end: UserMentionPlace) -> tuple[datetime, str]:
     return end["at"], end["sessionId"]
 
 
 async def _find_ends(
-    database: Database, documents: dict[str, Document | None], user_id: str, keys: Collection[str], session: Any
+    database: Database,
+    documents: dict[str, EntityCountDocument | None],
+    user_id: str,
+    keys: Collection[str],
+    session: Any,
 ) -> None:
     """Look up the first and the last mention of entities among the user's sessions; None for those without any."""
     owner = user_owner(user_id)
@@ -151,7 +171,7 @@ async def _find_ends(
             documents[_id] = None
 
 
-def _end_with(document: Document, first: Document, last: Document) -> None:
+def _end_with(document: EntityCountDocument, first: UserMentionPlace, last: UserMentionPlace) -> None:
     document["first"], document["last"] = first, last
     document["name"] = first["name"]
     document["firstSeenAt"], document["lastSeenAt"] = first["at"], last["at"]

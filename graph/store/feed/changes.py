@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState
+from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
 from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of
 
 log = logging.getLogger("recallql")
@@ -74,7 +74,7 @@ class Opened:
     lost: bool
 
 
-async def announce_deletion(database: Database, message: Document, session: Any) -> None:
+async def announce_deletion(database: Database, message: MessageDocument, session: Any) -> None:
     """Tell subscribers of a message that this transaction deletes.
 
     MongoDB's own delete events hold nothing but `_id`, and subscribers need the session. Pre-images would hold it, and
@@ -86,7 +86,7 @@ async def announce_deletion(database: Database, message: Document, session: Any)
         message: what is deleted, with `_id`, `sessionId` and `seq`.
         session: the driver session whose transaction deletes it.
     """
-    note = {name: message[name] for name in ("_id", "sessionId", "seq")}
+    note: DeletionDocument = {"_id": message["_id"], "sessionId": message["sessionId"], "seq": message["seq"]}
     await database.deletions.insert_one(note, session=session)
     await database.deletions.delete_one({"_id": note["_id"]}, session=session)
 

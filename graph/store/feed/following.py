@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import Document, SessionDocument
 from graph.store.driver.client import translated_errors
 from graph.store.feed.changes import Moment, causally_after
 from graph.store.scope import Scope
@@ -46,11 +46,11 @@ class Page:
     end: Position | None
 
 
-async def session_state(database: Database, session_id: str, after: Moment | None = None) -> Document | None:
+async def session_state(database: Database, session_id: str, after: Moment | None = None) -> SessionDocument | None:
     """`uuid`, `userId`, `lastSeq` and `erasedSeq` of a session, in any scope: they decide on a subscription."""
     with translated_errors():
         async with causally_after(database.client, after) as session:
-            found: Document | None = await database.sessions.find_one(
+            found: SessionDocument | None = await database.sessions.find_one(
                 {"_id": session_id}, {"uuid": 1, "userId": 1, "lastSeq": 1, "erasedSeq": 1}, session=session
             )
     return found

@@ -18,10 +18,21 @@ from pymongo import UpdateOne
 from pymongo.errors import ExecutionTimeout
 
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState, EntityDocument, new_uuid, now
+from graph.store.documents import (
+    Document,
+    EnrichmentState,
+    EntityDocument,
+    MentioningMessage,
+    MessageDocument,
+    MessagePlace,
+    SessionDocument,
+    new_uuid,
+    now,
+)
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
-from graph.store.entities.mentions import replace_all
+from graph.store.entities.mentions import Change, replace_all
+from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
 from graph.store.jobs.turns import Turns
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
@@ -40,21 +51,6 @@ _KILLED = "the worker ended while it read this message, at each of its attempts"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much one claim takes.
-
-    Attributes:
-        messages: most of them.
-        tokens: most of all of them together; a message that has more is long, and is taken alone.
-        attempts: a message that was claimed so often, at last alone, and that no worker survived, is `FAILED` instead.
-    """
-
-    messages: int
-    tokens: int
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
 class Claim:
     """Messages that are this worker's until the lease runs out.
 
@@ -67,7 +63,7 @@ class Claim:
     """
 
     lease: str
-    messages: list[Document] = field(default_factory=list)
+    messages: list[MessageDocument] = field(default_factory=list)
     suspect: bool = False
     contended: bool = False
     long_waits: bool = False
@@ -138,13 +134,13 @@ async def claim(
         erased = _erased(found, owners)
         if erased:
             await _pass_over(database, [message for message in found if message["_id"] in erased], due)
-        exhausted = {message["_id"] for message in found if _is_exhausted(message, limits)} - erased
+        exhausted = {message["_id"] for message in found if is_exhausted(message, limits)} - erased
         if exhausted:
             await _give_up(database, list(exhausted), due, limits.attempts)
         left = [message for message in found if message["_id"] not in erased | exhausted]
-        long_ones = [message for message in left if _is_long(message, limits)]
-        ordered = turns.ordered(long_ones if long else [one for one in left if not _is_long(one, limits)], owners)
-        chosen = ordered[:1] if long else _batch(ordered, limits)
+        long_ones = [message for message in left if is_long(message, limits)]
+        ordered = turns.ordered(long_ones if long else [one for one in left if not is_long(one, limits)], owners)
+        chosen = ordered[:1] if long else batch(ordered, limits)
         long_waits = bool(long_ones) and not long
         if not chosen:
             return Claim(lease, contended=bool(erased or exhausted), long_waits=long_waits)
@@ -169,13 +165,13 @@ async def claim(
     return Claim(lease, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
 
 
-async def _look(database: Database, due: Document, limits: Limits) -> list[Document]:
+async def _look(database: Database, due: Document, limits: Limits) -> list[MessageDocument]:
     """Due messages to choose from: those longest due, and where there are more, the newest of other sessions.
 
     The latest writer is among the newest, however long the messages of others have waited.
     """
     fields = {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1}
-    longest: list[Document] = await database.messages.find(
+    longest: list[MessageDocument] = await database.messages.find(
         due, fields, sort=[("enrichment.dueAt", 1)], limit=limits.messages
     ).to_list(None)
     if len(longest) < limits.messages or "sessionId" in due:
@@ -197,7 +193,9 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Docum
     return longest + [message for message in reversed(newest) if message["_id"] not in seen]
 
 
-async def _owners(database: Database, messages: Iterable[Document], session: Any = None) -> dict[str, Document]:
+async def _owners(
+    database: Database, messages: Iterable[MessagePlace], session: Any = None
+) -> dict[str, SessionDocument]:
     """The sessions of messages, with `erasedSeq` and `userId`, by id."""
     ids = {message["sessionId"] for message in messages}
     found = await database.sessions.find(
@@ -206,7 +204,7 @@ async def _owners(database: Database, messages: Iterable[Document], session: Any
     return {owner["_id"]: owner for owner in found}
 
 
-def _erased(messages: Iterable[Document], owners: dict[str, Document]) -> set[str]:
+def _erased(messages: Iterable[MessagePlace], owners: dict[str, SessionDocument]) -> set[str]:
     """The ids of the messages that count as gone, and of those that an import has not shown yet."""
     return {
         message["_id"]
@@ -215,7 +213,7 @@ def _erased(messages: Iterable[Document], owners: dict[str, Document]) -> set[st
     }
 
 
-async def _pass_over(database: Database, messages: Sequence[Document], due: Document) -> None:
+async def _pass_over(database: Database, messages: Sequence[MessageDocument], due: Document) -> None:
     """Exclude messages that are being erased from claims; those that an import holds back are held back again."""
     # By the memory as well: the uuid of an erased message may be that of a new one at any moment.
     these = {
@@ -225,41 +223,6 @@ async def _pass_over(database: Database, messages: Sequence[Document], due: Docu
     staged = {"enrichment.importedDueAt": {"$exists": True}}
     await database.messages.update_many({**these, **due, **staged}, {"$set": {"enrichment.dueAt": now() + HELD_BACK}})
     await database.messages.update_many({**these, **due, "$nor": [staged]}, {"$unset": {"enrichment": ""}})
-
-
-def _is_exhausted(message: Document, limits: Limits) -> bool:
-    """Whether it has ended its worker often enough; while it had company, that may have been another's doing."""
-    state = message["enrichment"]
-    return bool(state["attempts"] >= limits.attempts and state.get("together", 1) == 1)
-
-
-def _is_long(message: Document, limits: Limits) -> bool:
-    """Whether a message is to be read in parts; one that has ended a worker is not, but at once and alone."""
-    return bool(message["tokenCount"] > limits.tokens and "lease" not in message["enrichment"])
-
-
-def _batch(ordered: list[Document], limits: Limits) -> list[Document]:
-    """The messages, from the first, that are of its kind and fit into one batch."""
-    if not ordered:
-        return []
-    most = _together(ordered[0], limits)
-    chosen: list[Document] = []
-    tokens = 0
-    for message in ordered:
-        if _together(message, limits) != most:
-            continue
-        tokens += message["tokenCount"]
-        if chosen and (len(chosen) == most or tokens > limits.tokens):
-            break
-        chosen.append(message)
-    return chosen
-
-
-def _together(message: Document, limits: Limits) -> int:
-    """How many messages like this one are taken at a time: those that outlived a lease are suspects."""
-    crashes: int = message["enrichment"]["attempts"] if "lease" in message["enrichment"] else 0
-    most: int = max(1, limits.messages // 16**crashes)
-    return most
 
 
 async def _give_up(database: Database, uuids: list[str], due: Document, attempts: int) -> None:
@@ -342,7 +305,7 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
     async def attempt(session: Any) -> int:
         # The lease of a message is gone once it is stored or its content has changed; a change after this
         # transaction's snapshot makes the write below fail, and the next attempt no longer finds it.
-        held = await database.messages.find(
+        held: list[MentioningMessage] = await database.messages.find(
             {"_id": {"$in": list(by_uuid)}, "enrichment.lease": lease},
             {"sessionId": 1, "seq": 1, "createdAt": 1, "entities": 1},
             session=session,
@@ -352,13 +315,15 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
         if not held:
             return 0
         at = now()
-        updates, changes = [], []
+        updates: list[UpdateOne] = []
+        changes: list[Change] = []
         for old in held:
             outcome = by_uuid[old["_id"]]
             change: Document = {"enrichment": _state(outcome, at)}
             if outcome.failure is None:
                 change["entities"] = list(outcome.entities)
-                changes.append((old, {**old, "entities": change["entities"]}))
+                new: MentioningMessage = {**old, "entities": list(outcome.entities)}
+                changes.append((old, new))
             updates.append(UpdateOne({"_id": old["_id"]}, {"$set": change}))
         await database.messages.bulk_write(updates, ordered=False, session=session)
         await replace_all(database, changes, session)

@@ -26,10 +26,10 @@ from pymongo import ReturnDocument, UpdateOne
 
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
-from graph.store.documents import Document, new_uuid, now
+from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
-from graph.store.entities import reading as entities
+from graph.store.entities import ownership
 
 log = logging.getLogger("recallql")
 
@@ -68,7 +68,7 @@ async def refuse_while_under_way(database: Database, job: str, session: Any) -> 
         raise ErasureUnderWay(job)
 
 
-async def erase_session(database: Database, owner: Document, session: Any) -> str | None:
+async def erase_session(database: Database, owner: SessionDocument, session: Any) -> str | None:
     """Within a transaction, take away a session and its contents.
 
     Args:
@@ -83,18 +83,18 @@ async def erase_session(database: Database, owner: Document, session: Any) -> st
     return await erase_contents(database, owner, session, gone=True)
 
 
-async def erase_contents(database: Database, owner: Document, session: Any, *, gone: bool = False) -> str | None:
+async def erase_contents(database: Database, owner: SessionDocument, session: Any, *, gone: bool = False) -> str | None:
     """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above.
 
     Where they are many, their entities are left to `forget_entities`, which has to follow.
     """
     session_id, last = owner["_id"], owner["lastSeq"]
     job = session_job(session_id)
-    many = await entities.has_more(database, session_id, ENTITIES_AT_ONCE, session)
+    many = await ownership.has_more(database, session_id, ENTITIES_AT_ONCE, session)
     if many:
-        await entities.shut_out_others(database, [session_id], session)
+        await ownership.shut_out_others(database, [session_id], session)
     else:
-        await entities.forget_session(database, session_id, owner.get("userId"), session)
+        await ownership.forget_session(database, session_id, owner.get("userId"), session)
     # What a job still has to take away counts as gone already, and stays with it.
     first = owner.get("erasedSeq", 0) + 1
     if last - first < SMALL:
@@ -135,10 +135,10 @@ async def erase_sessions_of(database: Database, user_id: str, session: Any) -> l
     """
     owners = await _sessions_of(database, user_id, FEW, session)
     small = len(owners) <= FEW and sum(owner["lastSeq"] for owner in owners) <= SMALL
-    if small and not await entities.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), session):
-        await entities.forget_user(database, user_id, session)
+    if small and not await ownership.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), session):
+        await ownership.forget_user(database, user_id, session)
         # Nothing has to be counted for a user that is gone.
-        left = [await erase_session(database, {**owner, "userId": None}, session) for owner in owners]
+        left = [await erase_session(database, owner, session) for owner in owners]
         return [job for job in left if job is not None]
     job = user_job(user_id)
     await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=session)
@@ -157,8 +157,9 @@ async def hide_sessions_of(database: Database, user_id: str) -> None:
         pass
 
 
-async def _sessions_of(database: Database, user_id: str, limit: int, session: Any) -> list[Document]:
-    found: list[Document] = await database.sessions.find(
+async def _sessions_of(database: Database, user_id: str, limit: int, session: Any) -> list[SessionDocument]:
+    """Sessions without their `userId`."""
+    found: list[SessionDocument] = await database.sessions.find(
         {"userId": user_id},
         {"lastSeq": 1, "erasedSeq": 1},
         sort=[("createdAt", 1), ("_id", 1)],
@@ -179,7 +180,7 @@ async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool
         return False
     # First, since it is here that the writers of these sessions are met.
     await database.sessions.delete_many({"_id": {"$in": [owner["_id"] for owner in taken]}}, session=session)
-    await entities.shut_out_others(database, [owner["_id"] for owner in taken], session)
+    await ownership.shut_out_others(database, [owner["_id"] for owner in taken], session)
     due = now()
     await database.erasures.bulk_write(
         [
@@ -294,7 +295,7 @@ async def _finish_small(database: Database) -> int:
         session_ids = [job["sessionId"] for job in jobs]
         for collection, _ in _contents(database):
             await collection.delete_many({"sessionId": {"$in": session_ids}}, session=session)
-        await entities.forget_sessions(database, session_ids, session)
+        await ownership.forget_sessions(database, session_ids, session)
         return len(jobs)
 
     return await in_transaction(database.client, attempt, deadline=database.write_deadline)
@@ -335,7 +336,7 @@ async def _under(database: Database, job: Document, work: Callable[[Any], Awaita
 async def _more_of_user(database: Database, job: Document) -> bool:
     user_id = job["userId"]
     return await _under(database, job, lambda session: _hide_sessions(database, user_id, session)) or await _under(
-        database, job, lambda session: entities.forget_some_of_user(database, user_id, BATCH, session)
+        database, job, lambda session: ownership.forget_some_of_user(database, user_id, BATCH, session)
     )
 
 
@@ -365,5 +366,5 @@ async def _more_entities(database: Database, job: Document) -> bool:
         return False
     session_id, last = job["sessionId"], None if "whole" in job or "gone" in job else job["lastSeq"]
     return await _under(
-        database, job, lambda session: entities.forget_some_of_session(database, session_id, last, BATCH, session)
+        database, job, lambda session: ownership.forget_some_of_session(database, session_id, last, BATCH, session)
     )

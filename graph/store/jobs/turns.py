@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from cachetools import LRUCache
 
-from graph.store.documents import Document
+from graph.store.documents import MessageDocument, SessionDocument
 
 _REMEMBERED = 10_000  # users and sessions; one that is forgotten is as one that has had nothing yet
 _FORGOTTEN = 0.5  # of what was taken, with each claim: what was long ago counts no more
@@ -25,17 +25,19 @@ class Turns:
     def __init__(self) -> None:
         self._taken: LRUCache[str, float] = LRUCache(_REMEMBERED)
 
-    def ordered(self, messages: Iterable[Document], owners: Mapping[str, Document]) -> list[Document]:
+    def ordered(
+        self, messages: Iterable[MessageDocument], owners: Mapping[str, SessionDocument]
+    ) -> list[MessageDocument]:
         """The messages in the order in which they are to be taken.
 
         Args:
             messages: with `sessionId`, `tokenCount` and `enrichment.dueAt`.
             owners: their sessions by id, with `userId`.
         """
-        waiting: defaultdict[str, defaultdict[str, list[Document]]] = defaultdict(lambda: defaultdict(list))
+        waiting: defaultdict[str, defaultdict[str, list[MessageDocument]]] = defaultdict(lambda: defaultdict(list))
         for message in messages:
             waiting[_owner(message, owners)][message["sessionId"]].append(message)
-        started: list[tuple[float, Document]] = []
+        started: list[tuple[float, MessageDocument]] = []
         for owner, sessions in waiting.items():
             start = self._taken.get(owner, 0.0)
             for message in _interleaved(sessions.values()):
@@ -43,7 +45,7 @@ class Turns:
                 start += _cost(message)
         return [message for _, message in sorted(started, key=_start)]
 
-    def took(self, messages: Iterable[Document], owners: Mapping[str, Document]) -> None:
+    def took(self, messages: Iterable[MessageDocument], owners: Mapping[str, SessionDocument]) -> None:
         """Note what one claim has taken."""
         for owner, taken in list(self._taken.items()):
             if taken < _EACH:
@@ -55,9 +57,9 @@ class Turns:
             self._taken[owner] = self._taken.get(owner, 0.0) + _cost(message)
 
 
-def _interleaved(sessions: Iterable[list[Document]]) -> list[Document]:
+def _interleaved(sessions: Iterable[list[MessageDocument]]) -> list[MessageDocument]:
     """The messages of one owner: by turns of the sessions, short texts first."""
-    started: list[tuple[float, Document]] = []
+    started: list[tuple[float, MessageDocument]] = []
     for messages in sessions:
         start = 0.0
         for message in sorted(messages, key=lambda message: (message["tokenCount"] // _SHORT, _due_at(message))):
@@ -66,20 +68,21 @@ def _interleaved(sessions: Iterable[list[Document]]) -> list[Document]:
     return [message for _, message in sorted(started, key=_start)]
 
 
-def _start(item: tuple[float, Document]) -> tuple[float, object]:
+def _start(item: tuple[float, MessageDocument]) -> tuple[float, object]:
     start, message = item
     return start, _due_at(message)
 
 
-def _due_at(message: Document) -> object:
+def _due_at(message: MessageDocument) -> object:
     return message["enrichment"]["dueAt"]
 
 
-def _cost(message: Document) -> float:
+def _cost(message: MessageDocument) -> float:
     return float(message["tokenCount"] + _EACH)
 
 
-def _owner(message: Document, owners: Mapping[str, Document]) -> str:
+def _owner(message: MessageDocument, owners: Mapping[str, SessionDocument]) -> str:
     session_id = message["sessionId"]
-    user_id = owners.get(session_id, {}).get("userId")
+    owner = owners.get(session_id)
+    user_id = None if owner is None else owner.get("userId")
     return f"s:{session_id}" if user_id is None else f"u:{user_id}"

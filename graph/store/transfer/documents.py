@@ -16,11 +16,20 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from graph.errors import Conflict, Unavailable, shown
 from graph.store.database import Database
-from graph.store.documents import Document, now
+from graph.store.documents import (
+    AnyDocument,
+    Document,
+    MemoryDocument,
+    MessageDocument,
+    SessionDocument,
+    SummaryDocument,
+    UserDocument,
+    now,
+)
 from graph.store.driver.client import session_of, translated_errors
-from graph.store.entities import reading as entities
+from graph.store.entities import mentions
 from graph.store.jobs import erasure
-from graph.store.numbers import Numbered
+from graph.store.numbers import N, Numbered
 from graph.store.users import new_user
 from graph.store.writes import write
 
@@ -35,9 +44,9 @@ _DUPLICATE = 11000
 class Contents:
     """Documents of one session."""
 
-    memories: list[Document] = field(default_factory=list)
-    messages: list[Document] = field(default_factory=list)
-    summaries: list[Document] = field(default_factory=list)
+    memories: list[MemoryDocument] = field(default_factory=list)
+    messages: list[MessageDocument] = field(default_factory=list)
+    summaries: list[SummaryDocument] = field(default_factory=list)
 
 
 async def count(database: Database, match: Document) -> int:
@@ -47,7 +56,7 @@ async def count(database: Database, match: Document) -> int:
     return number
 
 
-async def read_users(database: Database, match: Document) -> AsyncIterator[list[Document]]:
+async def read_users(database: Database, match: Document) -> AsyncIterator[list[UserDocument]]:
     """The users that match, by id, in lists."""
     with translated_errors():
         cursor = database.users.find(match, sort=[("_id", 1)])
@@ -57,7 +66,7 @@ async def read_users(database: Database, match: Document) -> AsyncIterator[list[
 
 async def read_sessions(
     database: Database, match: Document, *, since: datetime, first_id: str | None = None
-) -> AsyncIterator[tuple[str, list[Document]]]:
+) -> AsyncIterator[tuple[str, Sequence[AnyDocument]]]:
     """The sessions that match, by id, each followed by its contents.
 
     Args:
@@ -93,8 +102,8 @@ async def read_sessions(
 
 
 async def _with_contents(
-    database: Database, owners: Sequence[Document], since: datetime, snapshot: Any
-) -> AsyncIterator[tuple[str, list[Document]]]:
+    database: Database, owners: Sequence[SessionDocument], since: datetime, snapshot: Any
+) -> AsyncIterator[tuple[str, Sequence[AnyDocument]]]:
     users = list({owner["userId"] for owner in owners if owner.get("userId") is not None})
     if users:
         new = {"_id": {"$in": users}, "createdAt": {"$gte": since}}
@@ -139,17 +148,23 @@ class _Grouped:
                 return
 
 
-async def find_stored(database: Database, kind: str, ids: Collection[str]) -> dict[str, Document]:
-    """The sessions or users, whole, by id."""
-    collection = {"session": database.sessions, "user": database.users}[kind]
+async def find_sessions(database: Database, ids: Collection[str]) -> dict[str, SessionDocument]:
+    """The sessions, whole, by id."""
     with translated_errors():
-        found = await collection.find({"_id": {"$in": list(ids)}}).to_list(None)
-    return {document["_id"]: document for document in found}
+        found = await database.sessions.find({"_id": {"$in": list(ids)}}).to_list(None)
+    return {session["_id"]: session for session in found}
+
+
+async def find_users(database: Database, ids: Collection[str]) -> dict[str, UserDocument]:
+    """The users, whole, by id."""
+    with translated_errors():
+        found = await database.users.find({"_id": {"$in": list(ids)}}).to_list(None)
+    return {user["_id"]: user for user in found}
 
 
 async def find_texts(
     database: Database, ids: Collection[str], bounds: tuple[int, int]
-) -> dict[tuple[str, int], Document]:
+) -> dict[tuple[str, int], MessageDocument]:
     """The messages of sessions within a range of numbers, by session and number, with what their sender gave."""
     with translated_errors():
         found = await database.messages.find(
@@ -160,7 +175,7 @@ async def find_texts(
     return {(message["sessionId"], message["seq"]): message for message in found}
 
 
-async def insert_users(database: Database, users: Sequence[Document]) -> None:
+async def insert_users(database: Database, users: Sequence[UserDocument]) -> None:
     """Store users that do not exist."""
 
     async def attempt(session: Any) -> None:
@@ -171,7 +186,7 @@ async def insert_users(database: Database, users: Sequence[Document]) -> None:
     await write_unique(database, attempt, [])
 
 
-async def insert_sessions(database: Database, batch: Sequence[tuple[Document, Contents]]) -> None:
+async def insert_sessions(database: Database, batch: Sequence[tuple[SessionDocument, Contents]]) -> None:
     """Store sessions that do not exist, with all their contents, in one transaction.
 
     Raises:
@@ -191,14 +206,12 @@ async def insert_sessions(database: Database, batch: Sequence[tuple[Document, Co
         await insert_contents(database, everything, session)
         mentioning = [(None, message) for message in everything.messages if message["entities"]]
         if mentioning:
-            await entities.replace_all(database, mentioning, session)
+            await mentions.replace_all(database, mentioning, session)
 
     await write_unique(database, attempt, everything.messages)
 
 
-async def numbered(
-    database: Database, collection: Numbered, documents: Sequence[Document], session: Any
-) -> list[Document]:
+async def numbered(database: Database, collection: Numbered, documents: Sequence[N], session: Any) -> list[N]:
     """Documents with the numbers that they have and that nobody else has; the others get one when it is asked for."""
     numbers = [document["number"] for document in documents if "number" in document]
     if not numbers:
@@ -209,12 +222,13 @@ async def numbered(
     await database.counters.update_one(
         {"_id": collection}, {"$max": {"last": max(numbers)}}, upsert=True, session=session
     )
-    return [
-        {name: value for name, value in document.items() if name != "number"}
-        if document.get("number") in taken
-        else document
-        for document in documents
-    ]
+    return [_without_number(document) if document.get("number") in taken else document for document in documents]
+
+
+def _without_number(document: N) -> N:
+    document = document.copy()
+    document.pop("number", None)
+    return document
 
 
 async def last_numbers(database: Database) -> dict[str, int]:
@@ -231,14 +245,14 @@ async def reserve_numbers(database: Database, numbers: dict[str, int]) -> None:
             await database.counters.update_one({"_id": collection}, {"$max": {"last": last}}, upsert=True)
 
 
-async def _refuse_erasures(database: Database, owners: Sequence[Document], session: Any) -> None:
+async def _refuse_erasures(database: Database, owners: Sequence[SessionDocument], session: Any) -> None:
     jobs = [erasure.session_job(owner["_id"]) for owner in owners]
     found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, session=session).to_list(1)
     for job in found:
         await erasure.refuse_while_under_way(database, job["_id"], session)
 
 
-async def touch_users(database: Database, owners: Sequence[Document], session: Any) -> None:
+async def touch_users(database: Database, owners: Sequence[SessionDocument], session: Any) -> None:
     """Write the users of sessions, so that their deletion can't pass unseen; those that are missing are made."""
     users = {owner["userId"]: owner["createdAt"] for owner in owners if owner.get("userId") is not None}
     if not users:
@@ -269,7 +283,7 @@ async def insert_contents(database: Database, contents: Contents, session: Any) 
 
 
 async def write_unique(
-    database: Database, attempt: Callable[[Any], Awaitable[None]], messages: Sequence[Document]
+    database: Database, attempt: Callable[[Any], Awaitable[None]], messages: Sequence[MessageDocument]
 ) -> None:
     """Run a transaction that stores these messages, among others.
 
@@ -285,7 +299,7 @@ async def write_unique(
         raise Conflict(await _what_is_taken(database, details, messages)) from error
 
 
-async def _what_is_taken(database: Database, details: Document, messages: Sequence[Document]) -> str:
+async def _what_is_taken(database: Database, details: Document, messages: Sequence[MessageDocument]) -> str:
     found = await database.messages.find_one({"_id": {"$in": [message["_id"] for message in messages]}})
     if found is not None:
         return f"message uuid {found['_id']} is in use already, in session {shown(found['sessionId'])}"

@@ -14,9 +14,18 @@ from typing import Any
 
 from graph.errors import Conflict, shown
 from graph.store.database import Database
-from graph.store.documents import Document, EnrichmentState, new_uuid, now
+from graph.store.documents import (
+    Document,
+    EnrichmentState,
+    EntityDocument,
+    MentioningMessage,
+    MessageDocument,
+    SessionDocument,
+    new_uuid,
+    now,
+)
 from graph.store.driver.client import translated_errors
-from graph.store.entities import reading as entities
+from graph.store.entities import mentions
 from graph.store.jobs import erasure
 from graph.store.jobs.enrichment import HELD_BACK
 from graph.store.transfer.documents import Contents, insert_contents, numbered, touch_users, write_unique
@@ -78,7 +87,7 @@ class Staging:
             for entity in message["entities"]:
                 self._mentions.setdefault(entity["key"], _Mentions()).add(message, entity)
 
-    async def finish(self, owner: Document) -> None:
+    async def finish(self, owner: SessionDocument) -> None:
         """Store the session's document, with which all of it can be seen.
 
         Raises:
@@ -94,7 +103,7 @@ class Staging:
             )
             await touch_users(self._database, [owner], session)
             if changes:
-                await entities.replace_all(self._database, changes, session)
+                await mentions.replace_all(self._database, changes, session)
 
         await write(self._database, attempt)
         await release(self._database, self._session_id)
@@ -119,7 +128,7 @@ async def release(database: Database, session_id: str) -> None:
         )
 
 
-def _held_back(message: Document, until: datetime) -> Document:
+def _held_back(message: MessageDocument, until: datetime) -> MessageDocument:
     """A message as it is staged: a worker that read it now would store its entities without a session to count for."""
     enrichment = message["enrichment"]
     if enrichment["state"] != _PENDING:
@@ -131,16 +140,21 @@ def _held_back(message: Document, until: datetime) -> Document:
 class _Mentions:
     """What a session's messages say of one entity, in little: where first and last, and how often."""
 
-    places: list[Document] = field(default_factory=list)  # the first and the last message
+    places: list[MentioningMessage] = field(default_factory=list)  # the first and the last message
     count: int = 0
 
-    def add(self, message: Document, entity: Document) -> None:
-        place = {name: message[name] for name in ("_id", "sessionId", "seq", "createdAt")}
-        place["entities"] = [{**entity, "matches": entity["matches"][:1]}]
+    def add(self, message: MessageDocument, entity: EntityDocument) -> None:
+        place: MentioningMessage = {
+            "_id": message["_id"],
+            "sessionId": message["sessionId"],
+            "seq": message["seq"],
+            "createdAt": message["createdAt"],
+            "entities": [{**entity, "matches": entity["matches"][:1]}],
+        }
         self.places[1:] = [place]
         self.count += len(entity["matches"])
 
-    def messages(self) -> list[Document]:
+    def messages(self) -> list[MentioningMessage]:
         """Two messages at most, which count as all of them together."""
         first = self.places[0]["entities"][0]
         rest = self.count - sum(len(place["entities"][0]["matches"]) for place in self.places[1:])

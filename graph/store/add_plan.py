@@ -1,0 +1,220 @@
+"""What an add will do, decided from what it sends and what the database has: nothing here reads or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from graph.errors import Conflict, ErasureUnderWay
+from graph.store.documents import JSONObject, MemoryDocument, MessageDocument, SessionChanges, SessionDocument, new_uuid
+from graph.store.edits import Edit
+from graph.store.jobs import erasure
+from graph.store.merge import merged_metadata
+from graph.store.scope import Scope
+from graph.store.sessions import refuse_other_user, refuse_unseen
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A checked message to be stored.
+
+    Attributes:
+        uuid: the caller's, in canonical form; None lets the store choose.
+        token_count: tokens of `"{role}: {content}"`.
+        created_at: when it was said, where it was kept elsewhere until now; None for now.
+    """
+
+    role: str
+    content: str
+    token_count: int
+    metadata: JSONObject = field(default_factory=dict)
+    uuid: str | None = None
+    created_at: datetime | None = None
+
+    @property
+    def edit(self) -> Edit:
+        """What it changes of the message that has its uuid already."""
+        return Edit(self.role, self.content, self.metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMemory:
+    """A checked memory to be stored: at least one message.
+
+    Attributes:
+        digest: what tells this payload from another one that is sent with the same idempotency key.
+        uuid: of the memory. It is given before the first attempt, so that what an attempt stored can be found by it.
+    """
+
+    session_id: str
+    messages: Sequence[NewMessage]
+    metadata: JSONObject = field(default_factory=dict)
+    user_id: str | None = None
+    idempotency_key: str | None = None
+    digest: str | None = None
+    uuid: str = field(default_factory=new_uuid)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the database has of an add, read in the transaction that is to do it.
+
+    Attributes:
+        earlier: the memory that was stored with the same idempotency key; where there is one, no messages are read.
+        messages: those of the session that have a uuid which is sent, by uuid.
+        foreign: a message of another session that has one, and that session.
+        session: the session; read only where a memory or messages are known.
+    """
+
+    earlier: MemoryDocument | None = None
+    messages: Mapping[str, MessageDocument] = field(default_factory=dict)
+    foreign: tuple[MessageDocument, SessionDocument | None] | None = None
+    session: SessionDocument | None = None
+
+
+Edits: TypeAlias = tuple[tuple[MessageDocument, NewMessage], ...]
+"""Stored messages, each with what it is to become."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Change nothing: the same was added before.
+
+    Attributes:
+        memory_id: the memory to return.
+        session: as it is.
+    """
+
+    memory_id: str
+    session: SessionDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change stored messages or the session, and add no message.
+
+    Attributes:
+        memory_id: the memory to return, which holds the first message that was sent.
+        session: as it is.
+        edits: the messages that differ.
+        session_changes: what differs of the session.
+    """
+
+    memory_id: str
+    session: SessionDocument
+    edits: Edits
+    session_changes: SessionChanges
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add messages in a memory of their own, and change stored ones that were sent with them.
+
+    Attributes:
+        fresh: the messages to add, in order; at least one.
+        edits: the messages that differ.
+    """
+
+    fresh: tuple[NewMessage, ...]
+    edits: Edits
+
+
+def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Append:
+    """What adding a memory will do.
+
+    Raises:
+        BadUserInput: metadata would grow beyond what is kept.
+        Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
+            another payload.
+        ErasureUnderWay: what is known is being erased.
+        Forbidden: the session is not the caller's.
+    """
+    if known.foreign is not None:
+        _refuse_foreign(*known.foreign)
+    if known.earlier is not None:
+        return _replay(new, known.earlier, _session(new, known, scope, known.earlier["firstSeq"]))
+    if not known.messages:
+        return Append(tuple(new.messages), ())
+    session = _session(new, known, scope, min(message["seq"] for message in known.messages.values()))
+    fresh = tuple(message for message in new.messages if message.uuid not in known.messages)
+    edits = _edits(new, known)
+    if fresh:
+        return Append(fresh, edits)
+    memory_id = known.messages[new.messages[0].uuid or ""]["memoryId"]
+    changes = session_changes(session, new, scope)
+    return Update(memory_id, session, edits, changes) if edits or changes else Replay(memory_id, session)
+
+
+def session_changes(session: SessionDocument, new: NewMemory, scope: Scope) -> SessionChanges:
+    """What an add changes of a session that is there, beside its counts.
+
+    Raises:
+        BadUserInput: metadata would grow beyond what is kept.
+    """
+    changes: SessionChanges = {}
+    user_id = user_of(new, scope)
+    if user_id is not None and session.get("userId") is None:
+        changes["userId"] = user_id
+    if (metadata := merged_metadata(session["metadata"], new.metadata)) is not session["metadata"]:
+        changes["metadata"] = metadata
+    return changes
+
+
+def user_of(new: NewMemory, scope: Scope) -> str | None:
+    """The user that the session is to belong to."""
+    return new.user_id or scope.user_id
+
+
+def tokens_added(edits: Edits, fresh: Sequence[NewMessage] = ()) -> int:
+    """By how many tokens a session grows."""
+    changed = sum(message.token_count - old["tokenCount"] for old, message in edits)
+    return changed + sum(message.token_count for message in fresh)
+
+
+def refuse_other_owner(session: SessionDocument, new: NewMemory, scope: Scope) -> None:
+    """Refuse to add to a session, read with `userId`, that is somebody else's.
+
+    Raises:
+        Conflict: it belongs to another user than the add names.
+        Forbidden: it is outside the scope.
+    """
+    refuse_unseen(scope, session)
+    refuse_other_user(session, user_of(new, scope))
+
+
+def _edits(new: NewMemory, known: Known) -> Edits:
+    sent = [(known.messages.get(message.uuid or ""), message) for message in new.messages]
+    return tuple((old, message) for old, message in sent if old is not None and message.edit.changes(old))
+
+
+def _replay(new: NewMemory, earlier: MemoryDocument, session: SessionDocument) -> Replay:
+    # A memory that was stored before digests were has none.
+    if earlier.get("payloadDigest", new.digest) != new.digest:
+        raise Conflict(
+            "idempotencyKey was sent before in this session with another payload: send that payload again, or a new key"
+        )
+    return Replay(earlier["_id"], session)
+
+
+def _session(new: NewMemory, known: Known, scope: Scope, seq: int) -> SessionDocument:
+    """The session, in which the number is not erased."""
+    if known.session is None:
+        raise ErasureUnderWay(erasure.session_job(new.session_id))
+    refuse_other_owner(known.session, new, scope)
+    if _is_erased(known.session, seq):
+        raise ErasureUnderWay(erasure.session_job(new.session_id))
+    return known.session
+
+
+def _refuse_foreign(message: MessageDocument, session: SessionDocument | None) -> None:
+    """Refuse a uuid of another session; one that is being erased there is free again soon."""
+    if session is None or _is_erased(session, message["seq"]):
+        raise ErasureUnderWay(erasure.session_job(message["sessionId"]))
+    text = f"message uuid {message['_id']} is already in use: leave uuid out, or send a new one"
+    raise Conflict(text)
+
+
+def _is_erased(session: SessionDocument, seq: int) -> bool:
+    return seq <= session.get("erasedSeq", 0)
