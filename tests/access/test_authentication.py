@@ -560,14 +560,14 @@ def test_keys_are_made_while_a_server_runs_and_open_it(tmp_path: Path) -> None:
         return done.stdout
 
     with served(data_dir, "--enrichment-processes", "0", "--auth", "required") as server:
-        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}).status_code == 401
+        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}, timeout=60).status_code == 401
         key = recallql("create", "the backend", "--scope", "read").strip()
         headers = {"authorization": f"Bearer {key}"}
-        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}, headers=headers).status_code == 200
+        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}, headers=headers, timeout=60).status_code == 200
         listed = recallql("list")
         assert "the backend" in listed
         assert "read" in listed
         assert key not in listed
         recallql("revoke", "the backend")
-        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}, headers=headers).status_code == 401
+        assert httpx.post(f"{server.url}/graphql", json={"query": ASK}, headers=headers, timeout=60).status_code == 401
         assert key not in server.stderr()

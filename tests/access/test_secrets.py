@@ -68,9 +68,10 @@ async def test_no_secret_is_logged_or_answered(secretive: dict[str, str], tmp_pa
         for bearer in (good, bad, key, good[:-2]):
             headers = {"authorization": f"Bearer {bearer}"}
             said.append(httpx.post(f"{server.url}/graphql", json=body, headers=headers, timeout=30).text)
-            said.append(httpx.get(f"{server.url}/api/v1/sessions/s/memory", headers=headers).text)
+            said.append(httpx.get(f"{server.url}/api/v1/sessions/s/memory", headers=headers, timeout=60).text)
             stream = {**headers, "accept": "text/event-stream"}
-            said.append(httpx.post(f"{server.url}/graphql", json={"query": "{ __typename }"}, headers=stream).text)
+            answer = httpx.post(f"{server.url}/graphql", json={"query": "{ __typename }"}, headers=stream, timeout=60)
+            said.append(answer.text)
             asyncio.run(over_a_socket(server, bearer))
             said.append(_upgrade(server.url, headers))
 

@@ -82,11 +82,14 @@ async def test_entities_stand_where_the_text_says(
 async def test_a_waiting_worker_is_woken_by_an_add(
     client: Client, database: Database, extractor: Extractor, quick: Settings
 ) -> None:
-    async with working(database, extractor, quick):
-        await asyncio.sleep(0.5)  # the poll is 30 s away
+    patient = quick.model_copy(update={"enrichment_poll": 3600.0})
+    async with working(database, extractor, patient):
+        await asyncio.sleep(0.5)  # the worker has nothing to do, and waits
         added = await add(client, "s", OCTAVIA, awaitEntities=True)
         assert added["memory"]["messages"]
-        assert [state["state"] for state in await states(database)] == ["DONE"] * 3
+        async with asyncio.timeout(60):
+            while [state["state"] for state in await states(database)] != ["DONE"] * 3:  # noqa: ASYNC110 - the worker tells nobody
+                await asyncio.sleep(0.05)
 
 
 async def test_a_text_that_raises_ends_failed_with_its_reason_and_spares_its_neighbours(
@@ -125,10 +128,11 @@ async def test_an_edit_during_the_extraction_wins(client: Client, database: Data
 
 async def test_a_claimed_message_is_nobody_elses_until_the_lease_runs_out(client: Client, database: Database) -> None:
     await add(client, "s", OCTAVIA)
-    first = await enrichment.claim(database, LIMITS, lease_seconds=0.3)
+    first = await enrichment.claim(database, LIMITS, lease_seconds=60)
     assert len(first.messages) == 3
     assert not (await enrichment.claim(database, LIMITS, lease_seconds=60)).messages
-    await asyncio.sleep(0.35)
+    await enrichment.renew(database, first, lease_seconds=0)
+    await asyncio.sleep(0.01)
     second = await enrichment.claim(database, LIMITS, lease_seconds=60)
     assert sorted(second.uuids) == sorted(first.uuids)
     assert {message["enrichment"]["attempts"] for message in second.messages} == {2}

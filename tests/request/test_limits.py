@@ -90,11 +90,11 @@ def test_the_cost_follows_variables_and_their_defaults() -> None:
 def test_fragments_that_use_each_other_are_counted_without_being_written_out() -> None:
     links = "\n".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(100))
     query = f"{{ ...F0 }} {links} fragment F100 on Query {{ {MEMORY} {{ uuid }} }}"
-    began = time.monotonic()
+    began = time.thread_time()
     assert cost(query) == 2**100
     with pytest.raises(TooCostly):
         check_limits(parse(query), Limits(0, 0, 0, 0, 0, 20, 0, 0))
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 MESSAGES = '{ role: "human", content: "x" } ' * 150
@@ -189,7 +189,7 @@ async def test_a_budget_is_spent_by_caller_and_refills(
         as_caller(client, token("bob"))
         assert "errors" not in await client.send(query)
         as_caller(client, token("ada"))
-        await asyncio.sleep(3)  # 250 a minute are 12 in 3 seconds
+        await asyncio.sleep(4)  # 250 a minute are 12 in 3 seconds
         assert "errors" not in await client.send(f"{{ {MEMORY} {{ messages(last: 9) {{ uuid }} }} }}")
         huge = await client.error(f"{{ {MEMORY} {{ messages(last: 999) {{ uuid }} }} }}")
         assert "whole budget" in huge["message"]

@@ -27,7 +27,7 @@ class Socket:
     async def receive(self) -> dict[str, Any]:
         """The next message that is not a ping."""
         while True:
-            text = await asyncio.wait_for(self.connection.recv(), 30)
+            text = await asyncio.wait_for(self.connection.recv(), 60)
             assert isinstance(text, str)
             message: dict[str, Any] = json.loads(text)
             if message["type"] != "ping":

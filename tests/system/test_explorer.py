@@ -204,7 +204,7 @@ def test_token_of_the_headers_editor_goes_with_queries_and_subscriptions(visit: 
 
 @pytest.mark.usefixtures("bundle")
 def test_bundle_is_cached_for_good_and_the_page_never(explorer_server: str) -> None:
-    page = httpx.get(f"{explorer_server}/graphql", headers={"accept": "text/html"})
+    page = httpx.get(f"{explorer_server}/graphql", headers={"accept": "text/html"}, timeout=60)
     assert page.headers["cache-control"] == "no-cache"
     assert page.headers["content-security-policy"] == EXPLORER_CSP
     assert "unsafe-eval" not in EXPLORER_CSP
@@ -212,10 +212,10 @@ def test_bundle_is_cached_for_good_and_the_page_never(explorer_server: str) -> N
     addresses = re.findall(r'(?:src|href)="(graphql/assets/[^"]+)"', page.text)
     assert len(addresses) >= 2
     for address in addresses:
-        asset = httpx.get(f"{explorer_server}/{address}")
+        asset = httpx.get(f"{explorer_server}/{address}", timeout=60)
         assert asset.status_code == 200
         assert "immutable" in asset.headers["cache-control"]
-    missing = httpx.get(f"{explorer_server}/graphql/assets/missing.js")
+    missing = httpx.get(f"{explorer_server}/graphql/assets/missing.js", timeout=60)
     assert missing.status_code == 404
     assert "immutable" not in missing.headers.get("cache-control", "")
 

@@ -110,7 +110,7 @@ from recallql_client import AddMemoryInput, Client, MessageInput
 
 
 async def main() -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=60) as http:
         client = Client(url=sys.argv[1], http_client=http)
         found = await client.get_memory(session_id="s")
         message = MessageInput(role="human", content="Hello")

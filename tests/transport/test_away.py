@@ -75,7 +75,7 @@ async def test_the_health_of_a_mongodb_that_hangs_is_known_soon(
                 response = await client.http.get("/health")
                 assert response.status_code == 503
                 assert "MongoDB" in response.text
-                assert time.monotonic() - started < 6  # 1.5 seconds on an idle machine, 20 and more without a limit
+                assert time.monotonic() - started < 15  # 1.5 seconds on an idle machine, 20 and more without a limit
             proxy.go_on()
 
 

@@ -27,6 +27,8 @@ GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 TRAILERS = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Big: "
 LIMIT = 65_536
 
+JSON = {"Content-Type": "application/json"}
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, mongodb_uri: str) -> Iterator[ServerProcess]:
@@ -112,7 +114,7 @@ def test_a_body_larger_than_the_limit_of_headers_is_accepted(server: ServerProce
     text = "# " + "x" * 15_000
     query = "{ __typename }" + text
     chunks = (part for part in [b'{"query": "' + query.encode() + b'", "extensions": {"a": "', b"x" * 200_000, b'"}}'])
-    response = httpx.post(f"{server.url}/graphql", content=chunks, headers={"Content-Type": "application/json"})
+    response = httpx.post(f"{server.url}/graphql", content=chunks, headers=JSON, timeout=60)
     assert response.json() == {"data": {"__typename": "Query"}}
 
 
@@ -181,13 +183,13 @@ def test_a_client_that_reads_nothing_is_dropped(tmp_path: Path, mongodb_uri: str
                     if found.status == psutil.CONN_ESTABLISHED
                 )
             )
-        assert httpx.get(f"{server.url}/health").status_code == 200
+        assert httpx.get(f"{server.url}/health", timeout=60).status_code == 200
 
 
 async def test_connections_beyond_the_limit_are_refused_and_others_go_on(tmp_path: Path, mongodb_uri: str) -> None:
     with started(tmp_path, mongodb_uri, RECALLQL_MAX_CONNECTIONS="20", RECALLQL_HEADER_TIMEOUT="0") as server:
         port = urlsplit(server.url).port
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             assert (await client.get(f"{server.url}/health")).status_code == 200
             streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(19)]
             for _, writer in streams[:10]:
@@ -200,7 +202,7 @@ async def test_connections_beyond_the_limit_are_refused_and_others_go_on(tmp_pat
             for _, writer in [*streams, (beyond, last)]:
                 writer.close()
             streams.clear()
-        await asyncio.to_thread(until, lambda: httpx.get(f"{server.url}/health").status_code == 200)
+        await asyncio.to_thread(until, lambda: httpx.get(f"{server.url}/health", timeout=60).status_code == 200)
 
 
 def text_frame(text: str) -> bytes:

@@ -48,7 +48,7 @@ async def pulse(client: Client) -> AsyncIterator[list[float]]:
     took: list[float] = []
 
     async def ask() -> None:
-        async with httpx.AsyncClient(base_url=client.http.base_url) as http:
+        async with httpx.AsyncClient(base_url=client.http.base_url, timeout=60) as http:
             while True:
                 before = time.perf_counter()
                 await http.get("/health")

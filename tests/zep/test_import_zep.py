@@ -78,7 +78,7 @@ async def run(source: Client, target: Client, stop_after: int | None = None) -> 
         if stop_after is not None and report.messages >= stop_after:
             raise Break
 
-    async with httpx.AsyncClient(base_url=f"{source.http.base_url}/api/v1/") as http:
+    async with httpx.AsyncClient(base_url=f"{source.http.base_url}/api/v1/", timeout=60) as http:
         done = Importer(backend_of(target), http, progress, page=PAGE)
         try:
             return await done.run()
@@ -134,7 +134,7 @@ async def test_what_can_not_be_taken_over_is_named_and_the_rest_goes_on(
 
 async def test_a_server_that_is_none_is_said_to_be(client: Client, database: Database, settings: Settings) -> None:
     backend = Backend(settings, database, load_counter())
-    async with httpx.AsyncClient(base_url=f"{client.http.base_url}/graphql/") as http:
+    async with httpx.AsyncClient(base_url=f"{client.http.base_url}/graphql/", timeout=60) as http:
         with pytest.raises(TransferError, match="answered 4"):
             await Importer(backend, http, lambda _: None).run()
 
