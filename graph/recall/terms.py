@@ -1,0 +1,99 @@
+"""The terms of a text: words in lower case, without function words, stemmed, as hashes of 32 bits."""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import Stemmer
+
+from graph.recall.languages import FUNCTION_WORDS, NO_LANGUAGE, detect_language
+
+_WORD = re.compile(r"\w+")
+# Scripts that put no space between words: Hiragana, Katakana, Chinese characters, Thai.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
+_LONGEST = 64  # characters of a word; what is longer is no word that anybody looks for
+
+
+class _Stemmer(Protocol):
+    def stemWord(self, word: str) -> str: ...  # noqa: N802 - the name that PyStemmer has
+
+
+_local = threading.local()  # a stemmer is not safe for use by several threads
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text in lower case; of a script without spaces, each pair of neighbouring characters."""
+    found: list[str] = []
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        found += _split_unspaced(match.group())
+    return found
+
+
+def _split_unspaced(word: str) -> Iterable[str]:
+    if word.isascii():
+        return (word[:_LONGEST],)
+    parts: list[str] = []
+    end = 0
+    for run in _UNSPACED.finditer(word):
+        parts += [word[end : run.start()]] if run.start() > end else []
+        parts += _pairs(run.group())
+        end = run.end()
+    return [part[:_LONGEST] for part in [*parts, word[end:]] if part]
+
+
+def _pairs(run: str) -> list[str]:
+    return [run[place : place + 2] for place in range(max(1, len(run) - 1))]
+
+
+def stem(word: str, language: str) -> str:
+    """The word without its endings in a language; as it is without one."""
+    return word if language == NO_LANGUAGE else _stemmer(language).stemWord(word)
+
+
+def _stemmer(language: str) -> _Stemmer:
+    stemmers: dict[str, _Stemmer] = _local.__dict__.setdefault("stemmers", {})
+    if language not in stemmers:
+        stemmers[language] = Stemmer.Stemmer(language)
+    return stemmers[language]
+
+
+@lru_cache(maxsize=16_384)
+def term_hash(term: str) -> int:
+    """A hash of 32 bits that is the same in every process."""
+    return zlib.crc32(term.encode("utf-8", "surrogatepass"))
+
+
+def meaningful(words: Iterable[str], language: str) -> list[str]:
+    """The words without the function words of the language."""
+    return [word for word in words if word not in FUNCTION_WORDS.get(language, ())]
+
+
+def count_terms(text: str) -> tuple[str, Counter[int]]:
+    """The language of a text, and how often each of its terms occurs."""
+    words = split_words(text)
+    language = detect_language(words)
+    return language, Counter(term_hash(stem(word, language)) for word in meaningful(words, language))
+
+
+def query_terms(words: Sequence[str], languages: Iterable[str]) -> list[frozenset[int]]:
+    """For each different word of a query that carries meaning, the hashes under which messages may have it.
+
+    A query of a few words seldom tells its language: a word is stemmed for every language of the messages.
+
+    Args:
+        words: of the query, in lower case.
+        languages: of the messages that are searched.
+    """
+    present = {NO_LANGUAGE, *languages}
+    forms = (
+        frozenset(term_hash(stem(word, language)) for language in present)
+        for word in meaningful(words, detect_language(words))
+    )
+    return list(dict.fromkeys(forms))

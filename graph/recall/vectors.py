@@ -1,0 +1,20 @@
+"""Vectors in whole numbers of 8 bits: a quarter of the bytes of floats, and the same order of results."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GREATEST = 127
+
+
+def quantise(vector: NDArray[np.float32]) -> tuple[bytes, float]:
+    """A vector of length 1 in whole numbers, and what they are multiplied by.
+
+    The scale makes the length of the result 1 again, so that the product of two vectors stays a cosine.
+    """
+    greatest = float(np.abs(vector).max(initial=0.0))
+    if greatest == 0.0:
+        return bytes(len(vector)), 0.0
+    whole = np.rint(vector * (_GREATEST / greatest)).astype(np.int8)
+    return whole.tobytes(), 1.0 / float(np.linalg.norm(whole.astype(np.float32)))
