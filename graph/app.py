@@ -16,6 +16,7 @@ from graph.errors import Unavailable
 from graph.explorer import explorer_routes
 from graph.operations.backend import Backend
 from graph.operations.opening import opened
+from graph.request.guards import Guards
 from graph.settings import Settings
 from graph.store.jobs.erasure import keep_running
 from graph.transport.endpoint import GraphQLView
@@ -42,9 +43,10 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             database = await open_parts.enter_async_context(opened(settings, uri))
             database.run(keep_running(database))
             app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
+            app.state.guards = guards = Guards(settings, database)
             open_parts.push_async_callback(backend.hub.close)
-            open_parts.push_async_callback(backend.authenticator.close)
-            backend.authenticator.start()
+            open_parts.push_async_callback(guards.authenticator.close)
+            guards.authenticator.start()
             yield
 
     view = GraphQLView(settings)

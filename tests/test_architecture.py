@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "live": {"errors", "store"},
     "execution": {"errors", "settings"},
     "explorer": {"settings"},
-    "operations": {"access", "enrichment", "errors", "live", "request", "settings", "store"},
+    "operations": {"access", "enrichment", "errors", "live", "settings", "store"},
     "schema": {"access", "errors", "execution", "live", "operations", "request", "store"},
     "request": {"access", "errors", "execution", "schema", "settings", "store"},
     "transport": {
@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "zep": {"access", "errors", "operations", "request", "settings", "store", "transport"},
     "transfer": {"enrichment", "errors", "operations", "store"},
-    "app": {"enrichment", "errors", "explorer", "operations", "settings", "store", "transport", "zep"},
+    "app": {"enrichment", "errors", "explorer", "operations", "request", "settings", "store", "transport", "zep"},
     "runtime": {
         "access",
         "app",

@@ -13,9 +13,9 @@ from typing import Any
 from graph.errors import BadUserInput, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
+from graph.operations.beside import Turns
 from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
-from graph.request.beside import Turns
 from graph.store import memories, messages
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.driver.client import time_limit

@@ -10,7 +10,7 @@ from functools import partial
 
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.request.beside import beside
+from graph.operations.beside import beside
 from graph.store import search as store
 from graph.store.documents import Document
 from graph.store.scope import Scope

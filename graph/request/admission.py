@@ -73,7 +73,7 @@ async def admit(context: Context, text: str, operation: Operation, variables: Ma
         BadUserInput: a list in the variables is too long.
         TooCostly: it costs too much, at once or over time.
     """
-    context.backend.trusted.check(text)
+    context.guards.trusted.check(text)
     if context.caller.seconds_left() == 0:
         raise Unauthenticated("the credentials have expired: connect again with new ones")
     context.caller.require(operation.right)
@@ -87,7 +87,7 @@ async def admit(context: Context, text: str, operation: Operation, variables: Ma
             " ask for fewer with first or last"
         )
         raise TooCostly(message, cost={"requested": cost, "allowed": most})
-    await context.backend.budgets.spend(context.caller, cost)
+    await context.guards.budgets.spend(context.caller, cost)
     return cost
 
 

@@ -16,6 +16,7 @@ from graph.access.caller import ANYONE, Caller
 from graph.live.source import Source
 from graph.operations.backend import Backend
 from graph.operations.filters import FilterBounds
+from graph.request.guards import Guards
 from graph.store import memories, messages, sessions, summaries, users
 from graph.store.database import Database
 from graph.store.documents import (
@@ -43,6 +44,7 @@ class Context:
 
     Attributes:
         backend: the open parts of the process.
+        guards: what the operation is admitted by.
         scope: what the caller may see.
         request: the HTTP request or WebSocket, for transports.
         caller: who asks; its scope is `scope`.
@@ -55,6 +57,7 @@ class Context:
     """
 
     backend: Backend
+    guards: Guards
     scope: Scope
     request: Any = None
     caller: Caller = ANYONE

@@ -35,6 +35,7 @@ from graph.access.caller import NOBODY
 from graph.errors import BadUserInput, ErrorCode, OperationError, Unavailable
 from graph.explorer import explorer_response
 from graph.operations.backend import Backend
+from graph.request.guards import Guards
 from graph.schema.build import build_schema
 from graph.schema.context import Context
 from graph.settings import Settings
@@ -137,10 +138,11 @@ class GraphQLView(GraphQL[Context, None]):
     async def get_context(self, request: Request | WebSocket, response: Any = None) -> Context:  # noqa: ARG002
         """The context of one request, with its caller; of a WebSocket, before it says who it is."""
         backend: Backend = request.app.state.backend
+        guards: Guards = request.app.state.guards
         if isinstance(request, WebSocket):
-            return Context(backend, NOBODY.scope, request, caller=NOBODY)
-        caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
-        return Context(backend, caller.scope, request, caller=caller)
+            return Context(backend, guards, NOBODY.scope, request, caller=NOBODY)
+        caller = await guards.authenticate(request.headers.get("authorization"))
+        return Context(backend, guards, caller.scope, request, caller=caller)
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
         """Find out who opened a WebSocket: from its `connection_init`, or from its header where that has nothing.
@@ -151,17 +153,14 @@ class GraphQLView(GraphQL[Context, None]):
         """
         parameters: dict[str, Any] = {name.lower(): value for name, value in (context.connection_params or {}).items()}
         given = parameters.get("authorization", context.request.headers.get("authorization"))
-        backend = context.backend
         try:
-            context.identify(
-                await backend.authenticator.authenticate(backend.database, given if isinstance(given, str) else None)
-            )
+            context.identify(await context.guards.authenticate(given if isinstance(given, str) else None))
         except Unavailable:
             raise  # who it is can't be said now: the client is to try again
         except OperationError as error:
             raise ConnectionRejectionError from error
         assert context.until_closed is not None  # noqa: S101 - the handler's
-        context.until_closed.enter_context(backend.presence.connection(context.caller))
+        context.until_closed.enter_context(context.guards.presence.connection(context.caller))
         nothing_to_say: UnsetType = UNSET
         return nothing_to_say
 
@@ -183,9 +182,9 @@ class GraphQLView(GraphQL[Context, None]):
                 request, limit=self._settings.body_limit, seconds=self._settings.request_timeout
             )
         data = http.check_request(data)
-        backend: Backend = request.app.state.backend
+        guards: Guards = request.app.state.guards
         return GraphQLRequestData(
-            query=backend.texts.text_of(data),
+            query=guards.texts.text_of(data),
             variables=data.get("variables"),
             operation_name=data.get("operationName") or None,
             extensions=data.get("extensions"),

@@ -27,7 +27,7 @@ from graph.errors import (
     PersistedQueryNotSupported,
     Unauthenticated,
 )
-from graph.request.beside import beside
+from graph.operations.beside import beside
 
 _Scan: TypeAlias = Callable[[str, int], tuple[Any, int]]
 

@@ -81,7 +81,7 @@ class Operation:
             OperationFailed: they are void by now, or that can't be found out.
         """
         try:
-            await self.context.backend.standing.check(self.context.caller)
+            await self.context.guards.standing.check(self.context.caller)
         except OperationError as error:
             raise _failed(error) from None
 
@@ -92,7 +92,7 @@ class Operation:
             OperationFailed: as from `results`, or the caller has too many connections.
         """
         try:
-            with self.context.backend.presence.connection(self.context.caller):
+            with self.context.guards.presence.connection(self.context.caller):
                 async with aclosing(self.results()) as results:
                     async for payload in results:
                         result = [Result(payload, None if self.source is None else self.source.mark)]
@@ -135,12 +135,12 @@ class Operation:
             if self.resume_after:
                 source.resume(self.resume_after)
             self.source = source
-            with backend.presence.subscription(context.caller):
+            with context.guards.presence.subscription(context.caller):
                 follower = backend.hub.follow(
                     source, _request_of(executor, context), _execution(executor, context), self.outlet
                 )
                 del executor  # the first of a group keeps its document; the others need not
-                with closing(follower), backend.standing.watched(context.caller, follower.refuse):
+                with closing(follower), context.guards.standing.watched(context.caller, follower.refuse):
                     async with aclosing(follower.payloads()) as payloads:
                         async for payload in payloads:
                             yield payload

@@ -178,7 +178,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return
         operation_id, payload = message["id"], message["payload"]
         try:
-            text = self.context.backend.texts.text_of(payload)
+            text = self.context.guards.texts.text_of(payload)
         except OperationError as error:
             await self._refuse(operation_id, error)
             return

@@ -19,6 +19,7 @@ from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
 from graph.operations.validation import MAX_PAGE
 from graph.request.cost import MUTATION
+from graph.request.guards import Guards
 from graph.store.driver.answer import answer_limit
 from graph.store.driver.client import time_limit
 from graph.store.scope import Scope
@@ -60,6 +61,7 @@ class Call:
         self._caller = caller
         self._body: Any = None
         self.backend: Backend = request.app.state.backend
+        self._guards: Guards = request.app.state.guards
         self.scope: Scope = caller.scope
         self.changes = changes
 
@@ -92,7 +94,7 @@ class Call:
         Raises:
             TooCostly: the budget is spent.
         """
-        await self.backend.budgets.spend(self._caller, items)
+        await self._guards.budgets.spend(self._caller, items)
 
     async def body(self) -> dict[str, Any]:
         """The body, a JSON object whatever its Content-Type says: the JavaScript client sends some as text/plain.
@@ -154,14 +156,14 @@ async def _caller_of(request: Request, right: Right, items: int) -> Caller:
         Forbidden: the caller may not do this.
         TooCostly: the caller's budget is spent.
     """
-    backend: Backend = request.app.state.backend
+    guards: Guards = request.app.state.guards
     if right > Right.READ:
         _refuse_foreign_page(request)
-    caller = await backend.authenticator.authenticate(backend.database, request.headers.get("authorization"))
+    caller = await guards.authenticate(request.headers.get("authorization"))
     caller.require(right)
     asked = number_of(request, "limit"), number_of(request, "lastn") or None
     items = min(max((number for number in asked if number is not None), default=items), MAX_PAGE)
-    await backend.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
+    await guards.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
     return caller
 
 

@@ -10,9 +10,9 @@ from typing import Any, cast
 from starlette.responses import Response
 
 from graph.errors import BadUserInput
+from graph.operations.beside import beside
 from graph.operations.search import Hit, Query, search_session
 from graph.operations.times import cut
-from graph.request.beside import beside
 from graph.store.documents import Document, MessageDocument, SummaryDocument
 from graph.store.search import Searched
 from graph.zep.http import Call, json_answer, text_of

@@ -391,7 +391,7 @@ async def test_what_goes_wrong_unforeseen_closes_a_websocket_with_4500(
         async def authenticate(self, *_: Any) -> None:
             raise LookupError("a secret of the inside")
 
-    object.__setattr__(app.state.backend, "authenticator", Broken())
+    app.state.guards.authenticator = Broken()
     async with socket_to(f"http://127.0.0.1:{client.http.base_url.port}", acknowledged=False) as socket_:
         await socket_.send(type="connection_init")
         with pytest.raises(websockets.ConnectionClosed) as closed:

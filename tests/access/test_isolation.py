@@ -33,7 +33,7 @@ SCHEMA = build_schema()._schema
 OFF = dict.fromkeys(
     (
         "max_text",
-        "max_tokens",
+        "max_query_tokens",
         "max_depth",
         "max_aliases",
         "max_fields",

@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 from graph.enrichment.tokens import load_counter
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.operations.backend import Backend
+from graph.request.guards import Guards
 from graph.schema.build import build_schema
 from graph.schema.context import Context
 from graph.schema.node import global_id
@@ -66,7 +67,7 @@ class World:
 
     async def _run(self, query: str, variables: dict[str, Any] | None, executor: Any) -> bytes:
         schema = build_schema(executor=executor)
-        context = Context(self.backend, EVERYTHING)
+        context = Context(self.backend, Guards(self.backend.settings, self.backend.database), EVERYTHING)
         result: Any = await schema.execute(query, variable_values=variables, context_value=context)
         errors = [_told(error) for error in result.errors or ()]
         return orjson.dumps({"data": result.data, "errors": errors}, default=repr)

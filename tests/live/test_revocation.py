@@ -108,7 +108,7 @@ async def test_nobody_looks_at_keys_while_nobody_follows(
         async with socket_to(url(client), bearer=text) as socket:
             await socket.subscribe(ADDED, {"id": "s"})
             await watching(app)
-            looked_at = app.state.backend.standing
+            looked_at = app.state.guards.standing
             assert not looked_at._looking.done()
         async with asyncio.timeout(30):
             await looked_at._looking

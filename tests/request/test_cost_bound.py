@@ -31,6 +31,7 @@ from graph.execution.executor import SelectingExecutor
 from graph.execution.size import size_of
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
+from graph.request.guards import Guards
 from graph.schema.build import build_schema
 from graph.schema.context import Context
 from graph.schema.node import global_id
@@ -43,7 +44,7 @@ from graph.store.writes import write
 from tests.support.differential.queries import Query
 from tests.support.graphql_client import Client
 
-LIMITS = ("text", "tokens", "depth", "aliases", "directives", "root_fields", "fields", "comparisons", "cost")
+LIMITS = ("text", "query_tokens", "depth", "aliases", "directives", "root_fields", "fields", "comparisons", "cost")
 SCHEMA = build_schema()._schema
 MEMORY_OF_ALL = "{ sessions(first: 1000) { edges { node { memory { entities { matches { text } } } } } } }"
 NAIVE = [
@@ -79,7 +80,7 @@ class World:
         """The objects of the answer."""
         CountingObjects.objects = 0
         schema = build_schema(executor=CountingObjects)
-        context = Context(self.backend, EVERYTHING)
+        context = Context(self.backend, Guards(self.backend.settings, self.backend.database), EVERYTHING)
         running = schema.execute(text, variable_values=variables, context_value=context)
         result: Any = self.runner.get_loop().run_until_complete(running)
         assert not [error for error in result.errors or () if error.extensions.get("code") == "INTERNAL"]

@@ -71,7 +71,7 @@ async def test_graphql_ws_sees_a_defect_of_the_service(
     async def fail(*_: Any) -> None:
         raise LookupError("a secret of the inside")
 
-    monkeypatch.setattr(app.state.backend.authenticator, "authenticate", fail)
+    monkeypatch.setattr(app.state.guards.authenticator, "authenticate", fail)
     ended = await run_script("close-codes.mjs", _url(client), "a defect of the service")
     assert ended["seen"] == ended["closed"]
     assert ended["seen"]["code"] == 4500
