@@ -22,7 +22,7 @@ from graph.addresses import is_loopback_name
 from graph.errors import StartupError, Unauthenticated, Unavailable
 from graph.outgoing import client_of, server_url
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -138,11 +138,11 @@ class PublishedKeys:
             reason = f"no whole answer within {TIMEOUT:g} seconds" if isinstance(error, TimeoutError) else str(error)
             again = self._failed and self._tried  # one warning for an outage, not one for each fetch
             level = logging.DEBUG if again else logging.WARNING
-            log.log(level, "the keys at %s can't be fetched: %s", _SETTING, reason or repr(error))
+            logger.log(level, "the keys at %s can't be fetched: %s", _SETTING, reason or repr(error))
             self._failed = self._tried = True
             return
         if not keys:
-            log.warning("%s publishes no key that can sign tokens: every token is refused", _SETTING)
+            logger.warning("%s publishes no key that can sign tokens: every token is refused", _SETTING)
         self._keys, self._fetched_at, self._failed = keys, time.monotonic(), False
         self._tried = True
 

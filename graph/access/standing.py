@@ -13,7 +13,7 @@ from graph.errors import OperationError, Unauthenticated, Unavailable
 from graph.store import service_keys
 from graph.store.database import Database
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = 2.0
 """Seconds between looks at the service keys in use. A subscription is to end within 5 seconds of a revocation."""
@@ -86,7 +86,7 @@ class Standing:
             except Unavailable:
                 continue
             except Exception:
-                log.exception("service keys in use could not be looked at")
+                logger.exception("service keys in use could not be looked at")
                 continue
             for key_id in set(asked) - found:
                 for end in self._ends.pop(key_id, set()):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.database import Database
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _LIMITS = StepLimits()
 _RENEWALS = 3  # in the time of a lease
@@ -95,11 +95,11 @@ class SummaryJobs:
             try:
                 found = await self.write_next(stop)
             except Unavailable as error:
-                log.warning("%s", error)
+                logger.warning("%s", error)
                 await sleep(_PAUSE_WITHOUT_DATABASE, stop)
                 continue
             except Exception:
-                log.exception("summaries can't be written; trying again in %g seconds", _PAUSE_AFTER_DEFECT)
+                logger.exception("summaries can't be written; trying again in %g seconds", _PAUSE_AFTER_DEFECT)
                 await sleep(_PAUSE_AFTER_DEFECT, stop)
                 continue
             if not found:
@@ -121,7 +121,7 @@ class SummaryJobs:
         if due is None:
             return False
         if due.attempts > self._settings.enrichment_attempts:
-            log.error("session %r can't be summarised: the worker ended at each attempt", due.session_id)
+            logger.error("session %r can't be summarised: the worker ended at each attempt", due.session_id)
             await summarising.give_up(self._database, due)
             return True
         async with self._renewing(due):
@@ -133,7 +133,7 @@ class SummaryJobs:
             except Unavailable:
                 raise
             except Exception:
-                log.exception("session %r can't be summarised", due.session_id)
+                logger.exception("session %r can't be summarised", due.session_id)
                 await self._put_off(due)
         return True
 

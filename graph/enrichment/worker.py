@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from graph.settings import Settings
     from graph.store.database import Database
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _BATCH_MESSAGES = 256
 _BATCH_TOKENS = 16_384
@@ -184,7 +184,7 @@ class Worker:
                     if held.messages:
                         return held
             except Unavailable as error:
-                log.warning("%s", error)
+                logger.warning("%s", error)
                 await sleep(_PAUSE_WITHOUT_DATABASE, stop)
                 continue
             if not held.contended:
@@ -216,7 +216,7 @@ class Worker:
         except Exception as error:
             if len(messages) > 1:
                 return [outcome for message in messages for outcome in self._extract([message])]
-            log.warning("message %s can't be read", messages[0]["_id"], exc_info=True)
+            logger.warning("message %s can't be read", messages[0]["_id"], exc_info=True)
             return [self._failure(messages[0], f"{type(error).__name__}: {error}"[:300])]
         return [self._outcome(message, result) for message, result in zip(messages, results, strict=True)]
 
@@ -246,7 +246,7 @@ class Worker:
                     )
                 stored = await self._store_or_split(held.lease, outcomes)
             except Unavailable as error:
-                log.warning("%s", error)
+                logger.warning("%s", error)
                 if stop.is_set():
                     break  # the lease runs out
                 await sleep(_PAUSE_WITHOUT_DATABASE, stop)
@@ -275,7 +275,7 @@ class Worker:
             (outcome,) = outcomes
             if outcome.failure is not None:
                 raise
-            log.exception("the entities of message %s can't be stored", outcome.uuid)
+            logger.exception("the entities of message %s can't be stored", outcome.uuid)
             reason = f"its entities can't be stored: {type(error).__name__}"
             return await enrichment.complete(
                 self._database, lease, [Outcome(outcome.uuid, outcome.attempts, failure=reason)]

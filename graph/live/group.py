@@ -14,7 +14,7 @@ from graph.live.memory import Event, Memory
 from graph.live.source import Place
 from graph.store.documents import Document
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 Execute: TypeAlias = Callable[[Document], Awaitable[Any]]
 """Makes a payload from an event."""
@@ -108,7 +108,7 @@ class Group:
                 async with self._memory.making:
                     payload = None if place is DELETION else await self.execute(event.document)
             except Exception:
-                log.exception("an event could not be executed")
+                logger.exception("an event could not be executed")
                 self.overrun()  # each follower meets the same when it reads the store, and tells its client
                 return
             if not self._waiting or self.incoming - len(self._waiting) != number:

@@ -18,7 +18,7 @@ from graph.store.documents import now
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _KINDS = {
     ChangeKind.MESSAGE_EDITED: UpdateKind.EDITED,
@@ -129,7 +129,7 @@ class Hub:
                     async for change in changes:
                         self._hand_out(change, lost=lost)
             except Exception:
-                log.exception("the change stream failed and is opened again")
+                logger.exception("the change stream failed and is opened again")
             lost = True
             await asyncio.sleep(_PAUSE)
 
@@ -180,7 +180,7 @@ class Hub:
             return
         shared = self.memory.event(event)
         if self.memory.is_full:
-            log.warning("events wait for slow results: subscribers read the store")
+            logger.warning("events wait for slow results: subscribers read the store")
             for group in self._groups():
                 group.overrun()
         for group in groups.values():
@@ -201,7 +201,7 @@ class Hub:
                 if session_ids:
                     await self._publish_sessions(session_ids)
             except Exception:
-                log.exception("changes could not be read and are not published")
+                logger.exception("changes could not be read and are not published")
 
     async def _publish_messages(self, changed: dict[str, set[UpdateKind]]) -> None:
         found = await _persistently(lambda: following.messages_by_id(self._database, changed, self.at))

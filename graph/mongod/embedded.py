@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedMongo", "EmbeddedMongoError", "default_data_dir", "find_mongod"]
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
 _SMALLEST_CACHE_MB = 256  # mongod's own lower bound
@@ -209,7 +209,7 @@ class EmbeddedMongo:
             process.terminate()
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            _log.warning("mongod did not stop within %d s and is killed; its journal keeps the data", _STOP_SECONDS)
+            logger.warning("mongod did not stop within %d s and is killed; its journal keeps the data", _STOP_SECONDS)
             process.kill()
             process.wait()
         except BaseException:  # a second Ctrl-C: leave at once, but leave nothing running

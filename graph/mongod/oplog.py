@@ -18,7 +18,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _LEAST_RESIZED_MB = 990  # MongoDB's own bound of `replSetResizeOplog`
 _LOOK_SECONDS = 600.0
@@ -68,7 +68,7 @@ def _keep(uri: str, age: timedelta, look_seconds: float, stop: threading.Event) 
             try:
                 shorten(client, age, stop)
             except PyMongoError as error:
-                log.warning("the age of MongoDB's oplog could not be bounded, and is looked at again later: %s", error)
+                logger.warning("MongoDB's oplog could not be shortened by age; a later attempt follows: %s", error)
 
 
 def shorten(client: MongoClient[dict[str, Any]], age: timedelta, stop: threading.Event | None = None) -> None:

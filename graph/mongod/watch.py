@@ -17,7 +17,7 @@ from tenacity.nap import sleep_using_event
 from graph.errors import StartupError
 from graph.mongod.embedded import EmbeddedMongo
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 6
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds
@@ -73,7 +73,7 @@ class _Watch:
             reason = self._mongo.wait_for_end(self._stopping)
             if reason is None:
                 return
-            log.error("%s; it is started again", reason)
+            logger.error("%s; it is started again", reason)
             try:
                 self._start_again(reason)
             except StartupError as error:
@@ -96,4 +96,4 @@ class _Watch:
         ):
             with attempt:
                 self._mongo.start_again()
-        log.warning("mongod runs again")
+        logger.warning("mongod runs again")

@@ -22,7 +22,7 @@ from graph.store.driver.client import time_limit
 from graph.store.memories import Added
 from graph.store.scope import Scope
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,6 @@ async def _wait_for_entities(backend: Backend, added: Added) -> None:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, 0.25)
     except Unavailable as error:
-        log.info("a wait for entities ends early: %s", error)
+        logger.info("a wait for entities ends early: %s", error)
     except Exception:
-        log.exception("a wait for entities ends early")
+        logger.exception("a wait for entities ends early")

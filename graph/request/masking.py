@@ -13,7 +13,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 
 from graph.errors import ErrorCode, OperationError
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 
 _SHORT = 200  # characters of a message that is left as it is
@@ -68,7 +68,7 @@ def public_error(error: GraphQLError) -> GraphQLError:
         extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
         return _with(error, shortened(error.message), extensions)
     error_id = uuid4().hex
-    log.error("error %s at %s", error_id, error.path, exc_info=cause)
+    logger.error("error %s at %s", error_id, error.path, exc_info=cause)
     return _with(
         error,
         f"Something went wrong here; the service's log has it under {error_id}",

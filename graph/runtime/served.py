@@ -18,7 +18,7 @@ from platformdirs import user_runtime_path
 
 from graph.settings import Settings
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _DEFAULT_PORT = 27017
 
@@ -83,7 +83,7 @@ def noted(store: Store) -> Iterator[None]:
             partial.replace(path)  # readers see it locked, or not at all
             held.callback(path.unlink, missing_ok=True)
         except OSError as error:
-            log.info("other commands can't see which store is served here: %s", error)
+            logger.info("other commands can't see which store is served here: %s", error)
         yield
 
 

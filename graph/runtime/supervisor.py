@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from graph.settings import PREFIX, Settings
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between restarts
 _STEADY_AFTER = 60.0  # seconds after which a worker counts as running well
@@ -86,7 +86,7 @@ class Children:
                 return
             if time.monotonic() - started > _STEADY_AFTER:
                 pause = _SHORTEST_PAUSE
-            log.warning("%s %s; starting another in %.1f seconds", self._what, ended, pause)
+            logger.warning("%s %s; starting another in %.1f seconds", self._what, ended, pause)
             self._stopping.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -46,7 +46,7 @@ from graph.transport.subscriptions import Operation, OperationFailed, Result
 from graph.transport.watch import Watch
 from graph.transport.websocket import Connection, TransportWSHandler
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 
 _KINDS = {
@@ -107,7 +107,7 @@ class GraphQLView(GraphQL[Context, None]):
             raise
         except Exception:
             error_id = uuid4().hex
-            log.exception("error %s in the answer to a request", error_id)
+            logger.exception("error %s in the answer to a request", error_id)
             message = f"Something went wrong here; the service's log has it under {error_id}"
             masked = {"message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "id": error_id}}
             return http.json_response({"errors": [masked]}, media_type=media_type, status=500)

@@ -15,7 +15,7 @@ from strawberry.http.websocket_origin import is_same_origin
 
 from graph.addresses import origin as normalised
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _MOST_LOGGED = 100  # different origins: a caller that sends more can't fill the log
 _SHOWN = 200  # characters of what was sent
@@ -107,9 +107,9 @@ class OnceLog:
             return
         self._seen.add(value)
         if len(self._seen) > _MOST_LOGGED:
-            log.warning("more than %d different ones were refused: further ones are not logged", _MOST_LOGGED)
+            logger.warning("more than %d different ones were refused: further ones are not logged", _MOST_LOGGED)
         else:
-            log.warning(text, value)
+            logger.warning(text, value)
 
 
 class CheckOrigins:

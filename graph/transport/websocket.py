@@ -31,7 +31,7 @@ from graph.schema.context import Context
 from graph.transport.http import RequestRefused, check_request, decode_large_json, encode_json, is_unicode
 from graph.transport.subscriptions import Operation, OperationFailed
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _RESTARTING = 1012
 _TRY_AGAIN = 1013
@@ -130,7 +130,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 await super().handle()
             except Exception:
                 error_id = uuid4().hex
-                log.exception("error %s on a WebSocket", error_id)
+                logger.exception("error %s on a WebSocket", error_id)
                 await self.websocket.close(_INTERNAL_ERROR, f"Something went wrong: {error_id}")
             finally:
                 pings.cancel()

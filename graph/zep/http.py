@@ -27,7 +27,7 @@ from graph.transport.http import RequestRefused, read_json_body
 from graph.transport.origins import Origins
 from graph.transport.watch import Watch
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 STATUS = {
     ErrorCode.BAD_USER_INPUT: 400,
@@ -205,7 +205,7 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
             return refusal("the connection was closed", 400)
         except Exception:
             error_id = uuid4().hex
-            log.exception("error %s at %s", error_id, request.url.path)
+            logger.exception("error %s at %s", error_id, request.url.path)
             return refusal(f"something went wrong here; the service's log has it under {error_id}", 500)
 
     return answer

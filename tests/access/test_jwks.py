@@ -143,7 +143,7 @@ async def test_a_fetch_is_bounded_in_time_and_bytes(  # noqa: PLR0917 - fixtures
     said: str,
 ) -> None:
     del database
-    caplog.set_level(logging.WARNING, "recallql")
+    caplog.set_level(logging.WARNING, "graph")
     monkeypatch.setattr(jwks, "TIMEOUT", 30.0 if mode == "huge" else 0.5)
     async with provider() as published:
         published.mode = mode

@@ -125,13 +125,13 @@ async def _backend(uri: str, directory: Path) -> AsyncIterator[Backend]:
 
 @pytest.fixture(scope="module")
 def world(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    logging.getLogger("recallql").disabled = True  # thousands of unforeseen errors are foreseen here
+    logging.getLogger("graph").setLevel(logging.CRITICAL + 1)  # thousands of unforeseen errors are foreseen here
     with asyncio.Runner() as runner:
         opened = _backend(mongodb_uri, tmp_path_factory.mktemp("data"))
         backend = runner.run(opened.__aenter__())
         yield World(runner, backend, runner.run(fill(backend)))
         runner.run(opened.__aexit__(None, None, None))
-    logging.getLogger("recallql").disabled = False
+    logging.getLogger("graph").setLevel(logging.NOTSET)
 
 
 def _compare(world: World, query: str, variables: dict[str, Any]) -> None:

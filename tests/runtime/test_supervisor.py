@@ -20,7 +20,7 @@ class Seen(logging.Handler):
                 event.set()
 
 seen = Seen()
-logging.getLogger("recallql").addHandler(seen)
+logging.getLogger("graph").addHandler(seen)
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 lowest = os.open(os.devnull, os.O_RDONLY)
 resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, hard))

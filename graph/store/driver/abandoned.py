@@ -22,7 +22,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _AGAIN = (0.0, 0.5)
 """Seconds before each look for operations: one may only just have been sent at the first."""
@@ -117,7 +117,7 @@ async def _end(query: _Query) -> None:
             await asyncio.sleep(pause)
             await asyncio.get_running_loop().run_in_executor(_THREADS, _kill, query)
     except PyMongoError as error:
-        log.warning("an abandoned query goes on in MongoDB until its time limit: %s", error)
+        logger.warning("an abandoned query goes on in MongoDB until its time limit: %s", error)
 
 
 def _kill(query: _Query) -> None:

@@ -20,7 +20,7 @@ from graph.store.database import Database
 from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
 from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 Moment: TypeAlias = Any
 """A cluster time; later ones are greater."""
@@ -137,7 +137,7 @@ async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
             resumable = False
         except PyMongoError as error:
             resumable = not _is_refused(error)
-            log.warning("the change stream ended and is %s: %s", "resumed" if resumable else "opened again", error)
+            logger.warning("the change stream ended and is %s: %s", "resumed" if resumable else "opened again", error)
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
         if not resumable:
@@ -152,7 +152,7 @@ async def _moment_when_back(database: Database) -> Moment:
         try:
             return await current_moment(database)
         except PyMongoError as error:
-            log.warning("waiting for MongoDB: %s", error)
+            logger.warning("waiting for MongoDB: %s", error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

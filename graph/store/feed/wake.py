@@ -14,7 +14,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
 from graph.store.driver.client import change_stream, translated_errors
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 _LOOK_MILLISECONDS = 500  # how long the server holds one look at the stream open: the longest that a stop waits
 
@@ -73,7 +73,7 @@ async def wait_for_work(
                         return
     except (Unavailable, OperationFailure) as error:
         # Without the stream, as while a primary is elected, looking now and then does.
-        log.debug("no change stream: %s", error)
+        logger.debug("no change stream: %s", error)
         await sleep(max(0.0, until - time.monotonic()), stop)
 
 

@@ -31,7 +31,7 @@ from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
 from graph.store.entities import ownership
 
-log = logging.getLogger("recallql")
+logger = logging.getLogger(__name__)
 
 SMALL = 1_000
 """Most numbers of a session, or of a user's sessions together, that a deletion's own transaction takes away."""
@@ -258,9 +258,9 @@ async def _finish_or_log(database: Database, job: str) -> None:
         if job.startswith("user:"):
             await run_pending(database)  # the jobs of its sessions
     except Unavailable as error:
-        log.warning("an erasure is put off: %s", error)
+        logger.warning("an erasure is put off: %s", error)
     except Exception:
-        log.exception("an erasure is put off")
+        logger.exception("an erasure is put off")
 
 
 async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
@@ -269,10 +269,10 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
         try:
             await run_pending(database)
         except Unavailable as error:
-            log.warning("erasures are put off: %s", error)
+            logger.warning("erasures are put off: %s", error)
         except Exception:
             # An unforeseen error may pass, too, and deleted data must go whatever happened here.
-            log.exception("erasures are put off")
+            logger.exception("erasures are put off")
         await asyncio.sleep(pause)
 
 
