@@ -7,7 +7,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import Document
 from graph.store.jobs import progress
-from graph.store.messages import find_messages
+from graph.store.messages import find_meant
 from graph.store.scope import Scope
 from graph.store.sessions import find_session
 
@@ -49,6 +49,7 @@ async def retry_enrichment(
             raise NotFound(f"there is no session {shown(session_id)}")
         return await progress.retry(backend.database, session_id=session_id)
     uuid = validation.check_uuid(uuid or "", "uuid")
-    if not await find_messages(backend.database, scope, [uuid], {"_id"}):
+    message = await find_meant(backend.database, scope, uuid, {"_id"})
+    if message is None:
         raise NotFound(f"there is no message {uuid}")
-    return await progress.retry(backend.database, uuid=uuid)
+    return await progress.retry(backend.database, uuid=message["_id"])

@@ -84,6 +84,11 @@ class Context:
         """A message within the scope."""
         return await self._find(messages.find_messages, uuid, fields)
 
+    async def message_meant(self, given: str, fields: Collection[str]) -> MessageDocument | None:
+        """The message within the scope that the caller means by a uuid."""
+        found = await asyncio.gather(*(self.message(uuid, fields) for uuid in self.scope.possible_uuids(given)))
+        return next((message for message in found if message is not None), None)
+
     async def user(self, user_id: str, fields: Collection[str]) -> UserDocument | None:
         """A user within the scope."""
         return await self._find(users.find_users, user_id, fields)

@@ -15,6 +15,7 @@ from graph.store.driver.client import translated_errors
 from graph.store.entities import mentions
 from graph.store.feed.changes import announce_deletion
 from graph.store.merge import merged_metadata
+from graph.store.messages import find_meant
 from graph.store.scope import Scope
 from graph.store.writes import write_session
 
@@ -110,7 +111,7 @@ async def edit_message(
         )
         return new
 
-    session_id = await _session_id_of(database, uuid)
+    uuid, session_id = await _found(database, scope, uuid)
     return await write_session(database, session_id, attempt)
 
 
@@ -140,18 +141,24 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
         )
         return old
 
-    session_id = await _session_id_of(database, uuid)
+    uuid, session_id = await _found(database, scope, uuid)
     return await write_session(database, session_id, attempt)
 
 
-async def _session_id_of(database: Database, uuid: str) -> str:
-    """The session to queue at; whether the caller may see it is for the transaction to find."""
-    with translated_errors():
-        found = await database.messages.find_one({"_id": uuid}, {"_id": 0, "sessionId": 1})
+async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str]:
+    """The uuid of the message that the caller means, and the session to queue at.
+
+    Whether a service may see it is for the transaction to find. An end user's is found within the scope, with the same
+    work whether it is missing or somebody else's.
+    """
+    if scope.user_id is not None:
+        found = await find_meant(database, scope, given, {"_id"})
+    else:
+        with translated_errors():
+            found = await database.messages.find_one({"_id": given}, {"sessionId": 1})
     if found is None:
-        raise _unknown(uuid)
-    session_id: str = found["sessionId"]
-    return session_id
+        raise _unknown(given)
+    return found["_id"], found["sessionId"]
 
 
 async def message_with_session(

@@ -26,6 +26,7 @@ from graph.store.add_plan import (
     tokens_added,
     user_of,
 )
+from graph.store.chosen_uuids import with_stored_uuids
 from graph.store.database import Database
 from graph.store.documents import (
     Document,
@@ -141,7 +142,7 @@ class _Add:
     """One `add_memory`, which may need several attempts."""
 
     def __init__(self, database: Database, scope: Scope, new: NewMemory, fields: Collection[str]) -> None:
-        self._database, self._scope, self._new = database, scope, new
+        self._database, self._scope, self._sent, self._new = database, scope, new, new
         self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "erasedSeq"}
         self._tried = False
 
@@ -159,6 +160,7 @@ class _Add:
             return stored
         self._tried = True
         await self._refuse_strangers(tx)
+        self._new = await with_stored_uuids(self._database, self._scope, self._sent, tx)
         known = await self._known(tx)
         plan = plan_add(self._new, known, self._scope)
         match plan:

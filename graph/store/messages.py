@@ -30,6 +30,13 @@ async def find_messages(
     return await visible(database, scope, found, itemgetter("seq"))
 
 
+async def find_meant(database: Database, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:
+    """The message within the scope that the caller means by a uuid, with `fields` and `_id`."""
+    possible = scope.possible_uuids(given)
+    found = {message["_id"]: message for message in await find_messages(database, scope, possible, fields)}
+    return next((found[uuid] for uuid in possible if uuid in found), None)
+
+
 def list_messages(database: Database, session_id: str, erased_seq: int) -> Listing:
     """The messages of a session that the caller has been found to see, oldest first.
 

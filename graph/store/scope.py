@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid5
 
 from graph.store.documents import SessionDocument
+
+_CHOSEN_BY_USERS = UUID("6f0c6f0e-0d0e-4d43-9d2c-7a1f2f8f5b61")
+"""The namespace of the message uuids that end users choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,21 @@ class Scope:
     def users(self) -> dict[str, Any]:
         """The filter to add to a query on `users`."""
         return {} if self.user_id is None else {"_id": self.user_id}
+
+    def own_uuid(self, chosen: str) -> str:
+        """The uuid of the message for which this caller chose a uuid.
+
+        The choice of an end user counts among that user's messages alone: so it never meets somebody else's message,
+        and tells nothing of it.
+
+        Args:
+            chosen: in canonical form.
+        """
+        return chosen if self.user_id is None else str(uuid5(_CHOSEN_BY_USERS, f"{chosen}{self.user_id}"))
+
+    def possible_uuids(self, given: str) -> tuple[str, ...]:
+        """The uuids of the messages that this caller may mean by a uuid: the one it was chosen for, or that it is."""
+        return (given,) if self.user_id is None else (self.own_uuid(given), given)
 
     def sees_session(self, session: SessionDocument) -> bool:
         """Whether a session document, read with `userId`, is within the scope."""

@@ -10,7 +10,7 @@ from graph.errors import BadUserInput, NotFound, shown
 from graph.operations import messages as operations
 from graph.operations.validation import MAX_PAGE, check_uuid
 from graph.store.documents import Document, MessageDocument
-from graph.store.messages import find_messages, page_of_messages
+from graph.store.messages import find_meant, page_of_messages
 from graph.store.sessions import find_session
 from graph.zep.http import Call, json_answer
 from graph.zep.shapes import MESSAGE, message_of, own_metadata
@@ -72,8 +72,8 @@ def _metadata(body: Document) -> Any:
 async def _message(call: Call) -> MessageDocument:
     uuid = check_uuid(call.path("message_id"), "the message's uuid")
     session_id = call.path("session_id")
-    found = await find_messages(call.backend.database, call.scope, [uuid], {*MESSAGE, "sessionId"})
-    if not found or found[0]["sessionId"] != session_id:
+    found = await find_meant(call.backend.database, call.scope, uuid, {*MESSAGE, "sessionId"})
+    if found is None or found["sessionId"] != session_id:
         message = f"session {shown(session_id)} has no message {uuid}"
         raise NotFound(message)
-    return found[0]
+    return found

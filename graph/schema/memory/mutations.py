@@ -27,7 +27,9 @@ class MessageInput:
 
     uuid: UUID | None = strawberry.field(
         default=None,
-        description="Your own UUID for it. One that the session knows already updates that message in place.",
+        description="Your own UUID for it. One that the session knows already updates that message in place. The one"
+        " that an end user chooses counts among that user's messages alone: the message's `uuid` is made of it, and the"
+        " user may give either one.",
     )
     role: str = strawberry.field(description="Who says it, at most 256 bytes: human, ai, user, assistant, tool, …")
     content: str = strawberry.field(description="The text, at most 1 MiB, kept byte for byte.")

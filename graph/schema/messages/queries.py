@@ -20,4 +20,4 @@ class MessageQueries:
     async def message(
         self, info: Info, uuid: Annotated[UUID, strawberry.argument(description="UUID of the message.")]
     ) -> Message | None:
-        return await info.context.message(uuid, Selection.of(info).reads())  # type: ignore[return-value]
+        return await info.context.message_meant(uuid, Selection.of(info).reads())  # type: ignore[return-value]
