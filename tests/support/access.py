@@ -25,6 +25,7 @@ def token(user_id: str | None = "ada", *, key: Any = SECRET, algorithm: str = "H
 
 def changed(settings: Settings, **changes: Any) -> Settings:
     """The settings with some changed."""
+    assert changes.keys() <= type(settings).model_fields.keys(), changes
     return settings.model_copy(update=changes)
 
 
