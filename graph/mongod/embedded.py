@@ -92,6 +92,7 @@ class EmbeddedMongo:
         self._min_free_mb = min_free_mb
         self._lock = DataDirLock(self.data_dir)
         self._process: subprocess.Popen[bytes] | None = None
+        self._program: Path | None = None  # what was started; by now it may be gone
         self._port = 0
 
     def __enter__(self) -> Self:
@@ -160,12 +161,12 @@ class EmbeddedMongo:
         Returns:
             why it ended; None when `stopping` was set before.
         """
-        process = self._process
-        while process is not None and not stopping.wait(_LOOK_SECONDS):
+        process, program = self._process, self._program
+        while process is not None and program is not None and not stopping.wait(_LOOK_SECONDS):
             exit_code = process.poll()
             if exit_code is not None:
                 return exit_error(
-                    mongod=self._mongod_path or find_mongod(None),
+                    mongod=program,
                     dbpath=self.dbpath,
                     log=self.log_path,
                     port=self._port,
@@ -259,6 +260,7 @@ class EmbeddedMongo:
             cache_mb=self._cache_mb,
             oplog_mb=self._oplog_mb,
         )
+        self._program = mongod
         # The dynamic loader speaks before mongod opens its log: both go to the same file.
         with self.log_path.open("ab") as log:
             try:
@@ -285,7 +287,7 @@ class EmbeddedMongo:
             self._poll(mongod, deadline, lambda: self._is_our_mongod(client))
             self._poll(mongod, deadline, lambda: self._is_configured(client))
             self._poll(mongod, deadline, lambda: bool(client.admin.command("hello").get("isWritablePrimary")))
-            resize(client, self._oplog_mb)
+            self._poll(mongod, deadline, lambda: self._is_resized(client))
 
     def _poll(self, mongod: Path, deadline: float, ready: Callable[[], bool]) -> None:
         """Ask `ready` until it is true; errors of the driver are a no, since mongod may be on its way up or down."""
@@ -335,6 +337,10 @@ class EmbeddedMongo:
         elif [member["host"] for member in config["members"]] != [members[0]["host"]]:
             config["version"] += 1
             client.admin.command("replSetReconfig", {**config, "members": members}, force=True)
+        return True
+
+    def _is_resized(self, client: MongoClient[dict[str, Any]]) -> bool:
+        resize(client, self._oplog_mb)
         return True
 
     def _recorded_pids(self) -> set[int]:

@@ -69,18 +69,20 @@ class _Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            reason = self._mongo.wait_for_end(self._stopping)
-            if reason is None:
-                return
-            logger.error("%s; it is started again", reason)
-            try:
+        try:
+            while (reason := self._mongo.wait_for_end(self._stopping)) is not None:
+                logger.error("%s; it is started again", reason)
                 self._start_again(reason)
-            except StartupError as error:
-                if not self._stopping.is_set():
-                    self.failure = StartupError(f"mongod can't be started again: {error}")
-                    os.kill(os.getpid(), signal.SIGINT)
-                return
+        except StartupError as error:
+            self._give_up(error)
+        except Exception as error:
+            logger.exception("mongod can't be watched any more")
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        if not self._stopping.is_set():
+            self.failure = StartupError(f"mongod can't be started again: {error}")
+            os.kill(os.getpid(), signal.SIGINT)
 
     def _start_again(self, reason: StartupError) -> None:
         now = time.monotonic()

@@ -6,22 +6,71 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from graph.mongod.program import find_mongod
 from tests.support.server_process import ServerProcess, served
 
+ADD_LARGE = """mutation($content: String!) { addMemory(input: {
+  sessionId: "s", messages: [{ role: "human", content: $content }] }) { session { messageCount } } }"""
 ADD = """mutation { addMemory(input: { sessionId: "s", messages: [{ role: "human", content: "Hello" }] }) {
   session { messageCount } } }"""
 WITHIN = 90.0  # seconds, far above what a start takes
 
 
+def pid_of(data_dir: Path) -> int:
+    return int(json.loads((data_dir / "mongod.json").read_text())["pid"])
+
+
 def kill_mongod(data_dir: Path) -> None:
-    os.kill(json.loads((data_dir / "mongod.json").read_text())["pid"], signal.SIGKILL)
+    os.kill(pid_of(data_dir), signal.SIGKILL)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[int], None]]]:
+    """A directory with a file system of its own, and a function that changes its size in MiB."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+
+    def mount(*options: str) -> subprocess.CompletedProcess[str]:
+        command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(data_dir)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def resize(megabytes: int) -> None:
+        assert mount("remount", f"size={megabytes}m").returncode == 0
+
+    try:
+        mounted = mount("size=800m", "mode=700")
+    except FileNotFoundError:
+        pytest.skip("this system has no mount")
+    if mounted.returncode:
+        pytest.skip(f"a file system can't be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield data_dir, resize
+    finally:
+        subprocess.run(["umount", "--lazy", str(data_dir)], check=True)
+
+
+def fill(server: ServerProcess, data_dir: Path, resize: Callable[[int], None]) -> int:
+    """Leave mongod no room and add until it ends; the number of messages that were stored for certain."""
+    mongod, stored = psutil.Process(pid_of(data_dir)), 0
+    resize(1 + shutil.disk_usage(data_dir).used // 2**20)
+    until = time.monotonic() + WITHIN
+    while mongod.is_running() and mongod.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until
+        body = {"query": ADD_LARGE, "variables": {"content": os.urandom(400_000).hex()}}
+        with suppress(httpx.TimeoutException):  # the write would wait until its deadline for a mongod that has ended
+            answer = httpx.post(f"{server.url}/graphql", json=body, timeout=3).json()
+            stored += "errors" not in answer
+    return stored
 
 
 def count(server: ServerProcess) -> int:
@@ -51,6 +100,23 @@ def test_a_killed_mongod_is_started_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(240)
+def test_a_mongod_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with served(data_dir, "--enrichment-processes", "0") as server:
+        assert count(server) == 1
+        for _ in range(3):
+            before = pid_of(data_dir)
+            kill_mongod(data_dir)
+            until = time.monotonic() + WITHIN
+            while pid_of(data_dir) == before:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+        kill_mongod(data_dir)
+        assert count(server) == 2
+    assert "Traceback" not in (tmp_path / "data.stderr").read_text()
+
+
+@pytest.mark.timeout(240)
 def test_a_mongod_that_can_not_be_started_again_ends_the_server(tmp_path: Path) -> None:
     data_dir, mongod = tmp_path / "data", tmp_path / "mongod"
     shutil.copy(find_mongod(None), mongod)
@@ -63,3 +129,32 @@ def test_a_mongod_that_can_not_be_started_again_ends_the_server(tmp_path: Path) 
     last = (tmp_path / "data.stderr").read_text().strip().splitlines()[-1]
     assert last.startswith("recallql: mongod can't be started again: ")
     assert str(mongod) in last
+
+
+@pytest.mark.timeout(240)
+def test_a_mongod_on_a_full_disk_is_started_again_when_there_is_room(
+    disk: tuple[Path, Callable[[int], None]],
+) -> None:
+    data_dir, resize = disk
+    with served(data_dir, "--enrichment-processes", "0") as server:
+        assert count(server) == 1
+        stored = fill(server, data_dir, resize)
+        resize(800)
+        assert count(server) > 1 + stored
+    said = data_dir.with_suffix(".stderr").read_text()
+    assert f"the disk that holds {data_dir / 'mongodb'} is full" in said
+    assert "mongod runs again" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.timeout(240)
+def test_a_disk_that_stays_full_ends_the_server(disk: tuple[Path, Callable[[int], None]]) -> None:
+    data_dir, resize = disk
+    with served(data_dir, "--enrichment-processes", "0") as server:
+        assert count(server) == 1
+        fill(server, data_dir, resize)
+        assert server.process.wait(WITHIN) == 2
+    said = data_dir.with_suffix(".stderr").read_text()
+    assert f"the disk that holds {data_dir / 'mongodb'} is full" in said
+    assert said.strip().splitlines()[-1].startswith("recallql: mongod can't be started again: the disk that holds ")
+    assert "Traceback" not in said
