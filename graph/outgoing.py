@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from graph.addresses import is_loopback_name, web_address
 from graph.errors import StartupError
+
+_BRACKETS = str.maketrans("", "", "[]")
 
 
 class UnusableProxyError(StartupError):
@@ -64,29 +67,32 @@ def client_of(url: httpx.URL, **options: Any) -> httpx.AsyncClient:
     Raises:
         UnusableProxyError: the environment names a proxy that can't be used.
     """
-    if is_loopback_name(url.host):
-        return httpx.AsyncClient(trust_env=False, verify=httpx.create_ssl_context(), **options)
+    # Not httpx's own look at the environment, which takes no IPv6 address in brackets in NO_PROXY.
+    verify = httpx.create_ssl_context()
+    variable, proxy = _proxy_of(url)
     try:
-        return httpx.AsyncClient(**options)
+        return httpx.AsyncClient(trust_env=False, verify=verify, proxy=proxy, **options)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
-        raise UnusableProxyError(_unusable_proxy(error)) from None
+        # Without its value: that may hold a password.
+        message = f"{variable} names a proxy that can't be used ({_reason(error)})"
+        raise UnusableProxyError(message) from None
 
 
-def _unusable_proxy(error: Exception) -> str:
-    """The variable of the environment that an error of httpx is due to, without its value: that may hold a password."""
-    for name, value in sorted(os.environ.items()):
-        if name.lower() in ("http_proxy", "https_proxy", "all_proxy") and value:
-            try:
-                httpx.AsyncHTTPTransport(proxy=value if "://" in value else f"http://{value}")
-            except (ImportError, ValueError, httpx.InvalidURL) as cause:
-                return f"{name} names a proxy that can't be used ({_reason(cause)})"
-    names = [name for name, value in sorted(os.environ.items()) if name.lower() == "no_proxy" and value]
-    return f"{' or '.join(names) or 'the proxy of this system'} can't be used ({_reason(error)})"
+def _proxy_of(url: httpx.URL) -> tuple[str, str | None]:
+    """The variable of the environment that names the proxy on the way to a server, and the proxy; None for none."""
+    proxies = getproxies()
+    direct = {"no": proxies.get("no", "").translate(_BRACKETS)}
+    kind = next((kind for kind in (url.scheme, "all") if proxies.get(kind)), None)
+    if kind is None or is_loopback_name(url.host) or proxy_bypass(url.host, direct):
+        return "", None
+    proxy = proxies[kind]
+    names = [name for name, value in os.environ.items() if name.lower() == f"{kind}_proxy" and value]
+    return " or ".join(sorted(names)) or "this system", proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ImportError):
         return "a SOCKS proxy needs the package socksio"
     if isinstance(error, httpx.InvalidURL):
-        return "an address in it is malformed: an IPv6 address stands without brackets in NO_PROXY"
+        return "its address is malformed"
     return "a proxy's address begins with http://, https:// or socks5://"

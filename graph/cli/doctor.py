@@ -19,6 +19,8 @@ from graph.enrichment.entities import Extractor
 from graph.enrichment.models import load_model, version_warning
 from graph.enrichment.tokens import load_counter
 from graph.errors import RecallQLError, StartupError
+from graph.mongod.datadir import database_dir
+from graph.mongod.embedded import running_uri
 from graph.runtime.deployment import mongodb
 from graph.settings import Settings
 from graph.store.checkup import Checkup, check_up
@@ -79,10 +81,17 @@ def report(findings: list[Finding]) -> int:
 
 
 def _mongodb(settings: Settings) -> Iterator[Finding]:
-    if settings.mongodb_uri is None and not (settings.data_dir / "mongodb").exists():
-        text = f"no data in {settings.data_dir} yet: the first start of a server makes it"
-        yield Finding("MongoDB", Grade.OK, text)
-        return
+    if settings.mongodb_uri is None:
+        if not database_dir(settings.data_dir.expanduser()).exists():
+            text = f"no data in {settings.data_dir} yet: the first start of a server makes it"
+            yield Finding("MongoDB", Grade.OK, text)
+            return
+        if running_uri(settings.data_dir) is None:
+            text = (
+                f"no server runs it in {settings.data_dir}: it runs for this look, which changes its own files and no"
+                " collection of RecallQL's"
+            )
+            yield Finding("Own mongod", Grade.OK, text)
     try:
         with mongodb(settings, attach=True) as uri:
             found = asyncio.run(check_up(uri, settings.database, timeout=settings.mongodb_timeout))

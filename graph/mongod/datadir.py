@@ -26,6 +26,11 @@ def default_data_dir() -> Path:
     return platformdirs.user_data_path("recallql", appauthor=False)
 
 
+def database_dir(data_dir: Path) -> Path:
+    """Where the files of the own mongod are in a data directory."""
+    return data_dir / "mongodb"
+
+
 def data_dir_error(path: Path, error: OSError) -> StartupError:
     """What to tell the user when the file system refuses `path`."""
     shown = str(path)[:_SHOWN]

@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from graph.errors import StartupError
-from graph.mongod.datadir import DataDirLock, check_free_space, data_dir_error, default_data_dir
+from graph.mongod.datadir import DataDirLock, check_free_space, data_dir_error, database_dir, default_data_dir
 from graph.mongod.oplog import resize
 from graph.mongod.program import (
     REPLICA_SET,
@@ -82,7 +82,7 @@ class EmbeddedMongo:
             min_free_mb: the free disk space, in MiB, without which it does not start.
         """
         self.data_dir = Path(os.path.realpath(data_dir.expanduser()))  # which takes links in a circle, too
-        self.dbpath = self.data_dir / "mongodb"
+        self.dbpath = database_dir(self.data_dir)
         self.log_path = self.data_dir / "mongod.log"
         self._state_path = self.data_dir / "mongod.json"
         self._cache_mb = cache_mb

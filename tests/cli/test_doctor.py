@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from pymongo import MongoClient
 from spacy.util import get_package_path
 
 from graph.cli.doctor import Grade, examine, report
+from graph.mongod.embedded import EmbeddedMongo
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
@@ -40,6 +42,30 @@ async def test_an_own_mongod_without_data_is_not_started(settings: Settings, tmp
     grade, text = (await grades(settings.model_copy(update={"data_dir": directory, "mongodb_uri": None})))["MongoDB"]
     assert (grade, str(directory) in text) == (Grade.OK, True)
     assert not directory.exists()
+
+
+async def test_an_own_mongod_with_data_runs_for_the_look_and_keeps_what_it_holds(
+    settings: Settings, tmp_path: Path
+) -> None:
+    own = settings.model_copy(update={"data_dir": tmp_path / "data", "mongodb_uri": None})
+
+    def contents() -> dict[str, Any]:
+        with EmbeddedMongo(own.data_dir) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
+            database = client[own.database]
+            return {
+                name: (database[name].index_information(), list(database[name].find()))
+                for name in database.list_collection_names()
+            }
+
+    with EmbeddedMongo(own.data_dir) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
+        client[own.database].sessions.insert_one({"_id": "s"})
+    before = contents()
+    found = await grades(own)
+    assert found["Own mongod"][0] is Grade.OK
+    assert "it runs for this look" in found["Own mongod"][1]
+    assert found["MongoDB"][0] is Grade.OK
+    assert contents() == before
+    assert set(before) == {"sessions"}
 
 
 async def test_a_user_that_may_only_read_is_enough(tmp_path: Path, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions
+from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions, LLMUnavailable
 from graph.settings import Settings
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
@@ -161,7 +161,6 @@ PROXIES = [
     {"all_proxy": "socks4a://user:hunter2@127.0.0.1:9"},
     {"HTTP_PROXY": "ftp://127.0.0.1:9"},
     {"https_proxy": "http://[::1"},
-    {"NO_PROXY": "localhost,[::1]"},
 ]
 
 
@@ -175,7 +174,9 @@ async def test_a_proxy_that_cannot_be_used_costs_the_model_and_not_the_worker(
     mongodb_uri: str, database: Database, settings: Settings, proxy: dict[str, str]
 ) -> None:
     await say(database, "s", *["Ada Lovelace lives in Paris, beside the river."] * 12)
-    llm = {"RECALLQL_LLM_BASE_URL": "http://llm.invalid/v1", "RECALLQL_LLM_MODEL": "m"}
+    (name,) = proxy
+    scheme = "https" if name == "https_proxy" else "http"
+    llm = {"RECALLQL_LLM_BASE_URL": f"{scheme}://llm.invalid/v1", "RECALLQL_LLM_MODEL": "m"}
     variables = {**without_proxies(), **llm, **proxy}
     environment = {"RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database, **variables}
     process = await asyncio.create_subprocess_exec(
@@ -185,7 +186,6 @@ async def test_a_proxy_that_cannot_be_used_costs_the_model_and_not_the_worker(
     assert process.returncode == 0
     assert await database.messages.count_documents({"enrichment.state": "DONE", "entities.name": "Paris"}) == 12
     summary = await database.summaries.find_one({"sessionId": "s"})
-    (name,) = proxy
     assert (summary["source"], name in summary["fellBackReason"]) == ("EXTRACTIVE", True)
     lines = [line for line in said.decode().splitlines() if name in line]
     assert len(lines) == 1
@@ -204,3 +204,24 @@ async def test_a_model_on_this_machine_is_asked_without_a_proxy(
         options = LLMOptions(base_url=server.base_url.replace("127.0.0.1", host), model="m", max_attempts=1)
         async with ChatCompletionsSummariser(options) as llm:
             assert await llm.summarise(None, [("human", "Hello")]) == "A summary."
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "is_direct"),
+    [("localhost,[::1]", False), ("[2001:db8::1], ::1", False), ("", False), ("example.com", False)]
+    + [(name, True) for name in ("*", "llm.invalid", ".invalid", "[::1],INVALID")],
+)
+async def test_a_model_elsewhere_is_asked_by_the_proxy_that_holds_for_it(
+    monkeypatch: pytest.MonkeyPatch, no_proxy: str, *, is_direct: bool
+) -> None:
+    with LLMServer(Reply(completion("A summary."))) as server:  # which stands for the proxy
+        variables = {"HTTP_PROXY": server.base_url.removesuffix("/v1"), "NO_PROXY": no_proxy}
+        for name, value in {**without_proxies(), **variables}.items():
+            monkeypatch.setenv(name, value)
+        options = LLMOptions(base_url="http://llm.invalid/v1", model="m", max_attempts=1)
+        async with ChatCompletionsSummariser(options) as llm:
+            if is_direct:
+                with pytest.raises(LLMUnavailable):
+                    await llm.summarise(None, [("human", "Hello")])
+            else:
+                assert await llm.summarise(None, [("human", "Hello")]) == "A summary."
