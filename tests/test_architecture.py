@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "live": {"errors", "store"},
     "execution": {"errors", "settings"},
     "explorer": {"settings"},
-    "operations": {"access", "enrichment", "errors", "live", "settings", "store"},
+    "operations": {"access", "enrichment", "errors", "live", "recall", "settings", "store"},
     "schema": {"access", "errors", "execution", "live", "operations", "request", "store"},
     "request": {"access", "errors", "execution", "schema", "settings", "store"},
     "transport": {

@@ -1,0 +1,54 @@
+"""Where the words of a query stand in a content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from graph.recall.languages import NO_LANGUAGE, detect_language
+from graph.recall.terms import split_words, stem, term_hash
+
+MOST_MATCHES = 20
+"""Places that are given of one content: the first ones."""
+
+_WORD = re.compile(r"\w+")
+
+
+def find_matches(content: str, words: Sequence[frozenset[int]]) -> list[tuple[int, int]]:
+    """The offsets of the words of a query, end exclusive.
+
+    Args:
+        content: the text.
+        words: of the query, each with the hashes that stand for it.
+    """
+    wanted = frozenset[int]().union(*words)
+    language = detect_language(split_words(content))
+    places: list[tuple[int, int]] = []
+    for place in _places(content, wanted, language):
+        if places and place[0] <= places[-1][1]:  # of a script without spaces
+            places[-1] = (places[-1][0], place[1])
+        elif len(places) == MOST_MATCHES:
+            break
+        else:
+            places.append(place)
+    return places
+
+
+def _places(content: str, wanted: frozenset[int], language: str) -> Iterator[tuple[int, int]]:
+    for match in _WORD.finditer(content):
+        parts = split_words(match.group())
+        if len(parts) == 1:
+            if _is_wanted(parts[0], wanted, language):
+                yield match.span()
+            continue
+        end = 0
+        for part in parts:
+            start = match.group().find(part, max(0, end - 1))
+            if start >= 0:
+                end = start + len(part)
+                if _is_wanted(part, wanted, language):
+                    yield match.start() + start, match.start() + end
+
+
+def _is_wanted(word: str, wanted: frozenset[int], language: str) -> bool:
+    return term_hash(stem(word, language)) in wanted or term_hash(stem(word, NO_LANGUAGE)) in wanted

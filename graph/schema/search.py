@@ -1,0 +1,201 @@
+"""Searching messages."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import strawberry
+
+from graph.errors import BadUserInput
+from graph.execution.fields import resolved, stored
+from graph.execution.selection import Selection
+from graph.execution.size import PAGE, Size
+from graph.operations import recall
+from graph.operations.recall import Found, Results
+from graph.operations.times import cut, rounded_up
+from graph.schema.context import Info
+from graph.schema.messages.types import Message
+from graph.schema.node import DocumentType
+from graph.schema.relay import After, Cursors, PageInfo
+from graph.store.documents import Document
+from graph.store.keyset import Key
+from graph.store.messages import find_messages
+
+_RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first",))
+_MATCHES = Size(20, 20)
+
+
+@strawberry.input(description="Which messages a search may find: those that meet everything that is given.")
+class MessageFilter:
+    """The argument `filter`."""
+
+    roles: list[str] | None = strawberry.field(default=None, description="Only messages of one of these roles.")
+    session_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None, description="Only messages of one of these sessions."
+    )
+    since: datetime | None = strawberry.field(
+        default=None, description="Only messages that were created at this time or later."
+    )
+    until: datetime | None = strawberry.field(
+        default=None, description="Only messages that were created before this time."
+    )
+
+    def as_operation(self) -> recall.MessageFilter:
+        """As the operation takes it."""
+        return recall.MessageFilter(
+            self.roles,
+            self.session_ids,
+            None if self.since is None else cut(self.since),
+            None if self.until is None else rounded_up(self.until),
+        )
+
+
+@strawberry.type(description="A place of a word of the query in the content of a message, in Unicode code points.")
+class SearchMatch(DocumentType):
+    """Built by `_edges`."""
+
+    start: int = stored("start", description="Offset of its first character.")
+    end: int = stored("end", description="Offset after its last character.")
+
+
+@strawberry.type(description="A message that was found.")
+class MessageSearchEdge(DocumentType):
+    """Built by `_edges`."""
+
+    cursor: str = stored("cursor", description="The place of the message among the results, opaque, for `after`.")
+    score: float = stored(
+        "score", description="How well the message meets the query, from 0 to 1; comparable within one answer."
+    )
+    matches: list[SearchMatch] = stored(
+        "matches", size=_MATCHES, description="Places of the words of the query in the content: the first 20."
+    )
+    node: Message = stored("node", description="The message.")
+
+
+@strawberry.type(description="A page of the messages that were found, the best first.")
+class MessageSearchConnection(DocumentType):
+    """Built by `SearchQueries.search`."""
+
+    edges: list[MessageSearchEdge] = stored("edges", size=PAGE, description="The messages of the page.")
+    page_info: PageInfo = stored("pageInfo", description="Whether more messages follow, and from where to go on.")
+
+
+@strawberry.type
+class SearchQueries:
+    """Queries that search."""
+
+    @resolved(
+        size=_RESULTS,
+        description="Messages that meet a query by its words, in any inflection, and by the speakers and dates that it"
+        " names; a message counts together with its session. End users search their own sessions; a service key gives"
+        " userId or sessionId. Empty where the query has function words alone. At most 10,000 messages are searched.",
+    )
+    async def search(
+        self,
+        info: Info,
+        *,
+        query: Annotated[
+            str,
+            strawberry.argument(
+                description="The words to look for, up to 8 KiB. Text in double quotes must occur as it stands."
+            ),
+        ],
+        user_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only messages of this user's sessions.")
+        ] = None,
+        session_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only messages of this session.")
+        ] = None,
+        first: Annotated[
+            int | None, strawberry.argument(description="Return the first N messages, 0 to 100; 20 by default.")
+        ] = None,
+        after: After = None,
+        filter: Annotated[  # noqa: A002
+            MessageFilter | None, strawberry.argument(description="Only messages that meet all of it.")
+        ] = None,
+    ) -> MessageSearchConnection:
+        size = _checked_size(first)
+        cursors = _cursors_of(query, user_id, session_id)
+        last_seen = cursors.read(after, "after")
+        results = await recall.search(
+            info.context.backend,
+            info.context.scope,
+            query,
+            user_id=user_id,
+            session_id=session_id,
+            filter_=filter.as_operation() if filter else None,
+        )
+        return await _page(info, cursors, results, size, last_seen)  # type: ignore[return-value]
+
+
+def _checked_size(first: int | None) -> int:
+    if first is None:
+        return recall.DEFAULT_RESULTS
+    if not 0 <= first <= recall.MAX_RESULTS:
+        raise BadUserInput(f"first must be from 0 to {recall.MAX_RESULTS}, not {first:,}")
+    return first
+
+
+def _cursors_of(query: str, user_id: str | None, session_id: str | None) -> Cursors:
+    """The cursors of one query: with another query, the places mean nothing."""
+    named = repr((query, user_id, session_id)).encode("utf-8", "surrogatepass")
+    return Cursors(f"search {zlib.crc32(named)}", (int, str))
+
+
+async def _page(info: Info, cursors: Cursors, results: Results, size: int, last_seen: Key | None) -> Document:
+    """A page of the results; messages that are gone by now are left out."""
+    found = results.found
+    if last_seen is not None:
+        found = [one for one in found if _key(one) > last_seen]
+    shown = found[:size]
+    selected = Selection.of(info).below("edges")
+    edges = [] if selected is None else await _edges(info, cursors, results, shown, selected)
+    return {
+        "edges": edges,
+        "pageInfo": {
+            "hasNextPage": len(found) > size,
+            "hasPreviousPage": last_seen is not None,
+            "startCursor": _cursor(cursors, shown[0]) if shown else None,
+            "endCursor": _cursor(cursors, shown[-1]) if shown else None,
+        },
+    }
+
+
+def _cursor(cursors: Cursors, found: Found) -> str:
+    return cursors.write(_key(found))
+
+
+def _key(found: Found) -> Key:
+    """What the results are ordered by: the best first."""
+    return 1_000_000 - found.millionths, found.message_id
+
+
+async def _edges(
+    info: Info, cursors: Cursors, results: Results, shown: Sequence[Found], selected: Selection
+) -> list[Document]:
+    node = selected.below("node")
+    wants_matches = selected.selects("matches")
+    fields = {*(node.reads() if node else ()), *(("content",) if wants_matches else ())}
+    context = info.context
+    uuids = [one.message_id for one in shown]
+    documents: dict[str, Any] = {
+        document["_id"]: document
+        for document in await find_messages(context.backend.database, context.scope, uuids, fields)
+    }
+    left = [one for one in shown if one.message_id in documents]
+    edges: list[Document] = [
+        {
+            "cursor": _cursor(cursors, one),
+            "score": one.millionths / 1_000_000,
+            "node": documents[one.message_id],
+        }
+        for one in left
+    ]
+    if wants_matches:
+        contents = [documents[one.message_id]["content"] for one in left]
+        for edge, places in zip(edges, await recall.matches_in(contents, results), strict=True):
+            edge["matches"] = [{"start": start, "end": end} for start, end in places]
+    return edges

@@ -1,0 +1,55 @@
+"""Reading the messages of a scope for a search."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from graph.store.database import Database
+from graph.store.documents import MessageDocument, SessionDocument
+from graph.store.driver.client import translated_errors
+from graph.store.scope import Scope
+
+_AT_ONCE = 100
+"""Messages that are read together: each may hold a megabyte."""
+_SESSIONS_AT_ONCE = 1_000
+_FIELDS = {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "createdAt": 1, "entities.label": 1}
+
+
+async def searched_sessions(
+    database: Database, scope: Scope, *, user_id: str | None, session_id: str | None, limit: int
+) -> list[SessionDocument]:
+    """The sessions of a search within the scope, with `_id`, `messageCount` and `erasedSeq`.
+
+    Args:
+        database: the open database.
+        scope: what the caller may see.
+        user_id: only sessions of this user.
+        session_id: only this session.
+        limit: the maximum number.
+    """
+    match: dict[str, Any] = scope.sessions()
+    if user_id is not None:
+        if match.get("userId", user_id) != user_id:
+            return []
+        match["userId"] = user_id
+    if session_id is not None:
+        match["_id"] = session_id
+    with translated_errors():
+        found: list[SessionDocument] = await database.sessions.find(
+            match, {"messageCount": 1, "erasedSeq": 1}, limit=limit
+        ).to_list(None)
+    return found
+
+
+async def messages_of(database: Database, sessions: Sequence[SessionDocument]) -> AsyncIterator[list[MessageDocument]]:
+    """The messages of sessions that the caller has been found to see, in no order, part by part."""
+    for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
+        erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in sessions[start : start + _SESSIONS_AT_ONCE]}
+        with translated_errors():
+            cursor = database.messages.find({"sessionId": {"$in": list(erased)}}, _FIELDS, batch_size=_AT_ONCE)
+            try:
+                while read := await cursor.to_list(_AT_ONCE):
+                    yield [message for message in read if message["seq"] > erased[message["sessionId"]]]
+            finally:
+                await cursor.close()
