@@ -17,7 +17,7 @@
     * PersistedQueryNotFound     PERSISTED_QUERY_NOT_FOUND
     * PersistedQueryNotSupported PERSISTED_QUERY_NOT_SUPPORTED
 
-Anything else that escapes is a defect: callers are told `INTERNAL` with an id, and the log has the whole of it.
+Anything else that escapes is a defect: callers get `INTERNAL` with an id, and the log has the whole error.
 """
 
 from __future__ import annotations

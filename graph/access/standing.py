@@ -29,7 +29,7 @@ def expired() -> Unauthenticated:
 
 
 def revoked() -> Unauthenticated:
-    """The error of a service key that is no more."""
+    """The error for a revoked service key."""
     return Unauthenticated("the service key was revoked: connect again with another one")
 
 

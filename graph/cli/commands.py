@@ -125,7 +125,7 @@ def export_(
     ] = False,
 ) -> None:
     """Write users and sessions, with all that belongs to them, as NDJSON; a server may run meanwhile."""
-    from graph.cli.transfer import run_export  # noqa: PLC0415 - other commands need none of it
+    from graph.cli.transfer import run_export  # noqa: PLC0415 - other commands do not need it
     from graph.transfer.export import Wanted  # noqa: PLC0415
 
     _interrupt_on_sigterm()
@@ -145,7 +145,7 @@ def import_(
 
     What is there already is not stored again: an import that was stopped goes on when it is run again.
     """
-    from graph.cli.transfer import run_import  # noqa: PLC0415 - other commands need none of it
+    from graph.cli.transfer import run_import  # noqa: PLC0415 - other commands do not need it
 
     _interrupt_on_sigterm()
     run_import(settings, file, skip_existing=skip_existing)
@@ -237,7 +237,7 @@ def _exit_on_signals() -> None:
 
 
 def _interrupt_on_sigterm() -> None:
-    """Make SIGTERM do what Ctrl-C does: what was started is stopped, and the status tells that it is not done."""
+    """Handle SIGTERM as SIGINT: started processes stop, and the exit status says that the work is incomplete."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 

@@ -152,7 +152,7 @@ def _disk(found: Checkup, settings: Settings) -> Iterator[Finding]:
     for name, left in free:
         text = f"{left / 2**30:.1f} GiB are free on {name}"
         if left < _LEAST_DISK:
-            yield Finding("Disk", Grade.BROKEN, text, "Free some space: MongoDB stops when none is left.")
+            yield Finding("Disk", Grade.BROKEN, text, "Free some space: MongoDB stops when the disk is full.")
         else:
             yield Finding("Disk", Grade.OK, text)
 
@@ -177,7 +177,7 @@ def _backlog(found: Checkup, settings: Settings) -> Iterator[Finding]:
         text = f"{found.erasures:,} pending: their contents are invisible, and not all erased yet"
         yield Finding("Erasures", Grade.WARNING, text, "A server or worker erases them while it runs.")
     else:
-        yield Finding("Erasures", Grade.OK, "none is pending")
+        yield Finding("Erasures", Grade.OK, "nothing is pending")
 
 
 def _oplog(found: Checkup) -> Finding:

@@ -35,7 +35,7 @@ def check_languages(codes: Iterable[str]) -> None:
 
 
 class LanguageDetector:
-    """Tells texts in any of the given languages, or the default one, apart.
+    """Detects which of the given languages a text has, or the default one.
 
     Raises:
         StartupError: the detector is not installed, or does not know a language.

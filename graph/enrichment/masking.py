@@ -55,7 +55,7 @@ def _blank_keeping_lines(match: re.Match[str]) -> str:
 
 def mask(text: str) -> str:
     """Replace code, addresses, data, role prefixes, markup and emoji by as many spaces; table cells end in commas."""
-    # Most messages have none of it: a look for one character is far cheaper than a search for its pattern.
+    # Most messages do not have it: a look for one character is far cheaper than a search for its pattern.
     if "```" in text or "~~~" in text:
         text = _FENCE.sub(_blank_keeping_lines, text)
     if "`" in text:

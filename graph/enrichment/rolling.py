@@ -74,7 +74,7 @@ def is_due(uncovered: int, window: int = DEFAULT_WINDOW) -> bool:
 def next_step(
     page: Sequence[Uncovered], *, more: bool, window: int = DEFAULT_WINDOW, limits: StepLimits | None = None
 ) -> Step | None:
-    """Return what the next summary takes in, or None when none is due.
+    """Return what the next summary takes in, or None when no summary is due.
 
     Args:
         page: the oldest uncovered messages in the order of their `seq`, which may have holes.

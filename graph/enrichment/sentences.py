@@ -49,7 +49,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
     Returns:
         `(start, end)` code-point offsets, end exclusive, in order, without overlap. No span begins or ends with white
-        space, none is empty, and every character that is not white space lies in exactly one.
+        space, no sentence is empty, and every character that is not white space lies in exactly one.
     """
     spans: list[tuple[int, int]] = []
     start = 0

@@ -114,7 +114,7 @@ class SummaryJobs:
             wait.cancel()
 
     async def write_next(self, stop: asyncio.Event) -> bool:
-        """Write all summaries of the session that is due next, or the next one when `stop` is set; False if none is."""
+        """Write the summaries of the next due session, or one of them when `stop` is set; False if nothing is due."""
         due = await summarising.claim_session(
             self._database, lease_seconds=self._settings.enrichment_lease, session_id=self._session_id
         )

@@ -31,7 +31,7 @@ class SummaryText:
 
     Attributes:
         token_count: its tokens, without any prefix.
-        fell_back_reason: why the configured model did not write it; None if it did, or none is configured.
+        fell_back_reason: why the configured model did not write it; None if it did, or if no model is configured.
     """
 
     content: str

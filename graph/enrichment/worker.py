@@ -59,7 +59,7 @@ class Worker:
         database: the open database.
         extractor: finds the entities; used by one thread at a time.
         settings: lease, attempts, backoff and poll.
-        summariser: writes the summaries that become due; without one, none are written here.
+        summariser: writes the summaries that become due; without one, this worker writes no summaries.
         session_id: only messages of this session.
         on_progress: called after each batch.
     """
@@ -167,7 +167,7 @@ class Worker:
     async def _claim(self, stop: asyncio.Event, *, fresh: bool = False) -> Claim | None:
         """Due messages, or None when no message is due; waits while the database is away.
 
-        A long message is claimed beside them where one waits and none is being read, and then no suspects: nothing
+        A long message is claimed beside them where one waits and no other is being read, and then no suspects: nothing
         else may be held with those.
         """
         while not stop.is_set():

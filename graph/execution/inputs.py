@@ -13,7 +13,7 @@ from graph.execution.arguments import Argument, kind_to_convert
 _T = TypeVar("_T", bound=type)
 
 
-def quick_input(kind: _T) -> _T:
+def compiled_input(kind: _T) -> _T:
     """Decorates a Strawberry input class whose fields are scalars, other inputs, or lists of them."""
     kind.__strawberry_definition__.from_input = _build  # type: ignore[attr-defined]
     return kind

@@ -43,13 +43,13 @@ def total_for(*classes: type) -> Callable[[_F], _F]:
 
 
 @total_for(dict, list, str, int, float, bool)
-def as_it_is(value: Any) -> Any:
+def unchanged(value: Any) -> Any:
     """The `serialize` of a scalar whose values are JSON already."""
     return value
 
 
 @total_for(str)
-def text_as_it_is(value: Any) -> Any:
+def unchanged_text(value: Any) -> Any:
     """The `serialize` of a scalar whose values are stored as their text."""
     return value
 
@@ -84,7 +84,7 @@ def leaf_expression(
         first = f"class_{leaf.name}"
         names[first] = classes[0]
         test = f"v.__class__ is {first}"
-        if serialize in (as_it_is, text_as_it_is):
+        if serialize in (unchanged, unchanged_text):
             write = "v"
         else:
             names[f"serialize_{leaf.name}"] = serialize

@@ -15,8 +15,8 @@ from graph.execution.arguments import arguments_of
 from graph.execution.fields import definition_of
 
 
-def quicken(strawberry_schema: Any) -> None:
-    """Replace the resolvers of a schema's asynchronous fields that have no extension around them."""
+def replace_resolvers(strawberry_schema: Any) -> None:
+    """Replace the resolvers of a schema's asynchronous fields without extensions by direct calls."""
     schema: GraphQLSchema = strawberry_schema._schema  # noqa: SLF001 - graphql-core's own schema
     for type_ in schema.type_map.values():
         if isinstance(type_, GraphQLObjectType) and type_ is not schema.subscription_type and type_.extensions:

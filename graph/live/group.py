@@ -20,7 +20,7 @@ Execute: TypeAlias = Callable[[Document], Awaitable[Any]]
 """Makes a payload from an event."""
 
 DELETION: Place = object()
-"""The place of an event that tells of a deletion of what is followed, and is for no client."""
+"""The place of the event that the followed object was deleted; clients do not get it."""
 
 MOST_WAITING = 1_000
 """Events of a group that may wait to be executed."""
@@ -109,7 +109,7 @@ class Group:
                     payload = None if place is DELETION else await self.execute(event.document)
             except Exception:
                 logger.exception("an event could not be executed")
-                self.overrun()  # each follower meets the same when it reads the store, and tells its client
+                self.overrun()  # each follower meets the same when it reads the store, and its client gets the error
                 return
             if not self._waiting or self.incoming - len(self._waiting) != number:
                 continue  # overrun meanwhile

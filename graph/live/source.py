@@ -55,7 +55,7 @@ Topic: TypeAlias = tuple[Feed, str | None]
 
 
 class Gone(Exception):
-    """What is followed is no more: the subscription completes."""
+    """The followed object was deleted: the subscription completes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,7 +134,7 @@ class _InSession(Source):
 
     Attributes:
         session_id: the caller's id.
-        session_uuid: tells the session from one that is made under its id after it was deleted; None while unknown.
+        session_uuid: differs from that of a later session with the same id; None while unknown.
     """
 
     session_id: str
@@ -144,7 +144,7 @@ class _InSession(Source):
         """The session, or None while it does not exist yet, for this follower: another's is as if it did not.
 
         Raises:
-            Gone: it is no more.
+            Gone: it was deleted.
         """
         session = await following.session_state(self.database, self.session_id, after)
         if self.session_uuid is not None and (session is None or session["uuid"] != self.session_uuid):

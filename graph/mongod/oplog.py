@@ -1,7 +1,7 @@
 """The oplog of the embedded mongod: its size, and the age of its oldest entry.
 
 The oplog holds the contents of messages after they were deleted. MongoDB bounds it by size alone and drops the oldest
-entries when new ones need the room, so an idle server would keep old entries for good. Notes without content, written
+entries when new ones need the space, so an idle server would keep old entries for good. Notes without content, written
 where entries are too old, take their place.
 """
 

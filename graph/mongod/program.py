@@ -128,7 +128,7 @@ def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: 
     # What a subscriber that was away can resume from, and how much of deleted content MongoDB still holds. The option
     # counts when the oplog is made; `EmbeddedMongo` resizes an existing one.
     command += ["--oplogSize", str(oplog_mb)]
-    # The log has slow operations whole, with the contents of messages: none is slow enough.
+    # The log has slow operations whole, with the contents of messages: this threshold excludes every operation.
     command += ["--slowms", "2147483647"]
     # Journal files of 100 MB, made ahead, cost 300 MB of disk and a third of the time to start with data present.
     command += ["--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)"]
@@ -158,13 +158,13 @@ def exit_error(  # noqa: PLR0911 - one for each cause
 ) -> EmbeddedMongoError:
     """Why mongod ended, from its exit code (negative: a signal) and its log."""
     text, reasons = _read_log(log)
-    # mongod reports one failure several times on its way out: the first tells the cause.
+    # mongod reports one failure several times on its way out: the first names the cause.
     reason = reasons[0] if reasons else "it left no message"
-    told = [line for line in reasons if any(words in line for words in _WRONG_VERSION_WORDS)]
-    if exit_code == _EXIT_WRONG_VERSION or told:
+    reported = [line for line in reasons if any(words in line for words in _WRONG_VERSION_WORDS)]
+    if exit_code == _EXIT_WRONG_VERSION or reported:
         return EmbeddedMongoError(
             f"the data in {dbpath} is of another MongoDB version than {mongod}: open it with a mongod of that version,"
-            f" or choose another --data-dir (mongod: {[*told, reason][0]})"
+            f" or choose another --data-dir (mongod: {[*reported, reason][0]})"
         )
     if "No space left on device" in text:
         return EmbeddedMongoError(f"the disk that holds {dbpath} is full: free some space (log: {log})")
@@ -252,7 +252,7 @@ def end_left_behind(pids: Iterable[int], dbpath: Path) -> None:
 
 
 def _is_ours(process: psutil.Process, dbpath: Path) -> bool:
-    # A process id from a file may by now be anyone's: only its command line tells.
+    # A process id from a file may by now be anyone's: only its command line identifies it.
     try:
         arguments = process.cmdline()
     except (psutil.AccessDenied, psutil.ZombieProcess):

@@ -1,4 +1,4 @@
-"""What tells one payload of `addMemory` from another."""
+"""The digest of a payload of `addMemory`, which differs for different payloads."""
 
 from __future__ import annotations
 

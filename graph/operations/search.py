@@ -34,7 +34,7 @@ class Query:
         since: only what was created then or later.
         until: only what was created before then.
         keep: only documents for which this is true; it is called on a thread beside the event loop.
-        charge: charges the caller for so many documents that are read for `keep`.
+        charge: charges the caller for the documents that are read for `keep`, by their number.
         limit: most results.
     """
 

@@ -37,7 +37,7 @@ class NamedDay:
 
 @dataclass(frozen=True, slots=True)
 class NamedMonth:
-    """A month, of every year where none is named."""
+    """A month, of every year unless the text names one."""
 
     month: int
     year: int | None = None

@@ -9,7 +9,7 @@ DEFAULT = "english"
 NO_LANGUAGE = ""
 """The language of a text whose words are taken as they are."""
 
-_SHARE = 5  # one of so many words has to be a function word, before a text is of a language
+_SHARE = 5  # words, of which one has to be a function word, before a text is of a language
 _SAMPLE = 200  # words tell enough
 
 _WORDS = {

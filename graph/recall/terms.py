@@ -85,7 +85,7 @@ def count_terms(text: str) -> tuple[str, Counter[int]]:
 def query_terms(words: Sequence[str], languages: Iterable[str]) -> list[frozenset[int]]:
     """For each different word of a query that carries meaning, the hashes under which messages may have it.
 
-    A query of a few words seldom tells its language: a word is stemmed for every language of the messages.
+    A query of a few words seldom shows its language: a word is stemmed for every language of the messages.
 
     Args:
         words: of the query, in lower case.

@@ -102,7 +102,7 @@ def _after_commit(error: GraphQLError) -> GraphQLError:
 
 
 def _without_suggestion(error: GraphQLError) -> GraphQLError:
-    """The error without graphql-core's guess at what was meant, which tells names of the schema."""
+    """The error without graphql-core's suggestions, which reveal names of the schema."""
     message, found, _ = error.message.partition(" Did you mean ")
     return _with(error, message, error.extensions or {}) if found else error
 

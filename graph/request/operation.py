@@ -89,7 +89,7 @@ def _deciding(variables: Mapping[str, Any], name: str) -> Any:
 
 
 _MOST_KEYS = 50
-"""Keys of an input object that GraphQL may take: none has so many."""
+"""Keys of an input object that GraphQL may take: no input object has more."""
 _ABSENT = object()
 _LARGE = 2**31
 """Greater than any number that GraphQL takes."""

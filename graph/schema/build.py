@@ -23,7 +23,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
-from graph.execution.resolvers import quicken
+from graph.execution.resolvers import replace_resolvers
 from graph.request.admission import Guard, admit, cost_report, reading_limits
 from graph.request.documents import Documents, PreparedDocuments
 from graph.request.masking import public_errors
@@ -70,7 +70,7 @@ class _PreparedSchema(_Schema):
 
     def __init__(self, documents: Documents, **named: Any) -> None:
         super().__init__(documents, **named)
-        quicken(self)
+        replace_resolvers(self)
 
     async def execute(  # noqa: PLR0917 - as Strawberry's
         self,
@@ -102,7 +102,7 @@ class _PreparedSchema(_Schema):
             cost = await admit(context, text, operation, variables)
             with reading_limits(context, operation.kind.value, operation.copies):
                 data, errors = await operation.run(variables, context, operation_extensions)
-        except Exception as error:  # noqa: BLE001 - of whatever kind: `public_errors` tells them apart
+        except Exception as error:  # noqa: BLE001 - of any kind: `public_errors` distinguishes them
             errors = [GraphQLError(str(error), original_error=error)]
         if errors:
             suggestions = context.backend.settings.suggestions

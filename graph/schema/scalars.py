@@ -24,7 +24,7 @@ from graphql import (
 from strawberry.types.scalar import ScalarDefinition
 
 from graph.errors import BadUserInput, shown
-from graph.execution.leaves import as_it_is, text_as_it_is, total_for
+from graph.execution.leaves import total_for, unchanged, unchanged_text
 from graph.operations.times import EXAMPLE, read_time
 from graph.operations.validation import check_uuid
 
@@ -116,7 +116,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="JSON",
         description="Any JSON value. Metadata is always a JSON object.",
         specified_by_url="https://ecma-international.org/publications-and-standards/standards/ecma-404/",
-        serialize=as_it_is,
+        serialize=unchanged,
         parse_value=lambda value: value,
         parse_literal=_read_json_literal,
     ),
@@ -124,7 +124,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="UUID",
         description="A UUID in its canonical text form.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
-        serialize=text_as_it_is,
+        serialize=unchanged_text,
         parse_value=_read_uuid,
     ),
 }

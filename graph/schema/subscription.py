@@ -109,7 +109,7 @@ def _events(info: Info, source: Source) -> AsyncIterator[Any]:
 
 
 async def _own_events(context: Context, source: Source) -> AsyncGenerator[Any, None]:
-    follower = context.backend.hub.follow(source, object(), _as_it_is)
+    follower = context.backend.hub.follow(source, object(), _unchanged)
     try:
         async with aclosing(follower.payloads()) as payloads:
             async for event in payloads:
@@ -118,7 +118,7 @@ async def _own_events(context: Context, source: Source) -> AsyncGenerator[Any, N
         follower.close()
 
 
-async def _as_it_is(event: Any) -> Any:
+async def _unchanged(event: Any) -> Any:
     return event
 
 

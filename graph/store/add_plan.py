@@ -44,7 +44,7 @@ class NewMemory:
     """A checked memory to be stored: at least one message.
 
     Attributes:
-        digest: what tells this payload from another one that is sent with the same idempotency key.
+        digest: differs for another payload with the same idempotency key.
         uuid: of the memory. It is given before the first attempt, so that what an attempt stored can be found by it.
     """
 

@@ -90,7 +90,7 @@ async def _look(client: Any, name: str, found: Checkup) -> None:
             if missing:
                 found.missing[collection] = missing
     stats: Document = await database.command("dbStats")
-    if stats.get("fsTotalSize"):  # it tells nothing of a database that is not there
+    if stats.get("fsTotalSize"):  # it has no data about a database that does not exist
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
     if found.replicated and not found.empty:
         opened = Database(client, name, write_deadline=0)

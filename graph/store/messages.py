@@ -96,7 +96,7 @@ async def page_of_messages(
 ) -> list[MessageDocument]:
     """Messages of a session by how many come before them, oldest first; `None` for all that follow.
 
-    While none was deleted, the place is known from the number of the message, and any page costs the same.
+    While no message was deleted, the place is known from the number of the message, and any page costs the same.
 
     Args:
         database: the open database.

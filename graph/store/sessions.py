@@ -106,8 +106,8 @@ class SessionFilter:
 
     Attributes:
         user_id: whom they belong to.
-        created: the first moment, and the one from which on none is listed any more.
-        updated: likewise, of the last change.
+        created: the first moment, and the exclusive end.
+        updated: the same for the last change.
         metadata: keys, from the outermost one, and what must stand there.
     """
 
@@ -307,7 +307,7 @@ def refuse_unseen(scope: Scope, owner: SessionDocument) -> None:
     """Refuse to write to a session, read with `userId`, that is outside the scope.
 
     Raises:
-        Forbidden: it is. Whoever's it is, or nobody's: a caller learns no more than that its own are elsewhere.
+        Forbidden: it is. The error is the same for a session of another user and for one of no user.
     """
     if not scope.sees_session(owner):
         refuse_other_prefix(scope, owner["_id"])

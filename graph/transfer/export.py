@@ -70,7 +70,7 @@ async def export(
         wanted: what to write.
         target: where to.
         resume: what an earlier export to the same file has written.
-        report: told after each step.
+        report: called after each step.
 
     Raises:
         TransferError: there is no such session or user.

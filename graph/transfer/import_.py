@@ -58,9 +58,9 @@ class Importer:
         database: where to.
         tokens: counts where a record does not tell.
         skip_existing: leave what is there with other contents as it is, rather than stop.
-        window: the message window: of sessions in which so many messages wait for nothing but a summary, one becomes
+        window: the message window: of sessions in which this number of messages waits only for a summary, one becomes
             due; None leaves that to the next message that is enriched.
-        report: told after each step.
+        report: called after each step.
         done: what it has done.
     """
 
@@ -220,7 +220,7 @@ class Importer:
     def _text_differs(self, texts: dict[tuple[str, int], MessageDocument], given: MessageDocument) -> bool:
         stored = texts.get((given["sessionId"], given["seq"]))
         if stored is None:
-            return False  # deleted since, or else the session's count tells
+            return False  # deleted since; otherwise the session's count differs
         if stored["_id"] != given["_id"]:
             return True
         before: Mapping[str, object] = stored
@@ -259,7 +259,7 @@ def _next(portions: Iterator[Users | Batch | Part]) -> Users | Batch | Part | No
 
 
 async def _finished(writes: set[asyncio.Task[None]], most: int) -> None:
-    """Wait until at most so many writes are under way; an error of one is raised when the others have ended."""
+    """Wait until at most this number of writes is under way; an error of one is raised when the others have ended."""
     while len(writes) > most:
         ended, _ = await asyncio.wait(writes, return_when=asyncio.FIRST_COMPLETED)
         writes -= ended

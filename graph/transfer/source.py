@@ -46,7 +46,7 @@ class Source:
         return self._raw.bytes_read
 
     def readline(self, most: int) -> bytes:
-        """The next line, at most so many bytes of it; nothing at the end.
+        """The next line, up to a number of bytes; empty at the end.
 
         Raises:
             TransferError: the file is empty, in another encoding or compression, or its compressed data is damaged.

@@ -92,7 +92,7 @@ class GraphQLView(GraphQL[Context, None]):
         accept = request.headers.get("accept", "")
         media_type = http.response_type(accept)
         try:
-            if "text/html" in accept and self._settings.explorer and http.asks_for_nothing(request):
+            if "text/html" in accept and self._settings.explorer and http.opens_page(request):
                 return explorer_response()
             if self._stream_asked_for(accept) is not None:
                 return await self.run(request)

@@ -77,8 +77,8 @@ def _refuse(message: str, status: int = 400, headers: Mapping[str, str] | None =
     raise RequestRefused(BadUserInput(message), status, headers)
 
 
-def asks_for_nothing(request: Request) -> bool:
-    """Whether a browser opens the address, rather than a client that asks for something there."""
+def opens_page(request: Request) -> bool:
+    """Whether a request opens the page at the address, and has no operation."""
     return request.method == "GET" and {"query", "documentId"}.isdisjoint(request.query_params)
 
 
@@ -205,7 +205,7 @@ def _finite(text: str) -> float:
 
 
 def _is_dense(text: str) -> bool:
-    """Whether the text may hold so many values that compiled code would read them for long."""
+    """Whether the text may hold enough values to occupy compiled code for long."""
     return len(text) > _LARGE and sum(map(text.count, "[{,")) > _MOST_VALUES
 
 

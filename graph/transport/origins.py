@@ -130,7 +130,7 @@ class CheckOrigins:
 
 
 class Cors(CORSMiddleware):
-    """Tells browsers that pages of the allowed origins may call, and with which headers."""
+    """Allows browsers to call from pages of the allowed origins, with the allowed headers."""
 
     def __init__(self, app: ASGIApp, origins: Origins, allowed: Collection[str], headers: Collection[str]) -> None:
         self._origins = origins

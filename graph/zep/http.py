@@ -189,11 +189,11 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
         try:
             call = Call(request, await _caller_of(request, right, items), changes=right != Right.READ)
             settings = call.backend.settings
-            if call.changes:  # is carried through, whoever waits, and has a deadline
+            if call.changes:  # is carried through without its client, and has a deadline
                 with answer_limit(settings.max_answer_bytes):
                     return await handler(call)
             if request.method == "POST":
-                await call.body()  # the rest of what comes tells whether the client is still there
+                await call.body()  # the rest of the body shows whether the client is still there
             async with Watch(request, call):
                 with time_limit(settings.database_timeout), answer_limit(settings.max_answer_bytes):
                     return await handler(call)
@@ -225,6 +225,6 @@ def json_answer(value: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, media_type="application/json")
 
 
-def done() -> Response:
-    """The answer of what has nothing to say."""
+def ok_answer() -> Response:
+    """The answer of Zep to a change: a plain OK."""
     return PlainTextResponse("OK")

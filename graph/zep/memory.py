@@ -14,14 +14,14 @@ from graph.operations.validation import MAX_LAST, MAX_MESSAGES
 from graph.store.documents import Document
 from graph.store.sessions import find_session
 from graph.store.summaries import newest_summary
-from graph.zep.http import Call, done, json_answer, needed_text, text_of
+from graph.zep.http import Call, json_answer, needed_text, ok_answer, text_of
 from graph.zep.shapes import MESSAGE, message_of, own_metadata, summary_of
 
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
 async def get(call: Call) -> Response:
-    """The newest summary, and the messages since or the last so many; 404 where there is nothing to remember."""
+    """The newest summary, and the messages since, or the last ones by number; 404 for a session without messages."""
     session_id = call.path("session_id")
     last = call.number("lastn")
     last = min(last, MAX_LAST) if last else None  # Zep reads 0 as absent
@@ -60,7 +60,7 @@ async def add(call: Call) -> Response:
         [_message(item, f"messages[{place}]") for place, item in enumerate(sent or [])],
         metadata=own_metadata(body.get("metadata")),
     )
-    return done()
+    return ok_answer()
 
 
 def _message(item: Any, name: str) -> MessageToAdd:
@@ -82,4 +82,4 @@ def _message(item: Any, name: str) -> MessageToAdd:
 async def delete(call: Call) -> Response:
     """Delete all messages and summaries."""
     await delete_memory(call.backend, call.scope, call.path("session_id"))
-    return done()
+    return ok_answer()

@@ -12,7 +12,7 @@ from graph.operations.validation import MAX_PAGE
 from graph.store.documents import Document, UserDocument
 from graph.store.numbers import ensure_number, list_by_number
 from graph.store.users import find_user
-from graph.zep.http import Call, done, json_answer, needed_text, text_of
+from graph.zep.http import Call, json_answer, needed_text, ok_answer, text_of
 from graph.zep.shapes import own_metadata, session_of, user_of
 
 
@@ -53,7 +53,7 @@ async def update(call: Call) -> Response:
 async def delete(call: Call) -> Response:
     """Delete a user, with its sessions."""
     await operations.delete_user(call.backend, call.scope, call.path("user_id"))
-    return done()
+    return ok_answer()
 
 
 async def sessions_of(call: Call) -> Response:

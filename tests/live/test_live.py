@@ -352,5 +352,5 @@ async def test_the_hundred_and_first_operation_of_a_connection_is_refused(client
         assert (await socket.receive())["payload"] == {"data": {"__typename": "Query"}}
 
 
-async def as_it_is(event: Any) -> Any:
+async def unchanged(event: Any) -> Any:
     return event

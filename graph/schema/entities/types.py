@@ -75,7 +75,15 @@ def _message_ids(entity: Document) -> list[str]:
     return sorted({match["messageId"] for match in entity["matches"]})
 
 
-_WITHIN = ("scope", "key", "keys", "sessionId", "firstSeq", "lastSeq", "matches")  # what tells where it is mentioned
+_WITHIN = (
+    "scope",
+    "key",
+    "keys",
+    "sessionId",
+    "firstSeq",
+    "lastSeq",
+    "matches",
+)  # what identifies the place of its mentions
 _IN_A_SESSION = Cursors("message that mentions", (int,))
 _OF_A_USER = Cursors("message of a user that mentions", (datetime, str))
 _SESSIONS = Cursors("session that mentions", (datetime, str))

@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from graph.errors import StoredNevertheless, Unavailable
-from graph.execution.inputs import quick_input
+from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
 from graph.execution.size import SIZES_BELOW, Size
 from graph.operations.deletion import delete_memory
@@ -20,7 +20,7 @@ from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.types import Session
 
 
-@quick_input
+@compiled_input
 @strawberry.input(description="A message to add.")
 class MessageInput:
     """One item of `AddMemoryInput.messages`."""
@@ -36,7 +36,7 @@ class MessageInput:
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 
 
-@quick_input
+@compiled_input
 @strawberry.input(description="Messages to add to a session.")
 class AddMemoryInput:
     """The argument of `addMemory`."""

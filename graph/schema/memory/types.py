@@ -153,7 +153,7 @@ MESSAGES_OF_SESSION = {"messages": Size(MAX_LAST, setting="message_window")}
 
 
 async def session_memory(info: Info, session_id: str) -> Document | None:
-    """A session's memory as the source of the field at hand, with its messages where they are selected once."""
+    """A session's memory as the source of the current field, with its messages where they are selected once."""
     context, selected = info.context, Selection.of(info)
     messages_ = selected.sole("messages")
     last = messages_[1].get("last") if messages_ else None

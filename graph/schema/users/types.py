@@ -31,7 +31,7 @@ class User(Node, DocumentType):
     uuid: UUID = stored("uuid", description="A UUID given when the user was made.")
     created_at: datetime = stored("createdAt", description="When it was made.")
     updated_at: datetime = stored("updatedAt", description="When it last changed.")
-    email: str | None = stored("email", default=None, description="Its address; null where none was given.")
+    email: str | None = stored("email", default=None, description="The user's email address, if any.")
     first_name: str | None = stored(
         "firstName", default=None, description="Its first name; null where it is not known."
     )

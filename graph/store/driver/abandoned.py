@@ -29,7 +29,7 @@ _AGAIN = (0.0, 0.5)
 _LONGEST = 5.0
 """Seconds that one look may take: a MongoDB that hangs is not waited for."""
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="abandoned")
-"""Apart from asyncio's own, which others need: of a hanging MongoDB there is much to end, and none of it does."""
+"""Apart from asyncio's own, which others need: a hanging MongoDB leaves many of them, and they do not end."""
 
 
 class _Query:

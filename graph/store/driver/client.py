@@ -91,7 +91,7 @@ def connect(uri: str, *, pool_size: int, timeout: float) -> Any:
                 serverSelectionTimeoutMS=milliseconds,
                 waitQueueTimeoutMS=milliseconds,
             )
-    except KeyError as error:  # of an option whose value is none of a list
+    except KeyError as error:  # of an option whose value is not in its list of values
         raise StartupError(f"RECALLQL_MONGODB_URI has an option with the unknown value {error}") from None
     except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
         raise StartupError(f"RECALLQL_MONGODB_URI is not a usable MongoDB connection string: {error}") from None
@@ -232,7 +232,7 @@ def _batch_of(stream: Any) -> Batch:
 
 
 def _has_more(stream: Any) -> bool:
-    """Whether a driver's change stream holds events that it was sent already: the driver tells nobody."""
+    """Whether a driver's change stream holds events that it was sent already: the driver has no public way to ask."""
     more: bool = stream._cursor._has_next()  # noqa: SLF001
     return more
 
@@ -285,7 +285,7 @@ def _may_pass(error: PyMongoError) -> bool:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the driver's errors that a later try may mend into `Unavailable`; others pass as they are."""
+    """Turn the driver's errors that are temporary into `Unavailable`; others pass unchanged."""
     try:
         yield
     except PyMongoError as error:

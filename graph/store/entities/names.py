@@ -17,7 +17,7 @@ _ALIASED_LABEL = "PERSON"
 
 def normalise_name(name: str) -> str:
     """Fold what people write differently without meaning another name: case, width, ligatures, white space."""
-    # Case folding can undo the normal form ("ǰ"), hence the second pass.
+    # Case folding can undo the normal form ("ǰ"), so a second pass follows.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(folded.split())
 

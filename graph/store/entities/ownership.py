@@ -44,8 +44,8 @@ async def forget_user(database: Database, user_id: str, session: Any) -> None:
     await database.entities.delete_many({"owner": user_owner(user_id)}, session=session)
 
 
-async def shut_out_others(database: Database, session_ids: Sequence[str], session: Any) -> None:
-    """Keep transactions that began before this one from changing the entities of sessions, which it removes."""
+async def lock_entities(database: Database, session_ids: Sequence[str], session: Any) -> None:
+    """Make earlier transactions that change entities of these sessions fail: this one removes the entities."""
     locks = [lock(session_owner(session_id), session_id) for session_id in session_ids]
     await database.entities.bulk_write(locks, ordered=False, session=session)
 
@@ -91,7 +91,7 @@ async def forget_some_of_session(
         return False
     await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
     if last_seq is not None:
-        await shut_out_others(database, [session_id], session)
+        await lock_entities(database, [session_id], session)
     moved: defaultdict[str, list[Moved]] = defaultdict(list)
     for entity in found:
         if "userId" in entity:

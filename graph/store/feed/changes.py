@@ -63,7 +63,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The stream begins here: it tells what is committed after `at`, and a read causally after `at` sees all before.
+    """The stream begins here: it has all commits after `at`, and a read causally after `at` sees all earlier ones.
 
     Attributes:
         at: the beginning.

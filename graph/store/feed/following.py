@@ -38,7 +38,7 @@ class Page:
     Attributes:
         items: without documents that were deleted while the page was read.
         size: bytes of the documents, as BSON.
-        end: from which the next page begins; None where there are no more.
+        end: from which the next page begins; None after the last page.
     """
 
     items: list[Item]

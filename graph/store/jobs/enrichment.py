@@ -354,7 +354,7 @@ def _state(outcome: Outcome, at: datetime) -> Document:
 
 
 async def next_due(database: Database, session_id: str | None = None) -> datetime | None:
-    """When the next pending message is due, or None when none is pending."""
+    """When the next pending message is due, or None when no message is pending."""
     within = {} if session_id is None else {"sessionId": session_id}
     with translated_errors():
         found = await database.messages.find_one(

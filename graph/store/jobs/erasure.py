@@ -92,7 +92,7 @@ async def erase_contents(database: Database, owner: SessionDocument, session: An
     job = session_job(session_id)
     many = await ownership.has_more(database, session_id, ENTITIES_AT_ONCE, session)
     if many:
-        await ownership.shut_out_others(database, [session_id], session)
+        await ownership.lock_entities(database, [session_id], session)
     else:
         await ownership.forget_session(database, session_id, owner.get("userId"), session)
     # What a job still has to take away counts as gone already, and stays with it.
@@ -180,7 +180,7 @@ async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool
         return False
     # First, since it is here that the writers of these sessions are met.
     await database.sessions.delete_many({"_id": {"$in": [owner["_id"] for owner in taken]}}, session=session)
-    await ownership.shut_out_others(database, [owner["_id"] for owner in taken], session)
+    await ownership.lock_entities(database, [owner["_id"] for owner in taken], session)
     due = now()
     await database.erasures.bulk_write(
         [
@@ -315,7 +315,7 @@ async def _step(database: Database, job_id: str) -> bool:
         # Another deletion may have given the job more to do since.
         same = {**_same(job), **{name: job.get(name) for name in ("lastSeq", "whole", "entities", "gone")}}
         await database.erasures.delete_one(same)
-    return False  # the next look tells whether it is gone
+    return False  # the next look finds out whether it is gone
 
 
 def _same(job: Document) -> Document:

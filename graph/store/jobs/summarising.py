@@ -82,7 +82,7 @@ async def mark_due(database: Database, window: int, session_ids: Collection[str]
 
 
 async def claim_session(database: Database, *, lease_seconds: float, session_id: str | None = None) -> Due | None:
-    """Take the session that has been due longest, or None when none is."""
+    """Claim the session that has been due longest, or None when no session is due."""
     at = now()
     lease = new_uuid()
     within: Document = {} if session_id is None else {"_id": session_id}
@@ -166,7 +166,7 @@ async def uncovered(database: Database, due: Due, standing: Standing, limit: int
 
 
 async def contents(database: Database, due: Due, first_seq: int, last_seq: int) -> list[Document]:
-    """The messages of a range, with `role`, `content` and what tells whether they have changed."""
+    """The messages of a range, with `role`, `content` and the fields that show whether they have changed."""
     with translated_errors():
         found: list[Document] = await database.messages.find(
             _range(due, first_seq, last_seq), {"seq": 1, "role": 1, "content": 1, "updatedAt": 1}, sort=[("seq", 1)]
@@ -237,7 +237,7 @@ async def store_summary(
 
 
 async def next_due_session(database: Database, session_id: str | None = None) -> datetime | None:
-    """When the next session is due, or None when none is."""
+    """When the next session is due, or None when no session is."""
     within: Document = {} if session_id is None else {"_id": session_id}
     with translated_errors():
         found = await database.sessions.find_one(

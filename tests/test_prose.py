@@ -1,0 +1,55 @@
+"""Prose is plain: words of the ban list stand in no docstring, comment, text of the code, schema or document."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+WORDS = (
+    *("albeit", "amiss", "anew", "aright", "at hand", "are no more", "as ever", "beforehand", "betimes", "dwells?"),
+    *("forthwith", "heed(?:ed|s)?", "hence", "hitherto", "is no more", "likewise", "mend(?:ed|ing|s)?", "nought"),
+    *("rooms?", "so many", "tells", "thereof", "therein", "tidings", "told", "upon", "whence", "whoever", "whomever"),
+    *("whosoever", "withal", "(?-i:none) (?:are|is|of|was|were)"),
+)
+BANNED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
+"""Archaic or vague words. Say who does what, with the field's terms."""
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "schema.graphql", "docker-compose.yml")
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in (ROOT / "graph").rglob("*.py") if "node_modules" not in path.parts)
+
+
+def prose(source: str) -> Iterator[tuple[int, str]]:
+    """The lines of the comments and texts of a module, each with its number."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in (tokenize.COMMENT, tokenize.STRING) or token.type == getattr(tokenize, "FSTRING_MIDDLE", -1):
+            for offset, line in enumerate(token.string.splitlines()):
+                yield token.start[0] + offset, line
+
+
+def found(lines: Iterator[tuple[int, str]]) -> list[str]:
+    return [f"{number}: {match[0]}: {line.strip()}" for number, line in lines for match in BANNED.finditer(line)]
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_texts_of_a_module_are_plain(path: Path) -> None:
+    assert found(prose(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))])
+def test_a_document_is_plain(name: str) -> None:
+    assert found(enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1)) == []
+
+
+@pytest.mark.parametrize("source", ["# likewise\n", '"""Mend it."""\n', 'f"{1} is told"\n', "x = 'anew'\n"])
+def test_a_banned_word_is_found(source: str) -> None:
+    assert len(found(prose(source))) == 1
