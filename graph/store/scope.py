@@ -36,7 +36,7 @@ class Scope:
         """The uuid of the message for which this caller chose a uuid.
 
         The choice of an end user counts among that user's messages alone: so it never meets somebody else's message,
-        and tells nothing of it.
+        and does not reveal it.
 
         Args:
             chosen: in canonical form.
