@@ -14,6 +14,7 @@ from graph.app import create_app
 from graph.settings import Settings
 from graph.store.database import Database, open_database
 from tests.support.commands import COMMANDS, Commands
+from tests.support.databases import DATABASES
 from tests.support.graphql_client import Client, serving
 from tests.support.loop_watch import LIMIT, WATCH
 from tests.support.memory_disk import memory_disk
@@ -64,17 +65,20 @@ def mongodb_uri(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings that no environment variable or file changes, with a database of the test's own."""
-    return Settings.model_construct(database=f"test_{uuid.uuid4().hex}", data_dir=tmp_path, port=0)
+    used_before = "database" in request.fixturenames and request.node.get_closest_marker("new_database") is None
+    name = DATABASES.take() if used_before else f"test_{uuid.uuid4().hex}"
+    return Settings.model_construct(database=name, data_dir=tmp_path, port=0)
 
 
 @pytest.fixture
 async def database(mongodb_uri: str, settings: Settings) -> AsyncIterator[Database]:
-    """The open database, dropped afterwards."""
+    """The open database, empty."""
     opened = await open_database(mongodb_uri, name=settings.database)
+    await DATABASES.empty(opened)
     yield opened
-    await opened.client.drop_database(settings.database)
+    await DATABASES.give_back(opened)
     await opened.close()
 
 

@@ -169,6 +169,7 @@ def without_proxies() -> dict[str, str]:
     return {name: "" for name in os.environ if name.lower().endswith("_proxy")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proxy", PROXIES, ids=lambda proxy: next(iter(proxy)))
 async def test_a_proxy_that_cannot_be_used_costs_the_model_and_not_the_worker(
     mongodb_uri: str, database: Database, settings: Settings, proxy: dict[str, str]

@@ -8,6 +8,8 @@ from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import pytest
+
 from graph.enrichment.entities import ExtractedEntity, ExtractionFailure, Extractor
 from graph.enrichment.pipeline import PASS_CHARACTERS
 from graph.enrichment.worker import Worker
@@ -132,6 +134,7 @@ class Gated(Extractor):
             yield
 
 
+@pytest.mark.slow
 async def test_a_short_message_is_done_while_long_ones_are_read(database: Database, settings: Settings) -> None:
     line = "Grace Hopper spoke of nothing else for the whole of the afternoon. "
     text = line * (PASS_CHARACTERS * 4 // len(line))

@@ -16,6 +16,8 @@ from tests.support.access import changed
 from tests.support.graphql_client import ADD, OCTAVIA, Client, serving
 from tests.support.proxy import Proxy, proxy
 
+pytestmark = pytest.mark.slow
+
 DEADLINE = 6.0
 UNKNOWN = {"code": "UNAVAILABLE", "outcome": "UNKNOWN"}
 BRIEF = """

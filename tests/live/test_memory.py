@@ -140,6 +140,7 @@ async def test_little_memory_costs_nobody_a_message(
     assert memory_used <= live_memory / 2
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("selection", "reads"),

@@ -192,6 +192,7 @@ async def test_a_filter_lets_through_what_meets_all_of_it(library: Client) -> No
         assert "".join(await listed(library, filter=wanted)) == expected, wanted
 
 
+@pytest.mark.new_database
 async def test_the_one_session_with_a_value_is_found_without_a_look_at_the_others(
     client: Client, database: Database
 ) -> None:

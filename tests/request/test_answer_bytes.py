@@ -151,6 +151,7 @@ async def test_zep_s_searches_are_refused(filled: Client, body: dict[str, Any]) 
     assert response.status_code == 429
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_memory_of_the_process_stays_bounded(tmp_path: Path, mongodb_uri: str) -> None:
     environment = {

@@ -64,6 +64,7 @@ async def test_prepared_documents_hold_no_more_than_is_counted(
     assert held < documents._kept.currsize < 5 * held
 
 
+@pytest.mark.slow
 def test_the_bytes_of_all_documents_are_bounded() -> None:
     documents = Documents(cached=True)
     assert documents._kept is not None

@@ -237,6 +237,7 @@ async def test_new_messages_do_not_move_a_page(client: Client) -> None:
     assert len((await read(client, "messages", after=cursor))["edges"]) == 6
 
 
+@pytest.mark.new_database
 async def test_every_page_is_read_from_an_index_in_its_order(client: Client, database: Database) -> None:
     """No plan sorts, and none looks at more than the page and the item that says that there is more."""
     many = [{"role": "human", "content": str(number)} for number in range(300)]

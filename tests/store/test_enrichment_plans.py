@@ -12,6 +12,8 @@ from graph.store.database import Database
 from graph.store.documents import now
 from tests.support.mentions import Life, read_once
 
+pytestmark = pytest.mark.new_database
+
 AT = {"$lte": now()}
 QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
     ("messages", {"enrichment.state": "PENDING", "enrichment.dueAt": AT}, [("enrichment.dueAt", 1)]),

@@ -123,6 +123,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_a_python_client_is_generated_and_works(client: Client, tmp_path: Path) -> None:
     await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA})
     (tmp_path / "queries.graphql").write_text(QUERIES)

@@ -15,7 +15,7 @@ from tests.support.access import served_with
 from tests.support.graphql_client import ADD, Client
 from tests.support.zep_clients.running import run_node, run_python
 
-pytestmark = pytest.mark.timeout(600)  # the first one installs the clients
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the first one installs the clients
 
 
 def base_url(client: Client) -> str:
