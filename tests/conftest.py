@@ -13,10 +13,11 @@ from starlette.applications import Starlette
 from graph.app import create_app
 from graph.settings import Settings
 from graph.store.database import Database, open_database
+from tests.support import loop_plugin
 from tests.support.commands import COMMANDS, Commands
 from tests.support.databases import DATABASES
 from tests.support.graphql_client import Client, serving
-from tests.support.loop_watch import LIMIT, WATCH
+from tests.support.loop_watch import WATCH
 from tests.support.memory_disk import memory_disk
 from tests.support.mongod import SharedMongod, running_mongod
 
@@ -24,25 +25,11 @@ from tests.support.mongod import SharedMongod, running_mongod
 def pytest_configure(config: pytest.Config) -> None:
     """Watch the event loop, keep files in memory, and start one mongod for all processes of a distributed run."""
     WATCH.install()
+    config.pluginmanager.register(loop_plugin)
     if disk := memory_disk():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(disk))
     if config.pluginmanager.hasplugin("dsession"):
         config.pluginmanager.register(SharedMongod())
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that makes every test watch the event loop."""
-    parser.addoption("--watch-loop", action="store_true", help="Fail each test in which the event loop was held.")
-
-
-@pytest.fixture(autouse=True)
-def nothing_holds_the_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test in which the service held the event loop: those of the mark, or all with --watch-loop."""
-    WATCH.take()
-    yield
-    held = WATCH.take()
-    if held and (request.config.getoption("--watch-loop") or request.node.get_closest_marker("watch_loop")):
-        pytest.fail(f"the event loop was held for longer than {LIMIT} s of processor time: {held}")
 
 
 @pytest.fixture(scope="session", autouse=True)

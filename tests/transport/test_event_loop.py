@@ -19,8 +19,6 @@ from tests.support.access import served_with
 from tests.support.graphql_client import ADD, Client
 from tests.support.live_client import socket_to
 
-pytestmark = pytest.mark.watch_loop
-
 JSON = {"Content-Type": "application/json"}
 SIZE = 8_000_000
 BODIES = {
