@@ -19,12 +19,12 @@ from graph.operations.times import cut, rounded_up
 from graph.schema.context import Info
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType
-from graph.schema.relay import After, Cursors, PageInfo
+from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
-from graph.store.keyset import Key
+from graph.store.keyset import Key, Window
 from graph.store.messages import find_messages
 
-_RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first",))
+_RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
 _MATCHES = Size(20, 20)
 
 
@@ -113,13 +113,17 @@ class SearchQueries:
             int | None, strawberry.argument(description="Return the first N messages, 0 to 100; 20 by default.")
         ] = None,
         after: After = None,
+        last: Annotated[
+            int | None,
+            strawberry.argument(description="Return the last N messages, 0 to 100. Not together with first."),
+        ] = None,
+        before: Before = None,
         filter: Annotated[  # noqa: A002
             MessageFilter | None, strawberry.argument(description="Only messages that meet all of it.")
         ] = None,
     ) -> MessageSearchConnection:
-        size = _checked_size(first)
         cursors = _cursors_of(query, user_id, session_id)
-        last_seen = cursors.read(after, "after")
+        window = _window_of(cursors, first, after, last, before)
         results = await recall.search(
             info.context.backend,
             info.context.scope,
@@ -128,15 +132,14 @@ class SearchQueries:
             session_id=session_id,
             filter_=filter.as_operation() if filter else None,
         )
-        return await _page(info, cursors, results, size, last_seen)  # type: ignore[return-value]
+        return await _page(info, cursors, results, window)  # type: ignore[return-value]
 
 
-def _checked_size(first: int | None) -> int:
-    if first is None:
-        return recall.DEFAULT_RESULTS
-    if not 0 <= first <= recall.MAX_RESULTS:
-        raise BadUserInput(f"first must be from 0 to {recall.MAX_RESULTS}, not {first:,}")
-    return first
+def _window_of(cursors: Cursors, first: int | None, after: str | None, last: int | None, before: str | None) -> Window:
+    for name, value in (("first", first), ("last", last)):
+        if value is not None and not 0 <= value <= recall.MAX_RESULTS:
+            raise BadUserInput(f"{name} must be from 0 to {recall.MAX_RESULTS}, not {value:,}")
+    return window_of(cursors, first, after, last, before)
 
 
 def _cursors_of(query: str, user_id: str | None, session_id: str | None) -> Cursors:
@@ -145,19 +148,18 @@ def _cursors_of(query: str, user_id: str | None, session_id: str | None) -> Curs
     return Cursors(f"search {zlib.crc32(named)}", (int, str))
 
 
-async def _page(info: Info, cursors: Cursors, results: Results, size: int, last_seen: Key | None) -> Document:
+async def _page(info: Info, cursors: Cursors, results: Results, window: Window) -> Document:
     """A page of the results; messages that are gone by now are left out."""
-    found = results.found
-    if last_seen is not None:
-        found = [one for one in found if _key(one) > last_seen]
-    shown = found[:size]
+    found, after, before = results.found, window.after, window.before
+    between = [one for one in found if (after is None or _key(one) > after) and (before is None or _key(one) < before)]
+    cut = max(0, len(between) - window.size)
+    shown = between[cut:] if window.backwards else between[: window.size]
     selected = Selection.of(info).below("edges")
-    edges = [] if selected is None else await _edges(info, cursors, results, shown, selected)
     return {
-        "edges": edges,
+        "edges": [] if selected is None else await _edges(info, cursors, results, shown, selected),
         "pageInfo": {
-            "hasNextPage": len(found) > size,
-            "hasPreviousPage": last_seen is not None,
+            "hasNextPage": before is not None if window.backwards else cut > 0,
+            "hasPreviousPage": cut > 0 if window.backwards else after is not None,
             "startCursor": _cursor(cursors, shown[0]) if shown else None,
             "endCursor": _cursor(cursors, shown[-1]) if shown else None,
         },

@@ -15,8 +15,14 @@ from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.graphql_client import ADD, Client
 
 SEARCH = """
-query($words: String!, $userId: ID, $sessionId: ID, $first: Int, $after: String, $filter: MessageFilter) {
-  search(query: $words, userId: $userId, sessionId: $sessionId, first: $first, after: $after, filter: $filter) {
+query(
+  $words: String!, $userId: ID, $sessionId: ID, $filter: MessageFilter,
+  $first: Int, $after: String, $last: Int, $before: String
+) {
+  search(
+    query: $words, userId: $userId, sessionId: $sessionId, filter: $filter,
+    first: $first, after: $after, last: $last, before: $before
+  ) {
     edges { cursor score matches { start end } node { uuid seq role content session { sessionId } } }
     pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
   }
@@ -106,6 +112,20 @@ async def test_pages_hold_each_message_once(chats: Client) -> None:
         if not page["pageInfo"]["hasNextPage"]:
             break
     assert pages == whole
+
+
+async def test_pages_are_read_backwards(chats: Client) -> None:
+    words = "sister job hiked rained"
+    whole = await found(chats, words, userId="ada", first=100)
+    page = (await chats.data(SEARCH, words=words, userId="ada", last=2))["search"]
+    assert page["edges"] == whole[-2:]
+    assert page["pageInfo"]["hasPreviousPage"] is True
+    assert page["pageInfo"]["hasNextPage"] is False
+    before = page["pageInfo"]["startCursor"]
+    page = (await chats.data(SEARCH, words=words, userId="ada", last=100, before=before))["search"]
+    assert page["edges"] == whole[:-2]
+    assert page["pageInfo"]["hasPreviousPage"] is False
+    assert page["pageInfo"]["hasNextPage"] is True
 
 
 async def test_a_cursor_of_another_query_is_refused(chats: Client) -> None:

@@ -16,7 +16,7 @@ export default [
         {
           exceptions: {
             // Parts of an answer, which no client looks up: their identity is that of what holds them.
-            types: ["Enrichment", "EnrichmentProgress", "Match", "MessageUpdate", "PageInfo"],
+            types: ["Enrichment", "EnrichmentProgress", "Match", "MessageUpdate", "PageInfo", "SearchMatch"],
             suffixes: ["Connection", "Edge", "Payload"],
           },
         },
