@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
@@ -18,6 +19,7 @@ from graph.schema.memory.types import Memory
 from graph.schema.node import global_id
 from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.types import Session
+from graph.store.driver.answer import refuse_larger
 
 
 @compiled_input
@@ -88,6 +90,23 @@ class DeleteMemoryPayload:
     session: Session = strawberry.field(description="The session, which stays, without messages.")
 
 
+def _refuse_large_answer(info: Info, messages: Sequence[MessageInput]) -> None:
+    """Refuse, before anything is stored, to answer with more of what is sent than an answer may hold.
+
+    Messages with a uuid may be known, and are then no part of the memory in the answer.
+    """
+    memory = Selection.of(info).below("memory")
+    selected = memory and memory.sole("messages")
+    if not selected:
+        return
+    below, arguments = selected
+    last = arguments.get("last")
+    if "content" in below.reads() and (last is None or last >= len(messages)):
+        refuse_larger(
+            sum(len(message.content.encode(errors="replace")) for message in messages if message.uuid is None)
+        )
+
+
 @strawberry.type
 class MemoryMutations:
     """Mutations on memories."""
@@ -103,6 +122,7 @@ class MemoryMutations:
     ) -> AddMemoryPayload:
         context = info.context
         session = Selection.of(info).below("session")
+        _refuse_large_answer(info, input.messages)
         added = await add_memory(
             context.backend,
             context.scope,

@@ -148,6 +148,17 @@ def count_documents(documents: Sequence[Mapping[str, Any]]) -> None:
         count_bytes(_size(documents))
 
 
+def refuse_larger(size: int) -> None:
+    """Refuse an operation whose answer will hold values of so many bytes, before it changes anything.
+
+    Raises:
+        TooCostly: they do not fit into the answer.
+    """
+    budget = _BUDGET.get()
+    if budget is not None and budget.copies * size > budget.left:
+        raise budget.spent()
+
+
 def refuse_answer() -> None:
     """Refuse the operation for the bytes of its answer, where they are bounded.
 
