@@ -149,7 +149,7 @@ def count_documents(documents: Sequence[Mapping[str, Any]]) -> None:
 
 
 def refuse_larger(size: int) -> None:
-    """Refuse an operation whose answer will hold values of so many bytes, before it changes anything.
+    """Refuse an operation, before it changes anything, whose answer will hold values of `size` bytes.
 
     Raises:
         TooCostly: they do not fit into the answer.
