@@ -25,6 +25,8 @@ MAX_EMAIL_BYTES = 320
 MAX_NAME_BYTES = 1_024
 MAX_PAGE = 1_000
 DEFAULT_PAGE = 20
+DEFAULT_MATCHES = 5
+"""Matches of an entity: a list within lists, of which few have more, and `mentionCount` is the number of all."""
 MAX_NODES = 1_000
 MAX_PATH_KEYS = MAX_METADATA_DEPTH
 _INT64 = 2**63
@@ -127,10 +129,10 @@ def check_last(value: int | None, name: str = "last") -> int | None:
     return value
 
 
-def check_first(value: int | None) -> int:
+def check_first(value: int | None, default: int = DEFAULT_PAGE) -> int:
     """How many of the first items of a list."""
     if value is None:
-        return DEFAULT_PAGE
+        return default
     if not 0 <= value <= MAX_PAGE:
         raise BadUserInput(f"first must be from 0 to {MAX_PAGE:,}, not {value:,}")
     return value

@@ -16,6 +16,7 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLList,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -33,6 +34,19 @@ from graph.settings import Settings
 
 MUTATION = 10
 """Cost of each mutation beside its answer: a transaction."""
+
+
+def weight_of(schema: GraphQLSchema, parent: GraphQLNamedType) -> int:
+    """The cost of each field of a type beside the objects that it gives."""
+    return MUTATION if parent is schema.mutation_type else 0
+
+
+def assumed_size(size: Size) -> int:
+    """The maximum number of items without numbers in the arguments; of a setting, by its default."""
+    if size.setting is not None:
+        return int(Settings.model_fields[size.setting].default)
+    return size.default or size.most
+
 
 _Below: TypeAlias = tuple[tuple[tuple[str, ...], int], ...]
 """Sizes that lists below have without arguments, by the names of the fields that lead there."""
@@ -113,7 +127,7 @@ class _Costs:
         if name.startswith("__") or not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
             return introspected(self._schema, node, self._fragments, self._value)
         field = parent.fields[name]
-        cost = MUTATION if parent is self._schema.mutation_type else 0
+        cost = weight_of(self._schema, parent)
         type_ = get_named_type(field.type)
         if is_leaf_type(type_) or node.selection_set is None:
             return cost

@@ -16,7 +16,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     Undefined,
-    print_schema,
 )
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionResult
@@ -28,6 +27,7 @@ from graph.request.admission import Guard, admit, cost_report, reading_limits
 from graph.request.documents import Documents, PreparedDocuments
 from graph.request.masking import public_errors
 from graph.schema.context import Context
+from graph.schema.costs import COST, LIST_SIZE, schema_with_costs
 from graph.schema.mutation import Mutation
 from graph.schema.query import Query
 from graph.schema.scalars import SCALARS
@@ -42,6 +42,7 @@ class _Schema(strawberry.Schema):
         super().__init__(**named)
         self.documents = documents
         self._schema.description = _DESCRIPTION
+        self._schema.directives = (*self._schema.directives, COST, LIST_SIZE)
         for input_ in _inputs(self._schema):
             if input_.default_value is None:  # Strawberry's way to say that it may be absent
                 input_.default_value = Undefined
@@ -151,4 +152,4 @@ def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor, cached
 
 def schema_text() -> str:
     """The schema in the schema definition language, in the order of declaration: the content of `schema.graphql`."""
-    return print_schema(build_schema()._schema) + "\n"  # noqa: SLF001 - graphql-core's own schema
+    return schema_with_costs(build_schema()._schema) + "\n"  # noqa: SLF001 - graphql-core's own schema

@@ -21,7 +21,7 @@ from graph.errors import BadUserInput
 from graph.execution.fields import stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
-from graph.operations.validation import DEFAULT_PAGE, MAX_PAGE, check_page
+from graph.operations.validation import DEFAULT_MATCHES, DEFAULT_PAGE, MAX_PAGE, check_page
 from graph.schema.context import Info
 from graph.schema.node import DocumentType
 from graph.store import keyset
@@ -61,6 +61,16 @@ LIST = Size(MAX_PAGE, DEFAULT_PAGE, ("first",))
 
 FirstOfList: TypeAlias = Annotated[
     int | None, strawberry.argument(description="Return the first N items, 0 to 1,000; 20 by default.")
+]
+
+MATCHES = Size(MAX_PAGE, DEFAULT_MATCHES, ("first",))
+"""The size of the matches of an entity."""
+
+FirstOfMatches: TypeAlias = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Return the first N items, 0 to 1,000; 5 by default. `mentionCount` is the number of all."
+    ),
 ]
 
 

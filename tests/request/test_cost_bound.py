@@ -205,7 +205,7 @@ def test_the_queries_that_everybody_types_first_are_accepted(text: str) -> None:
 async def test_a_query_that_may_answer_with_everything_is_refused(client: Client) -> None:
     error = await client.error(MEMORY_OF_ALL)
     assert error["code"] == "TOO_COSTLY"
-    assert error["extensions"]["cost"]["requested"] == 1 + 1_000 * (3 + 20 * 21)
+    assert error["extensions"]["cost"]["requested"] == 1 + 1_000 * (3 + 20 * 6)
 
 
 def test_mutations_through_a_fragment_cost_what_they_cost_written_out() -> None:

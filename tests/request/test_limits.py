@@ -50,7 +50,7 @@ def cost(query: str, variables: dict[str, Any] | None = None) -> int:
             f"{{ {MEMORY} {{ messages(last: 100) {{ entities {{ matches(first: 2) {{ text }} }} }} }} }}",
             1 + 100 * (1 + 20 * 3),
         ),
-        (f"{{ {MEMORY} {{ entities(first: 3) {{ matches {{ text }} }} }} }}", 1 + 3 * (1 + 20)),
+        (f"{{ {MEMORY} {{ entities(first: 3) {{ matches {{ text }} }} }} }}", 1 + 3 * (1 + 5)),
         ("{ sessions { edges { node { uuid } } pageInfo { endCursor } } }", 1 + 20 * 2 + 1),
         ("{ sessions(last: 3) { edges { node { messages(first: 2) { totalCount } } } } }", 1 + 3 * 3),
         ('{ nodes(ids: ["a", "b"]) { id } }', 2),

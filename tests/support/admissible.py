@@ -209,7 +209,7 @@ def _cost(
         if below.name.endswith("Connection"):
             own_page = 20 if asked is None else asked
         elif isinstance(get_nullable_type(definition.type), GraphQLList):
-            usual = window if node.name.value == "messages" else 20
+            usual = {"messages": window, "matches": 5}.get(node.name.value, 20)
             times = page if page is not None and node.name.value == "edges" else usual if asked is None else asked
         own_window = 12 if node.name.value == "memory" and type_.name in {"Query", "Session"} else window
         if node.name.value == "memories":

@@ -10,18 +10,18 @@ import strawberry
 
 from graph.execution.fields import computed, resolved, stored
 from graph.execution.selection import Selection
-from graph.operations.validation import check_first
+from graph.operations.validation import DEFAULT_MATCHES, check_first
 from graph.schema.context import Info
 from graph.schema.node import DocumentType, Node, entity_id
 from graph.schema.relay import (
     CONNECTION,
-    LIST,
+    MATCHES,
     After,
     Before,
     Connection,
     Cursors,
     First,
-    FirstOfList,
+    FirstOfMatches,
     Last,
     connect,
     window_of,
@@ -57,7 +57,7 @@ def _matches(entity: Document, first: int | None = None) -> list[Match]:
     A message's own do not know the message, see `_with_message`.
     """
     found: list[Match] = entity["matches"]
-    return found[: check_first(first)]
+    return found[: check_first(first, DEFAULT_MATCHES)]
 
 
 def _with_message(entity: Document, matches: list[Any]) -> list[Any]:
@@ -115,12 +115,12 @@ class Entity(Node, DocumentType):
         " messages that the summary covers.",
         read=_matches,
         path="matches",
-        size=LIST,
+        size=MATCHES,
     )
-    async def matches(root: strawberry.Parent[Any], info: Info, first: FirstOfList = None) -> list[Match]:
+    async def matches(root: strawberry.Parent[Any], info: Info, first: FirstOfMatches = None) -> list[Match]:
         if "matches" in root:
             return _with_message(root, _matches(root, first))
-        return await info.context.mentions(root, check_first(first))  # type: ignore[return-value]
+        return await info.context.mentions(root, check_first(first, DEFAULT_MATCHES))  # type: ignore[return-value]
 
     @resolved(*_WITHIN, size=CONNECTION, description="The messages within the scope that mention it, oldest first.")
     async def messages(
