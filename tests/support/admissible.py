@@ -200,8 +200,9 @@ def _cost(
         if node.selection_set is None:
             continue
         given = _arguments(node)
+        most = 100 if node.name.value == "search" else 1_000
         asked = max(
-            (min(1_000, max(0, given[name])) for name in ("first", "last") if given.get(name) is not None), default=None
+            (min(most, max(0, given[name])) for name in ("first", "last") if given.get(name) is not None), default=None
         )
         if "ids" in given:
             asked = min(1_000, len(given["ids"]) if isinstance(given["ids"], list) else 1)
@@ -299,6 +300,8 @@ def _codes(node: FieldNode, parent: Any, things: Things) -> tuple[set[str], set[
     wrong |= any(not 0 <= given[name] <= 1_000 for name in ("first", "last") if name in given)
     cursor = things.cursor if (parent.name, node.name.value) == ("Session", "messages") else None
     wrong |= any(given[name] not in {cursor, ""} for name in ("after", "before") if name in given)
+    if (parent.name, node.name.value) == ("Query", "search"):
+        wrong |= not _is_search(given)
     if "search" in given:
         wrong |= len(given["search"].encode()) > 256 or "\0" in given["search"]
     wrong |= len(given.get("ids", ())) > 1_000
@@ -306,6 +309,18 @@ def _codes(node: FieldNode, parent: Any, things: Things) -> tuple[set[str], set[
         wrong |= not _is_filter(given["filter"])
     may: set[str] = {BAD} if len(given.get("labels", ())) > 20 else set()
     return ({BAD} if wrong else set()), may
+
+
+def _is_search(given: dict[str, Any]) -> bool:
+    sizes = [given[name] for name in ("first", "last") if name in given]
+    chosen = given.get("filter", {})
+    lists = [chosen.get(name) or [] for name in ("roles", "sessionIds")]
+    return (
+        0 < len(given["query"].encode()) <= 8_192
+        and ("userId" in given or "sessionId" in given)
+        and all(0 <= size <= 100 for size in sizes)
+        and all(len(items) <= 100 for items in lists if isinstance(items, list))
+    )
 
 
 def _is_filter(value: dict[str, Any]) -> bool:

@@ -156,6 +156,12 @@ EXAMPLES = [
     ('{ sessions(filter: { metadata: [{ path: "a..b", equals: 1 }] }) { totalCount } }', "BAD_USER_INPUT"),
     ('{ sessions(filter: { createdAt: { since: "now" } }) { totalCount } }', "BAD_USER_INPUT"),
     ('{ session(sessionId: "s") { entities(search: "' + "x" * 257 + '") { totalCount } } }', "BAD_USER_INPUT"),
+    ('{ search(query: "books", sessionId: "s", first: 100) { edges { score node { seq } } } }', None),
+    ('{ search(query: "books", userId: "") { edges { score } } }', None),
+    ('{ search(query: "books", sessionId: "s", last: 101) { edges { score } } }', "BAD_USER_INPUT"),
+    ('{ search(query: "books") { edges { score } } }', "BAD_USER_INPUT"),
+    ('{ search(query: "", sessionId: "s") { edges { score } } }', "BAD_USER_INPUT"),
+    ('{ search(query: "books", sessionId: "s", after: "x") { edges { score } } }', "BAD_USER_INPUT"),
     ('{ memory(sessionId: "s") { messages(last: -1) { uuid } } }', "BAD_USER_INPUT"),
     ('{ memory(sessionId: "nobody") { messages(last: -1) { uuid } } }', None),
     ('{ node(id: "nothing") { id } entity(id: "") { id } }', None),
@@ -222,7 +228,7 @@ async def test_schemathesis_meets_no_error_but_those_that_are_documented_for_its
             "40",
             "--phases",
             "fuzzing",
-            "--web-processes",
+            "--workers",
             "1",
         ]
         hooks = {
