@@ -13,6 +13,7 @@ from graph.live.group import DELETION, Group
 from graph.live.memory import SMALL, Outlet
 from graph.live.source import Gone, Place, Source
 from graph.store.documents import Document
+from graph.store.driver.availability import until_available
 from graph.store.feed.changes import Moment
 
 if TYPE_CHECKING:
@@ -140,12 +141,11 @@ class Follower:
         return None
 
     async def _persistently(self, look: Callable[[Moment | None], Awaitable[None]]) -> None:
-        while True:
+        async def attempt() -> None:
             self._check()
-            with suppress(Unavailable):
-                await look(self._hub.at)
-                return
-            await asyncio.sleep(_PAUSE)
+            await look(self._hub.at)
+
+        await until_available(attempt)
 
     def close(self) -> None:
         """Follow no more."""

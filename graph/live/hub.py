@@ -8,13 +8,13 @@ from collections.abc import Hashable
 from contextlib import aclosing
 from typing import Any
 
-from graph.errors import Unavailable
 from graph.live.follower import Follower
 from graph.live.group import DELETION, Execute, Group
 from graph.live.memory import Memory, Outlet
 from graph.live.source import Feed, Source, Topic, UpdateKind, update_of
 from graph.store.database import Database
 from graph.store.documents import now
+from graph.store.driver.availability import until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
 
@@ -26,7 +26,7 @@ _KINDS = {
     ChangeKind.MESSAGE_DELETED: UpdateKind.DELETED,
     ChangeKind.MESSAGES_CLEARED: UpdateKind.CLEARED,
 }
-_PAUSE = 0.2  # seconds between reads while the database does not answer
+_PAUSE = 0.2  # seconds before a change stream that failed is opened again
 
 
 class Hub:
@@ -204,7 +204,7 @@ class Hub:
                 logger.exception("changes could not be read and are not published")
 
     async def _publish_messages(self, changed: dict[str, set[UpdateKind]]) -> None:
-        found = await _persistently(lambda: following.messages_by_id(self._database, changed, self.at))
+        found = await until_available(lambda: following.messages_by_id(self._database, changed, self.at))
         for uuid, kinds in changed.items():
             message = found.get(uuid)
             if message is None or uuid in self._deleted or message["seq"] <= self._cleared.get(message["sessionId"], 0):
@@ -213,14 +213,6 @@ class Hub:
                 self._publish((Feed.UPDATED, message["sessionId"]), now(), update_of(kind, message))
 
     async def _publish_sessions(self, session_ids: set[str]) -> None:
-        for session in await _persistently(lambda: following.sessions_by_id(self._database, session_ids, self.at)):
+        for session in await until_available(lambda: following.sessions_by_id(self._database, session_ids, self.at)):
             for topic in {(Feed.SESSIONS, session.get("userId")), (Feed.SESSIONS, None)}:
                 self._publish(topic, now(), session)
-
-
-async def _persistently(read: Any) -> Any:
-    while True:
-        try:
-            return await read()
-        except Unavailable:
-            await asyncio.sleep(_PAUSE)

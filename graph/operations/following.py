@@ -7,7 +7,6 @@ from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import SessionDocument, now
-from graph.store.driver.client import translated_errors
 from graph.store.feed.changes import Moment, current_moment
 from graph.store.feed.following import session_state
 from graph.store.scope import Scope
@@ -31,8 +30,7 @@ async def messages_added(
     session = await _visible(backend, scope, session_id)
     if after_seq is not None and after_seq > _last_seq(session):
         # A reader of another server may have seen more than this read: ask again for all that is acknowledged.
-        with translated_errors():
-            moment = await current_moment(backend.database)
+        moment = await current_moment(backend.database)
         session = await _visible(backend, scope, session_id, moment)
         if after_seq > _last_seq(session):
             raise BadUserInput(

@@ -12,13 +12,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import Any, TypeAlias
 
 from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.store.database import Database
 from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
-from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of
+from graph.store.driver.availability import until_available
+from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of, translated_errors
 
 logger = logging.getLogger(__name__)
 
@@ -101,10 +103,15 @@ async def causally_after(client: Any, moment: Moment | None) -> AsyncIterator[An
 
 
 async def current_moment(database: Database) -> Moment:
-    """A moment at which everything acknowledged so far is committed."""
-    async with session_of(database.client) as session:
-        await database.client.admin.command("ping", session=session)
-        return session.operation_time
+    """A moment at which everything acknowledged so far is committed.
+
+    Raises:
+        Unavailable: MongoDB does not answer.
+    """
+    with translated_errors():
+        async with session_of(database.client) as session:
+            await database.client.admin.command("ping", session=session)
+            return session.operation_time
 
 
 async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
@@ -119,7 +126,7 @@ async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
     while True:
         try:
             if at is None:
-                at = await current_moment(database)
+                at = await until_available(partial(current_moment, database))
                 yield Opened(at, lost=False)
             async with aclosing(_batches(database, token, at)) as batches:
                 async for batch in batches:
@@ -142,19 +149,8 @@ async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
         pause = min(pause * 2, _LONGEST_PAUSE)
         if not resumable:
             token = None
-            at = await _moment_when_back(database)
+            at = await until_available(partial(current_moment, database))
             yield Opened(at, lost=True)
-
-
-async def _moment_when_back(database: Database) -> Moment:
-    pause = _SHORTEST_PAUSE
-    while True:
-        try:
-            return await current_moment(database)
-        except PyMongoError as error:
-            logger.warning("waiting for MongoDB: %s", error)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _is_refused(error: PyMongoError) -> bool:
