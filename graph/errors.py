@@ -75,7 +75,7 @@ class OperationError(RecallQLError):
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
 
-    def __init__(self, message: str, **extensions: Any) -> None:
+    def __init__(self, message: str, **extensions: object) -> None:
         super().__init__(message)
         self.extensions: dict[str, Any] = {"code": self.code.value, **extensions}
 

@@ -179,7 +179,7 @@ def _unneeded(config: Any) -> list[str]:
     return [name for name in factories if name not in kept]
 
 
-def _listens(section: Any) -> bool:
+def _listens(section: object) -> bool:
     if isinstance(section, dict):
         return "Listener" in str(section.get("@architectures", "")) or any(map(_listens, section.values()))
     return False

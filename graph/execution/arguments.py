@@ -39,7 +39,7 @@ class Argument(NamedTuple):
     kind: Any
 
 
-def kind_to_convert(type_: Any, registry: Mapping[object, Any]) -> Any:
+def kind_to_convert(type_: object, registry: Mapping[object, object]) -> Any:
     """The type itself, unless it is a scalar, whose values graphql-core has converted already."""
     inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
     is_scalar = not isinstance(inner, StrawberryContainer) and inner in registry
@@ -58,7 +58,7 @@ class Arguments:
             for argument in definition_of(field).arguments
         ]
 
-    def convert(self, values: Mapping[str, Any], info: Any = None) -> dict[str, Any]:
+    def convert(self, values: Mapping[str, object], info: Any = None) -> dict[str, Any]:
         """The values that graphql-core found, as the field's function takes them."""
         converted = {}
         for name, python_name, kind in self._arguments:
@@ -70,7 +70,7 @@ class Arguments:
         return converted
 
 
-def arguments_of(field: GraphQLField, strawberry_schema: Any) -> Arguments:
+def arguments_of(field: GraphQLField, strawberry_schema: object) -> Arguments:
     """The arguments of a field, worked out once."""
     arguments: Arguments | None = field.extensions.get(_KEPT)
     if arguments is None:

@@ -206,7 +206,7 @@ class _Code:
         # Most lists within a list are empty, and a call costs more than to see that.
         return f"([] if (w := {value}).__class__ is list and not w else {many}(w, a))"
 
-    def _below(self, type_: Any, group: list[FieldDetails]) -> int:
+    def _below(self, type_: object, group: list[FieldDetails]) -> int:
         """Add the functions of a selection below; the number they have."""
         plan = self._plan_below(type_, group)
         number = len(self._bodies)
@@ -214,14 +214,14 @@ class _Code:
             raise _NotPlainError
         return number
 
-    def _inline(self, type_: Any, group: list[FieldDetails], document: str) -> str:
+    def _inline(self, type_: object, group: list[FieldDetails], document: str) -> str:
         """The expression of a selection below on one object."""
         expression, rest = self._object(self._plan_below(type_, group), document)
         if rest:
             raise _NotPlainError
         return expression
 
-    def _plan_below(self, type_: Any, group: list[FieldDetails]) -> Plan:
+    def _plan_below(self, type_: object, group: list[FieldDetails]) -> Plan:
         if not isinstance(type_, GraphQLObjectType) or not _is_document_type(type_):
             raise _NotPlainError
         plan = self._plan_of(type_, group)
@@ -240,7 +240,7 @@ def _unusual() -> NoReturn:
     raise Unusual
 
 
-def _a_list(value: Any) -> list[Any]:
+def _a_list(value: object) -> list[Any]:
     if value.__class__ is not list:
         raise Unusual
     items: list[Any] = value

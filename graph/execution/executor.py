@@ -42,7 +42,7 @@ class SelectingExecutor(StrawberryGraphQLCoreExecutionContext):
 class RecallQLExecutor(SelectingExecutor):
     """The executor that compiles."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._writers: dict[tuple[GraphQLObjectType, int], tuple[Any, Writer | None, tuple[Any, ...]]] = {}
 

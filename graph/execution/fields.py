@@ -33,12 +33,21 @@ class DocumentType:
     """Mixin of the types whose source is a MongoDB document, which carries no Python class."""
 
     @classmethod
-    def is_type_of(cls, _document: Any, _info: Any) -> bool:
+    def is_type_of(cls, _document: object, _info: object) -> bool:
         """Always: a resolver's return type says what its documents are."""
         return True
 
 
-def stored(path: str, *, description: str, default: Any = ..., size: Size | None = None) -> Any:
+def as_source(document: object) -> Any:
+    """A document as the source of the type that a resolver declares to return.
+
+    Strawberry makes the schema from the annotation, and the fields of the type read the document: no instance of the
+    class is made.
+    """
+    return document
+
+
+def stored(path: str, *, description: str, default: object = ..., size: Size | None = None) -> Any:
     """A field whose value stands in the parent's document.
 
     Args:

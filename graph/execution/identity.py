@@ -14,7 +14,7 @@ from graphql.language import ListValueNode, ObjectValueNode, ValueNode, Variable
 def selection_digest(
     selection_set: SelectionSetNode,
     fragments: Mapping[str, FragmentDefinitionNode],
-    variables: Mapping[str, Any],
+    variables: Mapping[str, object],
     *,
     without: str | None = None,
 ) -> bytes:
@@ -34,7 +34,7 @@ def selection_digest(
 class _Digests:
     """Of one operation. A fragment's is made once, so that fragments in each other cost no more than their text."""
 
-    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]) -> None:
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, object]) -> None:
         self._fragments = fragments
         self._variables = variables
         self._known: dict[tuple[str, str | None], bytes] = {}
@@ -96,6 +96,6 @@ class _Digests:
         return "literal " + print_ast(node)
 
 
-def _digest(value: Any) -> bytes:
+def _digest(value: object) -> bytes:
     encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=repr)
     return blake2b(encoded, digest_size=16).digest()

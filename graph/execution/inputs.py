@@ -38,7 +38,7 @@ _plans: dict[tuple[type, int], _Plan] = {}
 """By class and identity of the registry, which the plan keeps alive: as many as there are classes and schemas."""
 
 
-def _build(kind: type, value: Mapping[str, Any], context: InputContext) -> Any:
+def _build(kind: type, value: Mapping[str, object], context: InputContext) -> Any:
     key = kind, id(context.scalar_registry)
     plan = _plans.get(key)
     if plan is None:

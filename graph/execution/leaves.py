@@ -106,7 +106,7 @@ def _enum_name_of(leaf: GraphQLEnumType) -> Callable[[str], str | None]:
 def _completer(leaf: GraphQLScalarType | GraphQLEnumType, nullable: bool) -> Callable[[Any], Any]:
     """Completes any value as the stock executor does, or raises."""
 
-    def complete(value: Any) -> Any:
+    def complete(value: object) -> Any:
         if value is None and nullable:
             return None
         if not isinstance(value, _PLAIN):  # an exception or something to await means something else

@@ -68,7 +68,7 @@ class PreparedOperation:
         outcomes: int = 3 ** len(self._conditions)  # each is true, false, or absent
         return min(_MOST_FORMS, outcomes)
 
-    async def run(self, variables: dict[str, Any], context: Any, extensions: dict[str, Any] | None) -> Outcome:
+    async def run(self, variables: dict[str, Any], context: object, extensions: dict[str, Any] | None) -> Outcome:
         """Execute it, by the steps of graphql-core's `execute`.
 
         Args:
@@ -89,7 +89,7 @@ class PreparedOperation:
             data = None
         return data, executor.collected_errors.errors
 
-    def _make(self, values: VariableValues, context: Any, extensions: dict[str, Any] | None) -> SelectingExecutor:
+    def _make(self, values: VariableValues, context: object, extensions: dict[str, Any] | None) -> SelectingExecutor:
         executor = self._executor(
             self._schema,
             self._fragment_nodes,

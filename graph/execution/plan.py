@@ -117,7 +117,7 @@ class _Conditions(Visitor):
         super().__init__()
         self.names: set[str] = set()
 
-    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+    def enter_directive(self, node: DirectiveNode, *_: object) -> None:
         if node.name.value in _DECIDING:
             self.names.update(
                 argument.value.name.value

@@ -36,7 +36,7 @@ def _resolver(field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]
     info_name = declared.info_parameter.name if declared.info_parameter else None
     takes_self = bool(declared.self_parameter)
 
-    def resolve(source: Any, raw_info: Any, **values: Any) -> Any:
+    def resolve(source: object, raw_info: object, **values: object) -> Any:
         info = info_class(_raw_info=raw_info, _field=definition)
         given = arguments.convert(values, info)
         for name in source_names:

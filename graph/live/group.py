@@ -122,7 +122,7 @@ class Group:
                 0
             )  # to the followers: of many events at once, only as many are kept as the bounds allow
 
-    def _keep(self, place: Place, payload: Any) -> None:
+    def _keep(self, place: Place, payload: object) -> None:
         kept = Kept(place, getsizeof(payload))
         if payload is not None:
             self._memory.keep((self, self._first + len(self._kept)), payload, kept.size)

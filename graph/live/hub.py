@@ -173,7 +173,7 @@ class Hub:
                     self._changed_messages.setdefault(change.id, set()).add(_KINDS[kind])
                     self._look.set()
 
-    def _publish(self, topic: Topic, place: Any, event: Any) -> None:
+    def _publish(self, topic: Topic, place: object, event: Any) -> None:
         feed, key = topic
         groups = self._feeds[feed].get(key)
         if not groups:

@@ -102,7 +102,7 @@ class Memory:
     def _forget(self, size: int) -> None:
         self.waiting -= size
 
-    def keep(self, key: Hashable, value: Any, size: int) -> None:
+    def keep(self, key: Hashable, value: object, size: int) -> None:
         """Keep a value until it is dropped, or less recently used than all that fits; the newest one is kept anyway."""
         self._held[key] = _Held(value, min(size, int(self._half)) if self._half < math.inf else size)
 
@@ -172,7 +172,7 @@ class Memory:
         await self._changed.wait()
 
 
-def memory_of(value: Any) -> int:
+def memory_of(value: object) -> int:
     """About how many bytes an event takes in memory."""
     if isinstance(value, dict):
         return sum(memory_of(item) for item in value.values()) + 64 * len(value) + 64

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from graph.errors import BadUserInput
@@ -72,7 +70,7 @@ class FilterBounds:
         return wanted
 
 
-def _count(value: Any, enough: int) -> int:
+def _count(value: object, enough: int) -> int:
     """How many leaves a value has; from `enough` on they are not counted."""
     leaves = 0
     waiting = [value]

@@ -46,7 +46,7 @@ async def add_memory(
     session_id: str,
     sent: Sequence[MessageToAdd],
     *,
-    metadata: Any = None,
+    metadata: object = None,
     user_id: str | None = None,
     idempotency_key: str | None = None,
     await_entities: bool = False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import edits
@@ -19,7 +17,7 @@ async def update_message(
     *,
     role: str | None = None,
     content: str | None = None,
-    metadata: Any = None,
+    metadata: object = None,
 ) -> MessageDocument:
     """Change a message: a value of None stays unchanged, and metadata is merged (RFC 7396).
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from graph.errors import Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
@@ -34,7 +32,7 @@ async def create_session(
     session_id: str,
     *,
     user_id: str | None = None,
-    metadata: Any = None,
+    metadata: object = None,
     origin: Origin | None = None,
 ) -> SessionDocument:
     """Make a session without messages.
@@ -66,7 +64,7 @@ async def create_session(
 
 
 async def update_session(
-    backend: Backend, scope: Scope, session_id: str, *, metadata: Any = None, user_id: str | None = None
+    backend: Backend, scope: Scope, session_id: str, *, metadata: object = None, user_id: str | None = None
 ) -> SessionDocument:
     """Merge metadata into a session, and give it to a user where it belongs to none.
 

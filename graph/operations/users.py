@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from graph.errors import Forbidden
 from graph.operations import validation
@@ -32,7 +32,7 @@ async def create_user(
     email: str | None = None,
     first_name: str | None = None,
     last_name: str | None = None,
-    metadata: Any = None,
+    metadata: object = None,
     origin: Origin | None = None,
 ) -> UserDocument:
     """Make a user; `origin` says where it was made elsewhere.
@@ -61,7 +61,7 @@ async def update_user(
     email: str | Unchanged | None = UNCHANGED,
     first_name: str | Unchanged | None = UNCHANGED,
     last_name: str | Unchanged | None = UNCHANGED,
-    metadata: Any = None,
+    metadata: object = None,
 ) -> UserDocument:
     """Change a user; None removes a field, and metadata is merged in.
 

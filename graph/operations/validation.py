@@ -116,7 +116,7 @@ def check_path(value: str, name: str) -> tuple[str, ...]:
     return keys
 
 
-def check_json(value: Any, name: str) -> Any:
+def check_json(value: object, name: str) -> Any:
     """Any JSON value that metadata may hold."""
     _check_json(value, name, most_values=MAX_METADATA_BYTES // _LEAST_BYTES)
     return value
@@ -138,7 +138,7 @@ def check_first(value: int | None, default: int = DEFAULT_PAGE) -> int:
     return value
 
 
-def check_metadata(value: Any, name: str = "metadata", *, most_bytes: int = MAX_METADATA_BYTES) -> dict[str, Any]:
+def check_metadata(value: object, name: str = "metadata", *, most_bytes: int = MAX_METADATA_BYTES) -> dict[str, Any]:
     """A JSON object that MongoDB can hold; null is the empty one."""
     if value is None:
         return {}
@@ -156,7 +156,7 @@ _LEAST_BYTES = 2
 """What a value adds to its JSON, with the comma."""
 
 
-def _check_json(value: Any, name: str, most_values: int) -> None:
+def _check_json(value: object, name: str, most_values: int) -> None:
     """Check each value, level by level.
 
     Args:
@@ -191,7 +191,7 @@ def _items(container: dict[str, Any] | list[Any], name: str) -> Iterable[Any]:
     return container.values()
 
 
-def _check_scalar(value: Any, name: str) -> None:
+def _check_scalar(value: object, name: str) -> None:
     if isinstance(value, str):
         if not value.isascii():
             check_text(value, f"a text in {name}", most_bytes=MAX_METADATA_BYTES, empty=True, nul=True)

@@ -55,7 +55,7 @@ class Guard(SchemaExtension):
         return cost_report(execution.context, self._cost, execution.operation_extensions)
 
 
-async def admit(context: Context, text: str, operation: Operation, variables: Mapping[str, Any]) -> int:
+async def admit(context: Context, text: str, operation: Operation, variables: Mapping[str, object]) -> int:
     """Take the cost of a valid operation from the caller's budget.
 
     Args:
@@ -110,7 +110,7 @@ def event_limit(context: Context) -> AbstractContextManager[None]:
     return answer_limit(context.backend.settings.max_answer_bytes)
 
 
-def cost_report(context: Context, cost: int | None, extensions: Mapping[str, Any] | None) -> dict[str, Any]:
+def cost_report(context: Context, cost: int | None, extensions: Mapping[str, object] | None) -> dict[str, Any]:
     """What the answer's `extensions` say of the cost, where the caller or the settings ask for it."""
     asked_for = context.backend.settings.report_cost or (extensions is not None and extensions.get("cost") is True)
     if not asked_for and context.request is not None:

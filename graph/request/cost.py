@@ -56,7 +56,7 @@ def operation_cost(
     schema: GraphQLSchema,
     document: DocumentNode,
     operation: OperationDefinitionNode,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, object],
     settings: Settings,
 ) -> int:
     """The cost of a valid operation, at least 1.
@@ -94,7 +94,7 @@ class _Costs:
         }
         self._known: dict[tuple[str, int | None, _Below], int] = {}
 
-    def below(self, selection_set: SelectionSetNode, parent: Any, page: int | None, sizes: _Below) -> int:
+    def below(self, selection_set: SelectionSetNode, parent: object, page: int | None, sizes: _Below) -> int:
         """The cost of the fields that are selected on one object.
 
         Args:
@@ -105,7 +105,7 @@ class _Costs:
         """
         return sum(self._cost(selection, parent, page, sizes) for selection in selection_set.selections)
 
-    def _cost(self, selection: Any, parent: Any, page: int | None, sizes: _Below) -> int:
+    def _cost(self, selection: Any, parent: object, page: int | None, sizes: _Below) -> int:
         if self._is_left_out(selection.directives or ()):
             return 0
         if isinstance(selection, FieldNode):
@@ -122,7 +122,7 @@ class _Costs:
             self._known[key] = self.below(fragment.selection_set, type_, page, sizes)
         return self._known[key]
 
-    def _of_field(self, node: FieldNode, parent: Any, page: int | None, sizes: _Below) -> int:
+    def _of_field(self, node: FieldNode, parent: object, page: int | None, sizes: _Below) -> int:
         name = node.name.value
         if name.startswith("__") or not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
             return introspected(self._schema, node, self._fragments, self._value)
@@ -185,6 +185,6 @@ class _Costs:
         return False
 
 
-def _is_whole(value: Any) -> TypeGuard[float]:
+def _is_whole(value: object) -> TypeGuard[float]:
     """Whether GraphQL takes a value for an Int: `5.0` as well as `5`."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())

@@ -51,11 +51,11 @@ class _Walk:
         self._fragments = fragments
         self._known: dict[tuple[int, int], tuple[Any, int]] = {}
 
-    def of(self, value: Any, selection_set: SelectionSetNode, type_name: str) -> int:
+    def of(self, value: object, selection_set: SelectionSetNode, type_name: str) -> int:
         """The objects of a value: itself, and those below."""
         return 0 if value is None else 1 + self._below(value, selection_set, type_name)
 
-    def _below(self, value: Any, selection_set: SelectionSetNode, type_name: str) -> int:
+    def _below(self, value: object, selection_set: SelectionSetNode, type_name: str) -> int:
         key = id(value), id(selection_set)
         if key not in self._known:
             cost = sum(self._cost(value, selection, type_name) for selection in selection_set.selections)
@@ -69,7 +69,7 @@ class _Walk:
             selection = self._fragments[selection.name.value]
         return self._below(value, selection.selection_set, type_name)
 
-    def _of_field(self, value: Any, node: FieldNode, type_name: str) -> int:
+    def _of_field(self, value: object, node: FieldNode, type_name: str) -> int:
         if node.selection_set is None:
             return 0
         field: GraphQLField = introspection_types[type_name].fields[node.name.value]  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ class Lists:
             name: type_ for name, type_ in types.items() if is_input_type(type_) and _may_hold_list(type_)
         }
 
-    def check(self, variables: Mapping[str, Any]) -> None:
+    def check(self, variables: Mapping[str, object]) -> None:
         """Refuse a list that is longer than any that is accepted.
 
         Raises:
@@ -47,7 +47,7 @@ def _may_hold_list(type_: Any) -> bool:
     return isinstance(get_nullable_type(type_), GraphQLList) or bool(_fields(get_named_type(type_)))
 
 
-def _fields(type_: Any) -> dict[str, GraphQLInputType]:
+def _fields(type_: object) -> dict[str, GraphQLInputType]:
     """The fields of an input object that may hold lists; no input object of this schema holds itself."""
     if not isinstance(type_, GraphQLInputObjectType):
         return {}
@@ -55,7 +55,7 @@ def _fields(type_: Any) -> dict[str, GraphQLInputType]:
     return {name: field.type for name, field in fields.items() if _may_hold_list(field.type)}
 
 
-def _check(type_: Any, value: Any, name: str) -> None:
+def _check(type_: Any, value: object, name: str) -> None:
     type_ = get_nullable_type(type_)
     if isinstance(type_, GraphQLList) and isinstance(value, list):
         if len(value) > MAX_ITEMS:

@@ -65,7 +65,7 @@ class Operation(PreparedOperation):
         """
         return _BYTES + tokens * (_BYTES_A_TOKEN + self.forms * _BYTES_A_TOKEN_AND_FORM)
 
-    def cost(self, variables: Mapping[str, Any], settings: Settings) -> int:
+    def cost(self, variables: Mapping[str, object], settings: Settings) -> int:
         """The cost, worked out once for all variables that give the same."""
         key = (settings.message_window, *[_deciding(variables, name) for name in self._names])
         known = self._costs.get(key)
@@ -74,7 +74,7 @@ class Operation(PreparedOperation):
         return known
 
 
-def _deciding(variables: Mapping[str, Any], name: str) -> Any:
+def _deciding(variables: Mapping[str, object], name: str) -> Any:
     """What of a variable's value makes a difference to the cost."""
     value = variables.get(name, _ABSENT)
     if value is None or value.__class__ is bool:
@@ -109,7 +109,7 @@ class _Names(Visitor):
         super().__init__()
         self.found: defaultdict[str, set[str]] = defaultdict(set)
 
-    def enter_field(self, node: FieldNode, *_: Any) -> None:
+    def enter_field(self, node: FieldNode, *_: object) -> None:
         if node.selection_set is None:
             self.found[node.name.value].add((node.alias or node.name).value)
 

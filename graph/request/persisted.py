@@ -79,7 +79,7 @@ def _size(text: str) -> int:
     return sys.getsizeof(text) + _ENTRY_BYTES
 
 
-def _digest_in(extensions: Mapping[str, Any] | None) -> str | None:
+def _digest_in(extensions: Mapping[str, object] | None) -> str | None:
     """The hash that a request has in its extensions.
 
     Raises:

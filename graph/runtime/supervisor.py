@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from pydantic import SecretStr
 
@@ -148,7 +148,7 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     """A setting's value as `Settings` reads it from the environment."""
     if isinstance(value, dict):
         return json.dumps(value)

@@ -9,7 +9,7 @@ from typing import Annotated
 import strawberry
 
 from graph.errors import BadUserInput
-from graph.execution.fields import resolved
+from graph.execution.fields import as_source, resolved
 from graph.execution.selection import Selection
 from graph.execution.size import Size
 from graph.operations.validation import MAX_NODES
@@ -29,7 +29,7 @@ class NodeQueries:
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")],  # noqa: A002
     ) -> Node | None:
-        return (await _nodes(info, [id]))[0]  # type: ignore[return-value]
+        return as_source((await _nodes(info, [id]))[0])
 
     @resolved(
         description="Many things by their global ids, in the order of the ids; null in place of unknown.",
@@ -42,7 +42,7 @@ class NodeQueries:
     ) -> list[Node | None]:
         if len(ids) > MAX_NODES:
             raise BadUserInput(f"ids has {len(ids):,} items, and at most {MAX_NODES:,} are accepted")
-        return await _nodes(info, ids)  # type: ignore[return-value]
+        return as_source(await _nodes(info, ids))
 
 
 async def _nodes(info: Info, ids: Sequence[str]) -> list[Document | None]:

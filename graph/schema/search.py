@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import strawberry
 
 from graph.errors import BadUserInput
-from graph.execution.fields import resolved, stored
+from graph.execution.fields import as_source, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
 from graph.operations import recall
@@ -132,7 +132,7 @@ class SearchQueries:
             session_id=session_id,
             filter_=filter.as_operation() if filter else None,
         )
-        return await _page(info, cursors, results, window)  # type: ignore[return-value]
+        return as_source(await _page(info, cursors, results, window))
 
 
 def _window_of(cursors: Cursors, first: int | None, after: str | None, last: int | None, before: str | None) -> Window:

@@ -8,7 +8,7 @@ from typing import Any
 
 import strawberry
 
-from graph.execution.fields import computed, resolved, stored
+from graph.execution.fields import as_source, computed, resolved, stored
 from graph.schema.entities.types import SUMMARY_READS, Entity, summary_entities
 from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType, Node, global_id
@@ -62,4 +62,4 @@ class Summary(Node, DocumentType):
         size=LIST,
     )
     def entities(root: strawberry.Parent[Any], first: FirstOfList = None) -> list[Entity]:
-        return summary_entities(root, first)  # type: ignore[return-value]
+        return as_source(summary_entities(root, first))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from graph.errors import BadUserInput
 from graph.store.add_plan import NewMemory
 from graph.store.database import Database
+from graph.store.driver.types import Transaction
 from graph.store.scope import Scope
 
 
-async def with_stored_uuids(database: Database, scope: Scope, new: NewMemory, session: Any) -> NewMemory:
+async def with_stored_uuids(database: Database, scope: Scope, new: NewMemory, tx: Transaction) -> NewMemory:
     """Within a transaction, a memory whose messages have the uuids under which they are, or are to be, stored.
 
     An end user's uuid is the one of a message that the session holds, or one among the user's own. A message of
@@ -24,7 +24,7 @@ async def with_stored_uuids(database: Database, scope: Scope, new: NewMemory, se
     chosen = [message.uuid for message in new.messages if message.uuid is not None]
     if scope.user_id is None or not chosen:
         return new
-    stored = await _stored(database, scope, new.session_id, chosen, session)
+    stored = await _stored(database, scope, new.session_id, chosen, tx)
     _refuse_twice(stored.values())
     messages = [
         message if message.uuid is None else replace(message, uuid=stored[message.uuid]) for message in new.messages
@@ -33,14 +33,14 @@ async def with_stored_uuids(database: Database, scope: Scope, new: NewMemory, se
 
 
 async def _stored(
-    database: Database, scope: Scope, session_id: str, chosen: Iterable[str], session: Any
+    database: Database, scope: Scope, session_id: str, chosen: Iterable[str], tx: Transaction
 ) -> dict[str, str]:
     """The stored uuid of each chosen one."""
     possible = {uuid: scope.possible_uuids(uuid) for uuid in chosen}
     there = await database.messages.find(
         {"_id": {"$in": [uuid for uuids in possible.values() for uuid in uuids]}, "sessionId": session_id},
         {"_id": 1},
-        session=session,
+        session=tx,
     ).to_list(None)
     known = {message["_id"] for message in there}
     return {given: next((uuid for uuid in uuids if uuid in known), uuids[0]) for given, uuids in possible.items()}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from graph.errors import NotFound
 from graph.store import summaries
 from graph.store.database import Database
 from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
 from graph.store.driver.client import translated_errors
+from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.feed.changes import announce_deletion
 from graph.store.merge import merged_metadata
@@ -43,7 +43,7 @@ class Edit:
 
 
 async def apply_edit(
-    database: Database, old: MessageDocument, edit: Edit, *, token_count: int, at: datetime, session: Any
+    database: Database, old: MessageDocument, edit: Edit, *, token_count: int, at: datetime, tx: Transaction
 ) -> MessageDocument:
     """Within a transaction, change a message and what hangs on it; the caller keeps the session's own counts.
 
@@ -53,7 +53,7 @@ async def apply_edit(
         edit: what to change.
         token_count: tokens of role and content afterwards.
         at: the time of the change.
-        session: the driver session.
+        tx: the transaction.
 
     Returns:
         The whole message as it is afterwards.
@@ -69,15 +69,15 @@ async def apply_edit(
     if content != old["content"]:
         changes["content"], changes["entities"], changes["enrichment"] = content, [], pending(at)
     new: MessageDocument = {**old, **changes}
-    await database.messages.update_one({"_id": old["_id"]}, {"$set": changes}, session=session)
+    await database.messages.update_one({"_id": old["_id"]}, {"$set": changes}, session=tx)
     if token_count != old["tokenCount"]:
         await database.memories.update_one(
-            {"_id": old["memoryId"]}, {"$inc": {"tokenCount": token_count - old["tokenCount"]}}, session=session
+            {"_id": old["memoryId"]}, {"$inc": {"tokenCount": token_count - old["tokenCount"]}}, session=tx
         )
     if content != old["content"]:
-        await mentions.replace_mentions(database, old, new, session)
+        await mentions.replace_mentions(database, old, new, tx)
     if (role, content) != (old["role"], old["content"]):
-        await summaries.mark_stale(database, old["sessionId"], old["seq"], session)
+        await summaries.mark_stale(database, old["sessionId"], old["seq"], tx)
     return new
 
 
@@ -97,17 +97,17 @@ async def edit_message(
         NotFound: there is no such message within the scope.
     """
 
-    async def attempt(session: Any) -> MessageDocument:
-        old, _ = await message_with_session(database, scope, uuid, session)
+    async def attempt(tx: Transaction) -> MessageDocument:
+        old, _ = await message_with_session(database, scope, uuid, tx)
         if not edit.changes(old):
             return old
         tokens = old["tokenCount"] if edit.text(old) == (old["role"], old["content"]) else await count(*edit.text(old))
         at = now()
-        new = await apply_edit(database, old, edit, token_count=tokens, at=at, session=session)
+        new = await apply_edit(database, old, edit, token_count=tokens, at=at, tx=tx)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
             {"$inc": {"tokenCount": tokens - old["tokenCount"]}, "$max": {"updatedAt": at}},
-            session=session,
+            session=tx,
         )
         return new
 
@@ -125,19 +125,19 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
         NotFound: there is no such message within the scope.
     """
 
-    async def attempt(session: Any) -> MessageDocument:
-        old, owner = await message_with_session(database, scope, uuid, session)
-        await announce_deletion(database, old, session)
-        await database.messages.delete_one({"_id": uuid}, session=session)
+    async def attempt(tx: Transaction) -> MessageDocument:
+        old, owner = await message_with_session(database, scope, uuid, tx)
+        await announce_deletion(database, old, tx)
+        await database.messages.delete_one({"_id": uuid}, session=tx)
         await database.memories.update_one(
-            {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=session
+            {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=tx
         )
-        await mentions.replace_mentions(database, old, None, session)
-        await summaries.forget_message(database, owner, old["seq"], session)
+        await mentions.replace_mentions(database, old, None, tx)
+        await summaries.forget_message(database, owner, old["seq"], tx)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
             {"$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"]}, "$max": {"updatedAt": now()}},
-            session=session,
+            session=tx,
         )
         return old
 
@@ -162,15 +162,13 @@ async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str
 
 
 async def message_with_session(
-    database: Database, scope: Scope, uuid: str, session: Any
+    database: Database, scope: Scope, uuid: str, tx: Transaction
 ) -> tuple[MessageDocument, SessionDocument]:
     """Within a transaction, the whole message and its session with `userId` and `erasedSeq`."""
-    message = await database.messages.find_one({"_id": uuid}, session=session)
+    message = await database.messages.find_one({"_id": uuid}, session=tx)
     if message is None:
         raise _unknown(uuid)
-    owner = await database.sessions.find_one(
-        {"_id": message["sessionId"]}, {"userId": 1, "erasedSeq": 1}, session=session
-    )
+    owner = await database.sessions.find_one({"_id": message["sessionId"]}, {"userId": 1, "erasedSeq": 1}, session=tx)
     if owner is None or not scope.sees_session(owner) or message["seq"] <= owner.get("erasedSeq", 0):
         raise _unknown(uuid)
     return message, owner

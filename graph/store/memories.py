@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, assert_never
+from typing import assert_never
 
 from pymongo import ReturnDocument
 
@@ -41,6 +41,7 @@ from graph.store.documents import (
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import LOOK_UP_SHARE, bounded
+from graph.store.driver.types import Transaction
 from graph.store.edits import apply_edit
 from graph.store.entities import ownership
 from graph.store.jobs import erasure
@@ -154,7 +155,7 @@ class _Add:
         except Unavailable:
             return None
 
-    async def attempt(self, tx: Any) -> Added:
+    async def attempt(self, tx: Transaction) -> Added:
         """Within a transaction, read what is known, decide, and do that."""
         if self._tried and (stored := await self._stored(tx)) is not None:
             return stored
@@ -173,7 +174,7 @@ class _Add:
             case _:
                 assert_never(plan)
 
-    async def _refuse_strangers(self, tx: Any) -> None:
+    async def _refuse_strangers(self, tx: Transaction) -> None:
         """Refuse a session that is not the caller's before anything is looked up by what was sent with it.
 
         So a stranger learns nothing of keys and message uuids that are in use.
@@ -188,19 +189,19 @@ class _Add:
         else:
             refuse_unseen(scope, session)
 
-    async def _stored(self, tx: Any = None) -> Added | None:
+    async def _stored(self, tx: Transaction | None = None) -> Added | None:
         """The memory of this call, which an earlier attempt stored without learning of it."""
         memory = await self._database.memories.find_one({"_id": self._new.uuid}, session=tx)
         session = None if memory is None else await self._session(tx)
         return None if session is None else Added(as_memory(memory), session, replayed=False)
 
-    async def _session(self, tx: Any) -> SessionDocument | None:
+    async def _session(self, tx: Transaction | None) -> SessionDocument | None:
         found: SessionDocument | None = await self._database.sessions.find_one(
             {"_id": self._new.session_id}, projection(self._fields), session=tx
         )
         return found
 
-    async def _known(self, tx: Any) -> Known:
+    async def _known(self, tx: Transaction) -> Known:
         """What is stored of what was sent."""
         new = self._new
         if new.idempotency_key is not None:
@@ -220,18 +221,18 @@ class _Add:
             messages={message["_id"]: message for message in found}, session=await self._session(tx) if found else None
         )
 
-    async def _foreign_session(self, message: MessageDocument, tx: Any) -> SessionDocument | None:
+    async def _foreign_session(self, message: MessageDocument, tx: Transaction) -> SessionDocument | None:
         found: SessionDocument | None = await self._database.sessions.find_one(
             {"_id": message["sessionId"]}, {"erasedSeq": 1}, session=tx
         )
         return found
 
-    async def _memory(self, memory_id: str, known: Known, tx: Any) -> Document:
+    async def _memory(self, memory_id: str, known: Known, tx: Transaction) -> Document:
         """A stored memory."""
         found = known.earlier or await self._database.memories.find_one({"_id": memory_id}, session=tx)
         return as_memory(found)
 
-    async def _update(self, plan: Update, known: Known, tx: Any) -> Added:
+    async def _update(self, plan: Update, known: Known, tx: Transaction) -> Added:
         """Change messages, and what differs of the session."""
         at, session = now(), plan.session
         if plan.edits:
@@ -240,18 +241,18 @@ class _Add:
         session = await self._change_session(session, plan.session_changes, at, tx)
         return Added(await self._memory(plan.memory_id, known, tx), session, replayed=False)
 
-    async def _append(self, plan: Append, tx: Any) -> Added:
+    async def _append(self, plan: Append, tx: Transaction) -> Added:
         """Store new messages in a memory of their own, and what differs of known ones."""
         at = now()
         session = await self._open_session(plan, at, tx)
         await self._edit(plan.edits, at, tx)
         return Added(await self._insert(plan.fresh, session["lastSeq"], at, tx), session, replayed=False)
 
-    async def _edit(self, edits: Edits, at: datetime, tx: Any) -> None:
+    async def _edit(self, edits: Edits, at: datetime, tx: Transaction) -> None:
         for old, message in edits:
-            await apply_edit(self._database, old, message.edit, token_count=message.token_count, at=at, session=tx)
+            await apply_edit(self._database, old, message.edit, token_count=message.token_count, at=at, tx=tx)
 
-    async def _insert(self, fresh: Sequence[NewMessage], last_seq: int, at: datetime, tx: Any) -> Document:
+    async def _insert(self, fresh: Sequence[NewMessage], last_seq: int, at: datetime, tx: Transaction) -> Document:
         memory = _memory_document(self._new, fresh, last_seq, at)
         await self._database.memories.insert_one(memory, session=tx)
         documents = [
@@ -260,7 +261,7 @@ class _Add:
         await self._database.messages.insert_many(documents, session=tx)
         return as_memory(memory)
 
-    async def _open_session(self, plan: Append, at: datetime, tx: Any) -> SessionDocument:
+    async def _open_session(self, plan: Append, at: datetime, tx: Transaction) -> SessionDocument:
         """Allot numbers to the new messages in the session, making it where it is new; as it is afterwards."""
         new, uuid = self._new, new_uuid()
         tokens = tokens_added(plan.edits, plan.fresh)
@@ -274,7 +275,7 @@ class _Add:
             await users.give_session(self._database, user_id, at, tx)
         return session
 
-    async def _allot(self, at: datetime, *, count: int, tokens: int, uuid: str, tx: Any) -> SessionDocument:
+    async def _allot(self, at: datetime, *, count: int, tokens: int, uuid: str, tx: Transaction) -> SessionDocument:
         """Count messages and tokens in the session, which is made, with this uuid, where it is new."""
         new, user_id = self._new, user_of(self._new, self._scope)
         session: SessionDocument = await self._database.sessions.find_one_and_update(
@@ -298,7 +299,7 @@ class _Add:
         return session
 
     async def _change_session(
-        self, session: SessionDocument, changes: SessionChanges, at: datetime, tx: Any
+        self, session: SessionDocument, changes: SessionChanges, at: datetime, tx: Transaction
     ) -> SessionDocument:
         """Give fields of the session another value; the session as it is afterwards."""
         if not changes:

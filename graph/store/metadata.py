@@ -71,19 +71,19 @@ def _is_plain(key: str) -> bool:
 _FOUND = "$$found"
 
 
-def _named(found: Any, test: Document) -> Document:
+def _named(found: object, test: Document) -> Document:
     """A test of what the expression gives. It is written once, however often the test looks at it."""
     return {"$let": {"vars": {"found": found}, "in": test}}
 
 
-def _at(found: Any, key: Key) -> Document:
+def _at(found: object, key: Key) -> Document:
     if isinstance(key, str):
         return _field(found, key)
     item = {"$arrayElemAt": [_FOUND, key]}
     return _named(found, {"$cond": [{"$isArray": _FOUND}, item, _field(_FOUND, str(key))]})
 
 
-def _field(found: Any, key: str) -> Document:
+def _field(found: object, key: str) -> Document:
     # $getField takes a key as it is, and gives nothing for what is no map: a dotted path would reach into lists. Of a
     # null it gives a null, and nothing stands below a null.
     return {"$getField": {"field": {"$literal": key}, "input": {"$ifNull": [found, "$$REMOVE"]}}}

@@ -14,6 +14,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, UserDocument
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
+from graph.store.driver.types import Transaction
 from graph.store.writes import write
 
 Numbered: TypeAlias = Literal["sessions", "users"]
@@ -85,13 +86,13 @@ async def _allot(database: Database, collection: Numbered, match: Document) -> i
         if await documents.find_one({**match, "number": None}, {"_id": 1}) is None:
             return 0
 
-    async def attempt(session: Any) -> int:
+    async def attempt(tx: Transaction) -> int:
         found = await documents.find(
             {**match, "number": None},
             {"_id": 1},
             sort=[("createdAt", 1), ("_id", 1)],
             limit=_AT_ONCE,
-            session=session,
+            session=tx,
         ).to_list(None)
         if not found:
             return 0
@@ -100,7 +101,7 @@ async def _allot(database: Database, collection: Numbered, match: Document) -> i
             {"$inc": {"last": len(found)}},
             upsert=True,
             return_document=ReturnDocument.AFTER,
-            session=session,
+            session=tx,
         )
         first = counter["last"] - len(found) + 1
         await documents.bulk_write(
@@ -108,7 +109,7 @@ async def _allot(database: Database, collection: Numbered, match: Document) -> i
                 UpdateOne({"_id": document["_id"]}, {"$set": {"number": number}})
                 for number, document in enumerate(found, first)
             ],
-            session=session,
+            session=tx,
         )
         return len(found)
 

@@ -25,6 +25,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
+from graph.store.driver.types import Transaction
 from graph.store.entities import ownership
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
@@ -176,14 +177,14 @@ async def create_session(
     """
     owner_id = user_id or scope.user_id
 
-    async def attempt(session: Any) -> SessionDocument:
-        existing = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=session)
+    async def attempt(tx: Transaction) -> SessionDocument:
+        existing = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=tx)
         if existing is not None:
             refuse_unseen(scope, existing)
             message = f"session {shown(session_id)} exists already: change it with updateSession, or choose another id"
             raise Conflict(message)
         refuse_other_prefix(scope, session_id)
-        await erasure.refuse_while_under_way(database, erasure.session_job(session_id), session)
+        await erasure.refuse_while_under_way(database, erasure.session_job(session_id), tx)
         at = now()
         created: SessionDocument = {
             "_id": session_id,
@@ -198,9 +199,9 @@ async def create_session(
         }
         if owner_id is not None:
             created["userId"] = owner_id
-        await database.sessions.insert_one(created, session=session)
+        await database.sessions.insert_one(created, session=tx)
         if owner_id is not None:
-            await users.give_session(database, owner_id, at, session)
+            await users.give_session(database, owner_id, at, tx)
         return created
 
     return await write_session(database, session_id, attempt, user_id=owner_id)
@@ -216,21 +217,21 @@ async def update_session(
         Conflict: it belongs to another user.
     """
 
-    async def attempt(session: Any) -> SessionDocument:
-        old = await _session_to_change(database, scope, session_id, session)
+    async def attempt(tx: Transaction) -> SessionDocument:
+        old = await _session_to_change(database, scope, session_id, tx)
         refuse_other_user(old, user_id)
         changes: SessionChanges = {}
         at = now()
         if user_id is not None and old.get("userId") is None:
             changes["userId"] = user_id
-            await users.give_session(database, user_id, at, session)
-            await ownership.give_to_user(database, session_id, user_id, session)
+            await users.give_session(database, user_id, at, tx)
+            await ownership.give_to_user(database, session_id, user_id, tx)
         if (new := merged_metadata(old["metadata"], metadata)) is not old["metadata"]:
             changes["metadata"] = new
         if not changes:
             return old
         changes["updatedAt"] = max(at, old["updatedAt"])
-        await database.sessions.update_one({"_id": session_id}, {"$set": changes}, session=session)
+        await database.sessions.update_one({"_id": session_id}, {"$set": changes}, session=tx)
         changed: SessionDocument = {**old, **changes}
         return changed
 
@@ -247,9 +248,9 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
         NotFound: there is no such session within the scope.
     """
 
-    async def attempt(session: Any) -> str | None:
-        owner = await _session_to_change(database, scope, session_id, session)
-        return await erasure.erase_session(database, owner, session)
+    async def attempt(tx: Transaction) -> str | None:
+        owner = await _session_to_change(database, scope, session_id, tx)
+        return await erasure.erase_session(database, owner, tx)
 
     return await _with_entities(database, await write_session(database, session_id, attempt))
 
@@ -277,25 +278,25 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
         NotFound: there is no such session within the scope.
     """
 
-    async def attempt(session: Any) -> str | None:
-        owner = await _session_to_change(database, scope, session_id, session)
-        job = await erasure.erase_contents(database, owner, session)
+    async def attempt(tx: Transaction) -> str | None:
+        owner = await _session_to_change(database, scope, session_id, tx)
+        job = await erasure.erase_contents(database, owner, tx)
         await database.sessions.update_one(
             {"_id": session_id},
             {
                 "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, "erasedSeq": owner["lastSeq"]},
                 "$max": {"updatedAt": now()},
             },
-            session=session,
+            session=tx,
         )
         return job
 
     return await _with_entities(database, await write_session(database, session_id, attempt))
 
 
-async def _session_to_change(database: Database, scope: Scope, session_id: str, session: Any) -> SessionDocument:
+async def _session_to_change(database: Database, scope: Scope, session_id: str, tx: Transaction) -> SessionDocument:
     found: SessionDocument | None = await database.sessions.find_one(
-        {"$and": [{"_id": session_id}, scope.sessions()]}, session=session
+        {"$and": [{"_id": session_id}, scope.sessions()]}, session=tx
     )
     if found is None:
         message = f"there is no session {shown(session_id)}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from operator import itemgetter
-from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, SummaryDocument, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
+from graph.store.driver.types import Transaction
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -64,16 +64,16 @@ async def newest_summary(
     return found
 
 
-async def mark_stale(database: Database, session_id: str, seq: int, session: Any) -> None:
+async def mark_stale(database: Database, session_id: str, seq: int, tx: Transaction) -> None:
     """Within a transaction, mark the summaries that cover a message which has changed."""
     await database.summaries.update_many(
         {"sessionId": session_id, "lastSeq": {"$gte": seq}, "firstSeq": {"$lte": seq}},
         {"$set": {"stale": True}},
-        session=session,
+        session=tx,
     )
 
 
-async def forget_message(database: Database, owner: SessionDocument, seq: int, session: Any) -> None:
+async def forget_message(database: Database, owner: SessionDocument, seq: int, tx: Transaction) -> None:
     """Within a transaction, remove the summaries that may hold what a deleted message said, to be written again.
 
     Each summary takes the one before in, so these are all that reach up to the message.
@@ -82,14 +82,14 @@ async def forget_message(database: Database, owner: SessionDocument, seq: int, s
         database: the open database.
         owner: the message's session, with `_id` and `erasedSeq`.
         seq: the message's number.
-        session: the driver session.
+        tx: the transaction.
     """
     session_id = owner["_id"]
-    removed = await database.summaries.delete_many({"sessionId": session_id, "lastSeq": {"$gte": seq}}, session=session)
+    removed = await database.summaries.delete_many({"sessionId": session_id, "lastSeq": {"$gte": seq}}, session=tx)
     if not removed.deleted_count:
         return
     newest = await database.summaries.find_one(
-        _of(session_id, owner.get("erasedSeq", 0)), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=session
+        _of(session_id, owner.get("erasedSeq", 0)), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=tx
     )
     await database.sessions.update_one(
         {"_id": session_id},
@@ -99,5 +99,5 @@ async def forget_message(database: Database, owner: SessionDocument, seq: int, s
                 "summarising": {"dueAt": now(), "attempts": 0},
             }
         },
-        session=session,
+        session=tx,
     )

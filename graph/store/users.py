@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable, shown
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, UserDocument, new_uuid, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
+from graph.store.driver.types import Transaction
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
@@ -48,22 +49,22 @@ def list_users(database: Database, scope: Scope) -> Listing:
     return Listing(database.users, scope.users(), ("createdAt", "_id"), ("createdAt", "_id"))
 
 
-def new_user(user_id: str, at: datetime, **fields: Any) -> UserDocument:
+def new_user(user_id: str, at: datetime, **fields: object) -> UserDocument:
     """A user's document."""
     given = {"_id": user_id, "uuid": new_uuid(), "metadata": {}, "createdAt": at, "updatedAt": at, **fields}
     return cast("UserDocument", given)
 
 
-async def give_session(database: Database, user_id: str, at: datetime, session: Any) -> None:
+async def give_session(database: Database, user_id: str, at: datetime, tx: Transaction) -> None:
     """Within a transaction that gives a session to a user, make the user unless it exists: naming one is enough.
 
     The user's document is written in any case, so that giving a session and deleting the user can't both succeed
     unseen by each other.
     """
-    result = await database.users.update_one({"_id": user_id}, {"$inc": {"sessionsGiven": 1}}, session=session)
+    result = await database.users.update_one({"_id": user_id}, {"$inc": {"sessionsGiven": 1}}, session=tx)
     if not result.matched_count:
-        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
-        await database.users.insert_one(new_user(user_id, at, sessionsGiven=1), session=session)
+        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)
+        await database.users.insert_one(new_user(user_id, at, sessionsGiven=1), session=tx)
 
 
 async def create_user(
@@ -81,15 +82,15 @@ async def create_user(
         Conflict: it exists.
     """
 
-    async def attempt(session: Any) -> UserDocument:
-        if await database.users.find_one({"_id": user_id}, {"_id": 1}, session=session) is not None:
+    async def attempt(tx: Transaction) -> UserDocument:
+        if await database.users.find_one({"_id": user_id}, {"_id": 1}, session=tx) is not None:
             message = f"user {shown(user_id)} exists already: change it with updateUser"
             raise Conflict(message)
-        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
+        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)
         user = new_user(user_id, now(), **fields)
         if origin is not None:
             user["uuid"], user["createdAt"] = origin.uuid, min(origin.created_at, user["createdAt"])
-        await database.users.insert_one(user, session=session)
+        await database.users.insert_one(user, session=tx)
         return user
 
     return await write(database, attempt)
@@ -111,9 +112,9 @@ async def update_user(
         NotFound: there is no such user within the scope.
     """
 
-    async def attempt(session: Any) -> UserDocument:
+    async def attempt(tx: Transaction) -> UserDocument:
         old: UserDocument | None = await database.users.find_one(
-            {"$and": [{"_id": user_id}, scope.users()]}, session=session
+            {"$and": [{"_id": user_id}, scope.users()]}, session=tx
         )
         if old is None:
             raise _unknown(user_id)
@@ -123,7 +124,7 @@ async def update_user(
         if new == old and new["metadata"] is old["metadata"]:
             return old
         new["updatedAt"] = max(now(), old["updatedAt"])
-        await database.users.replace_one({"_id": user_id}, new, session=session)
+        await database.users.replace_one({"_id": user_id}, new, session=tx)
         return new
 
     return await write(database, attempt)
@@ -139,11 +140,11 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         NotFound: there is no such user within the scope.
     """
 
-    async def attempt(session: Any) -> list[str]:
-        result = await database.users.delete_one({"$and": [{"_id": user_id}, scope.users()]}, session=session)
+    async def attempt(tx: Transaction) -> list[str]:
+        result = await database.users.delete_one({"$and": [{"_id": user_id}, scope.users()]}, session=tx)
         if not result.deleted_count:
             raise _unknown(user_id)
-        return await erasure.erase_sessions_of(database, user_id, session)
+        return await erasure.erase_sessions_of(database, user_id, tx)
 
     async with database.write_lock(f"user\0{user_id}"):
         jobs = await write(database, attempt)

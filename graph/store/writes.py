@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pymongo.errors import DuplicateKeyError
 
@@ -12,6 +12,7 @@ from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import bounded, held, in_transaction
+from graph.store.driver.types import Transaction
 from graph.store.jobs import erasure
 
 T = TypeVar("T")
@@ -20,14 +21,14 @@ _TRIES = 5
 
 
 async def write_session(
-    database: Database, session_id: str, work: Callable[[Any], Awaitable[T]], *, user_id: str | None = None
+    database: Database, session_id: str, work: Callable[[Transaction], Awaitable[T]], *, user_id: str | None = None
 ) -> T:
-    """Run `work(session)` in a transaction while no other writer of this process is at the session.
+    """Run `work(tx)` in a transaction while no other writer of this process is at the session.
 
     Args:
         database: the open database.
         session_id: the session that is written.
-        work: does its reads and writes with the driver session that it is given; it may run several times.
+        work: does its reads and writes with the transaction that it is given; it may run several times.
         user_id: the user whom the session may be given to.
 
     Raises:
@@ -42,8 +43,8 @@ async def write_session(
             return await write(database, work)
 
 
-async def write(database: Database, work: Callable[[Any], Awaitable[T]]) -> T:
-    """Run `work(session)` in a transaction; an unfinished erasure that it meets is finished first.
+async def write(database: Database, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    """Run `work(tx)` in a transaction; an unfinished erasure that it meets is finished first.
 
     Raises:
         OutcomeUnknown: MongoDB did not say whether the transaction is committed.

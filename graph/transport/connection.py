@@ -244,7 +244,7 @@ def bounded_websockets(settings: Settings) -> Callable[..., BoundedWebSocketProt
     """The factory of WebSockets that uvicorn calls."""
     bounds = Bounds.of(settings)
 
-    def make(**given: Any) -> BoundedWebSocketProtocol:
+    def make(**given: object) -> BoundedWebSocketProtocol:
         return BoundedWebSocketProtocol(bounds, **given)
 
     return make

@@ -135,7 +135,7 @@ class GraphQLView(GraphQL[Context, None]):
             raise _wrong_kind(error) from error
         return http.result_response(result, media_type=media_type)
 
-    async def get_context(self, request: Request | WebSocket, response: Any = None) -> Context:  # noqa: ARG002
+    async def get_context(self, request: Request | WebSocket, response: object = None) -> Context:  # noqa: ARG002
         """The context of one request, with its caller; of a WebSocket, before it says who it is."""
         backend: Backend = request.app.state.backend
         guards: Guards = request.app.state.guards
@@ -195,7 +195,7 @@ class GraphQLView(GraphQL[Context, None]):
     def _stream_asked_for(self, accept: str) -> HTTPStreamTransport | None:
         return self._get_stream_transport_from_headers({"accept": accept})
 
-    async def execute_operation(self, *_given: Any, **named: Any) -> SubscriptionExecutionResult:
+    async def execute_operation(self, *_given: object, **named: Any) -> SubscriptionExecutionResult:
         """The stream of results, as JSON, that the client asks for."""
         data: GraphQLRequestData = named["request_data"]
         transport = self._get_stream_transport(data.protocol)
@@ -233,7 +233,7 @@ class GraphQLView(GraphQL[Context, None]):
             at_once=transport.send_initial_heartbeat,
         )
 
-    def should_render_graphql_ide(self, request: Any) -> bool:  # noqa: ARG002
+    def should_render_graphql_ide(self, request: object) -> bool:  # noqa: ARG002
         """Never from here: `_respond` sends the explorer before anything else is looked at."""
         return False
 

@@ -227,10 +227,10 @@ class _YieldingDecoder(json.JSONDecoder):
         self.parse_object = self._object
         self.scan_once = json.scanner.py_make_scanner(self)  # type: ignore[attr-defined]
 
-    def _array(self, place: Any, scan: _Scan) -> Any:
+    def _array(self, place: object, scan: _Scan) -> Any:
         return json.decoder.JSONArray(place, self._counted(scan))  # type: ignore[attr-defined]
 
-    def _object(self, place: Any, strict: bool, scan: _Scan, *more: Any) -> Any:
+    def _object(self, place: object, strict: bool, scan: _Scan, *more: object) -> Any:
         return json.decoder.JSONObject(place, strict, self._counted(scan), *more)  # type: ignore[attr-defined]
 
     def _counted(self, scan: _Scan) -> _Scan:
@@ -252,7 +252,7 @@ def read_query_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
     return read
 
 
-def check_request(data: Any) -> dict[str, Any]:
+def check_request(data: object) -> dict[str, Any]:
     """The parts of a GraphQL request, each of its type or None.
 
     Raises:
@@ -299,7 +299,7 @@ def response_type(accept: str) -> str:
     return chosen
 
 
-def encode_json(value: Any) -> bytes:
+def encode_json(value: object) -> bytes:
     """JSON in UTF-8; a lone surrogate that an answer quotes is escaped."""
     try:
         return orjson.dumps(value)
@@ -331,7 +331,7 @@ def _retry_after(errors: Iterable[Mapping[str, Any]]) -> int | None:
 
 
 def json_response(
-    payload: Any, *, media_type: str, status: int = 200, headers: Mapping[str, str] | None = None
+    payload: object, *, media_type: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer in the media type that `response_type` found."""
     said = {"content-type": f"{media_type}; charset=utf-8", "vary": "Accept", **(headers or {})}

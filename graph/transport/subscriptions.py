@@ -127,7 +127,7 @@ class Operation:
                     yield payload
                     del payload  # while the next one is waited for, which may be long
 
-    async def _follow(self, executor: Any, source: Source) -> AsyncGenerator[str, None]:
+    async def _follow(self, executor: object, source: Source) -> AsyncGenerator[str, None]:
         context = replace(self.context, take_over=None, request=None)
         backend = context.backend
         self.outlet.caller = context.caller.name

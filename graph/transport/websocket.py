@@ -144,7 +144,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 if self.connection_acknowledged:
                     await self.send_message({"type": "ping"})
 
-    async def handle_message(self, message: Any) -> None:
+    async def handle_message(self, message: object) -> None:
         """Act on a message; one that the protocol does not know closes the connection with 4400."""
         if not isinstance(message, dict) or message.get("type") not in _TYPES:
             await self.handle_invalid_message(f"A message is a JSON object, and its type {', '.join(_TYPES)}")

@@ -220,7 +220,7 @@ def refusal(message: str, status: int, error: OperationError | None = None) -> R
     return PlainTextResponse(line, status, headers)
 
 
-def json_answer(value: Any, status: int = 200) -> Response:
+def json_answer(value: object, status: int = 200) -> Response:
     """An answer in JSON."""
     return Response(orjson.dumps(value), status, media_type="application/json")
 

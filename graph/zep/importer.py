@@ -166,7 +166,7 @@ class Importer:
             ids = [item["id"] for item in page if isinstance(item.get("id"), int)]
             cursor = max(ids) if ids and max(ids) > cursor else cursor + self._page
 
-    async def _get(self, path: str, parameters: dict[str, int], *, missing: Any = None) -> Any:
+    async def _get(self, path: str, parameters: dict[str, int], *, missing: object = None) -> Any:
         """The answer to a request; `missing`, if given, where the server has nothing there any more.
 
         Raises:
@@ -237,7 +237,7 @@ def _origin(item: dict[str, Any]) -> Origin:
     return Origin(check_uuid(item["uuid"], "uuid"), _time(item.get("created_at")) or now())
 
 
-def _time(text: Any) -> datetime | None:
+def _time(text: object) -> datetime | None:
     """A time as Go writes it, with up to nine digits of a second, in whole milliseconds; its zero time is None."""
     if not isinstance(text, str) or re.match(r"0001-", text):
         return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 
 from graph.errors import BadUserInput, NotFound, shown
@@ -63,7 +61,7 @@ async def add(call: Call) -> Response:
     return ok_answer()
 
 
-def _message(item: Any, name: str) -> MessageToAdd:
+def _message(item: object, name: str) -> MessageToAdd:
     if not isinstance(item, dict):
         message = f"{name} must be a JSON object"
         raise BadUserInput(message)

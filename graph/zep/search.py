@@ -59,7 +59,7 @@ def _one_of(body: Document, name: str, allowed: Any, default: str) -> str:
     return value
 
 
-def _check_lambda(value: Any) -> None:
+def _check_lambda(value: object) -> None:
     """It weighs diversity in a ranking by vectors, and has nothing to weigh before there are any."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1):
         raise BadUserInput("mmr_lambda must be a number from 0 to 1")
@@ -81,7 +81,7 @@ def _time(value: Any, name: str, *, end: bool = False) -> datetime | None:
         raise BadUserInput(message) from None
 
 
-def _test(where: Any, searched: Searched) -> Callable[[Document], bool] | None:
+def _test(where: object, searched: Searched) -> Callable[[Document], bool] | None:
     """The filter, on the metadata that a client reads: with the entities under `system`."""
     if where is None:
         return None

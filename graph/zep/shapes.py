@@ -20,7 +20,7 @@ def time_of(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def own_metadata(value: Any) -> Any:
+def own_metadata(value: object) -> Any:
     """Metadata as a caller may write it: the top-level key `system` is the server's. What is no map stays as it is."""
     if not isinstance(value, dict) or _SYSTEM not in value:
         return value

@@ -66,7 +66,7 @@ _QUOTED_KEY = re.compile(r'\.("(?:[^"\\]|\\.)*")')
 _ITEMS = re.compile(r"\[\s*\*\s*\]")
 
 
-def predicate_of(where: Any) -> Predicate:
+def predicate_of(where: object) -> Predicate:
     """What a `where` lets through, as a function of metadata, for one search.
 
     The function raises `TooCostly` when it has looked at too many values.
@@ -103,7 +103,7 @@ class _Meter:
             raise TooCostly(message)
 
 
-def _condition(where: Any, meter: _Meter, depth: int) -> Predicate:
+def _condition(where: object, meter: _Meter, depth: int) -> Predicate:
     meter.conditions += 1
     if depth > MAX_DEPTH or meter.conditions > MAX_CONDITIONS:
         message = f"where has more than {MAX_CONDITIONS} conditions, or is nested deeper than {MAX_DEPTH} levels"
@@ -134,7 +134,7 @@ def _path_predicate(path: str, meter: _Meter) -> Predicate:
         message = f"the jsonpath {shown(path)} is not understood ({reason}): write it such as {_EXAMPLE}"
         raise BadUserInput(message) from None
 
-    def holds(metadata: Any) -> bool:
+    def holds(metadata: object) -> bool:
         nodes: list[Any] = [metadata]
         try:
             for step in steps:
@@ -224,7 +224,7 @@ def _looking(path: str, meter: _Meter) -> Callable[[Any], None]:
     return lambda node: meter.look_at(each * len(node) if isinstance(node, list) else each)
 
 
-def _size(node: Any) -> int:
+def _size(node: object) -> int:
     """How many values a value holds, itself included."""
     size = 0
     waiting = [node]
@@ -239,7 +239,7 @@ def _size(node: Any) -> int:
 
 
 def _items(meter: _Meter) -> Step:
-    def items(node: Any) -> Iterator[Any]:
+    def items(node: object) -> Iterator[Any]:
         found = node if isinstance(node, list) else [node]
         meter.look_at(len(found))
         return iter(found)
@@ -248,7 +248,7 @@ def _items(meter: _Meter) -> Step:
 
 
 def _follow(path: JSONPath | CompoundJSONPath, look: Callable[[Any], None]) -> Step:
-    def follow(node: Any) -> Iterator[Any]:
+    def follow(node: object) -> Iterator[Any]:
         if not isinstance(node, dict | list):
             return iter(())
         look(node)
@@ -258,7 +258,7 @@ def _follow(path: JSONPath | CompoundJSONPath, look: Callable[[Any], None]) -> S
 
 
 def _filter(path: JSONPath | CompoundJSONPath, look: Callable[[Any], None]) -> Step:
-    def filtered(node: Any) -> Iterator[Any]:
+    def filtered(node: object) -> Iterator[Any]:
         look(node)
         return iter(path.findall(node if isinstance(node, list) else [node]))
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import as_source
 from graph.execution.selection import Selection
 from graph.operations.enrichment import enrichment_progress
 from graph.schema.context import Info
@@ -29,11 +30,11 @@ class EnrichmentQueries:
         if parsed is None or parsed[0] != "Entity":
             return None
         found = await LOOKUPS["Entity"](info.context, parsed[1], Selection.of(info).reads())
-        return found  # type: ignore[return-value]
+        return as_source(found)
 
     @strawberry.field(
         description="How far the extraction of entities has come in all sessions together. FORBIDDEN for end users."
     )
     async def enrichment(self, info: Info) -> EnrichmentProgress:
         found = await enrichment_progress(info.context.backend, info.context.scope)
-        return found  # type: ignore[return-value]
+        return as_source(found)

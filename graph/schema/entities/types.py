@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from graph.execution.fields import computed, resolved, stored
+from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.operations.validation import DEFAULT_MATCHES, check_first
 from graph.schema.context import Info
@@ -48,7 +48,7 @@ class Match(DocumentType):
         root: strawberry.Parent[Any], info: Info
     ) -> Annotated[Message, strawberry.lazy("graph.schema.messages.types")]:
         found = await info.context.message(root["messageId"], {"_id", *Selection.of(info).reads()})
-        return found  # type: ignore[return-value]
+        return as_source(found)
 
 
 def _matches(entity: Document, first: int | None = None) -> list[Match]:
@@ -120,7 +120,7 @@ class Entity(Node, DocumentType):
     async def matches(root: strawberry.Parent[Any], info: Info, first: FirstOfMatches = None) -> list[Match]:
         if "matches" in root:
             return _with_message(root, _matches(root, first))
-        return await info.context.mentions(root, check_first(first, DEFAULT_MATCHES))  # type: ignore[return-value]
+        return as_source(await info.context.mentions(root, check_first(first, DEFAULT_MATCHES)))
 
     @resolved(*_WITHIN, size=CONNECTION, description="The messages within the scope that mention it, oldest first.")
     async def messages(
@@ -140,7 +140,7 @@ class Entity(Node, DocumentType):
             listing = entities.list_messages(database, _message_ids(root))
         else:
             listing = entities.list_messages_that_mention(database, root)
-        return await connect(info, listing, cursors, window)  # type: ignore[return-value]
+        return as_source(await connect(info, listing, cursors, window))
 
     @resolved(
         *_WITHIN,
@@ -170,13 +170,13 @@ class Entity(Node, DocumentType):
                 # One that has been deleted in this moment is left out.
                 pairs = zip(source["edges"], sessions, strict=True)
                 source["edges"] = [{**edge, "node": session} for edge, session in pairs if session is not None]
-            return source  # type: ignore[return-value]
+            return as_source(source)
         window = window_of(_ONE_SESSION, first, after, last, before)
         session_id = root.get("sessionId")
         if session_id is None:
             message = await info.context.message(_message_ids(root)[0], {"sessionId"})
             session_id = message["sessionId"] if message else ""
-        return await connect(info, one_session(database, session_id), _ONE_SESSION, window)  # type: ignore[return-value]
+        return as_source(await connect(info, one_session(database, session_id), _ONE_SESSION, window))
 
 
 def message_entities(message: MessageDocument, first: int | None = None) -> list[Document]:

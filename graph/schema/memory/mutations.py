@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from graph.errors import StoredNevertheless, Unavailable
+from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
 from graph.execution.size import SIZES_BELOW, Size
@@ -134,7 +135,9 @@ class MemoryMutations:
             await_entities=bool(input.await_entities),
             session_fields=session.reads() if session else (),
         )
-        return AddMemoryPayload(memory=added.memory, session=added.session, replayed=added.replayed)  # type: ignore[arg-type]
+        return AddMemoryPayload(
+            memory=as_source(added.memory), session=as_source(added.session), replayed=added.replayed
+        )
 
     @strawberry.mutation(
         description="Delete all messages, memories, entities and summaries of a session. The session stays, with its"
@@ -154,4 +157,4 @@ class MemoryMutations:
             message = "the memory is deleted, and its session can't be read at the moment: there is nothing to repeat"
             raise StoredNevertheless(message) from error
         deleted_id = global_id("Memory", f"s:{input.session_id}")
-        return DeleteMemoryPayload(deleted_id=deleted_id, session=found)  # type: ignore[arg-type]
+        return DeleteMemoryPayload(deleted_id=deleted_id, session=as_source(found))

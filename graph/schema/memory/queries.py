@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from graph.execution.fields import resolved
+from graph.execution.fields import as_source, resolved
 from graph.execution.selection import Selection
 from graph.operations.validation import is_id
 from graph.schema.context import Info
@@ -28,7 +28,7 @@ class MemoryQueries:
     async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
         if not is_id(session_id):
             return None
-        return await session_memory(info, session_id)  # type: ignore[return-value]
+        return as_source(await session_memory(info, session_id))
 
     @strawberry.field(description="A session. Null for an unknown one.")
     async def session(self, info: Info, session_id: SessionId) -> Session | None:
@@ -37,4 +37,4 @@ class MemoryQueries:
         found = await find_session(
             info.context.backend.database, info.context.scope, session_id, Selection.of(info).reads()
         )
-        return found  # type: ignore[return-value]
+        return as_source(found)

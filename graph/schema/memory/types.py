@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from graph.execution.fields import computed, resolved, stored
+from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import Size
 from graph.operations.memory_window import recalled_memory, recalled_messages
@@ -65,7 +65,7 @@ class Memory(Node, DocumentType):
         root: strawberry.Parent[Any], info: Info
     ) -> Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]:
         found = await info.context.session(root["sessionId"], {"_id", *Selection.of(info).reads()})
-        return found  # type: ignore[return-value]
+        return as_source(found)
 
     @resolved(
         "sessionId",
@@ -78,7 +78,7 @@ class Memory(Node, DocumentType):
         found = await summaries.newest_summary(
             info.context.backend.database, root["sessionId"], erased_seq, Selection.of(info).reads()
         )
-        return found  # type: ignore[return-value]
+        return as_source(found)
 
     @resolved(
         "sessionId",
@@ -113,7 +113,7 @@ class Memory(Node, DocumentType):
             )
         else:
             found = await recalled_messages(info.context.backend, root, fields, last=last)
-        return found  # type: ignore[return-value]
+        return as_source(found)
 
     @resolved(
         "sessionId",
@@ -135,7 +135,7 @@ class Memory(Node, DocumentType):
         if not _is_persisted(root):
             listing = entities.list_entities(database, session_owner(root["sessionId"]), labels=labels)
             page = await keyset.page(listing, keyset.Window(limit), Selection.of(info).reads(), whole=True)
-            return page.items  # type: ignore[return-value]
+            return as_source(page.items)
         found = await entities.entities_in_range(
             database,
             root["sessionId"],
@@ -145,7 +145,7 @@ class Memory(Node, DocumentType):
             last_seq=root["lastSeq"],
             limit=limit,
         )
-        return found  # type: ignore[return-value]
+        return as_source(found)
 
 
 MESSAGES_OF_SESSION = {"messages": Size(MAX_LAST, setting="message_window")}

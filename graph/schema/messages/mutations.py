@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import as_source
 from graph.operations import messages
 from graph.schema.context import Info
 from graph.schema.messages.types import Message
@@ -83,7 +84,7 @@ class MessageMutations:
             content=input.content,
             metadata=input.metadata,
         )
-        return UpdateMessagePayload(message=updated)  # type: ignore[arg-type]
+        return UpdateMessagePayload(message=as_source(updated))
 
     @strawberry.mutation(
         description="Delete a message. Its `seq` is never used again. Summaries that cover it are deleted, and"

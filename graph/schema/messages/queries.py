@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import as_source
 from graph.execution.selection import Selection
 from graph.schema.context import Info
 from graph.schema.messages.types import Message
@@ -20,4 +21,4 @@ class MessageQueries:
     async def message(
         self, info: Info, uuid: Annotated[UUID, strawberry.argument(description="UUID of the message.")]
     ) -> Message | None:
-        return await info.context.message_meant(uuid, Selection.of(info).reads())  # type: ignore[return-value]
+        return as_source(await info.context.message_meant(uuid, Selection.of(info).reads()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from graph.execution.fields import computed, resolved, stored
+from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.schema.context import Info
 from graph.schema.enrichment.types import Enrichment
@@ -48,11 +48,11 @@ class Message(Node, DocumentType):
         size=LIST,
     )
     def entities(root: strawberry.Parent[Any], first: FirstOfList = None) -> list[Entity]:
-        return message_entities(root, first)  # type: ignore[return-value]
+        return as_source(message_entities(root, first))
 
     @resolved("sessionId", description="The session that it belongs to.")
     async def session(
         root: strawberry.Parent[Any], info: Info
     ) -> Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]:
         found = await info.context.session(root["sessionId"], {"_id", *Selection.of(info).reads()})
-        return found  # type: ignore[return-value]
+        return as_source(found)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import as_source
 from graph.operations import sessions
 from graph.schema.context import Info
 from graph.schema.node import global_id
@@ -89,7 +90,7 @@ class SessionMutations:
             user_id=input.user_id,
             metadata=input.metadata,
         )
-        return CreateSessionPayload(session=created)  # type: ignore[arg-type]
+        return CreateSessionPayload(session=as_source(created))
 
     @strawberry.mutation(
         description="Change a session. NOT_FOUND for an unknown session; CONFLICT when it belongs to another user."
@@ -106,7 +107,7 @@ class SessionMutations:
             user_id=input.user_id,
             metadata=input.metadata,
         )
-        return UpdateSessionPayload(session=updated)  # type: ignore[arg-type]
+        return UpdateSessionPayload(session=as_source(updated))
 
     @strawberry.mutation(
         description="Delete a session with all its messages, memories, entities and summaries. Its id can be used"

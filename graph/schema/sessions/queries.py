@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from graph.execution.fields import resolved
+from graph.execution.fields import as_source, resolved
 from graph.schema.context import Info
 from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionFilter, session_cursors
@@ -40,4 +40,4 @@ class SessionQueries:
         listing = list_sessions(
             info.context.backend.database, info.context.scope, wanted, by=order.by, descending=order.descending
         )
-        return await connect(info, listing, cursors, window)  # type: ignore[return-value]
+        return as_source(await connect(info, listing, cursors, window))

@@ -7,7 +7,7 @@ from typing import Any
 
 import strawberry
 
-from graph.execution.fields import computed, resolved, stored
+from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
@@ -54,14 +54,14 @@ class Session(Node, DocumentType):
         sizes_below=MESSAGES_OF_SESSION,
     )
     async def memory(root: strawberry.Parent[Any], info: Info) -> Memory:
-        return await session_memory(info, root["_id"])  # type: ignore[return-value]
+        return as_source(await session_memory(info, root["_id"]))
 
     @resolved("userId", description="The user whom it belongs to; null where it belongs to none.")
     async def user(root: strawberry.Parent[Any], info: Info) -> User | None:
         user_id = root.get("userId")
         if user_id is None:
             return None
-        return await info.context.user(user_id, Selection.of(info).reads())  # type: ignore[return-value]
+        return as_source(await info.context.user(user_id, Selection.of(info).reads()))
 
     @resolved("_id", "erasedSeq", size=CONNECTION, description="Its whole history, oldest first.")
     async def messages(
@@ -80,7 +80,7 @@ class Session(Node, DocumentType):
 
         window = window_of(_MESSAGE_CURSORS, first, after, last, before)
         listing = list_messages(context.backend.database, root["_id"], root.get("erasedSeq", 0))
-        return await connect(info, listing, _MESSAGE_CURSORS, window, total=total)  # type: ignore[return-value]
+        return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
 
     @resolved(
         "_id", size=CONNECTION, description="Names in its messages, merged by label and name, most mentioned first."
@@ -97,7 +97,7 @@ class Session(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Entity]:
         page = (first, after, last, before)
-        return await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]
+        return as_source(await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search))
 
     @resolved(
         "_id",
@@ -115,11 +115,11 @@ class Session(Node, DocumentType):
     ) -> Connection[Summary]:
         window = window_of(_SUMMARY_CURSORS, first, after, last, before)
         listing = list_summaries(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
-        return await connect(info, listing, _SUMMARY_CURSORS, window)  # type: ignore[return-value]
+        return as_source(await connect(info, listing, _SUMMARY_CURSORS, window))
 
     @resolved("_id", description="How far the extraction of its messages' entities has come.")
     async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
-        return await progress(info.context.backend.database, root["_id"])  # type: ignore[return-value]
+        return as_source(await progress(info.context.backend.database, root["_id"]))
 
     @resolved("_id", "erasedSeq", size=CONNECTION, description="What each `addMemory` persisted, oldest first.")
     async def memories(
@@ -132,4 +132,4 @@ class Session(Node, DocumentType):
     ) -> Connection[Memory]:
         window = window_of(_MEMORY_CURSORS, first, after, last, before)
         listing = list_memories(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
-        return await connect(info, listing, _MEMORY_CURSORS, window)  # type: ignore[return-value]
+        return as_source(await connect(info, listing, _MEMORY_CURSORS, window))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from graph.execution.fields import as_source
 from graph.operations import users
 from graph.operations.users import UNCHANGED, Unchanged
 from graph.schema.context import Info
@@ -91,7 +92,7 @@ class UserMutations:
             last_name=input.last_name,
             metadata=input.metadata,
         )
-        return CreateUserPayload(user=created)  # type: ignore[arg-type]
+        return CreateUserPayload(user=as_source(created))
 
     @strawberry.mutation(description="Change a user. NOT_FOUND for an unknown user.")
     async def update_user(
@@ -108,7 +109,7 @@ class UserMutations:
             last_name=_sent(input.last_name),
             metadata=input.metadata,
         )
-        return UpdateUserPayload(user=updated)  # type: ignore[arg-type]
+        return UpdateUserPayload(user=as_source(updated))
 
     @strawberry.mutation(
         description="Delete a user with all its sessions and their contents. NOT_FOUND for an unknown user."

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import strawberry
 
-from graph.execution.fields import resolved
+from graph.execution.fields import as_source, resolved
 from graph.execution.selection import Selection
 from graph.operations.validation import is_id
 from graph.schema.context import Info
@@ -29,7 +29,7 @@ class UserQueries:
         if not is_id(user_id):
             return None
         found = await find_user(info.context.backend.database, info.context.scope, user_id, Selection.of(info).reads())
-        return found  # type: ignore[return-value]
+        return as_source(found)
 
     @resolved(size=CONNECTION, description="All users, by the time at which they were made, the oldest first.")
     async def users(
@@ -37,4 +37,4 @@ class UserQueries:
     ) -> Connection[User]:
         window = window_of(_CURSORS, first, after, last, before)
         listing = list_users(info.context.backend.database, info.context.scope)
-        return await connect(info, listing, _CURSORS, window)  # type: ignore[return-value]
+        return as_source(await connect(info, listing, _CURSORS, window))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 
-from graph.execution.fields import computed, resolved, stored
+from graph.execution.fields import as_source, computed, resolved, stored
 from graph.schema.context import Info
 from graph.schema.entities.listing import Labels, Search, entities_of
 from graph.schema.entities.types import Entity
@@ -59,7 +59,7 @@ class User(Node, DocumentType):
             by=order.by,
             descending=order.descending,
         )
-        return await connect(info, listing, cursors, window)  # type: ignore[return-value]
+        return as_source(await connect(info, listing, cursors, window))
 
     @resolved(
         "_id",
@@ -78,4 +78,4 @@ class User(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Entity]:
         page = (first, after, last, before)
-        return await entities_of(info, user_owner(root["_id"]), page, labels=labels, search=search)  # type: ignore[return-value]
+        return as_source(await entities_of(info, user_owner(root["_id"]), page, labels=labels, search=search))

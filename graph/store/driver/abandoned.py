@@ -74,7 +74,7 @@ class _MarkingCollection(Collection[dict[str, Any]]):
     def _marked(self, options: dict[str, Any]) -> dict[str, Any]:
         return marked(options, self.database.client)
 
-    def find(self, *given: Any, **options: Any) -> Any:
+    def find(self, *given: object, **options: object) -> Any:
         return super().find(*given, **self._marked(options))
 
     def aggregate(self, *given: Any, **options: Any) -> Any:

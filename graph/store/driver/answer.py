@@ -41,7 +41,7 @@ class _Budget:
         if self.left <= 0:
             raise self.spent()
 
-    def fitting(self, documents: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    def fitting(self, documents: Sequence[Mapping[str, object]]) -> tuple[int, int]:
         """How many of the documents fit, and the bytes of all; those that fit are counted."""
         size = self.copies * _size(documents)
         if size <= self.left:
@@ -112,7 +112,12 @@ async def read_fitting(
 
 
 async def read_whole(
-    collection: Any, match: Mapping[str, Any], fields: Mapping[str, Any] | None, *, limit: int | None, **options: Any
+    collection: Any,
+    match: Mapping[str, object],
+    fields: Mapping[str, object] | None,
+    *,
+    limit: int | None,
+    **options: object,
 ) -> list[Any]:
     """The first documents that match.
 
@@ -138,7 +143,7 @@ def count_bytes(size: int) -> None:
         budget.check()
 
 
-def count_documents(documents: Sequence[Mapping[str, Any]]) -> None:
+def count_documents(documents: Sequence[Mapping[str, object]]) -> None:
     """Count documents that were read for the answer.
 
     Raises:
@@ -170,6 +175,6 @@ def refuse_answer() -> None:
         raise budget.spent()
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     """The bytes of a value as JSON."""
     return len(orjson.dumps(value, default=str))

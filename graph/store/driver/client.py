@@ -38,6 +38,7 @@ from pymongo.read_concern import ReadConcern
 from graph.errors import StartupError, TooCostly, Unavailable
 from graph.store.driver.abandoned import ended_when_cancelled, marked
 from graph.store.driver.answer import count_bytes, refuse_answer
+from graph.store.driver.types import Transaction
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
 
@@ -105,7 +106,7 @@ async def close(client: Any) -> None:
 
 
 @asynccontextmanager
-async def session_of(client: Any, *, snapshot: bool = False) -> AsyncIterator[Any]:
+async def session_of(client: Any, *, snapshot: bool = False) -> AsyncIterator[Transaction]:
     """A driver session (MongoDB's, not a conversation).
 
     Args:
@@ -122,9 +123,9 @@ async def session_of(client: Any, *, snapshot: bool = False) -> AsyncIterator[An
 
 
 @asynccontextmanager
-async def transaction_of(session: Any) -> AsyncIterator[None]:
+async def transaction_of(tx: Transaction) -> AsyncIterator[None]:
     """A transaction with snapshot reads and majority commit, which the block commits; aborted when the block raises."""
-    started = session.start_transaction(
+    started = tx.start_transaction(
         read_concern=ReadConcern("snapshot"), write_concern=MAJORITY, read_preference=ReadPreference.PRIMARY
     )
     if hasattr(started, "__await__"):
@@ -132,15 +133,15 @@ async def transaction_of(session: Any) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        if session.in_transaction:
+        if tx.in_transaction:
             # Outside of every time limit but its own: a transaction that is left open locks what it wrote for a minute.
-            await asyncio.create_task(_abort(session), context=Context())
+            await asyncio.create_task(_abort(tx), context=Context())
         raise
 
 
-async def _abort(session: Any) -> None:
+async def _abort(tx: Transaction) -> None:
     with pymongo.timeout(_ABORT_SECONDS):
-        await session.abort_transaction()
+        await tx.abort_transaction()
 
 
 async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> list[dict[str, Any]]:

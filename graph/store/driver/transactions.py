@@ -16,6 +16,7 @@ from tenacity.stop import stop_base
 
 from graph.errors import OutcomeUnknown, Unavailable
 from graph.store.driver.client import session_of, transaction_of
+from graph.store.driver.types import Transaction
 
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ def _transient(error: BaseException) -> bool:
     )
 
 
-async def _commit(session: Any, until: float, deadline: float) -> None:
+async def _commit(tx: Transaction, until: float, deadline: float) -> None:
     """Commit; a commit whose outcome is unknown is sent again, which MongoDB allows any number of times.
 
     An answer that does not come is waited for during half of the time that is left, so that some is left to ask again
@@ -108,7 +109,7 @@ async def _commit(session: Any, until: float, deadline: float) -> None:
         left = until - time.monotonic()
         try:
             with pymongo.timeout(max(left / 2, _SHORTEST_ANSWER)):
-                await session.commit_transaction()
+                await tx.commit_transaction()
         except PyMongoError as error:
             if not error.has_error_label("UnknownTransactionCommitResult"):
                 raise
@@ -123,15 +124,15 @@ async def _commit(session: Any, until: float, deadline: float) -> None:
             return
 
 
-async def in_transaction(client: Any, work: Callable[[Any], Awaitable[T]], *, deadline: float) -> T:
-    """Run `work(session)` in one transaction and commit it, trying again while other writers are in its way.
+async def in_transaction(client: Any, work: Callable[[Transaction], Awaitable[T]], *, deadline: float) -> T:
+    """Run `work(tx)` in one transaction and commit it, trying again while other writers are in its way.
 
     `work` may run several times, so all that it does must be within the transaction. Writers in other processes meet
     in the database; pauses with jitter keep them from meeting again.
 
     Args:
         client: the MongoDB client.
-        work: does its reads and writes with the driver session that it is given.
+        work: does its reads and writes with the transaction that it is given.
         deadline: seconds for all of it; a block of `bounded` around it may leave fewer.
 
     Raises:

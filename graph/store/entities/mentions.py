@@ -22,6 +22,7 @@ from graph.store.documents import (
     MentionPlace,
     SessionDocument,
 )
+from graph.store.driver.types import Transaction
 from graph.store.entities.names import resolve_aliases
 from graph.store.entities.owners import entity_id, rank, session_owner
 from graph.store.entities.user_mentions import Moved, follow, load
@@ -64,7 +65,7 @@ def _differences(changes: Iterable[Change]) -> dict[str, dict[str, _Difference]]
     return found
 
 
-async def replace_all(database: Database, changes: Iterable[Change], session: Any) -> None:
+async def replace_all(database: Database, changes: Iterable[Change], tx: Transaction) -> None:
     """Make the sessions' and users' entities follow changes of messages, within the transaction of these changes."""
     by_session = _differences(changes)
     if not by_session:
@@ -72,13 +73,13 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
     owners: dict[str, SessionDocument] = {
         found["_id"]: found
         for found in await database.sessions.find(
-            {"_id": {"$in": list(by_session)}}, {"userId": 1, "erasedSeq": 1}, session=session
+            {"_id": {"$in": list(by_session)}}, {"userId": 1, "erasedSeq": 1}, session=tx
         ).to_list(None)
     }
     # A session that is gone has no entities any more, and neither has its user of it.
     live = {session_id: found for session_id, found in by_session.items() if session_id in owners}
     before = await load(
-        database, ((session_owner(session_id), key) for session_id in live for key in live[session_id]), session
+        database, ((session_owner(session_id), key) for session_id in live for key in live[session_id]), tx
     )
     changed: dict[str, list[_Pair]] = {}
     moved: defaultdict[str, list[Moved]] = defaultdict(list)
@@ -93,7 +94,7 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
             own = None if old is None or _is_erased(old, erased_seq) else old
             if own is None and key.startswith(f"{_ALIASED}:"):
                 renaming.add(owner)
-            new = await _apply(database, (session_id, key, erased_seq), own, difference, session)
+            new = await _apply(database, (session_id, key, erased_seq), own, difference, tx)
             if new is not None and user_id is not None:
                 new["userId"] = user_id
             pairs.append((old, new))
@@ -105,17 +106,17 @@ async def replace_all(database: Database, changes: Iterable[Change], session: An
     erased = {session_owner(session_id): owners[session_id].get("erasedSeq", 0) for session_id in live}
     people = {
         owner: [person for person in found if not _is_erased(person, erased[owner])]
-        for owner, found in (await _people_of(database, list(renaming), session)).items()
+        for owner, found in (await _people_of(database, list(renaming), tx)).items()
     }
     writes = [lock(session_owner(session_id), session_id) for session_id in live]
     for owner, pairs in changed.items():
         writes += _shown(owner, pairs, people.get(owner))
-    await database.entities.bulk_write(writes, ordered=False, session=session)
-    await follow(database, moved, session)
+    await database.entities.bulk_write(writes, ordered=False, session=tx)
+    await follow(database, moved, tx)
 
 
 async def replace_mentions(
-    database: Database, old: MentioningMessage | None, new: MentioningMessage | None, session: Any
+    database: Database, old: MentioningMessage | None, new: MentioningMessage | None, tx: Transaction
 ) -> None:
     """Make the entities of a message's session and user follow a change of the message, within its transaction.
 
@@ -123,9 +124,9 @@ async def replace_mentions(
         database: the open database.
         old: the message before, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None for a new one.
         new: the message after; None when it is deleted.
-        session: the driver session of the transaction.
+        tx: the transaction.
     """
-    await replace_all(database, [(old, new)], session)
+    await replace_all(database, [(old, new)], tx)
 
 
 _Pair: TypeAlias = tuple[
@@ -155,7 +156,7 @@ async def _apply(
     place: tuple[str, str, int],
     old: EntityCountDocument | None,
     difference: _Difference,
-    session: Any,
+    tx: Transaction,
 ) -> EntityCountDocument | None:
     """An entity's document after the changes, or None when nothing mentions it any more."""
     session_id, key, _ = place  # with the session's `erasedSeq`
@@ -168,7 +169,7 @@ async def _apply(
     if own:
         ends = [own["first"], own["last"]]
         if any(end["seq"] in difference.before - now_at for end in ends):
-            ends = await _unchanged_ends(database, place, difference, session)
+            ends = await _unchanged_ends(database, place, difference, tx)
         places += [end for end in ends if end["seq"] not in now_at]
     places.sort(key=lambda place: place["seq"])
     owner = session_owner(session_id)
@@ -183,7 +184,7 @@ async def _apply(
 
 
 async def _unchanged_ends(
-    database: Database, place: tuple[str, str, int], difference: _Difference, session: Any
+    database: Database, place: tuple[str, str, int], difference: _Difference, tx: Transaction
 ) -> list[MentionPlace]:
     """The first and the last place that mentions the entity among the messages that the transaction does not change.
 
@@ -191,7 +192,7 @@ async def _unchanged_ends(
         database: the open database.
         place: the session, the entity's key, and the session's `erasedSeq`.
         difference: what the transaction changes.
-        session: the driver session.
+        tx: the transaction.
     """
     session_id, key, erased_seq = place
     places = []
@@ -205,7 +206,7 @@ async def _unchanged_ends(
             },
             {"seq": 1, "createdAt": 1, "entities.key": 1, "entities.name": 1},
             sort=[("seq", direction)],
-            session=session,
+            session=tx,
         )
         if message is None:
             return []
@@ -224,11 +225,13 @@ def _renames(pairs: Sequence[_Pair]) -> bool:
     )
 
 
-async def _people_of(database: Database, owners: Sequence[str], session: Any) -> dict[str, list[EntityCountDocument]]:
+async def _people_of(
+    database: Database, owners: Sequence[str], tx: Transaction
+) -> dict[str, list[EntityCountDocument]]:
     people: dict[str, list[EntityCountDocument]] = {owner: [] for owner in owners}
     if owners:
         for person in await database.entities.find(
-            {"owner": {"$in": list(owners)}, "label": _ALIASED}, session=session
+            {"owner": {"$in": list(owners)}, "label": _ALIASED}, session=tx
         ).to_list(None):
             people[person["owner"]].append(person)
     return people

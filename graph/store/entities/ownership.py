@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document, EntityCountDocument
+from graph.store.driver.types import Transaction
 from graph.store.entities.mentions import lock
 from graph.store.entities.owners import session_owner, user_owner
 from graph.store.entities.user_mentions import Moved, follow
 
 
-async def give_to_user(database: Database, session_id: str, user_id: str, session: Any) -> None:
+async def give_to_user(database: Database, session_id: str, user_id: str, tx: Transaction) -> None:
     """Count a session's entities for the user whom it belongs to from now on, in the transaction that says so."""
-    mentioned = await _of_session(database, session_id, session)
+    mentioned = await _of_session(database, session_id, tx)
     if mentioned:
         await database.entities.update_many(
-            {"_id": {"$in": [entity["_id"] for entity in mentioned]}}, {"$set": {"userId": user_id}}, session=session
+            {"_id": {"$in": [entity["_id"] for entity in mentioned]}}, {"$set": {"userId": user_id}}, session=tx
         )
-        await follow(database, {user_id: [(session_id, None, entity) for entity in mentioned]}, session)
+        await follow(database, {user_id: [(session_id, None, entity) for entity in mentioned]}, tx)
 
 
-async def forget_session(database: Database, session_id: str, user_id: str | None, session: Any) -> None:
+async def forget_session(database: Database, session_id: str, user_id: str | None, tx: Transaction) -> None:
     """Remove all entities of a session, and what they count for its user, within a transaction.
 
     Args:
@@ -31,48 +31,48 @@ async def forget_session(database: Database, session_id: str, user_id: str | Non
         session_id: the session; the transaction is the one after which neither its messages nor, when it is deleted
             as a whole, the session itself are found any more.
         user_id: the user whom it belongs to.
-        session: the driver session of the transaction.
+        tx: the transaction.
     """
-    mentioned = await _of_session(database, session_id, session)
-    await database.entities.delete_many({"owner": session_owner(session_id)}, session=session)
+    mentioned = await _of_session(database, session_id, tx)
+    await database.entities.delete_many({"owner": session_owner(session_id)}, session=tx)
     if mentioned and user_id is not None:
-        await follow(database, {user_id: [(session_id, entity, None) for entity in mentioned]}, session)
+        await follow(database, {user_id: [(session_id, entity, None) for entity in mentioned]}, tx)
 
 
-async def forget_user(database: Database, user_id: str, session: Any) -> None:
+async def forget_user(database: Database, user_id: str, tx: Transaction) -> None:
     """Remove all entities of a user, whose sessions are taken away in the same transaction."""
-    await database.entities.delete_many({"owner": user_owner(user_id)}, session=session)
+    await database.entities.delete_many({"owner": user_owner(user_id)}, session=tx)
 
 
-async def lock_entities(database: Database, session_ids: Sequence[str], session: Any) -> None:
+async def lock_entities(database: Database, session_ids: Sequence[str], tx: Transaction) -> None:
     """Make earlier transactions that change entities of these sessions fail: this one removes the entities."""
     locks = [lock(session_owner(session_id), session_id) for session_id in session_ids]
-    await database.entities.bulk_write(locks, ordered=False, session=session)
+    await database.entities.bulk_write(locks, ordered=False, session=tx)
 
 
-async def forget_sessions(database: Database, session_ids: Sequence[str], session: Any) -> None:
+async def forget_sessions(database: Database, session_ids: Sequence[str], tx: Transaction) -> None:
     """Remove all entities of sessions that are gone, and whose user is."""
     owners = [session_owner(session_id) for session_id in session_ids]
-    await database.entities.delete_many({"owner": {"$in": owners}}, session=session)
+    await database.entities.delete_many({"owner": {"$in": owners}}, session=tx)
 
 
-async def has_more(database: Database, session_id: str, number: int, session: Any) -> bool:
+async def has_more(database: Database, session_id: str, number: int, tx: Transaction) -> bool:
     """Whether a session has more than `most` entities."""
-    return await _has_more(database, {"owner": session_owner(session_id)}, number, session)
+    return await _has_more(database, {"owner": session_owner(session_id)}, number, tx)
 
 
-async def has_more_of_user(database: Database, user_id: str, number: int, session: Any) -> bool:
+async def has_more_of_user(database: Database, user_id: str, number: int, tx: Transaction) -> bool:
     """Whether the sessions of a user have more than `most` entities together."""
-    return await _has_more(database, {"userId": user_id}, number, session)
+    return await _has_more(database, {"userId": user_id}, number, tx)
 
 
-async def _has_more(database: Database, match: Document, number: int, session: Any) -> bool:
-    count: int = await database.entities.count_documents(match, limit=number + 1, session=session)
+async def _has_more(database: Database, match: Document, number: int, tx: Transaction) -> bool:
+    count: int = await database.entities.count_documents(match, limit=number + 1, session=tx)
     return count > number
 
 
 async def forget_some_of_session(
-    database: Database, session_id: str, last_seq: int | None, most: int, session: Any
+    database: Database, session_id: str, last_seq: int | None, most: int, tx: Transaction
 ) -> bool:
     """Remove at most `most` entities of a session, and what they count for its user; False when there was none.
 
@@ -81,44 +81,44 @@ async def forget_some_of_session(
         session_id: the session.
         last_seq: only what no later message mentions, of a session that is there; None for all, of one that is gone.
         most: how many.
-        session: the driver session of the transaction.
+        tx: the transaction.
     """
     match: Document = {"owner": session_owner(session_id)}
     if last_seq is not None:
         match["own.last.seq"] = {"$lte": last_seq}
-    found = await database.entities.find(match, limit=most, session=session).to_list(None)
+    found = await database.entities.find(match, limit=most, session=tx).to_list(None)
     if not found:
         return False
-    await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
+    await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=tx)
     if last_seq is not None:
-        await lock_entities(database, [session_id], session)
+        await lock_entities(database, [session_id], tx)
     moved: defaultdict[str, list[Moved]] = defaultdict(list)
     for entity in found:
         if "userId" in entity:
             moved[entity["userId"]].append((session_id, entity, None))
-    await follow(database, moved, session)
+    await follow(database, moved, tx)
     return True
 
 
-async def forget_some_of_user(database: Database, user_id: str, most: int, session: Any) -> bool:
+async def forget_some_of_user(database: Database, user_id: str, most: int, tx: Transaction) -> bool:
     """Remove at most `most` entities of a user that is gone, and of its sessions; False when there was none."""
-    return await _forget_some(database, {"owner": user_owner(user_id)}, most, session) or await _forget_some(
-        database, {"userId": user_id}, most, session
+    return await _forget_some(database, {"owner": user_owner(user_id)}, most, tx) or await _forget_some(
+        database, {"userId": user_id}, most, tx
     )
 
 
-async def _forget_some(database: Database, match: Document, most: int, session: Any) -> bool:
-    found = await database.entities.find(match, {"_id": 1}, limit=most, session=session).to_list(None)
+async def _forget_some(database: Database, match: Document, most: int, tx: Transaction) -> bool:
+    found = await database.entities.find(match, {"_id": 1}, limit=most, session=tx).to_list(None)
     if found:
-        await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=session)
+        await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=tx)
     return bool(found)
 
 
-async def _of_session(database: Database, session_id: str, session: Any) -> list[EntityCountDocument]:
+async def _of_session(database: Database, session_id: str, tx: Transaction) -> list[EntityCountDocument]:
     """All entities of a session, which no other transaction can change before this one has ended."""
     owner = session_owner(session_id)
-    await database.entities.bulk_write([lock(owner, session_id)], session=session)
+    await database.entities.bulk_write([lock(owner, session_id)], session=tx)
     found: list[EntityCountDocument] = await database.entities.find(
-        {"owner": owner, "own": {"$exists": True}}, session=session
+        {"owner": owner, "own": {"$exists": True}}, session=tx
     ).to_list(None)
     return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from pymongo import DeleteOne, ReplaceOne
 
 from graph.store.database import Database
 from graph.store.documents import EntityCountDocument, UserMentionPlace
 from graph.store.driver.client import aggregate
+from graph.store.driver.types import Transaction
 from graph.store.entities.owners import entity_id, rank, user_owner
 
 Moved: TypeAlias = tuple[str, EntityCountDocument | None, EntityCountDocument | None]
@@ -21,13 +22,13 @@ Moved: TypeAlias = tuple[str, EntityCountDocument | None, EntityCountDocument | 
 _AT_ONCE = 1_000  # entities that are looked up together
 
 
-async def load(database: Database, keys: Iterable[tuple[str, str]], session: Any) -> dict[str, EntityCountDocument]:
+async def load(database: Database, keys: Iterable[tuple[str, str]], tx: Transaction) -> dict[str, EntityCountDocument]:
     ids = [entity_id(owner, key) for owner, key in keys]
-    found = await database.entities.find({"_id": {"$in": ids}}, session=session).to_list(None)
+    found = await database.entities.find({"_id": {"$in": ids}}, session=tx).to_list(None)
     return {document["_id"]: document for document in found}
 
 
-async def follow(database: Database, moved: dict[str, list[Moved]], session: Any) -> None:
+async def follow(database: Database, moved: dict[str, list[Moved]], tx: Transaction) -> None:
     """Make the users' entities follow those of their sessions, which are written already."""
     if not moved:
         return
@@ -37,7 +38,7 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
         for _, old, new in changes
         if (entity := new or old) is not None
     }
-    documents: dict[str, EntityCountDocument | None] = dict(await load(database, owners, session))
+    documents: dict[str, EntityCountDocument | None] = dict(await load(database, owners, tx))
     touched: set[str] = set()
     unsure: defaultdict[str, list[str]] = defaultdict(list)
     for user_id, entities in moved.items():
@@ -52,7 +53,7 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
                 unsure[user_id].append(key)
     for user_id, keys in unsure.items():
         for first in range(0, len(keys), _AT_ONCE):
-            await _find_ends(database, documents, user_id, set(keys[first : first + _AT_ONCE]), session)
+            await _find_ends(database, documents, user_id, set(keys[first : first + _AT_ONCE]), tx)
     await database.entities.bulk_write(
         [
             DeleteOne({"_id": _id})
@@ -61,7 +62,7 @@ async def follow(database: Database, moved: dict[str, list[Moved]], session: Any
             for _id in touched
         ],
         ordered=False,
-        session=session,
+        session=tx,
     )
 
 
@@ -140,7 +141,7 @@ async def _find_ends(
     documents: dict[str, EntityCountDocument | None],
     user_id: str,
     keys: Collection[str],
-    session: Any,
+    tx: Transaction,
 ) -> None:
     """Look up the first and the last mention of entities among the user's sessions; None for those without any."""
     owner = user_owner(user_id)
@@ -157,7 +158,7 @@ async def _find_ends(
                 }
             },
         ],
-        session=session,
+        session=tx,
     )
     ends = {group["_id"]: group for group in found}
     for key in keys:

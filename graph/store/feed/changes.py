@@ -21,6 +21,7 @@ from graph.store.database import Database
 from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
 from graph.store.driver.availability import until_available
 from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of, translated_errors
+from graph.store.driver.types import Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Opened:
     lost: bool
 
 
-async def announce_deletion(database: Database, message: MessageDocument, session: Any) -> None:
+async def announce_deletion(database: Database, message: MessageDocument, tx: Transaction) -> None:
     """Tell subscribers of a message that this transaction deletes.
 
     MongoDB's own delete events hold nothing but `_id`, and subscribers need the session. Pre-images would hold it, and
@@ -86,15 +87,15 @@ async def announce_deletion(database: Database, message: MessageDocument, sessio
     Args:
         database: the open database.
         message: what is deleted, with `_id`, `sessionId` and `seq`.
-        session: the driver session whose transaction deletes it.
+        tx: the transaction that deletes it.
     """
     note: DeletionDocument = {"_id": message["_id"], "sessionId": message["sessionId"], "seq": message["seq"]}
-    await database.deletions.insert_one(note, session=session)
-    await database.deletions.delete_one({"_id": note["_id"]}, session=session)
+    await database.deletions.insert_one(note, session=tx)
+    await database.deletions.delete_one({"_id": note["_id"]}, session=tx)
 
 
 @asynccontextmanager
-async def causally_after(client: Any, moment: Moment | None) -> AsyncIterator[Any]:
+async def causally_after(client: Any, moment: Moment | None) -> AsyncIterator[Transaction]:
     """A driver session whose reads see everything that was committed up to the moment."""
     async with session_of(client) as session:
         if moment is not None:
@@ -168,7 +169,7 @@ _TRANSIENT_CODES = frozenset(
 """Those of MongoDB's specification of resumable change stream errors, and a cursor that was killed (237)."""
 
 
-async def _batches(database: Database, token: Any, at: Moment) -> AsyncGenerator[Batch, None]:
+async def _batches(database: Database, token: object, at: Moment) -> AsyncGenerator[Batch, None]:
     start = {"start_at_operation_time": at} if token is None else {"resume_after": token}
     raw = database.client.get_database(database.name, codec_options=CODEC)
     async with change_stream(raw, _PIPELINE, max_await_time_ms=_AWAIT_MS, **start) as stream:

@@ -136,7 +136,7 @@ async def sessions_changed_since(
 
 async def _page(
     collection: Any,
-    wanted: Mapping[str, Any],
+    wanted: Mapping[str, object],
     keys: Sequence[str],
     position: Position | None,
     after: Moment | None,
@@ -185,7 +185,7 @@ def _within_a_page(listed: list[Document]) -> list[Document]:
     return listed
 
 
-def _beyond(wanted: Mapping[str, Any], keys: Sequence[str], position: Position | None) -> Document:
+def _beyond(wanted: Mapping[str, object], keys: Sequence[str], position: Position | None) -> Document:
     """The filter of what is wanted and comes after a position: two ranges of the index, merged in order by MongoDB."""
     if position is None:
         return dict(wanted)

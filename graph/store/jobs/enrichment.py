@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import bson
 from pymongo import UpdateOne
@@ -31,6 +30,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
+from graph.store.driver.types import Transaction
 from graph.store.entities.mentions import Change, replace_all
 from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
 from graph.store.jobs.turns import Turns
@@ -194,12 +194,12 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
 
 
 async def _owners(
-    database: Database, messages: Iterable[MessagePlace], session: Any = None
+    database: Database, messages: Iterable[MessagePlace], tx: Transaction | None = None
 ) -> dict[str, SessionDocument]:
     """The sessions of messages, with `erasedSeq` and `userId`, by id."""
     ids = {message["sessionId"] for message in messages}
     found = await database.sessions.find(
-        {"_id": {"$in": list(ids)}}, {"erasedSeq": 1, "userId": 1}, session=session
+        {"_id": {"$in": list(ids)}}, {"erasedSeq": 1, "userId": 1}, session=tx
     ).to_list(None)
     return {owner["_id"]: owner for owner in found}
 
@@ -302,15 +302,15 @@ def _portions(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
 async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:
     by_uuid = {outcome.uuid: _bounded(outcome) for outcome in outcomes}
 
-    async def attempt(session: Any) -> int:
+    async def attempt(tx: Transaction) -> int:
         # The lease of a message is gone once it is stored or its content has changed; a change after this
         # transaction's snapshot makes the write below fail, and the next attempt no longer finds it.
         held: list[MentioningMessage] = await database.messages.find(
             {"_id": {"$in": list(by_uuid)}, "enrichment.lease": lease},
             {"sessionId": 1, "seq": 1, "createdAt": 1, "entities": 1},
-            session=session,
+            session=tx,
         ).to_list(None)
-        erased = _erased(held, await _owners(database, held, session)) if held else set()
+        erased = _erased(held, await _owners(database, held, tx)) if held else set()
         held = [message for message in held if message["_id"] not in erased]
         if not held:
             return 0
@@ -325,8 +325,8 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
                 new: MentioningMessage = {**old, "entities": list(outcome.entities)}
                 changes.append((old, new))
             updates.append(UpdateOne({"_id": old["_id"]}, {"$set": change}))
-        await database.messages.bulk_write(updates, ordered=False, session=session)
-        await replace_all(database, changes, session)
+        await database.messages.bulk_write(updates, ordered=False, session=tx)
+        await replace_all(database, changes, tx)
         return len(held)
 
     return await in_transaction(database.client, attempt, deadline=database.write_deadline)

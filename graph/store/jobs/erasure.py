@@ -29,6 +29,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
+from graph.store.driver.types import Transaction
 from graph.store.entities import ownership
 
 logger = logging.getLogger(__name__)
@@ -58,54 +59,56 @@ def user_job(user_id: str) -> str:
     return f"user:{user_id}"
 
 
-async def refuse_while_under_way(database: Database, job: str, session: Any) -> None:
+async def refuse_while_under_way(database: Database, job: str, tx: Transaction) -> None:
     """Keep a transaction from building on what is being erased.
 
     Raises:
         ErasureUnderWay: the job is not done.
     """
-    if await database.erasures.find_one({"_id": job}, {"_id": 1}, session=session) is not None:
+    if await database.erasures.find_one({"_id": job}, {"_id": 1}, session=tx) is not None:
         raise ErasureUnderWay(job)
 
 
-async def erase_session(database: Database, owner: SessionDocument, session: Any) -> str | None:
+async def erase_session(database: Database, owner: SessionDocument, tx: Transaction) -> str | None:
     """Within a transaction, take away a session and its contents.
 
     Args:
         database: the open database.
         owner: the session with `_id`, `userId`, `lastSeq` and `erasedSeq`.
-        session: the driver session.
+        tx: the transaction.
 
     Returns:
         The id of the job that takes away the rest; None where nothing is left.
     """
-    await database.sessions.delete_one({"_id": owner["_id"]}, session=session)
-    return await erase_contents(database, owner, session, gone=True)
+    await database.sessions.delete_one({"_id": owner["_id"]}, session=tx)
+    return await erase_contents(database, owner, tx, gone=True)
 
 
-async def erase_contents(database: Database, owner: SessionDocument, session: Any, *, gone: bool = False) -> str | None:
+async def erase_contents(
+    database: Database, owner: SessionDocument, tx: Transaction, *, gone: bool = False
+) -> str | None:
     """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above.
 
     Where they are many, their entities are left to `forget_entities`, which has to follow.
     """
     session_id, last = owner["_id"], owner["lastSeq"]
     job = session_job(session_id)
-    many = await ownership.has_more(database, session_id, ENTITIES_AT_ONCE, session)
+    many = await ownership.has_more(database, session_id, ENTITIES_AT_ONCE, tx)
     if many:
-        await ownership.lock_entities(database, [session_id], session)
+        await ownership.lock_entities(database, [session_id], tx)
     else:
-        await ownership.forget_session(database, session_id, owner.get("userId"), session)
+        await ownership.forget_session(database, session_id, owner.get("userId"), tx)
     # What a job still has to take away counts as gone already, and stays with it.
     first = owner.get("erasedSeq", 0) + 1
     if last - first < SMALL:
         bounds = {"$gte": first}
         for collection, place in _contents(database):
-            await collection.delete_many({"sessionId": session_id, place: bounds}, session=session)
+            await collection.delete_many({"sessionId": session_id, place: bounds}, session=tx)
         if not many:
             return None
     kind = {} if not many else {"entities": True, "gone": True} if gone else {"entities": True}
     scheduled = _scheduled(job, {"sessionId": session_id}, last, now() + LEASE, **kind)
-    await database.erasures.bulk_write([scheduled], session=session)
+    await database.erasures.bulk_write([scheduled], session=tx)
     return job
 
 
@@ -126,23 +129,23 @@ def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
     return (database.messages, "seq"), (database.memories, "firstSeq"), (database.summaries, "lastSeq")
 
 
-async def erase_sessions_of(database: Database, user_id: str, session: Any) -> list[str]:
+async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -> list[str]:
     """Within a transaction, take away the sessions and entities of a user, or make them unseen where they are many.
 
     Returns:
         The ids of the jobs that take away the rest. That of `user_job` may have sessions left which are still seen:
         see `hide_sessions_of`.
     """
-    owners = await _sessions_of(database, user_id, FEW, session)
+    owners = await _sessions_of(database, user_id, FEW, tx)
     small = len(owners) <= FEW and sum(owner["lastSeq"] for owner in owners) <= SMALL
-    if small and not await ownership.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), session):
-        await ownership.forget_user(database, user_id, session)
+    if small and not await ownership.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), tx):
+        await ownership.forget_user(database, user_id, tx)
         # Nothing has to be counted for a user that is gone.
-        left = [await erase_session(database, owner, session) for owner in owners]
+        left = [await erase_session(database, owner, tx) for owner in owners]
         return [job for job in left if job is not None]
     job = user_job(user_id)
-    await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=session)
-    await _hide_sessions(database, user_id, session)
+    await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=tx)
+    await _hide_sessions(database, user_id, tx)
     return [job]
 
 
@@ -153,34 +156,34 @@ async def hide_sessions_of(database: Database, user_id: str) -> None:
         Unavailable: the database does not answer; the job goes on with it.
     """
     job = await database.erasures.find_one({"_id": user_job(user_id)})
-    while job is not None and await _under(database, job, lambda session: _hide_sessions(database, user_id, session)):
+    while job is not None and await _under(database, job, lambda tx: _hide_sessions(database, user_id, tx)):
         pass
 
 
-async def _sessions_of(database: Database, user_id: str, limit: int, session: Any) -> list[SessionDocument]:
+async def _sessions_of(database: Database, user_id: str, limit: int, tx: Transaction) -> list[SessionDocument]:
     """Sessions without their `userId`."""
     found: list[SessionDocument] = await database.sessions.find(
         {"userId": user_id},
         {"lastSeq": 1, "erasedSeq": 1},
         sort=[("createdAt", 1), ("_id", 1)],
         limit=limit + 1,
-        session=session,
+        session=tx,
     ).to_list(None)
     return found
 
 
-async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool:
+async def _hide_sessions(database: Database, user_id: str, tx: Transaction) -> bool:
     """Within a transaction, remove the documents of a user's sessions, and leave a job for each; True if more are left.
 
     Their entities stay for the user's job, before the end of which the user can't be created again.
     """
-    owners = await _sessions_of(database, user_id, SESSIONS_AT_ONCE, session)
+    owners = await _sessions_of(database, user_id, SESSIONS_AT_ONCE, tx)
     taken = owners[:SESSIONS_AT_ONCE]
     if not taken:
         return False
     # First, since it is here that the writers of these sessions are met.
-    await database.sessions.delete_many({"_id": {"$in": [owner["_id"] for owner in taken]}}, session=session)
-    await ownership.lock_entities(database, [owner["_id"] for owner in taken], session)
+    await database.sessions.delete_many({"_id": {"$in": [owner["_id"] for owner in taken]}}, session=tx)
+    await ownership.lock_entities(database, [owner["_id"] for owner in taken], tx)
     due = now()
     await database.erasures.bulk_write(
         [
@@ -188,7 +191,7 @@ async def _hide_sessions(database: Database, user_id: str, session: Any) -> bool
             for owner in taken
         ],
         ordered=False,
-        session=session,
+        session=tx,
     )
     return len(owners) > len(taken)
 
@@ -282,8 +285,8 @@ async def _finish_small(database: Database) -> int:
     if await database.erasures.find_one(chosen, {"_id": 1}) is None:
         return 0
 
-    async def attempt(session: Any) -> int:
-        found = await database.erasures.find(chosen, sort=[("dueAt", 1)], limit=FEW, session=session).to_list(None)
+    async def attempt(tx: Transaction) -> int:
+        found = await database.erasures.find(chosen, sort=[("dueAt", 1)], limit=FEW, session=tx).to_list(None)
         jobs: list[Document] = []
         left = BATCH
         for job in found:
@@ -291,11 +294,11 @@ async def _finish_small(database: Database) -> int:
             if jobs and left < 0:
                 break
             jobs.append(job)
-        await database.erasures.delete_many({"_id": {"$in": [job["_id"] for job in jobs]}}, session=session)
+        await database.erasures.delete_many({"_id": {"$in": [job["_id"] for job in jobs]}}, session=tx)
         session_ids = [job["sessionId"] for job in jobs]
         for collection, _ in _contents(database):
-            await collection.delete_many({"sessionId": {"$in": session_ids}}, session=session)
-        await ownership.forget_sessions(database, session_ids, session)
+            await collection.delete_many({"sessionId": {"$in": session_ids}}, session=tx)
+        await ownership.forget_sessions(database, session_ids, tx)
         return len(jobs)
 
     return await in_transaction(database.client, attempt, deadline=database.write_deadline)
@@ -323,20 +326,20 @@ def _same(job: Document) -> Document:
     return {"_id": job["_id"], "uuid": job["uuid"]}
 
 
-async def _under(database: Database, job: Document, work: Callable[[Any], Awaitable[bool]]) -> bool:
+async def _under(database: Database, job: Document, work: Callable[[Transaction], Awaitable[bool]]) -> bool:
     """Do a part of a job in a transaction, in which the job is there; False when it is not, or no more is left."""
 
-    async def attempt(session: Any) -> bool:
-        held = await database.erasures.update_one(_same(job), {"$set": {"dueAt": now() + LEASE}}, session=session)
-        return bool(held.matched_count) and await work(session)
+    async def attempt(tx: Transaction) -> bool:
+        held = await database.erasures.update_one(_same(job), {"$set": {"dueAt": now() + LEASE}}, session=tx)
+        return bool(held.matched_count) and await work(tx)
 
     return await in_transaction(database.client, attempt, deadline=database.write_deadline)
 
 
 async def _more_of_user(database: Database, job: Document) -> bool:
     user_id = job["userId"]
-    return await _under(database, job, lambda session: _hide_sessions(database, user_id, session)) or await _under(
-        database, job, lambda session: ownership.forget_some_of_user(database, user_id, BATCH, session)
+    return await _under(database, job, lambda tx: _hide_sessions(database, user_id, tx)) or await _under(
+        database, job, lambda tx: ownership.forget_some_of_user(database, user_id, BATCH, tx)
     )
 
 
@@ -366,5 +369,5 @@ async def _more_entities(database: Database, job: Document) -> bool:
         return False
     session_id, last = job["sessionId"], None if "whole" in job or "gone" in job else job["lastSeq"]
     return await _under(
-        database, job, lambda session: ownership.forget_some_of_session(database, session_id, last, BATCH, session)
+        database, job, lambda tx: ownership.forget_some_of_session(database, session_id, last, BATCH, tx)
     )

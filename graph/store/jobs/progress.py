@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now, pending
 from graph.store.driver.client import aggregate, session_of, translated_errors
+from graph.store.driver.types import Transaction
 
 _PENDING, _FAILED = EnrichmentState.PENDING.value, EnrichmentState.FAILED.value
 
@@ -32,19 +31,19 @@ async def retry(database: Database, *, session_id: str | None = None, uuid: str 
     return count
 
 
-async def _there(database: Database, session_id: str | None, session: Any = None) -> Document:
+async def _there(database: Database, session_id: str | None, tx: Transaction | None = None) -> Document:
     """The filter of the messages of a session, or of all, without those that are being erased."""
     if session_id is None:
-        erased = await _being_erased(database, session)
+        erased = await _being_erased(database, tx)
         return {"$nor": [erased]} if erased else {}
-    job = await database.erasures.find_one({"sessionId": session_id}, {"lastSeq": 1}, session=session)
+    job = await database.erasures.find_one({"sessionId": session_id}, {"lastSeq": 1}, session=tx)
     return {"sessionId": session_id, **({} if job is None else {"seq": {"$gt": job["lastSeq"]}})}
 
 
-async def _being_erased(database: Database, session: Any) -> Document | None:
+async def _being_erased(database: Database, tx: Transaction | None) -> Document | None:
     """The filter of the messages that count as gone, and of those that an import has not shown yet; None for none."""
     jobs = await database.erasures.find(
-        {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1, "whole": 1}, session=session
+        {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1, "whole": 1}, session=tx
     ).to_list(None)
     parts: list[Document] = [
         {"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in jobs if "whole" not in job
@@ -68,35 +67,35 @@ async def progress(database: Database, session_id: str | None = None) -> Documen
             return await _progress(database, session_id, session)
 
 
-async def _progress(database: Database, session_id: str | None, session: Any) -> Document:
-    within = {} if session_id is None else await _there(database, session_id, session)
-    erased = await _being_erased(database, session) if session_id is None else None
+async def _progress(database: Database, session_id: str | None, tx: Transaction) -> Document:
+    within = {} if session_id is None else await _there(database, session_id, tx)
+    erased = await _being_erased(database, tx) if session_id is None else None
 
     async def count(state: EnrichmentState) -> int:
         # What is being erased is taken off: a filter would make MongoDB read all the others.
         chosen: Document = {"enrichment.state": state.value}
-        number: int = await database.messages.count_documents(within | chosen, session=session)
+        number: int = await database.messages.count_documents(within | chosen, session=tx)
         if erased:
-            number -= await database.messages.count_documents(erased | chosen, session=session)
+            number -= await database.messages.count_documents(erased | chosen, session=tx)
         return max(0, number)
 
     pending_, failed = await count(EnrichmentState.PENDING), await count(EnrichmentState.FAILED)
     if session_id is None:
-        done = max(0, await _messages_of_all(database, session) - pending_ - failed)
+        done = max(0, await _messages_of_all(database, tx) - pending_ - failed)
     else:
         done = await count(EnrichmentState.DONE)
     oldest = await database.messages.find_one(
         {**within, "enrichment.state": _PENDING, **({"$nor": [erased]} if erased else {})},
         {"_id": 0, "createdAt": 1},
         sort=[("createdAt", 1)],
-        session=session,
+        session=tx,
     )
     return {"pending": pending_, "done": done, "failed": failed, "oldestPendingAt": oldest and oldest["createdAt"]}
 
 
-async def _messages_of_all(database: Database, session: Any) -> int:
+async def _messages_of_all(database: Database, tx: Transaction) -> int:
     """How many messages all sessions have; each session's count changes in the transaction of each change to it."""
     found = await aggregate(
-        database.sessions, [{"$group": {"_id": None, "count": {"$sum": "$messageCount"}}}], session=session
+        database.sessions, [{"$group": {"_id": None, "count": {"$sum": "$messageCount"}}}], session=tx
     )
     return int(found[0]["count"]) if found else 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
@@ -18,6 +17,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
+from graph.store.driver.types import Transaction
 
 _COVERED = {"$max": ["$summarySeq", {"$ifNull": ["$erasedSeq", 0]}]}
 
@@ -198,16 +198,16 @@ async def store_summary(
     was = {message["_id"]: message["updatedAt"] for message in read}
     last_uuid = max(read, key=lambda message: message["seq"])["_id"]
 
-    async def attempt(session: Any) -> bool:
+    async def attempt(tx: Transaction) -> bool:
         found = await database.messages.find(
-            _range(due, standing.covered + 1, summary["lastSeq"]), {"updatedAt": 1}, session=session
+            _range(due, standing.covered + 1, summary["lastSeq"]), {"updatedAt": 1}, session=tx
         ).to_list(None)
         if {message["_id"]: message["updatedAt"] for message in found} != was:
             return False
         held = await database.sessions.update_one(
             {**due.held, "summarySeq": standing.summary_seq, "erasedSeq": standing.erased_seq},
             {"$set": {"summarySeq": summary["lastSeq"], "summarising.attempts": 0}},
-            session=session,
+            session=tx,
         )
         if not held.matched_count:
             return False
@@ -215,7 +215,7 @@ async def store_summary(
             {"sessionId": due.session_id, "lastSeq": {"$gt": standing.erased_seq or 0}},
             {"stale": 1},
             sort=[("lastSeq", -1)],
-            session=session,
+            session=tx,
         )
         document = {
             "_id": new_uuid(),
@@ -226,7 +226,7 @@ async def store_summary(
         }
         if previous is not None and previous.get("stale"):
             document["stale"] = True  # it has been taken in
-        await database.summaries.insert_one(document, session=session)
+        await database.summaries.insert_one(document, session=tx)
         return True
 
     with translated_errors():

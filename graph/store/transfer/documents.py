@@ -27,6 +27,7 @@ from graph.store.documents import (
     now,
 )
 from graph.store.driver.client import session_of, translated_errors
+from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure
 from graph.store.numbers import N, Numbered
@@ -102,7 +103,7 @@ async def read_sessions(
 
 
 async def _with_contents(
-    database: Database, owners: Sequence[SessionDocument], since: datetime, snapshot: Any
+    database: Database, owners: Sequence[SessionDocument], since: datetime, snapshot: Transaction
 ) -> AsyncIterator[tuple[str, Sequence[AnyDocument]]]:
     users = list({owner["userId"] for owner in owners if owner.get("userId") is not None})
     if users:
@@ -178,10 +179,10 @@ async def find_texts(
 async def insert_users(database: Database, users: Sequence[UserDocument]) -> None:
     """Store users that do not exist."""
 
-    async def attempt(session: Any) -> None:
+    async def attempt(tx: Transaction) -> None:
         for user in users:
-            await erasure.refuse_while_under_way(database, erasure.user_job(user["_id"]), session)
-        await database.users.insert_many(await numbered(database, "users", users, session), session=session)
+            await erasure.refuse_while_under_way(database, erasure.user_job(user["_id"]), tx)
+        await database.users.insert_many(await numbered(database, "users", users, tx), session=tx)
 
     await write_unique(database, attempt, [])
 
@@ -199,29 +200,27 @@ async def insert_sessions(database: Database, batch: Sequence[tuple[SessionDocum
         everything.summaries += contents.summaries
     owners = [owner for owner, _ in batch]
 
-    async def attempt(session: Any) -> None:
-        await _refuse_erasures(database, owners, session)
-        await database.sessions.insert_many(await numbered(database, "sessions", owners, session), session=session)
-        await touch_users(database, owners, session)
-        await insert_contents(database, everything, session)
+    async def attempt(tx: Transaction) -> None:
+        await _refuse_erasures(database, owners, tx)
+        await database.sessions.insert_many(await numbered(database, "sessions", owners, tx), session=tx)
+        await touch_users(database, owners, tx)
+        await insert_contents(database, everything, tx)
         mentioning = [(None, message) for message in everything.messages if message["entities"]]
         if mentioning:
-            await mentions.replace_all(database, mentioning, session)
+            await mentions.replace_all(database, mentioning, tx)
 
     await write_unique(database, attempt, everything.messages)
 
 
-async def numbered(database: Database, collection: Numbered, documents: Sequence[N], session: Any) -> list[N]:
+async def numbered(database: Database, collection: Numbered, documents: Sequence[N], tx: Transaction) -> list[N]:
     """Documents with the numbers that they have and that nobody else has; the others get one when it is asked for."""
     numbers = [document["number"] for document in documents if "number" in document]
     if not numbers:
         return list(documents)
     known = {"sessions": database.sessions, "users": database.users}[collection]
-    found = await known.find({"number": {"$in": numbers}}, {"_id": 0, "number": 1}, session=session).to_list(None)
+    found = await known.find({"number": {"$in": numbers}}, {"_id": 0, "number": 1}, session=tx).to_list(None)
     taken = {document["number"] for document in found}
-    await database.counters.update_one(
-        {"_id": collection}, {"$max": {"last": max(numbers)}}, upsert=True, session=session
-    )
+    await database.counters.update_one({"_id": collection}, {"$max": {"last": max(numbers)}}, upsert=True, session=tx)
     return [_without_number(document) if document.get("number") in taken else document for document in documents]
 
 
@@ -245,33 +244,33 @@ async def reserve_numbers(database: Database, numbers: dict[str, int]) -> None:
             await database.counters.update_one({"_id": collection}, {"$max": {"last": last}}, upsert=True)
 
 
-async def _refuse_erasures(database: Database, owners: Sequence[SessionDocument], session: Any) -> None:
+async def _refuse_erasures(database: Database, owners: Sequence[SessionDocument], tx: Transaction) -> None:
     jobs = [erasure.session_job(owner["_id"]) for owner in owners]
-    found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, session=session).to_list(1)
+    found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, session=tx).to_list(1)
     for job in found:
-        await erasure.refuse_while_under_way(database, job["_id"], session)
+        await erasure.refuse_while_under_way(database, job["_id"], tx)
 
 
-async def touch_users(database: Database, owners: Sequence[SessionDocument], session: Any) -> None:
+async def touch_users(database: Database, owners: Sequence[SessionDocument], tx: Transaction) -> None:
     """Write the users of sessions, so that their deletion can't pass unseen; those that are missing are made."""
     users = {owner["userId"]: owner["createdAt"] for owner in owners if owner.get("userId") is not None}
     if not users:
         return
     known = {"_id": {"$in": list(users)}}
     # Two writes that leave nothing behind: one that changes nothing would not meet the deletion's.
-    touched = await database.users.update_many(known, {"$set": {"importing": True}}, session=session)
-    await database.users.update_many(known, {"$unset": {"importing": ""}}, session=session)
+    touched = await database.users.update_many(known, {"$set": {"importing": True}}, session=tx)
+    await database.users.update_many(known, {"$unset": {"importing": ""}}, session=tx)
     if touched.matched_count == len(users):
         return
-    found = await database.users.find(known, {"_id": 1}, session=session).to_list(None)
+    found = await database.users.find(known, {"_id": 1}, session=tx).to_list(None)
     missing = users.keys() - {user["_id"] for user in found}
     for user_id in missing:
-        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), session)
+        await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)
     at = now()
-    await database.users.insert_many([new_user(user_id, at, sessionsGiven=1) for user_id in missing], session=session)
+    await database.users.insert_many([new_user(user_id, at, sessionsGiven=1) for user_id in missing], session=tx)
 
 
-async def insert_contents(database: Database, contents: Contents, session: Any) -> None:
+async def insert_contents(database: Database, contents: Contents, tx: Transaction) -> None:
     """Store contents, within a transaction."""
     for collection, documents in (
         (database.memories, contents.memories),
@@ -279,11 +278,11 @@ async def insert_contents(database: Database, contents: Contents, session: Any) 
         (database.summaries, contents.summaries),
     ):
         if documents:
-            await collection.insert_many(documents, ordered=False, session=session)
+            await collection.insert_many(documents, ordered=False, session=tx)
 
 
 async def write_unique(
-    database: Database, attempt: Callable[[Any], Awaitable[None]], messages: Sequence[MessageDocument]
+    database: Database, attempt: Callable[[Transaction], Awaitable[None]], messages: Sequence[MessageDocument]
 ) -> None:
     """Run a transaction that stores these messages, among others.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from graph.errors import Conflict, shown
 from graph.store.database import Database
@@ -25,6 +24,7 @@ from graph.store.documents import (
     now,
 )
 from graph.store.driver.client import translated_errors
+from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure
 from graph.store.jobs.enrichment import HELD_BACK
@@ -55,11 +55,11 @@ class Staging:
         at = now()
         job = {**self._job, "uuid": new_uuid(), "sessionId": self._session_id, "lastSeq": 2**53}
 
-        async def attempt(session: Any) -> None:
-            if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=session):
+        async def attempt(tx: Transaction) -> None:
+            if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=tx):
                 raise self._taken()
-            await erasure.refuse_while_under_way(self._database, job["_id"], session)
-            await self._database.erasures.insert_one({**job, "dueAt": at + STAGING_LEASE}, session=session)
+            await erasure.refuse_while_under_way(self._database, job["_id"], tx)
+            await self._database.erasures.insert_one({**job, "dueAt": at + STAGING_LEASE}, session=tx)
 
         await write(self._database, attempt)
 
@@ -74,13 +74,13 @@ class Staging:
             contents.memories, [_held_back(message, due) for message in contents.messages], contents.summaries
         )
 
-        async def attempt(session: Any) -> None:
+        async def attempt(tx: Transaction) -> None:
             held = await self._database.erasures.update_one(
-                self._job, {"$set": {"dueAt": now() + STAGING_LEASE}}, session=session
+                self._job, {"$set": {"dueAt": now() + STAGING_LEASE}}, session=tx
             )
             if not held.matched_count:
                 raise self._taken()
-            await insert_contents(self._database, staged, session)
+            await insert_contents(self._database, staged, tx)
 
         await write_unique(self._database, attempt, contents.messages)
         for message in contents.messages:
@@ -95,15 +95,15 @@ class Staging:
         """
         changes = [(None, message) for mentions in self._mentions.values() for message in mentions.messages()]
 
-        async def attempt(session: Any) -> None:
-            if not (await self._database.erasures.delete_one(self._job, session=session)).deleted_count:
+        async def attempt(tx: Transaction) -> None:
+            if not (await self._database.erasures.delete_one(self._job, session=tx)).deleted_count:
                 raise self._taken()
             await self._database.sessions.insert_many(
-                await numbered(self._database, "sessions", [owner], session), session=session
+                await numbered(self._database, "sessions", [owner], tx), session=tx
             )
-            await touch_users(self._database, [owner], session)
+            await touch_users(self._database, [owner], tx)
             if changes:
-                await mentions.replace_all(self._database, changes, session)
+                await mentions.replace_all(self._database, changes, tx)
 
         await write(self._database, attempt)
         await release(self._database, self._session_id)
