@@ -86,7 +86,7 @@ async def test_no_secret_is_logged_or_answered(secretive: dict[str, str], tmp_pa
     def serve() -> str:
         with served(tmp_path / "data", **secretive) as server:
             run(server)
-            for _ in range(200):  # until a summary was asked for in vain
+            for _ in range(600):  # until a summary was asked for in vain
                 if "401" in server.stderr():
                     break
                 asyncio.run(asyncio.sleep(0.1))
