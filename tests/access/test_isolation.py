@@ -247,6 +247,7 @@ def _cursors(value: Any) -> Iterator[tuple[str, str]]:
             yield from _cursors(below)
 
 
+@pytest.mark.holds_loop("operations beyond every limit are executed at once")
 async def test_anothers_cursors_and_names_lead_to_nothing_of_theirs(world: World) -> None:
     """Every argument of every list below what is Ada's, with what Bob's lists gave."""
     everything = selection(SCHEMA, SCHEMA.get_type("Session"), DEPTH)
