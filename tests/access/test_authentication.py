@@ -38,6 +38,7 @@ from tests.support.access import SECRET, as_caller, changed, served_with, token
 from tests.support.graphql_client import ADD, Client
 from tests.support.live_client import Socket, socket_to
 from tests.support.server_process import clean_environment, served
+from tests.support.signing_keys import RSA_KEY
 
 WITH_SECRET = {"jwt_secret": SecretStr(SECRET)}
 ASK = "{ __typename }"
@@ -201,7 +202,6 @@ def _pem(key: Any) -> str:
     return pem.decode()
 
 
-RSA_KEY = rsa.generate_private_key(65537, 2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 
 

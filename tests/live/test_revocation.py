@@ -20,7 +20,7 @@ from tests.support.access import as_caller, changed
 from tests.support.graphql_client import ADD, serving
 from tests.support.live import add, error, url, watching
 from tests.support.live_client import ADDED, SESSIONS, UPDATED, socket_to
-from tests.transport.test_live_transports import EVENTS, MULTIPART, streaming, until
+from tests.support.streams import EVENTS, MULTIPART, streaming, until
 
 SECONDS = 5.0
 """In which a revocation takes effect: the promise."""

@@ -18,10 +18,10 @@ from graph.store.database import Database, open_database
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from graph.zep.importer import Importer
-from tests.operations.test_sessions import LIST, UPDATE, create, listed
+from tests.support.contents import everything, exported, imported, parsed
 from tests.support.graphql_client import ADD, Client
+from tests.support.sessions import LIST, UPDATE, create, listed
 from tests.support.transfer import ndjson, said
-from tests.transfer.test_transfer import everything, exported, imported, parsed
 
 ODD: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -11,7 +11,7 @@ from graph.cli.commands import app
 from graph.operations.opening import opened
 from graph.settings import MongoDBSettings, Settings
 from tests.support.paths import ROOT
-from tests.test_architecture import imports, modules
+from tests.support.source_code import imports, modules
 
 DOOR = {Path("store/database.py"), Path("operations/opening.py")}
 

@@ -11,12 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.enrichment.tokens import load_counter
 from graph.errors import TransferError
 from graph.settings import Settings
 from graph.store import sessions, users
@@ -33,15 +31,13 @@ from graph.store.scope import EVERYTHING
 from graph.transfer import records
 from graph.transfer.assembly import Assembly
 from graph.transfer.export import Wanted, export, resumed
-from graph.transfer.import_ import Imported, Importer
+from graph.transfer.import_ import Importer
 from graph.transfer.portions import Batch, Part
 from graph.transfer.source import Source
+from tests.support.contents import TOKENS, everything, exported, imported, parsed
 from tests.support.mentions import Life, read_once, recount, shown
 from tests.support.server_process import clean_environment, served
 from tests.support.transfer import HEADER, large, ndjson, said
-
-TOKENS = load_counter()
-COLLECTIONS = ("sessions", "memories", "messages", "summaries", "users", "entities", "erasures", "counters")
 
 
 @pytest.fixture
@@ -51,34 +47,6 @@ async def target(mongodb_uri: str) -> AsyncIterator[Database]:
     yield opened
     await opened.client.drop_database(opened.name)
     await opened.close()
-
-
-async def exported(database: Database, wanted: Wanted = Wanted()) -> bytes:  # noqa: B008 - it is frozen
-    file = io.BytesIO()
-    await export(database, wanted, file)
-    return file.getvalue()
-
-
-async def imported(database: Database, file: bytes, *, skip_existing: bool = False) -> Imported:
-    return await Importer(database, TOKENS, skip_existing=skip_existing).run(io.BytesIO(file))
-
-
-async def everything(database: Database) -> dict[str, dict[Any, Document]]:
-    """All documents of all collections, raw."""
-    # What excludes writers of one session's entities counts them; it says nothing of the session.
-    return {
-        name: {
-            document["_id"]: document
-            for document in await getattr(database, name).find().to_list(None)
-            if name != "entities" or "key" in document
-        }
-        for name in COLLECTIONS
-    }
-
-
-def parsed(file: bytes) -> list[Any]:
-    """The records after the header."""
-    return [orjson.loads(line) for line in file.splitlines()[1:]]
 
 
 async def fill(database: Database) -> None:

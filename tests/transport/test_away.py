@@ -13,11 +13,11 @@ from graph.access.caller import Right
 from graph.access.keys import create_key
 from graph.settings import Settings
 from graph.store.database import Database
-from tests.access.test_authentication import RSA_KEY
 from tests.support.access import as_caller, served_with, token
 from tests.support.graphql_client import Client
 from tests.support.hanging import Hanging, hanging_mongodb
 from tests.support.live_client import socket_to
+from tests.support.signing_keys import RSA_KEY
 
 
 async def closed_with(client: Client, bearer: str) -> Any:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from websockets.exceptions import ConnectionClosed
@@ -18,34 +14,12 @@ from graph.store.database import Database
 from tests.support.graphql_client import ADD, Client
 from tests.support.live import add, url, watching
 from tests.support.live_client import ADDED, UPDATED, socket_to
-
-PING = ": ping\n\n"
-EVENTS = {"accept": "text/event-stream"}
-MULTIPART = {"accept": "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"}
+from tests.support.streams import EVENTS, MULTIPART, PING, streaming, until
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"keep_alive": 0.3})
-
-
-@asynccontextmanager
-async def streaming(
-    client: Client, headers: dict[str, str], query: str = ADDED, **variables: Any
-) -> AsyncIterator[tuple[httpx.Response, AsyncIterator[str]]]:
-    body = {"query": query, "variables": variables}
-    async with client.http.stream("POST", "/graphql", json=body, headers=headers) as response:
-        yield response, response.aiter_text()
-
-
-async def until(chunks: AsyncIterator[str], end: str) -> str:
-    """What comes until a text has come, without the pings before it."""
-    text = ""
-    while end not in text:
-        text += await asyncio.wait_for(anext(chunks), 60)
-        if end != PING:
-            text = text.replace(PING, "")
-    return text
 
 
 async def test_server_sent_events_have_line_feeds_and_name_their_kind(client: Client) -> None:
