@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
 from typing import assert_never
 
 from pymongo import ReturnDocument
@@ -38,7 +37,6 @@ from graph.store.documents import (
     now,
     pending,
 )
-from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import LOOK_UP_SHARE, bounded
 from graph.store.driver.types import Transaction
@@ -48,7 +46,8 @@ from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import refuse_other_prefix, refuse_unseen, visible
+from graph.store.sessions import refuse_other_prefix, refuse_unseen
+from graph.store.visibility import find_visible
 from graph.store.writes import write_session
 
 _STORED = {"uuid": "_id"}
@@ -82,9 +81,7 @@ async def find_memories(
 ) -> list[MemoryDocument]:
     """Those of the persisted memories that exist within the scope, in no order, with `fields` and `_id`."""
     wanted = projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
-    with translated_errors():
-        found = await read_whole(database.memories, {"_id": {"$in": list(uuids)}}, wanted, limit=max(1, len(uuids)))
-    return await visible(database, scope, found, itemgetter("firstSeq"))
+    return await find_visible(database, database.memories, scope, uuids, wanted, place="firstSeq")
 
 
 def list_memories(database: Database, session_id: str, erased_seq: int) -> Listing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from operator import itemgetter
 
 from graph.store.database import Database
 from graph.store.documents import EnrichmentState, MessageDocument, SessionDocument
@@ -12,7 +11,7 @@ from graph.store.driver.client import translated_errors
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import visible
+from graph.store.visibility import find_visible
 
 
 async def find_messages(
@@ -22,12 +21,8 @@ async def find_messages(
 
     A message exists as long as its session does: what is being erased may still stand in the collection.
     """
-    wanted = {*fields, "_id", "sessionId", "seq"}
-    with translated_errors():
-        found = await read_whole(
-            database.messages, {"_id": {"$in": list(uuids)}}, projection(wanted), limit=max(1, len(uuids))
-        )
-    return await visible(database, scope, found, itemgetter("seq"))
+    wanted = projection({*fields, "_id", "sessionId", "seq"})
+    return await find_visible(database, database.messages, scope, uuids, wanted, place="seq")
 
 
 async def find_meant(database: Database, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:

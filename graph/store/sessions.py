@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -83,22 +83,6 @@ async def find_sessions(
             projection({*fields, "_id"}),
             limit=max(1, len(session_ids)),
         )
-
-
-async def visible(database: Database, scope: Scope, found: Collection[D], place: Callable[[D], int]) -> list[D]:
-    """Those of some documents whose session exists within the scope, and that are not being erased.
-
-    Args:
-        database: the open database.
-        scope: what the caller may see.
-        found: documents read with `sessionId` and their number.
-        place: gives the number of one in the session.
-    """
-    if not found and scope.user_id is None:
-        return []  # for an end user, what is missing costs the same as what is somebody else's
-    owners = await find_sessions(database, scope, {document["sessionId"] for document in found}, {"erasedSeq"})
-    erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
-    return [document for document in found if place(document) > erased.get(document["sessionId"], place(document))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from operator import itemgetter
 
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, SummaryDocument, now
-from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import visible
+from graph.store.visibility import find_visible
 
 
 async def find_summaries(
@@ -21,9 +19,7 @@ async def find_summaries(
 ) -> list[SummaryDocument]:
     """Those of the summaries that exist within the scope, in no order, with `fields` and `_id`."""
     wanted = projection({*fields, "_id", "sessionId", "lastSeq"})
-    with translated_errors():
-        found = await read_whole(database.summaries, {"_id": {"$in": list(uuids)}}, wanted, limit=max(1, len(uuids)))
-    return await visible(database, scope, found, itemgetter("lastSeq"))
+    return await find_visible(database, database.summaries, scope, uuids, wanted, place="lastSeq")
 
 
 def list_summaries(database: Database, session_id: str, erased_seq: int) -> Listing:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from graph.access.caller import Right
 from graph.access.keys import create_key
+from graph.schema.node import global_id
 from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.access import SECRET, as_caller, served_with, token
@@ -118,3 +119,22 @@ async def test_an_end_user_updates_what_a_service_added_by_its_uuid(service: tup
     as_caller(client, token("ada"))
     again = await added(client, "adas", uuid)
     assert (again["replayed"], again["memory"]) == (True, first["memory"])
+
+
+async def test_the_size_of_foreign_messages_does_not_show(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    _, key = await create_key(database, "backend", Right.WRITE)
+    uuids = [str(uuid4()) for _ in range(5)]
+    messages = [{"role": "human", "content": "x" * 20_000, "uuid": uuid} for uuid in uuids]
+    async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET), max_answer_bytes=50_000) as client:
+        as_caller(client, key)
+        add = (
+            "mutation($input: AddMemoryInput!) { addMemory(input: $input) { memory { id messages(last: 1) { id } } } }"
+        )
+        memory = (await client.data(add, input={"sessionId": "s", "userId": "bob", "messages": messages}))["addMemory"]
+        ids = [global_id("Message", uuid) for uuid in uuids]
+        query = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Message { content } } }"
+        assert (await client.error(query, ids=ids))["code"] == "TOO_COSTLY"
+        as_caller(client, token("ada"))
+        assert (await client.data(query, ids=[*ids, memory["memory"]["id"]]))["nodes"] == [None] * 6

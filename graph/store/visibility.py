@@ -1,0 +1,56 @@
+"""Which documents of sessions a caller sees: those of sessions within the scope, unless they are being erased."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from operator import itemgetter
+from typing import Any
+
+from graph.store.database import Database
+from graph.store.driver.answer import read_whole
+from graph.store.driver.client import translated_errors
+from graph.store.scope import Scope
+from graph.store.sessions import find_sessions
+
+
+async def find_visible(
+    database: Database,
+    collection: Any,
+    scope: Scope,
+    ids: Collection[str],
+    wanted: Mapping[str, object] | None,
+    *,
+    place: str,
+) -> list[Any]:
+    """Those of the documents that the caller sees, in no order.
+
+    Of an end user, the contents are read after the documents are known to be visible: the contents of other users must
+    not count against the bytes of the answer, which would reveal them.
+
+    Args:
+        database: the open database.
+        collection: of documents with `sessionId`.
+        scope: what the caller may see.
+        ids: the `_id` of each.
+        wanted: the projection; it has `sessionId` and the place.
+        place: the field with the number of a document in its session.
+    """
+    asked = list(ids)
+    with translated_errors():
+        if scope.user_id is None:
+            found = await read_whole(collection, {"_id": {"$in": asked}}, wanted, limit=max(1, len(asked)))
+            return await _visible(database, scope, found, place)
+        keys = await collection.find({"_id": {"$in": asked}}, {"sessionId": 1, place: 1}).to_list(None)
+        theirs = [document["_id"] for document in await _visible(database, scope, keys, place)]
+        if not theirs:
+            return []
+        return await read_whole(collection, {"_id": {"$in": theirs}}, wanted, limit=len(theirs))
+
+
+async def _visible(database: Database, scope: Scope, found: Collection[Any], place: str) -> list[Any]:
+    if not found and scope.user_id is None:
+        return []  # for an end user, a missing document costs the same as one of another user
+    owners = await find_sessions(database, scope, {document["sessionId"] for document in found}, {"erasedSeq"})
+    erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
+    number = itemgetter(place)
+    return [document for document in found if number(document) > erased.get(document["sessionId"], number(document))]
