@@ -70,7 +70,8 @@ class OperationError(RecallQLError):
 
     Attributes:
         code: what `extensions.code` says.
-        extensions: further entries of the GraphQL error's `extensions`.
+        extensions: further entries of the GraphQL error's `extensions`. `setting` names the setting that decides; end
+            users do not get it.
     """
 
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL

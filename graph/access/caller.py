@@ -45,6 +45,11 @@ class Caller:
         """Seconds until the credentials expire, not below 0; None for never. A subscription ends then."""
         return None if self.expires_at is None else max(0.0, self.expires_at - time.time())
 
+    @property
+    def may_know_settings(self) -> bool:
+        """Whether errors name the settings that decide: for backends, and where no authentication is needed."""
+        return self.scope.user_id is None
+
     def require(self, right: Right) -> None:
         """Refuse what the caller may not do.
 

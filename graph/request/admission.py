@@ -86,7 +86,7 @@ async def admit(context: Context, text: str, operation: Operation, variables: Ma
             f"the operation may give {cost:,} objects, and at most {most:,} are accepted:"
             " ask for fewer with first or last"
         )
-        raise TooCostly(message, cost={"requested": cost, "allowed": most})
+        raise TooCostly(message, cost={"requested": cost, "allowed": most}, setting="RECALLQL_MAX_COST")
     await context.guards.budgets.spend(context.caller, cost)
     return cost
 

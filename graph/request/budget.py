@@ -29,18 +29,20 @@ class Budgets:
         Raises:
             TooCostly: not so much is left; `extensions.retryAfter` says in how many seconds it will be.
         """
-        most = self._of_services if caller.scope.user_id is None else self._of_users
+        is_user = caller.scope.user_id is not None
+        most = self._of_users if is_user else self._of_services
+        setting = "RECALLQL_USER_BUDGET" if is_user else "RECALLQL_SERVICE_BUDGET"
         if not most:
             return
         details = {"requested": cost, "allowed": most}
         if cost > most:
             message = f"the operation costs {cost:,}, and your whole budget is {most:,} a minute: ask for less at once"
-            raise TooCostly(message, cost=details)
+            raise TooCostly(message, cost=details, setting=setting)
         bucket = self._buckets.get(caller.name)
         if bucket is None:
             bucket = self._buckets[caller.name] = AsyncLimiter(most, _PERIOD)
         if not bucket.has_capacity(cost):
             seconds = math.ceil(cost / most * _PERIOD)
             message = f"the operation costs {cost:,}, and less than that is left of your budget of {most:,} a minute"
-            raise TooCostly(message, cost=details, retryAfter=seconds)
+            raise TooCostly(message, cost=details, retryAfter=seconds, setting=setting)
         await bucket.acquire(cost)

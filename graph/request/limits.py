@@ -124,17 +124,17 @@ def _bounded_merging(most: int) -> type[OverlappingFieldsCanBeMergedRule]:
                     raise  # too many errors
                 message = (
                     f"the operation names fields of one object more than once so often that over {most:,} comparisons"
-                    " are needed to validate it (RECALLQL_MAX_COMPARISONS): name each once, or under an alias"
+                    " are needed to validate it: name each once, or under an alias"
                 )
-                raise TooCostly(message) from None
+                raise TooCostly(message, setting="RECALLQL_MAX_COMPARISONS") from None
 
     return BoundedMergingRule
 
 
 def _refuse(found: int, most: int, what: str, setting: str) -> None:
     if most and found > most:
-        message = f"the operation has {found:,} {what}, and at most {most:,} are accepted ({setting})"
-        raise TooCostly(message, limit={"requested": found, "allowed": most})
+        message = f"the operation has {found:,} {what}, and at most {most:,} are accepted"
+        raise TooCostly(message, limit={"requested": found, "allowed": most}, setting=setting)
 
 
 class _Counts(Visitor):

@@ -50,15 +50,21 @@ class PublicError(GraphQLError):
     """An error that callers may see as it is."""
 
 
-def public_error(error: GraphQLError) -> GraphQLError:
-    """The error as callers may see it: with its code, and without what only the log should hold."""
+def public_error(error: GraphQLError, *, names_settings: bool = False) -> GraphQLError:
+    """The error as callers may see it: with its code, and without what only the log should hold.
+
+    Args:
+        error: as the executor gives it.
+        names_settings: whether `extensions.setting` is kept.
+    """
     if isinstance(error, PublicError):
         return error
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     if isinstance(cause, OperationError):
-        return _with(error, str(cause), cause.extensions)
+        kept = {name: value for name, value in cause.extensions.items() if names_settings or name != "setting"}
+        return _with(error, str(cause), kept)
     if isinstance(cause, RecursionError) and error.path is None:
         return _with(error, "The operation is nested too deep", {"code": ErrorCode.TOO_COSTLY.value})
     if error.path is None and error.message.endswith("aborted."):  # by graphql-core, at its own limits
@@ -76,15 +82,18 @@ def public_error(error: GraphQLError) -> GraphQLError:
     )
 
 
-def public_errors(errors: Iterable[GraphQLError], *, suggestions: bool, changes: bool = False) -> list[GraphQLError]:
+def public_errors(
+    errors: Iterable[GraphQLError], *, suggestions: bool, changes: bool = False, names_settings: bool = False
+) -> list[GraphQLError]:
     """The errors of a result as callers may see them.
 
     Args:
         errors: as the executor gives them.
         suggestions: whether names that are like an unknown one are suggested.
         changes: whether they are of a mutation.
+        names_settings: whether `extensions.setting` is kept.
     """
-    found = [public_error(error) for error in errors]
+    found = [public_error(error, names_settings=names_settings) for error in errors]
     if changes:
         found = [_after_commit(error) for error in found]
     return found if suggestions else [_without_suggestion(error) for error in found]

@@ -57,8 +57,8 @@ class _Bound:
         most = self._of_users if is_user else self._of_services
         if most and self._open[caller.name] >= most:
             setting = self._setting.format("USER" if is_user else "SERVICE")
-            message = f"you have {most:,} {self._things} open, which is the maximum ({setting}): close one first"
-            raise TooCostly(message, limit={"requested": most + 1, "allowed": most})
+            message = f"you have {most:,} {self._things} open, which is the maximum: close one first"
+            raise TooCostly(message, limit={"requested": most + 1, "allowed": most}, setting=setting)
         self._open[caller.name] += 1
         try:
             yield

@@ -59,7 +59,12 @@ class _Schema(strawberry.Schema):
         """
         context: Context | None = None if execution_context is None else execution_context.context
         suggestions = context is None or context.backend.settings.suggestions
-        errors[:] = public_errors(errors, suggestions=suggestions, changes=context is not None and context.changes)
+        errors[:] = public_errors(
+            errors,
+            suggestions=suggestions,
+            changes=context is not None and context.changes,
+            names_settings=context is not None and context.caller.may_know_settings,
+        )
 
 
 class _PreparedSchema(_Schema):
@@ -107,7 +112,12 @@ class _PreparedSchema(_Schema):
             errors = [GraphQLError(str(error), original_error=error)]
         if errors:
             suggestions = context.backend.settings.suggestions
-            errors = public_errors(errors, suggestions=suggestions, changes=context.changes)
+            errors = public_errors(
+                errors,
+                suggestions=suggestions,
+                changes=context.changes,
+                names_settings=context.caller.may_know_settings,
+            )
         return ExecutionResult(data, errors or None, cost_report(context, cost, operation_extensions))
 
 

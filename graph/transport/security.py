@@ -89,8 +89,8 @@ class LocalHostsOnly:
             text = "the host %r is refused: name its origin in RECALLQL_ALLOWED_ORIGINS, or set RECALLQL_AUTH=required"
             self._refused.warn(Headers(scope=scope).get("host", ""), text)
             error = Forbidden(
-                "without authentication, only this machine's own names are served: call localhost or an address,"
-                " set RECALLQL_AUTH=required, or name the origin in RECALLQL_ALLOWED_ORIGINS"
+                "without authentication, only this machine's own names are served: call localhost or an address",
+                setting="RECALLQL_AUTH",
             )
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})

@@ -83,7 +83,7 @@ class Operation:
         try:
             await self.context.guards.standing.check(self.context.caller)
         except OperationError as error:
-            raise _failed(error) from None
+            raise self._failed(error) from None
 
     async def streamed(self) -> AsyncGenerator[Result, None]:
         """Each result, as a connection of its own.
@@ -99,7 +99,7 @@ class Operation:
                         del payload
                         yield result.pop()
         except OperationError as error:
-            raise _failed(error) from None
+            raise self._failed(error) from None
 
     async def results(self) -> AsyncGenerator[str, None]:
         """Each result as JSON. Ends early, without an error, when the service stops: see `Hub.is_closing`.
@@ -146,11 +146,11 @@ class Operation:
                             yield payload
                             del payload
         except OperationError as error:
-            raise _failed(error) from None
+            raise self._failed(error) from None
 
-
-def _failed(error: OperationError) -> OperationFailed:
-    return OperationFailed([public_error(GraphQLError(str(error), original_error=error))])
+    def _failed(self, error: OperationError) -> OperationFailed:
+        raised = GraphQLError(str(error), original_error=error)
+        return OperationFailed([public_error(raised, names_settings=self.context.caller.may_know_settings)])
 
 
 def _execution(executor: Any, context: Context) -> Callable[[Any], Awaitable[str]]:

@@ -189,7 +189,8 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         most = self.context.backend.settings.subscriptions_per_connection
         if len(self.operations) >= most:
             refusal = TooCostly(
-                f"{most} operations run on this connection, which is the most: complete one, or open another connection"
+                f"{most} operations run on this connection, which is the maximum: complete one, or open another one",
+                setting="RECALLQL_SUBSCRIPTIONS_PER_CONNECTION",
             )
             await self._refuse(operation_id, refusal)
             return
@@ -200,8 +201,12 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def _refuse(self, operation_id: str, refusal: OperationError) -> None:
         """Answer an operation that does not begin."""
-        error = public_error(GraphQLError(str(refusal), original_error=refusal))
+        error = self._public(refusal)
         await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
+
+    def _public(self, error: Exception) -> GraphQLError:
+        raised = GraphQLError(str(error), original_error=error)
+        return public_error(raised, names_settings=self.context.caller.may_know_settings)
 
     async def run_operation(self, operation: Any) -> None:
         """Send the results of an operation until it is done, or the client is gone."""
@@ -234,7 +239,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         except WebSocketDisconnected:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is to know that no more comes
-            await operation.send_initial_errors([public_error(GraphQLError(str(error), original_error=error))])
+            await operation.send_initial_errors([self._public(error)])
 
 
 def _problem_of(message: Any) -> str | None:

@@ -172,7 +172,7 @@ def _refuse_foreign_page(request: Request) -> None:
     origins: Origins = request.app.state.origins
     refused = origins.refused(request.headers)
     if refused is not None:
-        raise Forbidden(f"the origin {refused[:_SHOWN]} is not allowed: add it to RECALLQL_ALLOWED_ORIGINS")
+        raise Forbidden(f"the origin {refused[:_SHOWN]} is not allowed", setting="RECALLQL_ALLOWED_ORIGINS")
 
 
 def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from graph.settings import Settings
 from graph.store.database import Database
-from tests.support.access import served_with
+from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.graphql_client import Client
 
 MEMORY = 'memory(sessionId: "s")'
@@ -127,6 +129,20 @@ async def test_the_limits_say_which_they_are_and_can_be_switched_off(
             body = {"query": text if name is None else text.replace("{", "query Named {", 1), "operationName": name}
             (error,) = (await client.http.post("/graphql", json=body)).json()["errors"]
             assert error["extensions"]["code"] == "TOO_COSTLY"
-            assert said in error["message"]
+            assert error["extensions"]["setting"] == said
+            assert "RECALLQL" not in error["message"]
     async with served_with(settings, mongodb_uri, **{setting: 0}) as client:
         assert "errors" not in await client.send(text)
+
+
+async def test_an_end_user_gets_no_name_of_a_setting(settings: Settings, mongodb_uri: str, database: Database) -> None:
+    del database
+    limits: dict[str, Any] = {"max_depth": 1, "max_cost": 3, "max_answer_bytes": 20}
+    deep = '{ session(sessionId: "s") { user { sessions { totalCount } } } }'
+    costly = "{ sessions(first: 9) { totalCount } a: sessions(first: 9) { totalCount } }"
+    async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET), **limits) as client:
+        as_caller(client, token("ada"))
+        for text in (deep, costly):
+            error = await client.error(text)
+            assert error["code"] == "TOO_COSTLY"
+            assert "RECALLQL" not in str(error)

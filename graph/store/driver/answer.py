@@ -57,8 +57,9 @@ class _Budget:
     def spent(self) -> TooCostly:
         """The error of an answer that would be too large."""
         return TooCostly(
-            f"the answer would have more than {self.limit:,} bytes, the maximum (RECALLQL_MAX_ANSWER_BYTES):"
-            " ask for fewer items, or for fewer fields, at once"
+            f"the answer would have more than {self.limit:,} bytes, the maximum:"
+            " ask for fewer items, or for fewer fields, at once",
+            setting="RECALLQL_MAX_ANSWER_BYTES",
         )
 
 
