@@ -128,3 +128,9 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse_value=_read_uuid,
     ),
 }
+
+METADATA_PATCH = (
+    "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null"
+    " removes its key."
+)
+"""The description of `metadata` in the inputs of updates."""

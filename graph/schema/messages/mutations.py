@@ -11,7 +11,7 @@ from graph.operations import messages
 from graph.schema.context import Info
 from graph.schema.messages.types import Message
 from graph.schema.node import global_id
-from graph.schema.scalars import JSON, UUID
+from graph.schema.scalars import JSON, METADATA_PATCH, UUID
 
 
 @strawberry.input(description="Changes of a message. A field that is absent or null stays unchanged.")
@@ -27,8 +27,7 @@ class UpdateMessageInput:
     )
     metadata: JSON | None = strawberry.field(
         default=None,
-        description="A JSON object that is merged in: objects merge deeply, everything else overwrites, and a null"
-        " inside removes its key.",
+        description=METADATA_PATCH,
     )
 
 

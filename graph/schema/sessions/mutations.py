@@ -10,7 +10,7 @@ from graph.execution.fields import as_source
 from graph.operations import sessions
 from graph.schema.context import Info
 from graph.schema.node import global_id
-from graph.schema.scalars import JSON
+from graph.schema.scalars import JSON, METADATA_PATCH
 from graph.schema.sessions.types import Session
 
 
@@ -37,8 +37,7 @@ class UpdateSessionInput:
     )
     metadata: JSON | None = strawberry.field(
         default=None,
-        description="A JSON object that is merged in: objects merge deeply, everything else overwrites, and a null"
-        " inside removes its key.",
+        description=METADATA_PATCH,
     )
 
 

@@ -11,7 +11,7 @@ from graph.operations import users
 from graph.operations.users import UNCHANGED, Unchanged
 from graph.schema.context import Info
 from graph.schema.node import global_id
-from graph.schema.scalars import JSON
+from graph.schema.scalars import JSON, METADATA_PATCH
 from graph.schema.users.types import User
 
 
@@ -36,8 +36,7 @@ class UpdateUserInput:
     last_name: str | None = strawberry.field(default=strawberry.UNSET, description="Its last name; null removes it.")
     metadata: JSON | None = strawberry.field(
         default=None,
-        description="A JSON object that is merged in: objects merge deeply, everything else overwrites, and a null"
-        " inside removes its key.",
+        description=METADATA_PATCH,
     )
 
 
