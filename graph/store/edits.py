@@ -126,14 +126,14 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
     """
 
     async def attempt(tx: Transaction) -> MessageDocument:
-        old, owner = await message_with_session(database, scope, uuid, tx)
+        old, session = await message_with_session(database, scope, uuid, tx)
         await announce_deletion(database, old, tx)
         await database.messages.delete_one({"_id": uuid}, session=tx)
         await database.memories.update_one(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=tx
         )
         await mentions.replace_mentions(database, old, None, tx)
-        await summaries.forget_message(database, owner, old["seq"], tx)
+        await summaries.forget_message(database, session, old["seq"], tx)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
             {"$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"]}, "$max": {"updatedAt": now()}},
@@ -168,10 +168,10 @@ async def message_with_session(
     message = await database.messages.find_one({"_id": uuid}, session=tx)
     if message is None:
         raise _unknown(uuid)
-    owner = await database.sessions.find_one({"_id": message["sessionId"]}, {"userId": 1, "erasedSeq": 1}, session=tx)
-    if owner is None or not scope.sees_session(owner) or message["seq"] <= owner.get("erasedSeq", 0):
+    session = await database.sessions.find_one({"_id": message["sessionId"]}, {"userId": 1, "erasedSeq": 1}, session=tx)
+    if session is None or not scope.sees_session(session) or message["seq"] <= session.get("erasedSeq", 0):
         raise _unknown(uuid)
-    return message, owner
+    return message, session
 
 
 def _unknown(uuid: str) -> NotFound:

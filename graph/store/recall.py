@@ -45,7 +45,9 @@ async def searched_sessions(
 async def messages_of(database: Database, sessions: Sequence[SessionDocument]) -> AsyncIterator[list[MessageDocument]]:
     """The messages of sessions that the caller has been found to see, in no order, part by part."""
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
-        erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in sessions[start : start + _SESSIONS_AT_ONCE]}
+        erased = {
+            session["_id"]: session.get("erasedSeq", 0) for session in sessions[start : start + _SESSIONS_AT_ONCE]
+        }
         with translated_errors():
             cursor = database.messages.find({"sessionId": {"$in": list(erased)}}, _FIELDS, batch_size=_AT_ONCE)
             try:

@@ -233,8 +233,8 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
     """
 
     async def attempt(tx: Transaction) -> str | None:
-        owner = await _session_to_change(database, scope, session_id, tx)
-        return await erasure.erase_session(database, owner, tx)
+        session = await _session_to_change(database, scope, session_id, tx)
+        return await erasure.erase_session(database, session, tx)
 
     return await _with_entities(database, await write_session(database, session_id, attempt))
 
@@ -263,12 +263,12 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
     """
 
     async def attempt(tx: Transaction) -> str | None:
-        owner = await _session_to_change(database, scope, session_id, tx)
-        job = await erasure.erase_contents(database, owner, tx)
+        session = await _session_to_change(database, scope, session_id, tx)
+        job = await erasure.erase_contents(database, session, tx)
         await database.sessions.update_one(
             {"_id": session_id},
             {
-                "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, "erasedSeq": owner["lastSeq"]},
+                "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, "erasedSeq": session["lastSeq"]},
                 "$max": {"updatedAt": now()},
             },
             session=tx,
@@ -288,14 +288,14 @@ async def _session_to_change(database: Database, scope: Scope, session_id: str, 
     return found
 
 
-def refuse_unseen(scope: Scope, owner: SessionDocument) -> None:
+def refuse_unseen(scope: Scope, session: SessionDocument) -> None:
     """Refuse to write to a session, read with `userId`, that is outside the scope.
 
     Raises:
         Forbidden: it is. The error is the same for a session of another user and for one of no user.
     """
-    if not scope.sees_session(owner):
-        refuse_other_prefix(scope, owner["_id"])
+    if not scope.sees_session(session):
+        refuse_other_prefix(scope, session["_id"])
         raise Forbidden("that sessionId is not yours to write to: choose another")
 
 
@@ -312,12 +312,12 @@ def refuse_other_prefix(scope: Scope, session_id: str) -> None:
         raise Forbidden(message)
 
 
-def refuse_other_user(owner: SessionDocument, user_id: str | None) -> None:
+def refuse_other_user(session: SessionDocument, user_id: str | None) -> None:
     """Refuse to give a session, read with `userId`, to another user than it has.
 
     Raises:
         Conflict: it belongs to another one.
     """
-    if user_id is not None and owner.get("userId") not in (None, user_id):
-        message = f"session {shown(owner['_id'])} belongs to another user: a session's user can't change"
+    if user_id is not None and session.get("userId") not in (None, user_id):
+        message = f"session {shown(session['_id'])} belongs to another user: a session's user can't change"
         raise Conflict(message)

@@ -50,10 +50,10 @@ async def newest_summary(
     """
     with translated_errors():
         if erased_seq is None:
-            owner = await database.sessions.find_one({"_id": session_id}, {"erasedSeq": 1})
-            if owner is None:
+            session = await database.sessions.find_one({"_id": session_id}, {"erasedSeq": 1})
+            if session is None:
                 return None
-            erased_seq = owner.get("erasedSeq", 0)
+            erased_seq = session.get("erasedSeq", 0)
         found: SummaryDocument | None = await database.summaries.find_one(
             _of(session_id, erased_seq), projection(fields), sort=[("lastSeq", -1)]
         )
@@ -69,23 +69,23 @@ async def mark_stale(database: Database, session_id: str, seq: int, tx: Transact
     )
 
 
-async def forget_message(database: Database, owner: SessionDocument, seq: int, tx: Transaction) -> None:
+async def forget_message(database: Database, session: SessionDocument, seq: int, tx: Transaction) -> None:
     """Within a transaction, remove the summaries that may hold what a deleted message said, to be written again.
 
     Each summary takes the one before in, so these are all that reach up to the message.
 
     Args:
         database: the open database.
-        owner: the message's session, with `_id` and `erasedSeq`.
+        session: the message's session, with `_id` and `erasedSeq`.
         seq: the message's number.
         tx: the transaction.
     """
-    session_id = owner["_id"]
+    session_id = session["_id"]
     removed = await database.summaries.delete_many({"sessionId": session_id, "lastSeq": {"$gte": seq}}, session=tx)
     if not removed.deleted_count:
         return
     newest = await database.summaries.find_one(
-        _of(session_id, owner.get("erasedSeq", 0)), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=tx
+        _of(session_id, session.get("erasedSeq", 0)), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=tx
     )
     await database.sessions.update_one(
         {"_id": session_id},

@@ -50,7 +50,7 @@ async def find_visible(
 async def _visible(database: Database, scope: Scope, found: Collection[Any], place: str) -> list[Any]:
     if not found and scope.user_id is None:
         return []  # for an end user, a missing document costs the same as one of another user
-    owners = await find_sessions(database, scope, {document["sessionId"] for document in found}, {"erasedSeq"})
-    erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
+    sessions = await find_sessions(database, scope, {document["sessionId"] for document in found}, {"erasedSeq"})
+    erased = {session["_id"]: session.get("erasedSeq", 0) for session in sessions}
     number = itemgetter(place)
     return [document for document in found if number(document) > erased.get(document["sessionId"], number(document))]

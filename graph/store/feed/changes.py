@@ -97,10 +97,10 @@ async def announce_deletion(database: Database, message: MessageDocument, tx: Tr
 @asynccontextmanager
 async def causally_after(client: Any, moment: Moment | None) -> AsyncIterator[Transaction]:
     """A driver session whose reads see everything that was committed up to the moment."""
-    async with session_of(client) as session:
+    async with session_of(client) as tx:
         if moment is not None:
-            session.advance_operation_time(moment)
-        yield session
+            tx.advance_operation_time(moment)
+        yield tx
 
 
 async def current_moment(database: Database) -> Moment:
@@ -110,9 +110,9 @@ async def current_moment(database: Database) -> Moment:
         Unavailable: MongoDB does not answer.
     """
     with translated_errors():
-        async with session_of(database.client) as session:
-            await database.client.admin.command("ping", session=session)
-            return session.operation_time
+        async with session_of(database.client) as tx:
+            await database.client.admin.command("ping", session=tx)
+            return tx.operation_time
 
 
 async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:

@@ -49,9 +49,9 @@ class Page:
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> SessionDocument | None:
     """`uuid`, `userId`, `lastSeq` and `erasedSeq` of a session, in any scope: they decide on a subscription."""
     with translated_errors():
-        async with causally_after(database.client, after) as session:
+        async with causally_after(database.client, after) as tx:
             found: SessionDocument | None = await database.sessions.find_one(
-                {"_id": session_id}, {"uuid": 1, "userId": 1, "lastSeq": 1, "erasedSeq": 1}, session=session
+                {"_id": session_id}, {"uuid": 1, "userId": 1, "lastSeq": 1, "erasedSeq": 1}, session=tx
             )
     return found
 
@@ -59,14 +59,12 @@ async def session_state(database: Database, session_id: str, after: Moment | Non
 async def messages_by_id(database: Database, uuids: Collection[str], after: Moment | None) -> dict[str, Document]:
     """Whole messages, by uuid, without regard to scope and without those that are being erased."""
     with translated_errors():
-        async with causally_after(database.client, after) as session:
-            found: list[Document] = await database.messages.find(
-                {"_id": {"$in": list(uuids)}}, session=session
-            ).to_list(None)
-            ids = list({message["sessionId"] for message in found})
-            owners = await database.sessions.find({"_id": {"$in": ids}}, {"erasedSeq": 1}, session=session).to_list(
+        async with causally_after(database.client, after) as tx:
+            found: list[Document] = await database.messages.find({"_id": {"$in": list(uuids)}}, session=tx).to_list(
                 None
             )
+            ids = list({message["sessionId"] for message in found})
+            owners = await database.sessions.find({"_id": {"$in": ids}}, {"erasedSeq": 1}, session=tx).to_list(None)
     erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
     return {
         message["_id"]: message
@@ -78,9 +76,9 @@ async def messages_by_id(database: Database, uuids: Collection[str], after: Mome
 async def sessions_by_id(database: Database, session_ids: Collection[str], after: Moment | None) -> list[Document]:
     """Whole sessions, without regard to scope."""
     with translated_errors():
-        async with causally_after(database.client, after) as session:
+        async with causally_after(database.client, after) as tx:
             found: list[Document] = await database.sessions.find(
-                {"_id": {"$in": list(session_ids)}}, session=session
+                {"_id": {"$in": list(session_ids)}}, session=tx
             ).to_list(None)
     return found
 
@@ -146,14 +144,14 @@ async def _page(
     Their sizes are read first, since a hundred documents may be 3 KB or 1.6 GB.
     """
     with translated_errors():
-        async with causally_after(collection.database.client, after) as session:
+        async with causally_after(collection.database.client, after) as tx:
             listed: list[Document] = await collection.find(
                 _beyond(wanted, keys, position),
                 {**dict.fromkeys(keys, 1), "bytes": {"$bsonSize": "$$ROOT"}},
                 sort=[(key, 1) for key in keys],
                 limit=PAGE,
                 batch_size=PAGE + 1,
-                session=session,
+                session=tx,
             ).to_list(None)
             chosen = _within_a_page(listed)
             if not chosen:
@@ -161,9 +159,9 @@ async def _page(
             ids = [document["_id"] for document in chosen]
             # With the session's id, so that one shard is asked.
             within = {name: wanted[name] for name in ("sessionId",) if name in wanted}
-            found = await collection.find(
-                {"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=session
-            ).to_list(None)
+            found = await collection.find({"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=tx).to_list(
+                None
+            )
     documents = {document["_id"]: document for document in found}
     end = None
     if len(chosen) < len(listed) or len(listed) == PAGE:

@@ -130,8 +130,8 @@ async def claim(
     lease = new_uuid()
     with translated_errors():
         found = await _look(database, due, limits)
-        owners = await _owners(database, found)
-        erased = _erased(found, owners)
+        sessions = await _sessions_of_messages(database, found)
+        erased = _erased(found, sessions)
         if erased:
             await _pass_over(database, [message for message in found if message["_id"] in erased], due)
         exhausted = {message["_id"] for message in found if is_exhausted(message, limits)} - erased
@@ -139,7 +139,7 @@ async def claim(
             await _give_up(database, list(exhausted), due, limits.attempts)
         left = [message for message in found if message["_id"] not in erased | exhausted]
         long_ones = [message for message in left if is_long(message, limits)]
-        ordered = turns.ordered(long_ones if long else [one for one in left if not is_long(one, limits)], owners)
+        ordered = turns.ordered(long_ones if long else [one for one in left if not is_long(one, limits)], sessions)
         chosen = ordered[:1] if long else batch(ordered, limits)
         long_waits = bool(long_ones) and not long
         if not chosen:
@@ -161,7 +161,7 @@ async def claim(
         held = await database.messages.find(
             {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
         ).to_list(None)
-    turns.took(chosen, owners)
+    turns.took(chosen, sessions)
     return Claim(lease, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
 
 
@@ -193,7 +193,7 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
     return longest + [message for message in reversed(newest) if message["_id"] not in seen]
 
 
-async def _owners(
+async def _sessions_of_messages(
     database: Database, messages: Iterable[MessagePlace], tx: Transaction | None = None
 ) -> dict[str, SessionDocument]:
     """The sessions of messages, with `erasedSeq` and `userId`, by id."""
@@ -201,15 +201,15 @@ async def _owners(
     found = await database.sessions.find(
         {"_id": {"$in": list(ids)}}, {"erasedSeq": 1, "userId": 1}, session=tx
     ).to_list(None)
-    return {owner["_id"]: owner for owner in found}
+    return {session["_id"]: session for session in found}
 
 
-def _erased(messages: Iterable[MessagePlace], owners: dict[str, SessionDocument]) -> set[str]:
+def _erased(messages: Iterable[MessagePlace], sessions: dict[str, SessionDocument]) -> set[str]:
     """The ids of the messages that count as gone, and of those that an import has not shown yet."""
     return {
         message["_id"]
         for message in messages
-        if (owner := owners.get(message["sessionId"])) is None or message["seq"] <= owner.get("erasedSeq", 0)
+        if (session := sessions.get(message["sessionId"])) is None or message["seq"] <= session.get("erasedSeq", 0)
     }
 
 
@@ -310,7 +310,7 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
             {"sessionId": 1, "seq": 1, "createdAt": 1, "entities": 1},
             session=tx,
         ).to_list(None)
-        erased = _erased(held, await _owners(database, held, tx)) if held else set()
+        erased = _erased(held, await _sessions_of_messages(database, held, tx)) if held else set()
         held = [message for message in held if message["_id"] not in erased]
         if not held:
             return 0

@@ -69,37 +69,37 @@ async def refuse_while_under_way(database: Database, job: str, tx: Transaction) 
         raise ErasureUnderWay(job)
 
 
-async def erase_session(database: Database, owner: SessionDocument, tx: Transaction) -> str | None:
+async def erase_session(database: Database, session: SessionDocument, tx: Transaction) -> str | None:
     """Within a transaction, take away a session and its contents.
 
     Args:
         database: the open database.
-        owner: the session with `_id`, `userId`, `lastSeq` and `erasedSeq`.
+        session: a document with `_id`, `userId`, `lastSeq` and `erasedSeq`.
         tx: the transaction.
 
     Returns:
         The id of the job that takes away the rest; None where nothing is left.
     """
-    await database.sessions.delete_one({"_id": owner["_id"]}, session=tx)
-    return await erase_contents(database, owner, tx, gone=True)
+    await database.sessions.delete_one({"_id": session["_id"]}, session=tx)
+    return await erase_contents(database, session, tx, gone=True)
 
 
 async def erase_contents(
-    database: Database, owner: SessionDocument, tx: Transaction, *, gone: bool = False
+    database: Database, session: SessionDocument, tx: Transaction, *, gone: bool = False
 ) -> str | None:
     """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above.
 
     Where they are many, their entities are left to `forget_entities`, which has to follow.
     """
-    session_id, last = owner["_id"], owner["lastSeq"]
+    session_id, last = session["_id"], session["lastSeq"]
     job = session_job(session_id)
     many = await ownership.has_more(database, session_id, ENTITIES_AT_ONCE, tx)
     if many:
         await ownership.lock_entities(database, [session_id], tx)
     else:
-        await ownership.forget_session(database, session_id, owner.get("userId"), tx)
+        await ownership.forget_session(database, session_id, session.get("userId"), tx)
     # What a job still has to take away counts as gone already, and stays with it.
-    first = owner.get("erasedSeq", 0) + 1
+    first = session.get("erasedSeq", 0) + 1
     if last - first < SMALL:
         bounds = {"$gte": first}
         for collection, place in _contents(database):
@@ -136,12 +136,12 @@ async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -
         The ids of the jobs that take away the rest. That of `user_job` may have sessions left which are still seen:
         see `hide_sessions_of`.
     """
-    owners = await _sessions_of(database, user_id, FEW, tx)
-    small = len(owners) <= FEW and sum(owner["lastSeq"] for owner in owners) <= SMALL
+    sessions = await _sessions_of(database, user_id, FEW, tx)
+    small = len(sessions) <= FEW and sum(session["lastSeq"] for session in sessions) <= SMALL
     if small and not await ownership.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), tx):
         await ownership.forget_user(database, user_id, tx)
         # Nothing has to be counted for a user that is gone.
-        left = [await erase_session(database, owner, tx) for owner in owners]
+        left = [await erase_session(database, session, tx) for session in sessions]
         return [job for job in left if job is not None]
     job = user_job(user_id)
     await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=tx)
@@ -177,23 +177,23 @@ async def _hide_sessions(database: Database, user_id: str, tx: Transaction) -> b
 
     Their entities stay for the user's job, before the end of which the user can't be created again.
     """
-    owners = await _sessions_of(database, user_id, SESSIONS_AT_ONCE, tx)
-    taken = owners[:SESSIONS_AT_ONCE]
+    sessions = await _sessions_of(database, user_id, SESSIONS_AT_ONCE, tx)
+    taken = sessions[:SESSIONS_AT_ONCE]
     if not taken:
         return False
     # First, since it is here that the writers of these sessions are met.
-    await database.sessions.delete_many({"_id": {"$in": [owner["_id"] for owner in taken]}}, session=tx)
-    await ownership.lock_entities(database, [owner["_id"] for owner in taken], tx)
+    await database.sessions.delete_many({"_id": {"$in": [session["_id"] for session in taken]}}, session=tx)
+    await ownership.lock_entities(database, [session["_id"] for session in taken], tx)
     due = now()
     await database.erasures.bulk_write(
         [
-            _scheduled(session_job(owner["_id"]), {"sessionId": owner["_id"]}, owner["lastSeq"], due, whole=True)
-            for owner in taken
+            _scheduled(session_job(session["_id"]), {"sessionId": session["_id"]}, session["lastSeq"], due, whole=True)
+            for session in taken
         ],
         ordered=False,
         session=tx,
     )
-    return len(owners) > len(taken)
+    return len(sessions) > len(taken)
 
 
 def _scheduled(job: str, subject: Document, last: int, due: datetime, **more: bool) -> UpdateOne:

@@ -63,8 +63,8 @@ async def progress(database: Database, session_id: str | None = None) -> Documen
         `pending`, `done`, `failed` and `oldestPendingAt`.
     """
     with translated_errors():
-        async with session_of(database.client, snapshot=True) as session:
-            return await _progress(database, session_id, session)
+        async with session_of(database.client, snapshot=True) as tx:
+            return await _progress(database, session_id, tx)
 
 
 async def _progress(database: Database, session_id: str | None, tx: Transaction) -> Document:

@@ -26,26 +26,26 @@ class Turns:
         self._taken: LRUCache[str, float] = LRUCache(_REMEMBERED)
 
     def ordered(
-        self, messages: Iterable[MessageDocument], owners: Mapping[str, SessionDocument]
+        self, messages: Iterable[MessageDocument], sessions: Mapping[str, SessionDocument]
     ) -> list[MessageDocument]:
         """The messages in the order in which they are to be taken.
 
         Args:
             messages: with `sessionId`, `tokenCount` and `enrichment.dueAt`.
-            owners: their sessions by id, with `userId`.
+            sessions: their sessions by id, with `userId`.
         """
         waiting: defaultdict[str, defaultdict[str, list[MessageDocument]]] = defaultdict(lambda: defaultdict(list))
         for message in messages:
-            waiting[_owner(message, owners)][message["sessionId"]].append(message)
+            waiting[_owner(message, sessions)][message["sessionId"]].append(message)
         started: list[tuple[float, MessageDocument]] = []
-        for owner, sessions in waiting.items():
+        for owner, by_session in waiting.items():
             start = self._taken.get(owner, 0.0)
-            for message in _interleaved(sessions.values()):
+            for message in _interleaved(by_session.values()):
                 started.append((start, message))
                 start += _cost(message)
         return [message for _, message in sorted(started, key=_start)]
 
-    def took(self, messages: Iterable[MessageDocument], owners: Mapping[str, SessionDocument]) -> None:
+    def took(self, messages: Iterable[MessageDocument], sessions: Mapping[str, SessionDocument]) -> None:
         """Note what one claim has taken."""
         for owner, taken in list(self._taken.items()):
             if taken < _EACH:
@@ -53,7 +53,7 @@ class Turns:
             else:
                 self._taken[owner] = taken * _FORGOTTEN
         for message in messages:
-            owner = _owner(message, owners)
+            owner = _owner(message, sessions)
             self._taken[owner] = self._taken.get(owner, 0.0) + _cost(message)
 
 
@@ -81,8 +81,8 @@ def _cost(message: MessageDocument) -> float:
     return float(message["tokenCount"] + _EACH)
 
 
-def _owner(message: MessageDocument, owners: Mapping[str, SessionDocument]) -> str:
+def _owner(message: MessageDocument, sessions: Mapping[str, SessionDocument]) -> str:
     session_id = message["sessionId"]
-    owner = owners.get(session_id)
-    user_id = None if owner is None else owner.get("userId")
+    session = sessions.get(session_id)
+    user_id = None if session is None else session.get("userId")
     return f"s:{session_id}" if user_id is None else f"u:{user_id}"

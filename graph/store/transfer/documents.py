@@ -87,14 +87,14 @@ async def read_sessions(
         with translated_errors():
             while True:
                 async with session_of(database.client, snapshot=True) as snapshot:
-                    owners = await database.sessions.find(
+                    sessions = await database.sessions.find(
                         {"$and": [match, bound]}, sort=[("_id", 1)], limit=SESSIONS_AT_ONCE, session=snapshot
                     ).to_list(None)
-                    if not owners:
+                    if not sessions:
                         return
-                    async for kind, documents in _with_contents(database, owners, since, snapshot):
+                    async for kind, documents in _with_contents(database, sessions, since, snapshot):
                         yield kind, documents
-                bound = {"_id": {"$gt": owners[-1]["_id"]}}
+                bound = {"_id": {"$gt": sessions[-1]["_id"]}}
     except OperationFailure as error:
         if error.code not in _SNAPSHOT_GONE:
             raise
@@ -103,13 +103,13 @@ async def read_sessions(
 
 
 async def _with_contents(
-    database: Database, owners: Sequence[SessionDocument], since: datetime, snapshot: Transaction
+    database: Database, sessions: Sequence[SessionDocument], since: datetime, snapshot: Transaction
 ) -> AsyncIterator[tuple[str, Sequence[AnyDocument]]]:
-    users = list({owner["userId"] for owner in owners if owner.get("userId") is not None})
+    users = list({session["userId"] for session in sessions if session.get("userId") is not None})
     if users:
         new = {"_id": {"$in": users}, "createdAt": {"$gte": since}}
         yield "user", await database.users.find(new, sort=[("_id", 1)], session=snapshot).to_list(None)
-    ids = {"sessionId": {"$in": [owner["_id"] for owner in owners]}}
+    ids = {"sessionId": {"$in": [session["_id"] for session in sessions]}}
     contents = [
         (kind, place, _Grouped(collection.find(ids, sort=[("sessionId", 1), (place, 1)], session=snapshot)))
         for kind, collection, place in (
@@ -118,12 +118,12 @@ async def _with_contents(
             ("summary", database.summaries, "lastSeq"),
         )
     ]
-    for owner in owners:
-        yield "session", [owner]
+    for session in sessions:
+        yield "session", [session]
         for kind, place, grouped in contents:
-            async for documents in grouped.of(owner["_id"]):
+            async for documents in grouped.of(session["_id"]):
                 # What is being erased counts as gone.
-                yield kind, [found for found in documents if found[place] > owner.get("erasedSeq", 0)]
+                yield kind, [found for found in documents if found[place] > session.get("erasedSeq", 0)]
 
 
 class _Grouped:
@@ -198,12 +198,12 @@ async def insert_sessions(database: Database, batch: Sequence[tuple[SessionDocum
         everything.memories += contents.memories
         everything.messages += contents.messages
         everything.summaries += contents.summaries
-    owners = [owner for owner, _ in batch]
+    sessions = [session for session, _ in batch]
 
     async def attempt(tx: Transaction) -> None:
-        await _refuse_erasures(database, owners, tx)
-        await database.sessions.insert_many(await numbered(database, "sessions", owners, tx), session=tx)
-        await touch_users(database, owners, tx)
+        await _refuse_erasures(database, sessions, tx)
+        await database.sessions.insert_many(await numbered(database, "sessions", sessions, tx), session=tx)
+        await touch_users(database, sessions, tx)
         await insert_contents(database, everything, tx)
         mentioning = [(None, message) for message in everything.messages if message["entities"]]
         if mentioning:
@@ -244,16 +244,16 @@ async def reserve_numbers(database: Database, numbers: dict[str, int]) -> None:
             await database.counters.update_one({"_id": collection}, {"$max": {"last": last}}, upsert=True)
 
 
-async def _refuse_erasures(database: Database, owners: Sequence[SessionDocument], tx: Transaction) -> None:
-    jobs = [erasure.session_job(owner["_id"]) for owner in owners]
+async def _refuse_erasures(database: Database, sessions: Sequence[SessionDocument], tx: Transaction) -> None:
+    jobs = [erasure.session_job(session["_id"]) for session in sessions]
     found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, session=tx).to_list(1)
     for job in found:
         await erasure.refuse_while_under_way(database, job["_id"], tx)
 
 
-async def touch_users(database: Database, owners: Sequence[SessionDocument], tx: Transaction) -> None:
+async def touch_users(database: Database, sessions: Sequence[SessionDocument], tx: Transaction) -> None:
     """Write the users of sessions, so that their deletion can't pass unseen; those that are missing are made."""
-    users = {owner["userId"]: owner["createdAt"] for owner in owners if owner.get("userId") is not None}
+    users = {session["userId"]: session["createdAt"] for session in sessions if session.get("userId") is not None}
     if not users:
         return
     known = {"_id": {"$in": list(users)}}
