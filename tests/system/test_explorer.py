@@ -80,11 +80,16 @@ def cdn_server() -> Iterator[str]:
         yield base_url
 
 
+PATIENCE = 90_000
+"""Milliseconds for a step of the browser: the first one reads all of it from the disk."""
+
+
 class Visit:
     """One browser page, and what it did."""
 
     def __init__(self, page: Page, base_url: str) -> None:
         self.page = page
+        page.set_default_timeout(PATIENCE)
         self.elsewhere: list[str] = []
         self.complaints: list[str] = []
         self.frames_sent: list[str] = []
@@ -110,8 +115,8 @@ class Visit:
 
     def arrive(self) -> None:
         self.page.goto(self.address)
-        expect(self.page.locator(".graphiql-query-editor")).to_contain_text("Welcome to RecallQL", timeout=30_000)
-        expect(self.page.locator(".graphiql-editor-tool")).to_contain_text('"sessionId": "octavia-', timeout=30_000)
+        expect(self.page.locator(".graphiql-query-editor")).to_contain_text("Welcome to RecallQL", timeout=PATIENCE)
+        expect(self.page.locator(".graphiql-editor-tool")).to_contain_text('"sessionId": "octavia-', timeout=PATIENCE)
 
     def run(self) -> None:
         self.page.locator("button.graphiql-execute-button").click()
@@ -120,7 +125,7 @@ class Visit:
         self.page.get_by_role("tab", name=name, exact=True).click()
 
     def expect_answer(self, text: str) -> None:
-        expect(self.page.locator(".result-window")).to_contain_text(text, timeout=20_000)
+        expect(self.page.locator(".result-window")).to_contain_text(text, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -171,9 +176,9 @@ def test_first_time_visitor_runs_the_examples_with_no_other_host_in_reach(visit:
     visit.page.screenshot(path=ARTIFACTS / "explorer-subscription.png")
 
     visit.page.reload()
-    expect(visit.page.locator(".graphiql-query-editor")).to_contain_text("sessionId", timeout=30_000)
+    expect(visit.page.locator(".graphiql-query-editor")).to_contain_text("sessionId", timeout=PATIENCE)
     visit.open_tab("AddMemory")
-    expect(visit.page.locator(".graphiql-editor-tool")).to_contain_text('"sessionId": "octavia-', timeout=30_000)
+    expect(visit.page.locator(".graphiql-editor-tool")).to_contain_text('"sessionId": "octavia-', timeout=PATIENCE)
     expect(visit.page.get_by_role("tab")).to_have_count(3)
 
     assert visit.elsewhere == []
