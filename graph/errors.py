@@ -80,6 +80,10 @@ class OperationError(RecallQLError):
         super().__init__(message)
         self.extensions: dict[str, Any] = {"code": self.code.value, **extensions}
 
+    def extensions_for(self, *, names_settings: bool) -> dict[str, Any]:
+        """The extensions for a caller, with or without `setting`."""
+        return {name: value for name, value in self.extensions.items() if names_settings or name != "setting"}
+
 
 class BadUserInput(OperationError):
     """A value can't be accepted; the message says which, and what is allowed."""

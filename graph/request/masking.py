@@ -11,6 +11,7 @@ from uuid import uuid4
 from graphql import GraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
+from graph.access.caller import Caller
 from graph.errors import ErrorCode, OperationError
 
 logger = logging.getLogger(__name__)
@@ -63,8 +64,7 @@ def public_error(error: GraphQLError, *, names_settings: bool = False) -> GraphQ
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     if isinstance(cause, OperationError):
-        kept = {name: value for name, value in cause.extensions.items() if names_settings or name != "setting"}
-        return _with(error, str(cause), kept)
+        return _with(error, str(cause), cause.extensions_for(names_settings=names_settings))
     if isinstance(cause, RecursionError) and error.path is None:
         return _with(error, "The operation is nested too deep", {"code": ErrorCode.TOO_COSTLY.value})
     if error.path is None and error.message.endswith("aborted."):  # by graphql-core, at its own limits
@@ -80,6 +80,12 @@ def public_error(error: GraphQLError, *, names_settings: bool = False) -> GraphQ
         f"Something went wrong here; the service's log has it under {error_id}",
         {"code": ErrorCode.INTERNAL.value, "id": error_id},
     )
+
+
+def public_failure(failure: Exception, caller: Caller) -> GraphQLError:
+    """The error of an operation that did not begin, or that ends with this failure, as its caller may see it."""
+    raised = GraphQLError(str(failure), original_error=failure)
+    return public_error(raised, names_settings=caller.may_know_settings)
 
 
 def public_errors(

@@ -58,13 +58,7 @@ class _Schema(strawberry.Schema):
         In place: Strawberry hands over the list that the result has.
         """
         context: Context | None = None if execution_context is None else execution_context.context
-        suggestions = context is None or context.backend.settings.suggestions
-        errors[:] = public_errors(
-            errors,
-            suggestions=suggestions,
-            changes=context is not None and context.changes,
-            names_settings=context is not None and context.caller.may_know_settings,
-        )
+        errors[:] = public_errors(errors, suggestions=True) if context is None else _public(errors, context)
 
 
 class _PreparedSchema(_Schema):
@@ -111,14 +105,18 @@ class _PreparedSchema(_Schema):
         except Exception as error:  # noqa: BLE001 - of any kind: `public_errors` distinguishes them
             errors = [GraphQLError(str(error), original_error=error)]
         if errors:
-            suggestions = context.backend.settings.suggestions
-            errors = public_errors(
-                errors,
-                suggestions=suggestions,
-                changes=context.changes,
-                names_settings=context.caller.may_know_settings,
-            )
+            errors = _public(errors, context)
         return ExecutionResult(data, errors or None, cost_report(context, cost, operation_extensions))
+
+
+def _public(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
+    """The errors of a result as the caller may see them."""
+    return public_errors(
+        errors,
+        suggestions=context.backend.settings.suggestions,
+        changes=context.changes,
+        names_settings=context.caller.may_know_settings,
+    )
 
 
 _DESCRIPTION = (

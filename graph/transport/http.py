@@ -341,8 +341,7 @@ def json_response(
 def refusal_response(refusal: RequestRefused, *, media_type: str) -> Response:
     """The answer to a request that was refused as a whole."""
     # No setting is named: a request that is refused as a whole may be anyone's.
-    shown = {name: value for name, value in refusal.error.extensions.items() if name != "setting"}
-    error = {"message": str(refusal.error), "extensions": shown}
+    error = {"message": str(refusal.error), "extensions": refusal.error.extensions_for(names_settings=False)}
     status = refusal.status
     if media_type == JSON_TYPE and isinstance(refusal.error, PersistedQueryNotFound | PersistedQueryNotSupported):
         status = 200  # the request is well formed, and clients that know only the older media type read no other

@@ -19,7 +19,7 @@ from graph.execution.identity import selection_digest
 from graph.live.memory import Outlet
 from graph.live.source import Source
 from graph.request.admission import event_limit
-from graph.request.masking import public_error
+from graph.request.masking import public_error, public_failure
 from graph.schema.context import Context
 from graph.transport.http import encode_json
 
@@ -149,8 +149,7 @@ class Operation:
             raise self._failed(error) from None
 
     def _failed(self, error: OperationError) -> OperationFailed:
-        raised = GraphQLError(str(error), original_error=error)
-        return OperationFailed([public_error(raised, names_settings=self.context.caller.may_know_settings)])
+        return OperationFailed([public_failure(error, self.context.caller)])
 
 
 def _execution(executor: Any, context: Context) -> Callable[[Any], Awaitable[str]]:

@@ -15,7 +15,6 @@ from typing import Any, cast
 from uuid import uuid4
 
 import orjson
-from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
@@ -26,7 +25,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Ope
 
 from graph.errors import OperationError, TooCostly, Unavailable
 from graph.live.memory import Outlet
-from graph.request.masking import public_error
+from graph.request.masking import public_failure
 from graph.schema.context import Context
 from graph.transport.http import RequestRefused, check_request, decode_large_json, encode_json, is_unicode
 from graph.transport.subscriptions import Operation, OperationFailed
@@ -201,12 +200,8 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def _refuse(self, operation_id: str, refusal: OperationError) -> None:
         """Answer an operation that does not begin."""
-        error = self._public(refusal)
+        error = public_failure(refusal, self.context.caller)
         await self.send_message({"id": operation_id, "type": "error", "payload": [error.formatted]})
-
-    def _public(self, error: Exception) -> GraphQLError:
-        raised = GraphQLError(str(error), original_error=error)
-        return public_error(raised, names_settings=self.context.caller.may_know_settings)
 
     async def run_operation(self, operation: Any) -> None:
         """Send the results of an operation until it is done, or the client is gone."""
@@ -239,7 +234,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         except WebSocketDisconnected:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is to know that no more comes
-            await operation.send_initial_errors([self._public(error)])
+            await operation.send_initial_errors([public_failure(error, self.context.caller)])
 
 
 def _problem_of(message: Any) -> str | None:
