@@ -155,8 +155,9 @@ def _take(read: _Read, messages: Sequence[MessageDocument], filter_: MessageFilt
     """Take in messages. On a thread, where the libraries of the search are loaded with the first one."""
     use_one_thread()
     from graph.recall.entries import entry_of  # noqa: PLC0415 - a web process without a search does not load it
-    from graph.recall.query import has_phrases  # noqa: PLC0415 - as above
+    from graph.recall.query import has_phrases, phrases_of  # noqa: PLC0415 - as above
 
+    phrases = phrases_of(text)
     for message in messages:
         read.entries.append(
             entry_of(
@@ -169,7 +170,7 @@ def _take(read: _Read, messages: Sequence[MessageDocument], filter_: MessageFilt
                 labels=[entity["label"] for entity in message["entities"]],
             )
         )
-        if filter_.accepts(message) and has_phrases(message["content"], text):
+        if filter_.accepts(message) and has_phrases(message["content"], phrases):
             read.allowed.add(message["_id"])
 
 

@@ -49,8 +49,8 @@ class Columns:
         lengths: how many terms each row has.
         flags: of each row, see `recall.questions`.
         postings: the terms.
-        vectors: of each row; zeros where there is none yet.
-        scales: of each row's vector; 0 where there is none yet.
+        vectors: of each row; zeros for a row without a vector.
+        scales: of each row's vector; 0 for a row without a vector.
     """
 
     message_ids: Sequence[str]

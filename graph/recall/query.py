@@ -59,19 +59,19 @@ def read_query(text: str, speakers: Iterable[str], languages: Iterable[str], now
         speakers=frozenset(named),
         dates=named_dates(text, now),
         asked=asked_for(text),
-        phrases=_phrases(text),
+        phrases=phrases_of(text),
     )
 
 
-def has_phrases(content: str, text: str) -> bool:
-    """Whether all parts of a query in double quotes occur in a content, whatever their case."""
-    phrases = _phrases(text)
+def phrases_of(text: str) -> list[str]:
+    """The parts of a query in double quotes."""
+    return [phrase for phrase in _PHRASE.findall(text) if phrase.strip()]
+
+
+def has_phrases(content: str, phrases: Sequence[str]) -> bool:
+    """Whether all phrases occur in a content, in upper or lower case."""
     folded = content.casefold() if phrases else ""
     return all(phrase.casefold() in folded for phrase in phrases)
-
-
-def _phrases(text: str) -> list[str]:
-    return [phrase for phrase in _PHRASE.findall(text) if phrase.strip()]
 
 
 def _forms(speaker: str) -> list[str]:
