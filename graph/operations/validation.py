@@ -93,13 +93,13 @@ def check_uuid(value: str, name: str) -> str:
     raise BadUserInput(f"{name} is not a UUID such as 123e4567-e89b-12d3-a456-426614174000")
 
 
-def check_page(first: int | None, last: int | None) -> int:
+def check_page(first: int | None, last: int | None, most: int = MAX_PAGE) -> int:
     """The size of a page of a connection."""
     if first is not None and last is not None:
         raise BadUserInput("first and last can't both be given: first takes a page forwards, last one backwards")
     for name, value in (("first", first), ("last", last)):
-        if value is not None and not 0 <= value <= MAX_PAGE:
-            raise BadUserInput(f"{name} must be from 0 to {MAX_PAGE:,}, not {value:,}")
+        if value is not None and not 0 <= value <= most:
+            raise BadUserInput(f"{name} must be from 0 to {most:,}, not {value:,}")
     if last is not None:
         return last
     return DEFAULT_PAGE if first is None else first

@@ -175,14 +175,22 @@ def _part(value: Any, kind: type) -> Any:
     return value
 
 
-def window_of(cursors: Cursors, first: int | None, after: str | None, last: int | None, before: str | None) -> Window:
-    """The checked arguments of a connection.
+def window_of(
+    cursors: Cursors,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    *,
+    most: int = MAX_PAGE,
+) -> Window:
+    """The checked arguments of a connection whose pages have at most `most` items.
 
     Raises:
         BadUserInput: a number is out of range, both are given, or a cursor is not of this list.
     """
     return Window(
-        check_page(first, last), last is not None, cursors.read(after, "after"), cursors.read(before, "before")
+        check_page(first, last, most), last is not None, cursors.read(after, "after"), cursors.read(before, "before")
     )
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import strawberry
 
-from graph.errors import BadUserInput
 from graph.execution.fields import as_source, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
@@ -123,7 +122,7 @@ class SearchQueries:
         ] = None,
     ) -> MessageSearchConnection:
         cursors = _cursors_of(query, user_id, session_id)
-        window = _window_of(cursors, first, after, last, before)
+        window = window_of(cursors, first, after, last, before, most=recall.MAX_RESULTS)
         results = await recall.search(
             info.context.backend,
             info.context.scope,
@@ -133,13 +132,6 @@ class SearchQueries:
             filter_=filter.as_operation() if filter else None,
         )
         return as_source(await _page(info, cursors, results, window))
-
-
-def _window_of(cursors: Cursors, first: int | None, after: str | None, last: int | None, before: str | None) -> Window:
-    for name, value in (("first", first), ("last", last)):
-        if value is not None and not 0 <= value <= recall.MAX_RESULTS:
-            raise BadUserInput(f"{name} must be from 0 to {recall.MAX_RESULTS}, not {value:,}")
-    return window_of(cursors, first, after, last, before)
 
 
 def _cursors_of(query: str, user_id: str | None, session_id: str | None) -> Cursors:
