@@ -9,6 +9,7 @@ from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.client import translated_errors
 from graph.store.scope import Scope
+from graph.store.sessions import erased_seqs
 
 _AT_ONCE = 100
 """Messages that are read together: each may hold a megabyte."""
@@ -45,9 +46,7 @@ async def searched_sessions(
 async def messages_of(database: Database, sessions: Sequence[SessionDocument]) -> AsyncIterator[list[MessageDocument]]:
     """The messages of sessions that the caller has been found to see, in no order, part by part."""
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
-        erased = {
-            session["_id"]: session.get("erasedSeq", 0) for session in sessions[start : start + _SESSIONS_AT_ONCE]
-        }
+        erased = erased_seqs(sessions[start : start + _SESSIONS_AT_ONCE])
         with translated_errors():
             cursor = database.messages.find({"sessionId": {"$in": list(erased)}}, _FIELDS, batch_size=_AT_ONCE)
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -70,6 +70,11 @@ def as_session_memory(session: Document) -> Document:
     memory: dict[str, Any] = {name: value for name, value in session.items() if name != "_id"}
     memory["sessionId"] = session["_id"]
     return memory
+
+
+def erased_seqs(sessions: Iterable[SessionDocument]) -> dict[str, int]:
+    """The number in each session up to which its messages count as deleted, from documents with `erasedSeq`."""
+    return {session["_id"]: session.get("erasedSeq", 0) for session in sessions}
 
 
 async def find_sessions(

@@ -10,7 +10,7 @@ from graph.store.database import Database
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.scope import Scope
-from graph.store.sessions import find_sessions
+from graph.store.sessions import erased_seqs, find_sessions
 
 
 async def find_visible(
@@ -50,7 +50,7 @@ async def find_visible(
 async def _visible(database: Database, scope: Scope, found: Collection[Any], place: str) -> list[Any]:
     if not found and scope.user_id is None:
         return []  # for an end user, a missing document costs the same as one of another user
-    sessions = await find_sessions(database, scope, {document["sessionId"] for document in found}, {"erasedSeq"})
-    erased = {session["_id"]: session.get("erasedSeq", 0) for session in sessions}
+    ids = {document["sessionId"] for document in found}
+    erased = erased_seqs(await find_sessions(database, scope, ids, {"erasedSeq"}))
     number = itemgetter(place)
     return [document for document in found if number(document) > erased.get(document["sessionId"], number(document))]

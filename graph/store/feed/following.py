@@ -12,6 +12,7 @@ from graph.store.documents import Document, SessionDocument
 from graph.store.driver.client import translated_errors
 from graph.store.feed.changes import Moment, causally_after
 from graph.store.scope import Scope
+from graph.store.sessions import erased_seqs
 
 PAGE = 100
 """Documents that a follower reads at once, at most."""
@@ -64,8 +65,8 @@ async def messages_by_id(database: Database, uuids: Collection[str], after: Mome
                 None
             )
             ids = list({message["sessionId"] for message in found})
-            owners = await database.sessions.find({"_id": {"$in": ids}}, {"erasedSeq": 1}, session=tx).to_list(None)
-    erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in owners}
+            sessions = await database.sessions.find({"_id": {"$in": ids}}, {"erasedSeq": 1}, session=tx).to_list(None)
+    erased = erased_seqs(sessions)
     return {
         message["_id"]: message
         for message in found
