@@ -1,5 +1,5 @@
 """`python -m graph` is `recallql`."""
 
-from graph.cli.commands import main
+from graph.cli.main import main
 
 main()

@@ -11,7 +11,18 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from graph.settings import NO_FLAG, PREFIX, RENAMED, load_settings
+from graph.settings import (
+    NO_FLAG,
+    PREFIX,
+    RENAMED,
+    EnrichmentSettings,
+    LLMSettings,
+    LoggingSettings,
+    MongoDBSettings,
+    SummarySettings,
+    TokenSettings,
+    load_settings,
+)
 from graph.settings.types import CheckedSettings
 
 
@@ -128,3 +139,9 @@ def _metavar(field: FieldInfo) -> str:
 def _kinds(annotation: Any) -> list[Any]:
     """The types in an optional or annotated type."""
     return [annotation, *(kind for part in get_args(annotation) for kind in _kinds(part))]
+
+
+with_worker_settings = with_settings(
+    MongoDBSettings, TokenSettings, EnrichmentSettings, SummarySettings, LLMSettings, LoggingSettings
+)
+"""Give a command the flags of an enrichment worker."""

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 from spacy.util import get_package_path
 
-from graph.cli.doctor import Grade, examine, report
+from graph.cli.commands.doctor import report
 from graph.mongod.embedded import EmbeddedMongo
+from graph.runtime.diagnosis import Grade, examine
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 import typer
 
-from graph.cli.commands import app, main
+from graph.cli.main import app, main
 from graph.errors import StartupError
 from graph.runtime.serve import check
 from graph.runtime.supervisor import _as_environment

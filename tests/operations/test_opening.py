@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from graph.cli.commands import app
+from graph.cli.main import app
 from graph.operations.opening import opened
 from graph.settings import MongoDBSettings, Settings
 from tests.support.paths import ROOT

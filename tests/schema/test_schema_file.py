@@ -5,7 +5,7 @@ from pathlib import Path
 from graphql import GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, build_schema
 from typer.testing import CliRunner
 
-from graph.cli.commands import app
+from graph.cli.main import app
 from graph.explorer import EXAMPLES
 from graph.schema.build import build_schema as strawberry_schema
 from graph.schema.build import schema_text

@@ -1,18 +1,15 @@
-"""`recallql doctor`: checks everything that RecallQL needs, and says what to do about each problem."""
+"""The checks of `recallql doctor`: of everything that RecallQL needs, with advice for each problem."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import psutil
-from rich.console import Console
-from rich.markup import escape
 
 from graph.access.authenticator import authentication_is_on, check_exposure
 from graph.enrichment.entities import Extractor
@@ -67,17 +64,6 @@ def examine(settings: Settings) -> list[Finding]:
         *_tokens(settings),
         *_summaries(settings),
     ]
-
-
-def report(findings: list[Finding]) -> int:
-    """Print the findings; 1 when something is broken, and 0 otherwise."""
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    colours = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.BROKEN: "red"}
-    for finding in findings:
-        colour = colours[finding.grade]
-        text = f"{finding.text}. {finding.advice}" if finding.advice else finding.text
-        console.print(f"[{colour}]{finding.grade.value:<8}[/] {finding.thing}: {escape(text)}", soft_wrap=True)
-    return int(any(finding.grade is Grade.BROKEN for finding in findings))
 
 
 def _mongodb(settings: Settings) -> Iterator[Finding]:

@@ -17,12 +17,9 @@ from graph.settings import MongoDBSettings, Settings
 if TYPE_CHECKING:
     from graph.store.database import Database
 
-# Every command loads this module: what takes long to import is imported where it is used.
-# ruff: noqa: PLC0415
-
 T = TypeVar("T")
 
-app = typer.Typer(help="Make, list and revoke the service keys of backends.", no_args_is_help=True)
+app = typer.Typer(name="key", help="Make, list and revoke the service keys of backends.", no_args_is_help=True)
 
 _Anyway = Annotated[
     bool, typer.Option("--anyway", help="Do it also in a store that nobody serves here, while another is being served.")

@@ -1,0 +1,104 @@
+"""`recallql export`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from graph.cli.options import given_text, with_settings
+from graph.cli.signals import interrupt_on_sigterm
+from graph.errors import TransferError
+from graph.settings import MongoDBSettings, Settings
+
+if TYPE_CHECKING:
+    from graph.transfer.export import Exported, Resumed, Wanted
+
+app = typer.Typer()
+
+_STDOUT = Path("-")
+
+
+@app.command()
+@with_settings(MongoDBSettings)
+def export(
+    settings: Settings,
+    file: Annotated[Path, typer.Argument(help="The file to write; - is standard output.")] = _STDOUT,
+    session: Annotated[
+        str | None, typer.Option("--session", help="Only this session and its user.", callback=given_text)
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="Only this user and its sessions.", callback=given_text)
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an export to the same file that was stopped.")
+    ] = False,
+) -> None:
+    """Write users and sessions, with all that belongs to them, as NDJSON; a server may run meanwhile."""
+    from graph.cli.transfer import file_errors, say
+    from graph.transfer.export import Wanted
+
+    interrupt_on_sigterm()
+    write = _to_stdout if file == _STDOUT else _to_file
+    with file_errors(file):
+        done = write(settings, Wanted(session, user), file, resume=resume)
+    say(f"exported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages")
+
+
+def _to_stdout(settings: Settings, wanted: Wanted, _file: Path, *, resume: bool) -> Exported:
+    if resume:
+        raise TransferError("only an export to a file can be resumed")
+    if sys.stdout.isatty():
+        raise TransferError("an export is not for a terminal: name a file, or redirect standard output")
+    try:
+        return _exported(settings, wanted, sys.stdout.buffer)
+    except BrokenPipeError:
+        # Python would try to write the rest at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _to_file(settings: Settings, wanted: Wanted, file: Path, *, resume: bool) -> Exported:
+    """Write an export to a file; links are followed.
+
+    A regular file has the name `<name>.partial` until it is whole, and is for its owner alone where it is new. Other
+    files (a FIFO, a device, `/dev/stdout`) are written through.
+    """
+    from graph.transfer.export import resumed
+    from graph.transfer.target import partial, regular, written_through, written_whole
+
+    found = regular(file)
+    if found is None:
+        if resume:
+            raise TransferError("only an export to a regular file can be resumed")
+        with written_through(file) as target:
+            return _exported(settings, wanted, target)
+    unfinished = partial(found)
+    earlier = resumed(unfinished, wanted) if resume and unfinished.exists() else None
+    with written_whole(found, append=earlier is not None) as target:
+        return _exported(settings, wanted, target, earlier=earlier)
+
+
+def _exported(settings: Settings, wanted: Wanted, target: BinaryIO, *, earlier: Resumed | None = None) -> Exported:
+    from graph.cli.transfer import progress_bar
+    from graph.operations.opening import opened
+    from graph.runtime.deployment import mongodb
+    from graph.store.transfer import documents
+    from graph.transfer.export import export as write
+
+    async def run(uri: str) -> Exported:
+        async with opened(settings, uri) as database:
+            total = await documents.count(database, wanted.match)
+            with progress_bar("exporting", total) as advance:
+
+                def report(done: Exported) -> None:
+                    advance(done.sessions, done.messages)
+
+                return await write(database, wanted, target, resume=earlier, report=report)
+
+    with mongodb(settings, attach=True) as uri:
+        return asyncio.run(run(uri))

@@ -1,0 +1,26 @@
+"""`recallql web`, which `recallql serve --web-processes` starts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graph.cli.options import with_settings
+from graph.cli.signals import exit_on_signals
+from graph.settings import Settings
+
+app = typer.Typer()
+
+
+@app.command(hidden=True)
+@with_settings()
+def web(
+    settings: Settings,
+    socket: Annotated[int, typer.Option("--socket", help="File descriptor of the listening socket.")],
+) -> None:
+    """Serve beside another web process."""
+    from graph.runtime.serve import serve_beside
+
+    exit_on_signals()
+    serve_beside(settings, socket)
