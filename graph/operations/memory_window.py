@@ -5,32 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graph.operations.backend import Backend
-from graph.store.documents import Document, MessageDocument, SessionDocument
+from graph.store.documents import Document, MessageDocument
 from graph.store.memory_window import Recent, find_recent_memory
 from graph.store.messages import messages_in_range
 from graph.store.scope import Scope
+from graph.store.visible import Visible
 
 
 async def recalled_messages(
-    backend: Backend, session: SessionDocument, fields: Collection[str], *, last: int | None = None
+    backend: Backend, visible: Visible, summary_seq: int, fields: Collection[str], *, last: int | None = None
 ) -> list[MessageDocument]:
     """The messages that the newest summary does not cover, at most the message window; or the last `last` messages.
 
     Args:
         backend: the open parts of this process.
-        session: read within the caller's scope, with `_id` (or `sessionId`), `summarySeq` and `erasedSeq`.
+        visible: the session's visible part.
+        summary_seq: the number of the last message that is summarised.
         fields: what to read of each message.
         last: how many of the newest to give instead.
 
     Returns:
         Oldest first.
     """
-    first = session.get("erasedSeq", 0) + 1
     if last is None:
-        first = max(first, session.get("summarySeq", 0) + 1)
-        last = backend.settings.message_window
-    session_id = session["_id"] if "_id" in session else session["sessionId"]
-    return await messages_in_range(backend.database, session_id, fields, first_seq=first, last=last)
+        visible, last = visible.beyond(summary_seq), backend.settings.message_window
+    return await messages_in_range(backend.database, visible, fields, last=last)
 
 
 async def recalled_memory(

@@ -15,6 +15,7 @@ from graph.operations.beside import beside
 from graph.store.documents import MessageDocument, now
 from graph.store.recall import messages_of, searched_sessions
 from graph.store.scope import Scope
+from graph.store.visible import Visible
 
 if TYPE_CHECKING:
     from graph.recall.entries import Entry
@@ -139,7 +140,7 @@ async def search(
     if len(sessions) > MAX_SEARCHED or sum(session["messageCount"] for session in sessions) > MAX_SEARCHED:
         raise _too_many(f"{MAX_SEARCHED:,} messages")
     read = _Read()
-    async for messages in messages_of(backend.database, sessions):
+    async for messages in messages_of(backend.database, list(map(Visible.of, sessions))):
         read.size += sum(len(message["content"]) for message in messages)
         if read.size > MAX_SEARCHED_BYTES:
             raise _too_many(f"{MAX_SEARCHED_BYTES:,} characters")

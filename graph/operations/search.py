@@ -16,6 +16,7 @@ from graph.store.documents import Document
 from graph.store.scope import Scope
 from graph.store.search import Searched
 from graph.store.sessions import find_session
+from graph.store.visible import Visible
 
 MAX_RESULTS = 1_000
 MAX_WORDS = 200
@@ -76,12 +77,12 @@ async def search_session(
     if query.text is not None:
         text = validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)
         words = await beside(_words, text)
-    session = await find_session(backend.database, scope, session_id, {"_id", "erasedSeq"})
+    session = await find_session(backend.database, scope, session_id, Visible.FIELDS)
     if session is None or not limit:
         return []
     found = await store.search(
         backend.database,
-        session,
+        Visible.of(session),
         searched,
         words=words,
         since=query.since,

@@ -48,6 +48,7 @@ from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_prefix, refuse_unseen
 from graph.store.visibility import find_visible
+from graph.store.visible import Visible
 from graph.store.writes import write_session
 
 _STORED = {"uuid": "_id"}
@@ -84,17 +85,11 @@ async def find_memories(
     return await find_visible(database, database.memories, scope, uuids, wanted, place="firstSeq")
 
 
-def list_memories(database: Database, session_id: str, erased_seq: int) -> Listing:
-    """The persisted memories of a session that the caller has been found to see, oldest first.
-
-    Args:
-        database: the open database.
-        session_id: a session read within the caller's scope.
-        erased_seq: the session's `erasedSeq`, or 0.
-    """
+def list_memories(database: Database, visible: Visible) -> Listing:
+    """The visible persisted memories of a session, oldest first."""
     return Listing(
         database.memories,
-        {"sessionId": session_id, "firstSeq": {"$gt": erased_seq}},
+        visible.match("firstSeq"),
         ("firstSeq",),
         ("sessionId", "firstSeq"),
         rename=_STORED,

@@ -14,9 +14,7 @@ from graph.store.driver.client import RESPONSE_CODEC, aggregate_at_once, transla
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import AS_MEMORY, as_session_memory
-
-_ENDS = ("summarySeq", "erasedSeq")
-"""The session's numbers up to which its messages are summarised, and erased."""
+from graph.store.visible import Visible
 
 _IS_SESSION = "isSession"
 
@@ -43,7 +41,7 @@ async def find_recent_memory(
 
     Times have no zone: they are in UTC, and decode in a fraction of the time that way.
     """
-    of_session = projection({*fields, "sessionId", *_ENDS}, AS_MEMORY) or {}
+    of_session = projection({*fields, "sessionId", "summarySeq", *Visible.MEMORY_FIELDS}, AS_MEMORY) or {}
     pipeline = [
         {"$match": {"_id": session_id, **scope.sessions()}},
         {"$project": {**of_session, _IS_SESSION: {"$literal": True}}},
@@ -65,6 +63,8 @@ async def find_recent_memory(
     if not found or not found[0].pop(_IS_SESSION, False):
         return None
     memory = as_session_memory(found[0])
-    after = max(memory.get(name, 0) for name in (_ENDS if recent.after_summary else ("erasedSeq",)))
-    memory["messages"] = [message for message in reversed(found[1:]) if message["seq"] > after]
+    visible = Visible.of_memory(memory)
+    if recent.after_summary:
+        visible = visible.beyond(memory.get("summarySeq", 0))
+    memory["messages"] = [message for message in reversed(found[1:]) if visible.sees(message["seq"])]
     return memory

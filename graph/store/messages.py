@@ -12,6 +12,7 @@ from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visibility import find_visible
+from graph.store.visible import Visible
 
 
 async def find_messages(
@@ -32,51 +33,37 @@ async def find_meant(database: Database, scope: Scope, given: str, fields: Colle
     return next((found[uuid] for uuid in possible if uuid in found), None)
 
 
-def list_messages(database: Database, session_id: str, erased_seq: int) -> Listing:
-    """The messages of a session that the caller has been found to see, oldest first.
-
-    Args:
-        database: the open database.
-        session_id: a session read within the caller's scope.
-        erased_seq: the session's `erasedSeq`, or 0.
-    """
-    return Listing(
-        database.messages,
-        {"sessionId": session_id, "seq": {"$gt": erased_seq}},
-        ("seq",),
-        ("sessionId", "seq"),
-    )
+def list_messages(database: Database, visible: Visible) -> Listing:
+    """The visible messages of a session, oldest first."""
+    return Listing(database.messages, visible.match("seq"), ("seq",), ("sessionId", "seq"))
 
 
 async def messages_in_range(
     database: Database,
-    session_id: str,
+    visible: Visible,
     fields: Collection[str],
     *,
-    first_seq: int = 1,
     last_seq: int | None = None,
     last: int | None = None,
     limit: int | None = None,
 ) -> list[MessageDocument]:
-    """Messages of a session that the caller has been found to see, oldest first.
+    """The visible messages of a session, oldest first.
 
     Args:
         database: the open database.
-        session_id: a session read within the caller's scope.
+        visible: the part of the session.
         fields: what to read of each message.
-        first_seq: the least `seq`.
         last_seq: the greatest `seq`; None for no bound.
         last: the maximum number, from the end of the range.
         limit: the maximum number, from its beginning.
     """
     if last == 0 or limit == 0:
         return []
-    bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
     count = last if last is not None else limit
     with translated_errors():
         found: list[MessageDocument] = await read_whole(
             database.messages,
-            {"sessionId": session_id, "seq": bounds},
+            visible.match("seq", last_seq),
             projection(fields),
             sort=[("seq", -1 if last is not None else 1)],
             limit=count,
@@ -95,23 +82,21 @@ async def page_of_messages(
 
     Args:
         database: the open database.
-        session: read within the caller's scope, with `_id`, `lastSeq`, `messageCount` and `erasedSeq`.
+        session: read within the caller's scope, with `lastSeq`, `messageCount` and what `Visible.of` reads.
         fields: what to read of each message.
         skip: how many messages come before.
         limit: most messages.
     """
-    first = session.get("erasedSeq", 0) + 1
+    visible = Visible.of(session)
     if skip >= session["messageCount"] or limit == 0:
         return []
-    if session["lastSeq"] - first + 1 == session["messageCount"]:
-        return await messages_in_range(database, session["_id"], fields, first_seq=first + skip, limit=limit)
+    if session["lastSeq"] - visible.after_seq == session["messageCount"]:
+        return await messages_in_range(database, visible.beyond(visible.after_seq + skip), fields, limit=limit)
     with translated_errors():
-        following = await database.messages.find_one(
-            {"sessionId": session["_id"], "seq": {"$gte": first}}, {"seq": 1}, sort=[("seq", 1)], skip=skip
-        )
+        following = await database.messages.find_one(visible.match("seq"), {"seq": 1}, sort=[("seq", 1)], skip=skip)
     if following is None:
         return []
-    return await messages_in_range(database, session["_id"], fields, first_seq=following["seq"], limit=limit)
+    return await messages_in_range(database, visible.beyond(following["seq"] - 1), fields, limit=limit)
 
 
 async def count_pending(database: Database, session_id: str, first_seq: int, last_seq: int) -> int:

@@ -8,8 +8,9 @@ from typing import Any
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.client import translated_errors
+from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import erased_seqs
+from graph.store.visible import Visible
 
 _AT_ONCE = 100
 """Messages that are read together: each may hold a megabyte."""
@@ -20,7 +21,7 @@ _FIELDS = {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "createdAt": 1, "e
 async def searched_sessions(
     database: Database, scope: Scope, *, user_id: str | None, session_id: str | None, limit: int
 ) -> list[SessionDocument]:
-    """The sessions of a search within the scope, with `_id`, `messageCount` and `erasedSeq`.
+    """The sessions of a search within the scope, with `messageCount` and what `Visible.of` reads.
 
     Args:
         database: the open database.
@@ -38,19 +39,19 @@ async def searched_sessions(
         match["_id"] = session_id
     with translated_errors():
         found: list[SessionDocument] = await database.sessions.find(
-            match, {"messageCount": 1, "erasedSeq": 1}, limit=limit
+            match, projection({"messageCount", *Visible.FIELDS}), limit=limit
         ).to_list(None)
     return found
 
 
-async def messages_of(database: Database, sessions: Sequence[SessionDocument]) -> AsyncIterator[list[MessageDocument]]:
-    """The messages of sessions that the caller has been found to see, in no order, part by part."""
+async def messages_of(database: Database, sessions: Sequence[Visible]) -> AsyncIterator[list[MessageDocument]]:
+    """The messages of the visible parts of sessions, in no order, part by part."""
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
-        erased = erased_seqs(sessions[start : start + _SESSIONS_AT_ONCE])
+        parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
         with translated_errors():
-            cursor = database.messages.find({"sessionId": {"$in": list(erased)}}, _FIELDS, batch_size=_AT_ONCE)
+            cursor = database.messages.find({"sessionId": {"$in": list(parts)}}, _FIELDS, batch_size=_AT_ONCE)
             try:
                 while read := await cursor.to_list(_AT_ONCE):
-                    yield [message for message in read if message["seq"] > erased[message["sessionId"]]]
+                    yield [message for message in read if parts[message["sessionId"]].sees(message["seq"])]
             finally:
                 await cursor.close()

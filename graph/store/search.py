@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from graph.store.database import Database
-from graph.store.documents import Document, SessionDocument
+from graph.store.documents import Document
 from graph.store.driver.answer import count_documents, read_whole
 from graph.store.driver.client import translated_errors
+from graph.store.visible import Visible
 
 
 class Searched(StrEnum):
@@ -27,7 +28,7 @@ _PLACE = {Searched.MESSAGES: "seq", Searched.SUMMARIES: "lastSeq"}
 
 async def search(
     database: Database,
-    session: SessionDocument,
+    visible: Visible,
     searched: Searched,
     *,
     words: str | None,
@@ -40,7 +41,7 @@ async def search(
 
     Args:
         database: the open database.
-        session: read within the caller's scope, with `_id` and `erasedSeq`.
+        visible: the part of the session.
         searched: which documents.
         words: of which at least one must occur.
         since: the earliest `createdAt`.
@@ -49,7 +50,7 @@ async def search(
         limit: most documents, at least 1.
     """
     place = _PLACE[searched]
-    match: Document = {"sessionId": session["_id"], place: {"$gt": session.get("erasedSeq", 0)}}
+    match = visible.match(place)
     if times := {key: time for key, time in (("$gte", since), ("$lt", until)) if time is not None}:
         match["createdAt"] = times
     projection: Document | None = None

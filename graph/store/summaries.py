@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graph.store.database import Database
-from graph.store.documents import Document, SessionDocument, SummaryDocument, now
+from graph.store.documents import SessionDocument, SummaryDocument, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visibility import find_visible
+from graph.store.visible import Visible
 
 
 async def find_summaries(
@@ -22,40 +23,18 @@ async def find_summaries(
     return await find_visible(database, database.summaries, scope, uuids, wanted, place="lastSeq")
 
 
-def list_summaries(database: Database, session_id: str, erased_seq: int) -> Listing:
-    """The summaries of a session that the caller has been found to see, the oldest first.
-
-    Args:
-        database: the open database.
-        session_id: a session read within the caller's scope.
-        erased_seq: the session's `erasedSeq`, or 0.
-    """
-    return Listing(database.summaries, _of(session_id, erased_seq), ("lastSeq",), ("sessionId", "lastSeq"))
-
-
-def _of(session_id: str, erased_seq: int) -> Document:
-    return {"sessionId": session_id, "lastSeq": {"$gt": erased_seq}}
+def list_summaries(database: Database, visible: Visible) -> Listing:
+    """The visible summaries of a session, the oldest first."""
+    return Listing(database.summaries, visible.match("lastSeq"), ("lastSeq",), ("sessionId", "lastSeq"))
 
 
 async def newest_summary(
-    database: Database, session_id: str, erased_seq: int | None, fields: Collection[str] | None = None
+    database: Database, visible: Visible, fields: Collection[str] | None = None
 ) -> SummaryDocument | None:
-    """The newest summary of a session that the caller has been found to see, or None before the first.
-
-    Args:
-        database: the open database.
-        session_id: a session read within the caller's scope.
-        erased_seq: the session's `erasedSeq`, or 0; None where it has not been read.
-        fields: what to read of the summary; None for all.
-    """
+    """The newest visible summary of a session, with `fields` or all, or None before the first."""
     with translated_errors():
-        if erased_seq is None:
-            session = await database.sessions.find_one({"_id": session_id}, {"erasedSeq": 1})
-            if session is None:
-                return None
-            erased_seq = session.get("erasedSeq", 0)
         found: SummaryDocument | None = await database.summaries.find_one(
-            _of(session_id, erased_seq), projection(fields), sort=[("lastSeq", -1)]
+            visible.match("lastSeq"), projection(fields), sort=[("lastSeq", -1)]
         )
     return found
 
@@ -76,7 +55,7 @@ async def forget_message(database: Database, session: SessionDocument, seq: int,
 
     Args:
         database: the open database.
-        session: the message's session, with `_id` and `erasedSeq`.
+        session: the message's session, with what `Visible.of` reads.
         seq: the message's number.
         tx: the transaction.
     """
@@ -85,7 +64,7 @@ async def forget_message(database: Database, session: SessionDocument, seq: int,
     if not removed.deleted_count:
         return
     newest = await database.summaries.find_one(
-        _of(session_id, session.get("erasedSeq", 0)), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=tx
+        Visible.of(session).match("lastSeq"), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=tx
     )
     await database.sessions.update_one(
         {"_id": session_id},

@@ -10,7 +10,8 @@ from graph.store.database import Database
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.scope import Scope
-from graph.store.sessions import erased_seqs, find_sessions
+from graph.store.sessions import find_sessions
+from graph.store.visible import Visible, visible_by_id
 
 
 async def find_visible(
@@ -51,6 +52,10 @@ async def _visible(database: Database, scope: Scope, found: Collection[Any], pla
     if not found and scope.user_id is None:
         return []  # for an end user, a missing document costs the same as one of another user
     ids = {document["sessionId"] for document in found}
-    erased = erased_seqs(await find_sessions(database, scope, ids, {"erasedSeq"}))
+    parts = visible_by_id(await find_sessions(database, scope, ids, Visible.FIELDS))
     number = itemgetter(place)
-    return [document for document in found if number(document) > erased.get(document["sessionId"], number(document))]
+    return [
+        document
+        for document in found
+        if (part := parts.get(document["sessionId"])) is not None and part.sees(number(document))
+    ]

@@ -12,6 +12,7 @@ from graph.operations.validation import MAX_LAST, MAX_MESSAGES
 from graph.store.documents import Document
 from graph.store.sessions import find_session
 from graph.store.summaries import newest_summary
+from graph.store.visible import Visible
 from graph.zep.http import Call, json_answer, needed_text, ok_answer, text_of
 from graph.zep.shapes import MESSAGE, message_of, own_metadata, summary_of
 
@@ -25,15 +26,14 @@ async def get(call: Call) -> Response:
     last = min(last, MAX_LAST) if last else None  # Zep reads 0 as absent
     database = call.backend.database
     session = await find_session(
-        database, call.scope, session_id, {"_id", "metadata", "messageCount", "summarySeq", "erasedSeq"}
+        database, call.scope, session_id, {"metadata", "messageCount", "summarySeq", *Visible.FIELDS}
     )
     if session is None or not session["messageCount"]:
         message = f"session {shown(session_id)} has no memory"
         raise NotFound(message)
-    summary = (
-        await newest_summary(database, session_id, session.get("erasedSeq", 0)) if session.get("summarySeq") else None
-    )
-    messages = await recalled_messages(call.backend, session, MESSAGE, last=last)
+    visible, summary_seq = Visible.of(session), session["summarySeq"]
+    summary = await newest_summary(database, visible) if summary_seq else None
+    messages = await recalled_messages(call.backend, visible, summary_seq, MESSAGE, last=last)
     memory: Document = {"messages": [message_of(message) for message in messages]}
     if summary is not None:
         memory["summary"] = summary_of(summary)

@@ -12,6 +12,7 @@ from graph.operations.validation import MAX_PAGE, check_uuid
 from graph.store.documents import Document, MessageDocument
 from graph.store.messages import find_meant, page_of_messages
 from graph.store.sessions import find_session
+from graph.store.visible import Visible
 from graph.zep.http import Call, json_answer
 from graph.zep.shapes import MESSAGE, message_of, own_metadata
 
@@ -27,7 +28,7 @@ async def all_of(call: Call) -> Response:
     size = call.limit(MAX_PAGE if cursor is None else _PAGE)
     session_id = call.path("session_id")
     session = await find_session(
-        call.backend.database, call.scope, session_id, {"_id", "messageCount", "lastSeq", "erasedSeq"}
+        call.backend.database, call.scope, session_id, {"messageCount", "lastSeq", *Visible.FIELDS}
     )
     if session is None:
         return json_answer({"messages": [], "total_count": 0, "row_count": 0})

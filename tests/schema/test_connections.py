@@ -251,8 +251,13 @@ async def test_every_page_is_read_from_an_index_in_its_order(client: Client, dat
     from graph.store.scope import EVERYTHING, Scope
     from graph.store.sessions import SessionFilter, list_sessions
     from graph.store.users import list_users
+    from graph.store.visible import Visible
 
-    listings = [list_messages(database, "s", 0), list_memories(database, "s", 0), list_users(database, EVERYTHING)]
+    listings = [
+        list_messages(database, Visible("s")),
+        list_memories(database, Visible("s")),
+        list_users(database, EVERYTHING),
+    ]
     for by in ("createdAt", "updatedAt"):
         for descending in (False, True):
             listings += [

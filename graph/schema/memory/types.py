@@ -24,6 +24,7 @@ from graph.store.documents import Document
 from graph.store.entities import reading as entities
 from graph.store.entities.owners import session_owner
 from graph.store.sessions import find_session_memory
+from graph.store.visible import Visible
 
 if TYPE_CHECKING:
     from graph.schema.sessions.types import Session
@@ -68,24 +69,23 @@ class Memory(Node, DocumentType):
         return as_source(found)
 
     @resolved(
-        "sessionId",
-        "firstSeq",
-        "erasedSeq",
+        *Visible.MEMORY_FIELDS,
         description="The newest summary of the session; null before the first is written.",
     )
     async def summary(root: strawberry.Parent[Any], info: Info) -> Summary | None:
-        erased_seq = None if _is_persisted(root) else root.get("erasedSeq", 0)
-        found = await summaries.newest_summary(
-            info.context.backend.database, root["sessionId"], erased_seq, Selection.of(info).reads()
-        )
+        visible = Visible.of_memory(root)
+        if _is_persisted(root):
+            session = await info.context.session(root["sessionId"], Visible.FIELDS)
+            if session is None:
+                return None
+            visible = Visible.of(session)
+        found = await summaries.newest_summary(info.context.backend.database, visible, Selection.of(info).reads())
         return as_source(found)
 
     @resolved(
-        "sessionId",
-        "firstSeq",
+        *Visible.MEMORY_FIELDS,
         "lastSeq",
         "summarySeq",
-        "erasedSeq",
         description="Its messages, oldest first. Of a session's memory: those that the newest summary does not cover,"
         " at most the message window (12, unless the service is set otherwise).",
         read=_messages,
@@ -101,18 +101,13 @@ class Memory(Node, DocumentType):
         check_last(last)
         if "messages" in root:
             return _messages(root)
-        fields = Selection.of(info).reads()
+        backend, visible, fields = info.context.backend, Visible.of_memory(root), Selection.of(info).reads()
         if _is_persisted(root):
             found = await messages.messages_in_range(
-                info.context.backend.database,
-                root["sessionId"],
-                fields,
-                first_seq=root["firstSeq"],
-                last_seq=root["lastSeq"],
-                last=last,
+                backend.database, visible, fields, last_seq=root["lastSeq"], last=last
             )
         else:
-            found = await recalled_messages(info.context.backend, root, fields, last=last)
+            found = await recalled_messages(backend, visible, root.get("summarySeq", 0), fields, last=last)
         return as_source(found)
 
     @resolved(

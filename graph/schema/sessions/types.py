@@ -25,6 +25,7 @@ from graph.store.jobs.progress import progress
 from graph.store.memories import list_memories
 from graph.store.messages import list_messages
 from graph.store.summaries import list_summaries
+from graph.store.visible import Visible
 
 _MESSAGE_CURSORS = Cursors("message", (int,))
 _SUMMARY_CURSORS = Cursors("summary", (int,))
@@ -63,7 +64,7 @@ class Session(Node, DocumentType):
             return None
         return as_source(await info.context.user(user_id, Selection.of(info).reads()))
 
-    @resolved("_id", "erasedSeq", size=CONNECTION, description="Its whole history, oldest first.")
+    @resolved(*Visible.FIELDS, size=CONNECTION, description="Its whole history, oldest first.")
     async def messages(
         root: strawberry.Parent[Any],
         info: Info,
@@ -79,7 +80,7 @@ class Session(Node, DocumentType):
             return 0 if owner is None else owner["messageCount"]
 
         window = window_of(_MESSAGE_CURSORS, first, after, last, before)
-        listing = list_messages(context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        listing = list_messages(context.backend.database, Visible.of(root))
         return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
 
     @resolved(
@@ -100,8 +101,7 @@ class Session(Node, DocumentType):
         return as_source(await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search))
 
     @resolved(
-        "_id",
-        "erasedSeq",
+        *Visible.FIELDS,
         size=CONNECTION,
         description="All its summaries, the oldest first; the last one is the one in use.",
     )
@@ -114,14 +114,14 @@ class Session(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Summary]:
         window = window_of(_SUMMARY_CURSORS, first, after, last, before)
-        listing = list_summaries(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        listing = list_summaries(info.context.backend.database, Visible.of(root))
         return as_source(await connect(info, listing, _SUMMARY_CURSORS, window))
 
     @resolved("_id", description="How far the extraction of its messages' entities has come.")
     async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
         return as_source(await progress(info.context.backend.database, root["_id"]))
 
-    @resolved("_id", "erasedSeq", size=CONNECTION, description="What each `addMemory` persisted, oldest first.")
+    @resolved(*Visible.FIELDS, size=CONNECTION, description="What each `addMemory` persisted, oldest first.")
     async def memories(
         root: strawberry.Parent[Any],
         info: Info,
@@ -131,5 +131,5 @@ class Session(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Memory]:
         window = window_of(_MEMORY_CURSORS, first, after, last, before)
-        listing = list_memories(info.context.backend.database, root["_id"], root.get("erasedSeq", 0))
+        listing = list_memories(info.context.backend.database, Visible.of(root))
         return as_source(await connect(info, listing, _MEMORY_CURSORS, window))

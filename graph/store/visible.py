@@ -1,0 +1,68 @@
+"""Which contents of a session its readers see: those after the last one that was erased.
+
+An erasure may need many batches. The session's `erasedSeq` hides at once what they have still to delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graph.store.documents import Document, SessionDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """The visible contents of a session that was read within the caller's scope.
+
+    Attributes:
+        session_id: the session.
+        after_seq: only what comes after this number is visible.
+        FIELDS: the fields of a session that `of` reads.
+        MEMORY_FIELDS: the fields of a memory that `of_memory` reads.
+    """
+
+    FIELDS: ClassVar = ("_id", "erasedSeq")
+    MEMORY_FIELDS: ClassVar = ("sessionId", "firstSeq", "erasedSeq")
+
+    session_id: str
+    after_seq: int = 0
+
+    @classmethod
+    def of(cls, session: SessionDocument) -> Visible:
+        """All that is visible of a session, read with `FIELDS`."""
+        return cls(session["_id"], session.get("erasedSeq", 0))
+
+    @classmethod
+    def of_memory(cls, memory: Document) -> Visible:
+        """The contents of a memory, read with `MEMORY_FIELDS`: of a session's memory, or from its first message."""
+        return cls(memory["sessionId"], memory["firstSeq"] - 1 if "firstSeq" in memory else memory.get("erasedSeq", 0))
+
+    @property
+    def first_seq(self) -> int:
+        """The least number that a visible message may have."""
+        return self.after_seq + 1
+
+    def sees(self, seq: int) -> bool:
+        """Whether the message, summary or memory with this number is visible."""
+        return seq > self.after_seq
+
+    def beyond(self, seq: int) -> Visible:
+        """The part after a number."""
+        return Visible(self.session_id, max(self.after_seq, seq))
+
+    def match(self, place: str, until: int | None = None) -> Document:
+        """The filter of a collection whose documents have the session's id, and a number at `place`.
+
+        Args:
+            place: the name of the field with the number.
+            until: the greatest number; None for no bound.
+        """
+        bounds = {"$gt": self.after_seq} if until is None else {"$gt": self.after_seq, "$lte": until}
+        return {"sessionId": self.session_id, place: bounds}
+
+
+def visible_by_id(sessions: Iterable[SessionDocument]) -> dict[str, Visible]:
+    """What is visible of each session, by its id; the sessions were read with `FIELDS`."""
+    return {session["_id"]: Visible.of(session) for session in sessions}
