@@ -503,7 +503,7 @@ async def test_an_interrupted_import_is_resumed_by_running_it_again(
     done = subprocess.run(  # noqa: ASYNC221 - nothing else runs meanwhile
         [*command, str(file)], env=environment, capture_output=True, text=True, check=True
     )
-    assert "sessions were there already" in done.stderr
+    assert "sessions were stored already" in done.stderr
     assert await everything(target) == await everything(database)
 
 
@@ -706,7 +706,7 @@ def test_the_chats_of_chitchat_are_imported_once_however_often(
     first = run("import", str(file), data_dir=tmp_path, env=more)
     assert first.stderr == b"imported 0 users, 7,168 sessions and 258,145 messages\n"
     again = run("import", str(file), data_dir=tmp_path, env=more)
-    assert again.stderr == (b"imported 0 users, 0 sessions and 0 messages; 7,168 sessions were there already\n")
+    assert again.stderr == (b"imported 0 users, 0 sessions and 0 messages; 7,168 sessions were stored already\n")
     with MongoClient[Document](mongodb_uri) as client:
         database = client[settings.database]
         assert database.sessions.count_documents({}) == chitchat.CHATS
