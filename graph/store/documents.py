@@ -97,6 +97,32 @@ class MessagePlace(TypedDict):
     seq: int
 
 
+class OwnedMessage(MessagePlace):
+    """Where a message stands, and what it was stored with."""
+
+    memoryId: str
+
+
+class RecallDocument(OwnedMessage):
+    """What a search compares of a message beside its words. Until `model` is set, the vector is still to come.
+
+    A document without `vector` and with `failure` has none with this model.
+    """
+
+    dueAt: datetime
+    """When it may be claimed: of one that has a vector, by a worker with another model."""
+    model: NotRequired[str]
+    vector: NotRequired[bytes]
+    """Whole numbers of 8 bits."""
+    scale: NotRequired[float]
+    """What the numbers are multiplied by."""
+    at: NotRequired[datetime]
+    """When the vector was stored, by the clock of MongoDB."""
+    lease: NotRequired[str]
+    attempts: NotRequired[int]
+    failure: NotRequired[str]
+
+
 class MentioningMessage(MessagePlace):
     """The fields of a message that its session's entities are counted from."""
 

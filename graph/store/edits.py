@@ -17,6 +17,7 @@ from graph.store.feed.changes import announce_deletion
 from graph.store.merge import merged_metadata
 from graph.store.messages import find_meant
 from graph.store.scope import Scope
+from graph.store.vectors import forget_vector
 from graph.store.writes import write_session
 
 
@@ -75,6 +76,7 @@ async def apply_edit(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": token_count - old["tokenCount"]}}, session=tx
         )
     if content != old["content"]:
+        await forget_vector(database, old["_id"], tx)
         await mentions.replace_mentions(database, old, new, tx)
     if (role, content) != (old["role"], old["content"]):
         await summaries.mark_stale(database, old["sessionId"], old["seq"], tx)
@@ -129,6 +131,7 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
         old, session = await message_with_session(database, scope, uuid, tx)
         await announce_deletion(database, old, tx)
         await database.messages.delete_one({"_id": uuid}, session=tx)
+        await forget_vector(database, uuid, tx)
         await database.memories.update_one(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=tx
         )

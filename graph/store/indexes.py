@@ -78,6 +78,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
         _words(),
     ],
+    "recall": [
+        IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)]),
+        IndexModel([("sessionId", ASCENDING), ("at", ASCENDING)]),
+        # What is not of a worker's model is in two ranges of it.
+        IndexModel([("model", ASCENDING), ("dueAt", ASCENDING)]),
+    ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True), _words()],
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
     "entities": [

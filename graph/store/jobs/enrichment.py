@@ -24,6 +24,7 @@ from graph.store.documents import (
     MentioningMessage,
     MessageDocument,
     MessagePlace,
+    OwnedMessage,
     SessionDocument,
     new_uuid,
     now,
@@ -34,6 +35,7 @@ from graph.store.driver.types import Transaction
 from graph.store.entities.mentions import Change, replace_all
 from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
 from graph.store.jobs.turns import Turns
+from graph.store.vectors import await_vectors
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
 MOST_ENTITIES = 4_000
@@ -48,6 +50,23 @@ _SHARE_OF_NEWEST = 4  # the newest that are looked at, as a part of what one cla
 _LOOK_MILLISECONDS = 200
 
 _KILLED = "the worker ended while it read this message, at each of its attempts"
+_GIVEN_UP: Document = {
+    "$set": {
+        "enrichment": {
+            "state": {"$literal": _FAILED},
+            "attempts": "$enrichment.attempts",
+            "at": "$$NOW",
+            "reason": {"$ifNull": ["$enrichment.reason", {"$literal": _KILLED}]},
+            "lease": "$$REMOVE",
+            "together": "$$REMOVE",
+            "dueAt": "$$REMOVE",
+        }
+    }
+}
+
+
+class _Held(MentioningMessage, OwnedMessage):
+    """What is read of a message to complete it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,25 +245,19 @@ async def _pass_over(database: Database, messages: Sequence[MessageDocument], du
 
 
 async def _give_up(database: Database, uuids: list[str], due: Document, attempts: int) -> None:
-    # A pipeline, since it keeps the reason of an earlier attempt.
-    await database.messages.update_many(
-        {"_id": {"$in": uuids}, **due, "enrichment.attempts": {"$gte": attempts}},
-        [
-            {
-                "$set": {
-                    "enrichment": {
-                        "state": {"$literal": _FAILED},
-                        "attempts": "$enrichment.attempts",
-                        "at": "$$NOW",
-                        "reason": {"$ifNull": ["$enrichment.reason", {"$literal": _KILLED}]},
-                        "lease": "$$REMOVE",
-                        "together": "$$REMOVE",
-                        "dueAt": "$$REMOVE",
-                    }
-                }
-            }
-        ],
-    )
+    """Make messages `FAILED` that ended the worker at each attempt; their vectors may still be found."""
+
+    async def attempt(tx: Transaction) -> None:
+        # A pipeline, since it keeps the reason of an earlier attempt.
+        await database.messages.update_many(
+            {"_id": {"$in": uuids}, **due, "enrichment.attempts": {"$gte": attempts}}, [_GIVEN_UP], session=tx
+        )
+        failed = await database.messages.find(
+            {"_id": {"$in": uuids}, "enrichment.state": _FAILED}, {"sessionId": 1, "memoryId": 1, "seq": 1}, session=tx
+        ).to_list(None)
+        await await_vectors(database, failed, tx)
+
+    await in_transaction(database.client, attempt, deadline=database.write_deadline)
 
 
 async def renew(database: Database, held: Claim, *, lease_seconds: float) -> None:
@@ -305,9 +318,9 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
     async def attempt(tx: Transaction) -> int:
         # The lease of a message is gone once it is stored or its content has changed; a change after this
         # transaction's snapshot makes the write below fail, and the next attempt no longer finds it.
-        held: list[MentioningMessage] = await database.messages.find(
+        held: list[_Held] = await database.messages.find(
             {"_id": {"$in": list(by_uuid)}, "enrichment.lease": lease},
-            {"sessionId": 1, "seq": 1, "createdAt": 1, "entities": 1},
+            {"sessionId": 1, "memoryId": 1, "seq": 1, "createdAt": 1, "entities": 1},
             session=tx,
         ).to_list(None)
         erased = _erased(held, await _sessions_of_messages(database, held, tx)) if held else set()
@@ -322,10 +335,11 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
             change: Document = {"enrichment": _state(outcome, at)}
             if outcome.failure is None:
                 change["entities"] = list(outcome.entities)
-                new: MentioningMessage = {**old, "entities": list(outcome.entities)}
+                new: _Held = {**old, "entities": list(outcome.entities)}
                 changes.append((old, new))
             updates.append(UpdateOne({"_id": old["_id"]}, {"$set": change}))
         await database.messages.bulk_write(updates, ordered=False, session=tx)
+        await await_vectors(database, held, tx)
         await replace_all(database, changes, tx)
         return len(held)
 

@@ -126,7 +126,12 @@ async def forget_entities(database: Database, job_id: str) -> None:
 
 def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
     """The collections of a session's contents, with the place of a document in the session."""
-    return (database.messages, "seq"), (database.memories, "firstSeq"), (database.summaries, "lastSeq")
+    return (
+        (database.messages, "seq"),
+        (database.recall, "seq"),  # after the messages: a worker stores a vector's document with its message
+        (database.memories, "firstSeq"),
+        (database.summaries, "lastSeq"),
+    )
 
 
 async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -> list[str]:
@@ -349,7 +354,7 @@ async def _more_of_session(database: Database, job: Document) -> bool:
     within = {"sessionId": job["sessionId"]}
     for collection, place in _contents(database):
         # A uuid of a message may be sent again; a memory's is never given again.
-        mark = "memoryId" if collection is database.messages else "_id"
+        mark = "memoryId" if place == "seq" else "_id"
         found = await collection.find(
             {**within, place: {"$lte": job["lastSeq"]}}, {place: 1, mark: 1}, sort=[(place, 1)], limit=BATCH
         ).to_list(None)

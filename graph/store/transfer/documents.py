@@ -19,6 +19,7 @@ from graph.store.database import Database
 from graph.store.documents import (
     AnyDocument,
     Document,
+    EnrichmentState,
     MemoryDocument,
     MessageDocument,
     SessionDocument,
@@ -32,6 +33,7 @@ from graph.store.entities import mentions
 from graph.store.jobs import erasure
 from graph.store.numbers import N, Numbered
 from graph.store.users import new_user
+from graph.store.vectors import await_vectors
 from graph.store.writes import write
 
 SESSIONS_AT_ONCE = 200
@@ -279,6 +281,12 @@ async def insert_contents(database: Database, contents: Contents, tx: Transactio
     ):
         if documents:
             await collection.insert_many(documents, ordered=False, session=tx)
+    # The others get theirs from the worker that finds their entities.
+    await await_vectors(database, [one for one in contents.messages if not _is_pending(one)], tx)
+
+
+def _is_pending(message: MessageDocument) -> bool:
+    return message["enrichment"]["state"] == EnrichmentState.PENDING.value
 
 
 async def write_unique(

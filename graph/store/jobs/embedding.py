@@ -1,0 +1,189 @@
+"""Which messages need a vector, and storing it: claims with leases, as for entities.
+
+What another model embedded is due as well. A vector is stored only where the claim still holds: a deletion or an edit
+of the message removes the document, and so the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import UpdateOne
+
+from graph.store.database import Database
+from graph.store.documents import Document, RecallDocument, new_uuid, now
+from graph.store.driver.client import translated_errors
+
+_KILLED = "the worker ended while it embedded this message, at each of its attempts"
+_CLAIM = {"lease": "", "attempts": ""}
+"""The fields of a claim, to unset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message to embed.
+
+    Attributes:
+        uuid: the message.
+        content: its text.
+        attempts: how often it has been claimed, this time included.
+    """
+
+    uuid: str
+    content: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Messages that are this worker's to embed until the lease runs out.
+
+    Attributes:
+        lease: the lease's name.
+        texts: the messages.
+        looked: how many were due: 0 where there is nothing to do.
+    """
+
+    lease: str
+    texts: Sequence[Text] = ()
+    looked: int = 0
+
+    @property
+    def held(self) -> Document:
+        """The filter of what is still held."""
+        return {"_id": {"$in": [text.uuid for text in self.texts]}, "lease": self.lease}
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """What a model made of a text: whole numbers of 8 bits, and what they are multiplied by."""
+
+    numbers: bytes
+    scale: float
+
+
+def _without(model: str, session_id: str | None) -> Document:
+    """The filter of what has no vector of a model."""
+    return {**({} if session_id is None else {"sessionId": session_id}), "model": {"$ne": model}}
+
+
+async def claim(
+    database: Database, model: str, limit: int, *, lease_seconds: float, attempts: int, session_id: str | None = None
+) -> Claimed:
+    """Take messages that have no vector of a model.
+
+    One whose lease ran out may be what ended its worker: it is taken alone, and given up after some attempts.
+
+    Args:
+        database: the open database.
+        model: the model's name.
+        limit: most messages.
+        lease_seconds: how long they are the caller's.
+        attempts: after which a message that ended each of its workers gets no vector.
+        session_id: only messages of this session.
+    """
+    lease, at = new_uuid(), now()
+    due = {**_without(model, session_id), "dueAt": {"$lte": at}}
+    with translated_errors():
+        found: list[RecallDocument] = await database.recall.find(
+            due, {"memoryId": 1, "lease": 1, "attempts": 1}, limit=limit
+        ).to_list(None)
+        exhausted = [one["_id"] for one in found if "lease" in one and one.get("attempts", 0) >= attempts]
+        if exhausted:
+            await database.recall.update_many({"_id": {"$in": exhausted}, **due}, _failed(model, _KILLED))
+        chosen = _together([one for one in found if one["_id"] not in exhausted])
+        ids = {"_id": {"$in": [one["_id"] for one in chosen]}}
+        await database.recall.update_many(
+            {**ids, **due},
+            {"$set": {"lease": lease, "dueAt": at + timedelta(seconds=lease_seconds)}, "$inc": {"attempts": 1}},
+        )
+        held = await database.recall.find({**ids, "lease": lease}, {"memoryId": 1, "attempts": 1}).to_list(None)
+        return Claimed(lease, await _texts(database, held, lease), len(found))
+
+
+def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
+    """Those that no worker has ended with, or else one that may have ended one."""
+    return [one for one in found if "lease" not in one] or found[:1]
+
+
+async def _texts(database: Database, held: Sequence[RecallDocument], lease: str) -> list[Text]:
+    """The contents; the documents of messages that are gone are removed."""
+    messages = await database.messages.find(
+        {"_id": {"$in": [one["_id"] for one in held]}}, {"content": 1, "memoryId": 1}
+    ).to_list(None)
+    contents = {(message["_id"], message["memoryId"]): message["content"] for message in messages}
+    gone = [one["_id"] for one in held if (one["_id"], one["memoryId"]) not in contents]
+    if gone:
+        await database.recall.delete_many({"_id": {"$in": gone}, "lease": lease})
+    return [
+        Text(one["_id"], contents[one["_id"], one["memoryId"]], one.get("attempts", 1))
+        for one in held
+        if one["_id"] not in gone
+    ]
+
+
+async def renew(database: Database, claimed: Claimed, *, lease_seconds: float) -> None:
+    """Keep what is still held for another `lease_seconds`."""
+    with translated_errors():
+        await database.recall.update_many(claimed.held, {"$set": {"dueAt": now() + timedelta(seconds=lease_seconds)}})
+
+
+async def release(database: Database, claimed: Claimed) -> None:
+    """Give back what was not embedded, as if it had never been claimed."""
+    with translated_errors():
+        await database.recall.update_many(
+            claimed.held, {"$set": {"dueAt": now()}, "$unset": {"lease": ""}, "$inc": {"attempts": -1}}
+        )
+
+
+async def complete(database: Database, claimed: Claimed, model: str, vectors: Mapping[str, Vector]) -> int:
+    """Store the vectors of the messages that are still held; returns how many were stored."""
+    if not vectors:
+        return 0
+    at = now()
+    writes = [
+        UpdateOne(
+            {"_id": uuid, "lease": claimed.lease},
+            {
+                "$set": {"model": model, "vector": vector.numbers, "scale": vector.scale, "dueAt": at},
+                "$currentDate": {"at": True},
+                "$unset": {**_CLAIM, "failure": ""},
+            },
+        )
+        for uuid, vector in vectors.items()
+    ]
+    with translated_errors():
+        stored = await database.recall.bulk_write(writes, ordered=False)
+    count: int = stored.modified_count
+    return count
+
+
+async def put_off(database: Database, claimed: Claimed, uuid: str, due_at: datetime) -> None:
+    """Let a message that could not be embedded be tried again."""
+    with translated_errors():
+        await database.recall.update_one(
+            {"_id": uuid, "lease": claimed.lease}, {"$set": {"dueAt": due_at}, "$unset": {"lease": ""}}
+        )
+
+
+async def give_up(database: Database, claimed: Claimed, model: str, uuid: str, reason: str) -> None:
+    """Leave a message that can't be embedded without a vector of this model."""
+    with translated_errors():
+        await database.recall.update_one({"_id": uuid, "lease": claimed.lease}, _failed(model, reason))
+
+
+def _failed(model: str, reason: str) -> dict[str, Any]:
+    return {
+        "$set": {"model": model, "failure": reason, "dueAt": now()},
+        "$currentDate": {"at": True},
+        "$unset": {**_CLAIM, "vector": "", "scale": ""},
+    }
+
+
+async def is_any_left(database: Database, model: str, session_id: str | None = None) -> bool:
+    """Whether a message that has its entities has no vector of a model yet."""
+    with translated_errors():
+        return await database.recall.find_one(_without(model, session_id), {"_id": 1}) is not None

@@ -1,0 +1,48 @@
+"""The documents in `recall` that hold the vectors of messages: noted here, filled by `store.jobs.embedding`.
+
+A document is made in the transaction that stores a message's entities, so that adding a message costs nothing for it,
+and goes in the transaction that deletes the message or changes its content: a vector of another text is never found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pymongo import DeleteMany, UpdateOne
+
+from graph.store.database import Database
+from graph.store.documents import OwnedMessage, now
+from graph.store.driver.types import Transaction
+
+
+async def await_vectors(database: Database, messages: Sequence[OwnedMessage], tx: Transaction) -> None:
+    """Within a transaction that writes these messages, note that they need a vector; those that have one keep it."""
+    if not messages:
+        return
+    # The uuid of an erased message may be sent again before its vector is erased: a memory's id never is.
+    of_others = {
+        "_id": {"$in": [message["_id"] for message in messages]},
+        "memoryId": {"$nin": list({message["memoryId"] for message in messages})},
+    }
+    at = now()
+    noted = [
+        UpdateOne(
+            {"_id": message["_id"]},
+            {
+                "$setOnInsert": {
+                    "memoryId": message["memoryId"],
+                    "sessionId": message["sessionId"],
+                    "seq": message["seq"],
+                    "dueAt": at,
+                }
+            },
+            upsert=True,
+        )
+        for message in messages
+    ]
+    await database.recall.bulk_write([DeleteMany(of_others), *noted], session=tx)
+
+
+async def forget_vector(database: Database, uuid: str, tx: Transaction) -> None:
+    """Within a transaction, forget the vector of a message that is deleted or has another content."""
+    await database.recall.delete_one({"_id": uuid}, session=tx)
