@@ -19,6 +19,7 @@ from graph.store.documents import Document, SessionDocument, now
 from graph.store.feed import following
 from graph.store.feed.changes import Moment
 from graph.store.scope import Scope
+from graph.store.visible import Visible
 
 Place: TypeAlias = Any
 """How far a follower has come: a `seq`, or a time; later ones are greater."""
@@ -192,15 +193,15 @@ class MessagesAdded(_InSession):
         session = await self.session(after)
         if session is None:
             return
-        # A session that was cleared may still be on its way out of the collection.
-        self.place = max(self.place, session.get("erasedSeq", 0))
+        visible = Visible.of(session).beyond(self.place)
+        self.place = visible.after_seq
         last = session["lastSeq"]
         if self.place >= last:
             return
 
         async def read(place: Any) -> following.Page:
             seq = self.place if place is None else place[0]
-            return await following.messages_after(self.database, self.session_id, seq, until=last, after=after)
+            return await following.messages_after(self.database, visible.beyond(seq), until=last, after=after)
 
         async with aclosing(_paged(memory, read)) as messages:
             async for message in messages:
@@ -270,18 +271,17 @@ class MessagesUpdated(_ByTime, _InSession):
         session = await self.session(after)
         if session is None:
             return
-        erased = session.get("erasedSeq", 0)
+        visible = Visible.of(session)
         for kind, changed_since in (
             (UpdateKind.EDITED, following.messages_edited_since),
             (UpdateKind.ENRICHED, following.messages_enriched_since),
         ):
-            read = partial(changed_since, self.database, self.session_id, since, after=after)
+            read = partial(changed_since, self.database, visible, since, after=after)
             async with aclosing(_paged(memory, read)) as messages:
                 async for message in messages:
-                    given = [update_of(kind, message)] if message["seq"] > erased else []
+                    given = [update_of(kind, message)]
                     del message
-                    if given:
-                        yield given.pop()
+                    yield given.pop()
         self.place = until  # only after the last one: an interrupted reader starts again
 
 

@@ -14,6 +14,7 @@ from graph.store.jobs import erasure
 from graph.store.merge import merged_metadata
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_user, refuse_unseen
+from graph.store.visible import Visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +218,4 @@ def _refuse_foreign(message: MessageDocument, session: SessionDocument | None) -
 
 
 def _is_erased(session: SessionDocument, seq: int) -> bool:
-    return seq <= session.get("erasedSeq", 0)
+    return not Visible.of(session).sees(seq)

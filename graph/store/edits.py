@@ -16,8 +16,10 @@ from graph.store.entities import mentions
 from graph.store.feed.changes import announce_deletion
 from graph.store.merge import merged_metadata
 from graph.store.messages import find_meant
+from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.vectors import forget_vector
+from graph.store.visible import Visible
 from graph.store.writes import write_session
 
 
@@ -167,12 +169,14 @@ async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str
 async def message_with_session(
     database: Database, scope: Scope, uuid: str, tx: Transaction
 ) -> tuple[MessageDocument, SessionDocument]:
-    """Within a transaction, the whole message and its session with `userId` and `erasedSeq`."""
+    """Within a transaction, the whole message and its session with `userId` and what `Visible.of` reads."""
     message = await database.messages.find_one({"_id": uuid}, session=tx)
     if message is None:
         raise _unknown(uuid)
-    session = await database.sessions.find_one({"_id": message["sessionId"]}, {"userId": 1, "erasedSeq": 1}, session=tx)
-    if session is None or not scope.sees_session(session) or message["seq"] <= session.get("erasedSeq", 0):
+    session = await database.sessions.find_one(
+        {"_id": message["sessionId"]}, projection({"userId", *Visible.FIELDS}), session=tx
+    )
+    if session is None or not scope.sees_session(session) or not Visible.of(session).sees(message["seq"]):
         raise _unknown(uuid)
     return message, session
 

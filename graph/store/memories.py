@@ -136,7 +136,7 @@ class _Add:
 
     def __init__(self, database: Database, scope: Scope, new: NewMemory, fields: Collection[str]) -> None:
         self._database, self._scope, self._sent, self._new = database, scope, new, new
-        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "erasedSeq"}
+        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", *Visible.FIELDS}
         self._tried = False
 
     async def look_up(self) -> Added | None:
@@ -215,7 +215,7 @@ class _Add:
 
     async def _foreign_session(self, message: MessageDocument, tx: Transaction) -> SessionDocument | None:
         found: SessionDocument | None = await self._database.sessions.find_one(
-            {"_id": message["sessionId"]}, {"erasedSeq": 1}, session=tx
+            {"_id": message["sessionId"]}, projection(Visible.FIELDS), session=tx
         )
         return found
 

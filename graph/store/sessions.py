@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -33,6 +33,7 @@ from graph.store.merge import merged_metadata
 from graph.store.metadata import Key, Wanted, holds, possible
 from graph.store.projection import projection
 from graph.store.scope import Scope
+from graph.store.visible import erased_until
 from graph.store.writes import write_session
 
 D = TypeVar("D", MemoryDocument, MessageDocument, SummaryDocument)
@@ -70,11 +71,6 @@ def as_session_memory(session: Document) -> Document:
     memory: dict[str, Any] = {name: value for name, value in session.items() if name != "_id"}
     memory["sessionId"] = session["_id"]
     return memory
-
-
-def erased_seqs(sessions: Iterable[SessionDocument]) -> dict[str, int]:
-    """The number in each session up to which its messages count as deleted, from documents with `erasedSeq`."""
-    return {session["_id"]: session.get("erasedSeq", 0) for session in sessions}
 
 
 async def find_sessions(
@@ -273,7 +269,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
         await database.sessions.update_one(
             {"_id": session_id},
             {
-                "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, "erasedSeq": session["lastSeq"]},
+                "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, **erased_until(session["lastSeq"])},
                 "$max": {"updatedAt": now()},
             },
             session=tx,

@@ -5,9 +5,9 @@ An erasure may need many batches. The session's `erasedSeq` hides at once what t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from graph.store.documents import Document, SessionDocument
 
@@ -48,6 +48,10 @@ class Visible:
         """Whether the message, summary or memory with this number is visible."""
         return seq > self.after_seq
 
+    def unchanged(self) -> Document:
+        """The filter that the session meets as long as no more of it has been erased."""
+        return {"_id": self.session_id, "erasedSeq": self.after_seq or {"$in": [None, 0]}}
+
     def beyond(self, seq: int) -> Visible:
         """The part after a number."""
         return Visible(self.session_id, max(self.after_seq, seq))
@@ -61,6 +65,20 @@ class Visible:
         """
         bounds = {"$gt": self.after_seq} if until is None else {"$gt": self.after_seq, "$lte": until}
         return {"sessionId": self.session_id, place: bounds}
+
+
+AFTER_SEQ: Final = {"$ifNull": ["$erasedSeq", 0]}
+"""The number in a session after which its contents are visible, as an expression of MongoDB."""
+
+
+def erased_until(seq: int) -> Document:
+    """The fields of a session of which nothing up to a number is visible."""
+    return {"erasedSeq": seq}
+
+
+def newly_erased(updated: Mapping[str, int]) -> int | None:
+    """The number that the fields of an update erase a session up to, or None where they erase nothing."""
+    return updated.get("erasedSeq")
 
 
 def visible_by_id(sessions: Iterable[SessionDocument]) -> dict[str, Visible]:

@@ -19,6 +19,7 @@ from graph.store.driver.client import change_stream, next_batch
 from graph.store.feed import following
 from graph.store.feed.changes import Opened, watch
 from graph.store.scope import EVERYTHING, Scope
+from graph.store.visible import Visible
 from tests.support.commands import Commands
 from tests.support.graphql_client import Client
 from tests.support.live import add, url, watching
@@ -92,7 +93,7 @@ async def test_a_page_is_bounded_in_bytes(database: Database, client: Client) ->
     await database.messages.update_many({"seq": {"$gt": 10}}, {"$set": {"content": "x" * 300_000}})
     seq, sizes = 0, []
     while True:
-        page = await following.messages_after(database, "s", seq, after=None)
+        page = await following.messages_after(database, Visible("s", seq), after=None)
         sizes.append((len(page.items), page.size))
         assert page.size <= following.PAGE_BYTES
         if page.end is None:
@@ -101,7 +102,7 @@ async def test_a_page_is_bounded_in_bytes(database: Database, client: Client) ->
     assert sum(count for count, _ in sizes) == 40
     assert len(sizes) == 10  # three large ones each, the first with the small ones
     await database.messages.update_many({"seq": 3}, {"$set": {"content": "x" * 3_000_000}})
-    assert len((await following.messages_after(database, "s", 2, after=None)).items) == 1
+    assert len((await following.messages_after(database, Visible("s", 2), after=None)).items) == 1
 
 
 async def test_every_read_is_by_an_index_in_its_order(client: Client, database: Database, commands: Commands) -> None:

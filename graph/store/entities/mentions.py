@@ -26,6 +26,8 @@ from graph.store.driver.types import Transaction
 from graph.store.entities.names import resolve_aliases
 from graph.store.entities.owners import entity_id, rank, session_owner
 from graph.store.entities.user_mentions import Moved, follow, load
+from graph.store.projection import projection
+from graph.store.visible import Visible
 
 Change: TypeAlias = tuple[MentioningMessage | None, MentioningMessage | None]
 """A message before and after, with `_id`, `sessionId`, `seq`, `createdAt` and `entities`; None where absent."""
@@ -73,7 +75,7 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
     owners: dict[str, SessionDocument] = {
         found["_id"]: found
         for found in await database.sessions.find(
-            {"_id": {"$in": list(by_session)}}, {"userId": 1, "erasedSeq": 1}, session=tx
+            {"_id": {"$in": list(by_session)}}, projection({"userId", *Visible.FIELDS}), session=tx
         ).to_list(None)
     }
     # A session that is gone has no entities any more, and neither has its user of it.
@@ -86,15 +88,15 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
     renaming: set[str] = set()
     for session_id, differences in live.items():
         owner, user_id = session_owner(session_id), owners[session_id].get("userId")
-        erased_seq = owners[session_id].get("erasedSeq", 0)
+        visible = Visible.of(owners[session_id])
         pairs = changed[owner] = []
         for key, difference in differences.items():
             old = before.get(entity_id(owner, key))
             # What only erased messages mentioned may still be there, and counts for the user as long as it is.
-            own = None if old is None or _is_erased(old, erased_seq) else old
+            own = None if old is None or not _is_visible(old, visible) else old
             if own is None and key.startswith(f"{_ALIASED}:"):
                 renaming.add(owner)
-            new = await _apply(database, (session_id, key, erased_seq), own, difference, tx)
+            new = await _apply(database, visible, key, own, difference, tx=tx)
             if new is not None and user_id is not None:
                 new["userId"] = user_id
             pairs.append((old, new))
@@ -103,9 +105,9 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
     if not changed:
         return
     renaming |= {owner for owner, pairs in changed.items() if _renames(pairs)}
-    erased = {session_owner(session_id): owners[session_id].get("erasedSeq", 0) for session_id in live}
+    parts = {session_owner(session_id): Visible.of(owners[session_id]) for session_id in live}
     people = {
-        owner: [person for person in found if not _is_erased(person, erased[owner])]
+        owner: [person for person in found if _is_visible(person, parts[owner])]
         for owner, found in (await _people_of(database, list(renaming), tx)).items()
     }
     writes = [lock(session_owner(session_id), session_id) for session_id in live]
@@ -134,8 +136,8 @@ _Pair: TypeAlias = tuple[
 ]  # an entity's document before and after
 
 
-def _is_erased(entity: EntityCountDocument, erased_seq: int) -> bool:
-    return bool(entity["own"]["last"]["seq"] <= erased_seq)
+def _is_visible(entity: EntityCountDocument, visible: Visible) -> bool:
+    return visible.sees(entity["own"]["last"]["seq"])
 
 
 def lock(owner: str, session_id: str) -> Any:
@@ -153,13 +155,14 @@ def lock(owner: str, session_id: str) -> Any:
 
 async def _apply(
     database: Database,
-    place: tuple[str, str, int],
+    visible: Visible,
+    key: str,
     old: EntityCountDocument | None,
     difference: _Difference,
+    *,
     tx: Transaction,
 ) -> EntityCountDocument | None:
     """An entity's document after the changes, or None when nothing mentions it any more."""
-    session_id, key, _ = place  # with the session's `erasedSeq`
     own = None if old is None else old["own"]
     count = (own["count"] if own else 0) + difference.count
     if count <= 0:
@@ -169,14 +172,14 @@ async def _apply(
     if own:
         ends = [own["first"], own["last"]]
         if any(end["seq"] in difference.before - now_at for end in ends):
-            ends = await _unchanged_ends(database, place, difference, tx)
+            ends = await _unchanged_ends(database, visible, key, difference, tx)
         places += [end for end in ends if end["seq"] not in now_at]
     places.sort(key=lambda place: place["seq"])
-    owner = session_owner(session_id)
+    owner = session_owner(visible.session_id)
     return {
         "_id": entity_id(owner, key),
         "owner": owner,
-        "sessionId": session_id,
+        "sessionId": visible.session_id,
         "key": key,
         "label": key.partition(":")[0],
         "own": {"count": count, "first": places[0], "last": places[-1]},
@@ -184,24 +187,23 @@ async def _apply(
 
 
 async def _unchanged_ends(
-    database: Database, place: tuple[str, str, int], difference: _Difference, tx: Transaction
+    database: Database, visible: Visible, key: str, difference: _Difference, tx: Transaction
 ) -> list[MentionPlace]:
     """The first and the last place that mentions the entity among the messages that the transaction does not change.
 
     Args:
         database: the open database.
-        place: the session, the entity's key, and the session's `erasedSeq`.
+        visible: the session's visible part.
+        key: the entity's key.
         difference: what the transaction changes.
         tx: the transaction.
     """
-    session_id, key, erased_seq = place
     places = []
     for direction in (1, -1):
         message = await database.messages.find_one(
             {
-                "sessionId": session_id,
+                **visible.match("seq"),
                 "entities.key": key,
-                "seq": {"$gt": erased_seq},
                 "_id": {"$nin": list(difference.messages)},
             },
             {"seq": 1, "createdAt": 1, "entities.key": 1, "entities.name": 1},

@@ -22,6 +22,7 @@ from graph.store.documents import DeletionDocument, Document, EnrichmentState, M
 from graph.store.driver.availability import until_available
 from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of, translated_errors
 from graph.store.driver.types import Transaction
+from graph.store.visible import newly_erased
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +216,7 @@ def _session_changes(event: Document, operation: str, key: str, at: Moment) -> l
     if names and names <= _BOOKKEEPING:
         return []
     changes = [Change(ChangeKind.SESSION_CHANGED, key, at)]
-    erased = description.get("updatedFields", {}).get("erasedSeq")
+    erased = newly_erased(description.get("updatedFields", {}))
     if erased is not None:
         changes.append(Change(ChangeKind.MESSAGES_CLEARED, key, at, {"sessionId": key, "seq": erased}))
     return changes

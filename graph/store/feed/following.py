@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -11,8 +11,9 @@ from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument
 from graph.store.driver.client import translated_errors
 from graph.store.feed.changes import Moment, causally_after
+from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import erased_seqs
+from graph.store.visible import Visible, visible_by_id
 
 PAGE = 100
 """Documents that a follower reads at once, at most."""
@@ -37,7 +38,7 @@ class Page:
     """Documents in the order of an index.
 
     Attributes:
-        items: without documents that were deleted while the page was read.
+        items: without documents that are not visible, or were deleted while the page was read.
         size: bytes of the documents, as BSON.
         end: from which the next page begins; None after the last page.
     """
@@ -48,11 +49,11 @@ class Page:
 
 
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> SessionDocument | None:
-    """`uuid`, `userId`, `lastSeq` and `erasedSeq` of a session, in any scope: they decide on a subscription."""
+    """A session in any scope, with what decides on a subscription: `uuid`, `userId`, `lastSeq` and `Visible.FIELDS`."""
     with translated_errors():
         async with causally_after(database.client, after) as tx:
             found: SessionDocument | None = await database.sessions.find_one(
-                {"_id": session_id}, {"uuid": 1, "userId": 1, "lastSeq": 1, "erasedSeq": 1}, session=tx
+                {"_id": session_id}, projection({"uuid", "userId", "lastSeq", *Visible.FIELDS}), session=tx
             )
     return found
 
@@ -65,12 +66,14 @@ async def messages_by_id(database: Database, uuids: Collection[str], after: Mome
                 None
             )
             ids = list({message["sessionId"] for message in found})
-            sessions = await database.sessions.find({"_id": {"$in": ids}}, {"erasedSeq": 1}, session=tx).to_list(None)
-    erased = erased_seqs(sessions)
+            sessions = await database.sessions.find(
+                {"_id": {"$in": ids}}, projection(Visible.FIELDS), session=tx
+            ).to_list(None)
+    parts = visible_by_id(sessions)
     return {
         message["_id"]: message
         for message in found
-        if message["sessionId"] in erased and message["seq"] > erased[message["sessionId"]]
+        if (part := parts.get(message["sessionId"])) is not None and part.sees(message["seq"])
     }
 
 
@@ -85,35 +88,40 @@ async def sessions_by_id(database: Database, session_ids: Collection[str], after
 
 
 async def messages_after(
-    database: Database, session_id: str, seq: int, *, after: Moment | None, until: int | None = None
+    database: Database, visible: Visible, *, after: Moment | None, until: int | None = None
 ) -> Page:
-    """Whole messages of a session after a place, oldest first.
+    """The whole visible messages of a session, oldest first.
 
     Args:
         database: the open database.
-        session_id: the caller's id.
-        seq: the place.
+        visible: the part of the session.
         after: reads causally after this moment.
         until: the last number that is of interest.
     """
-    bound = {"$gt": seq} if until is None else {"$gt": seq, "$lte": until}
-    return await _page(database.messages, {"sessionId": session_id, "seq": bound}, ("seq",), None, after)
+    return await _page(database.messages, visible.match("seq", until), ("seq",), None, after)
 
 
 async def messages_edited_since(
-    database: Database, session_id: str, since: datetime, position: Position | None, *, after: Moment | None
+    database: Database, visible: Visible, since: datetime, position: Position | None, *, after: Moment | None
 ) -> Page:
-    """Messages of a session that were edited since a time, in the order of that; the next page begins at a position."""
-    wanted = {"sessionId": session_id, "editedAt": {"$gte": since}}
-    return await _page(database.messages, wanted, ("editedAt", "seq"), position, after)
+    """Visible messages that were edited since a time, in the order of that; the next page begins at a position."""
+    return await _changed(database, visible, since, "editedAt", position, after=after)
 
 
 async def messages_enriched_since(
-    database: Database, session_id: str, since: datetime, position: Position | None, *, after: Moment | None
+    database: Database, visible: Visible, since: datetime, position: Position | None, *, after: Moment | None
 ) -> Page:
-    """Messages of a session whose enrichment ended since a time, in the order of that."""
-    wanted = {"sessionId": session_id, "enrichment.at": {"$gte": since}}
-    return await _page(database.messages, wanted, ("enrichment.at", "seq"), position, after)
+    """Visible messages whose enrichment ended since a time, in the order of that."""
+    return await _changed(database, visible, since, "enrichment.at", position, after=after)
+
+
+async def _changed(
+    database: Database, visible: Visible, since: datetime, time: str, position: Position | None, *, after: Moment | None
+) -> Page:
+    wanted = {"sessionId": visible.session_id, time: {"$gte": since}}
+    page = await _page(database.messages, wanted, (time, "seq"), position, after)
+    # A bound on `seq`, the second key of the order, would not shorten the scan of the index.
+    return replace(page, items=[item for item in page.items if visible.sees(item.document["seq"])])
 
 
 async def sessions_changed_since(

@@ -35,7 +35,9 @@ from graph.store.driver.types import Transaction
 from graph.store.entities.mentions import Change, replace_all
 from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
 from graph.store.jobs.turns import Turns
+from graph.store.projection import projection
 from graph.store.vectors import await_vectors
+from graph.store.visible import Visible
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
 MOST_ENTITIES = 4_000
@@ -215,10 +217,10 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
 async def _sessions_of_messages(
     database: Database, messages: Iterable[MessagePlace], tx: Transaction | None = None
 ) -> dict[str, SessionDocument]:
-    """The sessions of messages, with `erasedSeq` and `userId`, by id."""
+    """The sessions of messages, with `userId` and what `Visible.of` reads, by id."""
     ids = {message["sessionId"] for message in messages}
     found = await database.sessions.find(
-        {"_id": {"$in": list(ids)}}, {"erasedSeq": 1, "userId": 1}, session=tx
+        {"_id": {"$in": list(ids)}}, projection({"userId", *Visible.FIELDS}), session=tx
     ).to_list(None)
     return {session["_id"]: session for session in found}
 
@@ -228,7 +230,7 @@ def _erased(messages: Iterable[MessagePlace], sessions: dict[str, SessionDocumen
     return {
         message["_id"]
         for message in messages
-        if (session := sessions.get(message["sessionId"])) is None or message["seq"] <= session.get("erasedSeq", 0)
+        if (session := sessions.get(message["sessionId"])) is None or not Visible.of(session).sees(message["seq"])
     }
 
 

@@ -2,8 +2,8 @@
 
 A deletion takes effect in one transaction. What is small goes in it; of what is large, the transaction leaves a job in
 `erasures`, which takes away batch after batch and at last itself. Until then nothing of it is visible: a session's
-contents are reached through its document, and those at or below its `erasedSeq` count as gone, for readers, workers and
-writers alike. So the transaction is no larger for a session of many messages than for one of few.
+contents are reached through its document, which says what of them is `Visible`, for readers, workers and writers alike.
+So the transaction is no larger for a session of many messages than for one of few.
 
 A user's sessions go by one transaction as well, which removes their documents and leaves a job for each, and one for
 the entities that they count for the user.
@@ -31,6 +31,8 @@ from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
 from graph.store.entities import ownership
+from graph.store.projection import projection
+from graph.store.visible import Visible
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ async def erase_session(database: Database, session: SessionDocument, tx: Transa
 
     Args:
         database: the open database.
-        session: a document with `_id`, `userId`, `lastSeq` and `erasedSeq`.
+        session: a document with `userId`, `lastSeq` and what `Visible.of` reads.
         tx: the transaction.
 
     Returns:
@@ -99,11 +101,10 @@ async def erase_contents(
     else:
         await ownership.forget_session(database, session_id, session.get("userId"), tx)
     # What a job still has to take away counts as gone already, and stays with it.
-    first = session.get("erasedSeq", 0) + 1
-    if last - first < SMALL:
-        bounds = {"$gte": first}
+    visible = Visible.of(session)
+    if last - visible.first_seq < SMALL:
         for collection, place in _contents(database):
-            await collection.delete_many({"sessionId": session_id, place: bounds}, session=tx)
+            await collection.delete_many(visible.match(place), session=tx)
         if not many:
             return None
     kind = {} if not many else {"entities": True, "gone": True} if gone else {"entities": True}
@@ -169,7 +170,7 @@ async def _sessions_of(database: Database, user_id: str, limit: int, tx: Transac
     """Sessions without their `userId`."""
     found: list[SessionDocument] = await database.sessions.find(
         {"userId": user_id},
-        {"lastSeq": 1, "erasedSeq": 1},
+        projection({"lastSeq", *Visible.FIELDS}),
         sort=[("createdAt", 1), ("_id", 1)],
         limit=limit + 1,
         session=tx,

@@ -18,8 +18,10 @@ from graph.store.documents import Document, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
+from graph.store.projection import projection
+from graph.store.visible import AFTER_SEQ, Visible
 
-_COVERED = {"$max": ["$summarySeq", {"$ifNull": ["$erasedSeq", 0]}]}
+_COVERED = {"$max": ["$summarySeq", AFTER_SEQ]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,14 @@ class Standing:
     Attributes:
         last_seq: the number of its newest message.
         summary_seq: the number that its newest summary reaches to, as the session has it.
-        erased_seq: the number up to which everything is erased, as the session has it; None where nothing is.
+        visible: the part of the session that is not erased.
         covered: that of the newest message which is covered or erased.
         previous: the newest summary, or None.
     """
 
     last_seq: int
     summary_seq: int
-    erased_seq: int | None
+    visible: Visible
     covered: int
     previous: Document | None
 
@@ -136,18 +138,16 @@ async def finish(database: Database, due: Due, standing: Standing) -> bool:
 async def standing_of(database: Database, due: Due) -> Standing | None:
     """How far the session is, or None when it is not held any more."""
     with translated_errors():
-        found = await database.sessions.find_one(due.held, {"lastSeq": 1, "summarySeq": 1, "erasedSeq": 1})
+        found = await database.sessions.find_one(due.held, projection({"lastSeq", "summarySeq", *Visible.FIELDS}))
         if found is None:
             return None
-        erased_seq = found.get("erasedSeq", 0)
-        previous = await database.summaries.find_one(
-            {"sessionId": due.session_id, "lastSeq": {"$gt": erased_seq}}, sort=[("lastSeq", -1)]
-        )
+        visible = Visible.of(found)
+        previous = await database.summaries.find_one(visible.match("lastSeq"), sort=[("lastSeq", -1)])
     return Standing(
         last_seq=found["lastSeq"],
         summary_seq=found["summarySeq"],
-        erased_seq=found.get("erasedSeq"),
-        covered=max(found["summarySeq"], erased_seq),
+        visible=visible,
+        covered=max(found["summarySeq"], visible.after_seq),
         previous=previous,
     )
 
@@ -205,14 +205,14 @@ async def store_summary(
         if {message["_id"]: message["updatedAt"] for message in found} != was:
             return False
         held = await database.sessions.update_one(
-            {**due.held, "summarySeq": standing.summary_seq, "erasedSeq": standing.erased_seq},
+            {**due.held, **standing.visible.unchanged(), "summarySeq": standing.summary_seq},
             {"$set": {"summarySeq": summary["lastSeq"], "summarising.attempts": 0}},
             session=tx,
         )
         if not held.matched_count:
             return False
         previous = await database.summaries.find_one(
-            {"sessionId": due.session_id, "lastSeq": {"$gt": standing.erased_seq or 0}},
+            standing.visible.match("lastSeq"),
             {"stale": 1},
             sort=[("lastSeq", -1)],
             session=tx,

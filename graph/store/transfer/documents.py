@@ -34,6 +34,7 @@ from graph.store.jobs import erasure
 from graph.store.numbers import N, Numbered
 from graph.store.users import new_user
 from graph.store.vectors import await_vectors
+from graph.store.visible import Visible
 from graph.store.writes import write
 
 SESSIONS_AT_ONCE = 200
@@ -121,11 +122,12 @@ async def _with_contents(
         )
     ]
     for session in sessions:
+        visible = Visible.of(session)
         yield "session", [session]
         for kind, place, grouped in contents:
             async for documents in grouped.of(session["_id"]):
                 # What is being erased counts as gone.
-                yield kind, [found for found in documents if found[place] > session.get("erasedSeq", 0)]
+                yield kind, [found for found in documents if visible.sees(found[place])]
 
 
 class _Grouped:
