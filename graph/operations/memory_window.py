@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graph.operations.backend import Backend
+from graph.operations.validation import check_last
 from graph.store.documents import Document, MessageDocument
 from graph.store.memory_window import Recent, find_recent_memory
 from graph.store.messages import messages_in_range
@@ -26,7 +27,11 @@ async def recalled_messages(
 
     Returns:
         Oldest first.
+
+    Raises:
+        BadUserInput: `last` is out of range.
     """
+    check_last(last)
     if last is None:
         visible, last = visible.beyond(summary_seq), backend.settings.message_window
     return await messages_in_range(backend.database, visible, fields, last=last)

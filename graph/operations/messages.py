@@ -1,13 +1,44 @@
-"""Changing and deleting messages."""
+"""Reading, changing and deleting messages."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import edits
-from graph.store.documents import MessageDocument
+from graph.store import messages as store
+from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.edits import Edit
 from graph.store.scope import Scope
+
+
+async def find_message(backend: Backend, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:
+    """The message that the caller means by a uuid, with `fields` and `_id`, or None where the caller sees none.
+
+    Raises:
+        BadUserInput: `given` is not a UUID.
+    """
+    return await store.find_meant(backend.database, scope, validation.check_uuid(given, "uuid"), fields)
+
+
+async def page_of_messages(
+    backend: Backend, session: SessionDocument, fields: Collection[str], *, skip: int, limit: int
+) -> list[MessageDocument]:
+    """Messages of a session by the number of messages that come before them, oldest first.
+
+    Args:
+        backend: the open parts of this process.
+        session: read within the caller's scope, with `lastSeq`, `messageCount` and what `Visible.of` reads.
+        fields: what to read of each message.
+        skip: the number of messages before the page.
+        limit: the maximum number of messages.
+
+    Raises:
+        BadUserInput: the limit is out of range.
+    """
+    limit = validation.check_limit(limit)
+    return await store.page_of_messages(backend.database, session, fields, skip=skip, limit=limit)
 
 
 async def update_message(

@@ -18,7 +18,6 @@ from graph.store.search import Searched
 from graph.store.sessions import find_session
 from graph.store.visible import Visible
 
-MAX_RESULTS = 1_000
 MAX_WORDS = 200
 """Different words of a text that are looked for: the first ones."""
 
@@ -72,7 +71,7 @@ async def search_session(
         BadUserInput: the text or the limit is not accepted.
         TooCostly: the caller's budget is spent, or `keep` says so.
     """
-    limit = min(query.limit, MAX_RESULTS)
+    limit = validation.check_limit(query.limit)
     words = None
     if query.text is not None:
         text = validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)

@@ -1,6 +1,8 @@
-"""Making, changing and deleting sessions."""
+"""Reading, making, changing and deleting sessions."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from graph.errors import Forbidden
 from graph.operations import validation
@@ -24,6 +26,15 @@ def check_user_id(scope: Scope, user_id: str | None) -> str | None:
     if scope.user_id not in (None, user_id):
         raise Forbidden("userId must be your own")
     return user_id
+
+
+async def find_session(
+    backend: Backend, scope: Scope, session_id: str, fields: Collection[str] | None = None
+) -> SessionDocument | None:
+    """A session with `fields` or all, or None where the caller sees no session with that id."""
+    if not validation.is_id(session_id):
+        return None
+    return await store.find_session(backend.database, scope, session_id, fields)
 
 
 async def create_session(

@@ -1,7 +1,8 @@
-"""Making, changing and deleting users."""
+"""Reading, making, changing and deleting users."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from typing import Final
 
@@ -22,6 +23,15 @@ class Unchanged(Enum):
 
 UNCHANGED: Final = Unchanged.UNCHANGED
 """Leaves a field of a user as it is, where None removes it."""
+
+
+async def find_user(
+    backend: Backend, scope: Scope, user_id: str, fields: Collection[str] | None = None
+) -> UserDocument | None:
+    """A user with `fields` or all, or None where the caller sees no user with that id."""
+    if not validation.is_id(user_id):
+        return None
+    return await store.find_user(backend.database, scope, user_id, fields)
 
 
 async def create_user(

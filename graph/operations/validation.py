@@ -138,6 +138,13 @@ def check_first(value: int | None, default: int = DEFAULT_PAGE) -> int:
     return value
 
 
+def check_limit(value: int) -> int:
+    """The maximum number of items of a page."""
+    if not 0 <= value <= MAX_PAGE:
+        raise BadUserInput(f"limit must be from 0 to {MAX_PAGE:,}, not {value:,}")
+    return value
+
+
 def check_metadata(value: object, name: str = "metadata", *, most_bytes: int = MAX_METADATA_BYTES) -> dict[str, Any]:
     """A JSON object that MongoDB can hold; null is the empty one."""
     if value is None:

@@ -17,11 +17,10 @@ from starlette.responses import PlainTextResponse, Response
 from graph.access.caller import Caller, Right
 from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
 from graph.operations.backend import Backend
+from graph.operations.bounds import read_bounds
 from graph.operations.validation import MAX_PAGE
 from graph.request.cost import MUTATION
 from graph.request.guards import Guards
-from graph.store.driver.answer import answer_limit
-from graph.store.driver.client import time_limit
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body
 from graph.transport.origins import Origins
@@ -188,14 +187,13 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
     async def answer(request: Request) -> Response:
         try:
             call = Call(request, await _caller_of(request, right, items), changes=right != Right.READ)
-            settings = call.backend.settings
             if call.changes:  # is carried through without its client, and has a deadline
-                with answer_limit(settings.max_answer_bytes):
+                with read_bounds(call.backend, changes=True):
                     return await handler(call)
             if request.method == "POST":
                 await call.body()  # the rest of the body shows whether the client is still there
             async with Watch(request, call):
-                with time_limit(settings.database_timeout), answer_limit(settings.max_answer_bytes):
+                with read_bounds(call.backend, changes=False):
                     return await handler(call)
         except OperationError as error:
             return refusal(str(error), STATUS[error.code], error)

@@ -21,7 +21,7 @@ from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.times import cut
 from graph.operations.validation import check_uuid
-from graph.store.documents import Origin, now
+from graph.store.documents import Origin
 from graph.store.scope import EVERYTHING
 from graph.zep.shapes import own_metadata
 
@@ -234,7 +234,7 @@ def _message(message: dict[str, Any]) -> MessageToAdd:
 
 
 def _origin(item: dict[str, Any]) -> Origin:
-    return Origin(check_uuid(item["uuid"], "uuid"), _time(item.get("created_at")) or now())
+    return Origin(check_uuid(item["uuid"], "uuid"), _time(item.get("created_at")) or cut(datetime.now(UTC)))
 
 
 def _time(text: object) -> datetime | None:

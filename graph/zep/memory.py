@@ -8,10 +8,10 @@ from graph.errors import BadUserInput, NotFound, shown
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.memory_window import recalled_messages
+from graph.operations.sessions import find_session
+from graph.operations.summaries import newest_summary
 from graph.operations.validation import MAX_LAST, MAX_MESSAGES
 from graph.store.documents import Document
-from graph.store.sessions import find_session
-from graph.store.summaries import newest_summary
 from graph.store.visible import Visible
 from graph.zep.http import Call, json_answer, needed_text, ok_answer, text_of
 from graph.zep.shapes import MESSAGE, message_of, own_metadata, summary_of
@@ -24,15 +24,14 @@ async def get(call: Call) -> Response:
     session_id = call.path("session_id")
     last = call.number("lastn")
     last = min(last, MAX_LAST) if last else None  # Zep reads 0 as absent
-    database = call.backend.database
     session = await find_session(
-        database, call.scope, session_id, {"metadata", "messageCount", "summarySeq", *Visible.FIELDS}
+        call.backend, call.scope, session_id, {"metadata", "messageCount", "summarySeq", *Visible.FIELDS}
     )
     if session is None or not session["messageCount"]:
         message = f"session {shown(session_id)} has no memory"
         raise NotFound(message)
     visible, summary_seq = Visible.of(session), session["summarySeq"]
-    summary = await newest_summary(database, visible) if summary_seq else None
+    summary = await newest_summary(call.backend, visible) if summary_seq else None
     messages = await recalled_messages(call.backend, visible, summary_seq, MESSAGE, last=last)
     memory: Document = {"messages": [message_of(message) for message in messages]}
     if summary is not None:

@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from graph.errors import BadUserInput, NotFound, shown
 from graph.operations import messages as operations
+from graph.operations.sessions import find_session
 from graph.operations.validation import MAX_PAGE, check_uuid
 from graph.store.documents import Document, MessageDocument
-from graph.store.messages import find_meant, page_of_messages
-from graph.store.sessions import find_session
 from graph.store.visible import Visible
 from graph.zep.http import Call, json_answer
 from graph.zep.shapes import MESSAGE, message_of, own_metadata
@@ -27,18 +26,11 @@ async def all_of(call: Call) -> Response:
     cursor = call.number("cursor", least=1)
     size = call.limit(MAX_PAGE if cursor is None else _PAGE)
     session_id = call.path("session_id")
-    session = await find_session(
-        call.backend.database, call.scope, session_id, {"messageCount", "lastSeq", *Visible.FIELDS}
-    )
+    session = await find_session(call.backend, call.scope, session_id, {"messageCount", "lastSeq", *Visible.FIELDS})
     if session is None:
         return json_answer({"messages": [], "total_count": 0, "row_count": 0})
-    found = await page_of_messages(
-        call.backend.database,
-        session,
-        MESSAGE,
-        skip=((cursor or 1) - 1) * size,
-        limit=size,
-    )
+    skip = ((cursor or 1) - 1) * size
+    found = await operations.page_of_messages(call.backend, session, MESSAGE, skip=skip, limit=size)
     return json_answer(
         {
             "messages": [message_of(message) for message in found],
@@ -73,7 +65,7 @@ def _metadata(body: Document) -> Any:
 async def _message(call: Call) -> MessageDocument:
     uuid = check_uuid(call.path("message_id"), "the message's uuid")
     session_id = call.path("session_id")
-    found = await find_meant(call.backend.database, call.scope, uuid, {*MESSAGE, "sessionId"})
+    found = await operations.find_message(call.backend, call.scope, uuid, {*MESSAGE, "sessionId"})
     if found is None or found["sessionId"] != session_id:
         message = f"session {shown(session_id)} has no message {uuid}"
         raise NotFound(message)

@@ -6,10 +6,9 @@ from starlette.responses import Response
 
 from graph.errors import BadUserInput, NotFound, shown
 from graph.operations import sessions as operations
+from graph.operations.numbering import numbered_session, sessions_by_number
+from graph.operations.users import find_user
 from graph.store.documents import Document, SessionDocument
-from graph.store.numbers import ensure_number, list_by_number
-from graph.store.sessions import find_session
-from graph.store.users import find_user
 from graph.zep.http import Call, json_answer, needed_text, text_of
 from graph.zep.shapes import own_metadata, session_of
 
@@ -18,7 +17,7 @@ async def add(call: Call) -> Response:
     """Make a session; its user must exist."""
     body = await call.body()
     session_id, user_id = needed_text(body, "session_id"), text_of(body, "user_id") or None
-    if user_id is not None and await find_user(call.backend.database, call.scope, user_id, {"_id"}) is None:
+    if user_id is not None and await find_user(call.backend, call.scope, user_id, {"_id"}) is None:
         message = f"there is no user {shown(user_id)}: add it first"
         raise BadUserInput(message)
     session = await operations.create_session(
@@ -30,14 +29,14 @@ async def add(call: Call) -> Response:
 async def all_of(call: Call) -> Response:
     """The sessions with an `id` above the cursor, ascending."""
     limit, cursor = call.limit(), call.number("cursor")
-    found = await list_by_number(call.backend.database, "sessions", call.scope.sessions(), after=cursor, limit=limit)
+    found = await sessions_by_number(call.backend, call.scope, after=cursor, limit=limit)
     return json_answer([session_of(session) for session in found])
 
 
 async def get(call: Call) -> Response:
     """One session."""
     session_id = call.path("session_id")
-    session = await find_session(call.backend.database, call.scope, session_id)
+    session = await operations.find_session(call.backend, call.scope, session_id)
     if session is None:
         message = f"there is no session {shown(session_id)}"
         raise NotFound(message)
@@ -54,4 +53,4 @@ async def update(call: Call) -> Response:
 
 
 async def _numbered(call: Call, session: SessionDocument) -> Document:
-    return session_of(await ensure_number(call.backend.database, "sessions", session))
+    return session_of(await numbered_session(call.backend, session))

@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from graph.errors import NotFound, shown
 from graph.operations import users as operations
+from graph.operations.numbering import numbered_user, sessions_by_number, users_by_number
 from graph.operations.validation import MAX_PAGE
 from graph.store.documents import Document, UserDocument
-from graph.store.numbers import ensure_number, list_by_number
-from graph.store.users import find_user
 from graph.zep.http import Call, json_answer, needed_text, ok_answer, text_of
 from graph.zep.shapes import own_metadata, session_of, user_of
 
@@ -32,7 +31,7 @@ async def add(call: Call) -> Response:
 async def all_of(call: Call) -> Response:
     """The users with an `id` above the cursor, ascending."""
     limit, cursor = call.limit(), call.number("cursor")
-    found = await list_by_number(call.backend.database, "users", call.scope.users(), after=cursor, limit=limit)
+    found = await users_by_number(call.backend, call.scope, after=cursor, limit=limit)
     return json_answer([user_of(user) for user in found])
 
 
@@ -59,9 +58,7 @@ async def delete(call: Call) -> Response:
 async def sessions_of(call: Call) -> Response:
     """The sessions of a user."""
     user = await _user(call)
-    found = await list_by_number(
-        call.backend.database, "sessions", {"userId": user["_id"], **call.scope.sessions()}, after=None, limit=MAX_PAGE
-    )
+    found = await sessions_by_number(call.backend, call.scope, limit=MAX_PAGE, user_id=user["_id"])
     return json_answer([session_of(session) for session in found])
 
 
@@ -73,7 +70,7 @@ def _fields(body: Document) -> dict[str, Any]:
 
 async def _user(call: Call) -> UserDocument:
     user_id = call.path("user_id")
-    user = await find_user(call.backend.database, call.scope, user_id)
+    user = await operations.find_user(call.backend, call.scope, user_id)
     if user is None:
         message = f"there is no user {shown(user_id)}"
         raise NotFound(message)
@@ -81,4 +78,4 @@ async def _user(call: Call) -> UserDocument:
 
 
 async def _numbered(call: Call, user: UserDocument) -> Document:
-    return user_of(await ensure_number(call.backend.database, "users", user))
+    return user_of(await numbered_user(call.backend, user))

@@ -1,0 +1,24 @@
+"""The bounds of what one request reads from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from graph.operations.backend import Backend
+from graph.store.driver.answer import answer_limit
+from graph.store.driver.client import time_limit
+
+
+@contextmanager
+def read_bounds(backend: Backend, *, changes: bool) -> Iterator[None]:
+    """Bound the bytes that the database brings, and the time that it takes for a request that changes nothing.
+
+    A change has a deadline of its own.
+    """
+    settings = backend.settings
+    with (
+        nullcontext() if changes else time_limit(settings.database_timeout),
+        answer_limit(settings.max_answer_bytes),
+    ):
+        yield
