@@ -18,7 +18,7 @@ from graph.operations.backend import Backend
 from graph.operations.opening import opened
 from graph.request.guards import Guards
 from graph.settings import Settings
-from graph.store.jobs.erasure import keep_running
+from graph.store.jobs.pending import keep_running
 from graph.transport.endpoint import GraphQLView
 from graph.transport.origins import Origins
 from graph.transport.security import middleware

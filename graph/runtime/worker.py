@@ -24,7 +24,7 @@ from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging
 from graph.store.database import Database
 from graph.store.jobs import progress
-from graph.store.jobs.erasure import keep_running
+from graph.store.jobs.pending import keep_running
 
 if TYPE_CHECKING:
     from graph.settings import Settings

@@ -102,6 +102,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
     ],
     "erasures": [IndexModel([("dueAt", ASCENDING)]), IndexModel([("sessionId", ASCENDING)])],
+    "handovers": [IndexModel([("dueAt", ASCENDING)])],
     "deletions": [],
     "counters": [],
 }

@@ -41,8 +41,7 @@ from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import LOOK_UP_SHARE, bounded
 from graph.store.driver.types import Transaction
 from graph.store.edits import apply_edit
-from graph.store.entities import ownership
-from graph.store.jobs import erasure
+from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -120,7 +119,7 @@ async def add_memory(database: Database, scope: Scope, new: NewMemory, session_f
     """
     add = _Add(database, scope, new, session_fields)
     try:
-        return await write_session(database, new.session_id, add.attempt, user_id=user_of(new, scope))
+        added = await write_session(database, new.session_id, add.attempt, user_id=user_of(new, scope))
     except OutcomeUnknown as unknown:
         stored = await add.look_up()
         if stored is not None:
@@ -129,6 +128,9 @@ async def add_memory(database: Database, scope: Scope, new: NewMemory, session_f
             f"{unknown}, or send it with the idempotencyKey or the message uuids that it had, which adds nothing twice"
         )
         raise OutcomeUnknown(message) from unknown
+    if add.hands_over:
+        await handover.settle(database, new.session_id)
+    return added
 
 
 class _Add:
@@ -138,6 +140,7 @@ class _Add:
         self._database, self._scope, self._sent, self._new = database, scope, new, new
         self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", *Visible.FIELDS}
         self._tried = False
+        self.hands_over = False
 
     async def look_up(self) -> Added | None:
         """What an attempt of this call stored after all, if that can be found out."""
@@ -151,7 +154,7 @@ class _Add:
         """Within a transaction, read what is known, decide, and do that."""
         if self._tried and (stored := await self._stored(tx)) is not None:
             return stored
-        self._tried = True
+        self._tried, self.hands_over = True, False
         await self._refuse_strangers(tx)
         self._new = await with_stored_uuids(self._database, self._scope, self._sent, tx)
         known = await self._known(tx)
@@ -298,7 +301,7 @@ class _Add:
             return session
         database, session_id = self._database, self._new.session_id
         if "userId" in changes:
-            await ownership.give_to_user(database, session_id, changes["userId"], tx)
+            self.hands_over = await handover.give_to_user(database, session_id, changes["userId"], tx)
             await users.give_session(database, changes["userId"], at, tx)
         changed: SessionDocument = await database.sessions.find_one_and_update(
             {"_id": session_id},

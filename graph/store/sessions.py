@@ -26,8 +26,7 @@ from graph.store.documents import (
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
-from graph.store.entities import ownership
-from graph.store.jobs import erasure
+from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
 from graph.store.metadata import Key, Wanted, holds, possible
@@ -201,16 +200,18 @@ async def update_session(
         NotFound: there is no such session within the scope.
         Conflict: it belongs to another user.
     """
+    hands_over = False
 
     async def attempt(tx: Transaction) -> SessionDocument:
+        nonlocal hands_over
         old = await _session_to_change(database, scope, session_id, tx)
         refuse_other_user(old, user_id)
         changes: SessionChanges = {}
-        at = now()
+        at, hands_over = now(), False
         if user_id is not None and old.get("userId") is None:
             changes["userId"] = user_id
             await users.give_session(database, user_id, at, tx)
-            await ownership.give_to_user(database, session_id, user_id, tx)
+            hands_over = await handover.give_to_user(database, session_id, user_id, tx)
         if (new := merged_metadata(old["metadata"], metadata)) is not old["metadata"]:
             changes["metadata"] = new
         if not changes:
@@ -220,7 +221,10 @@ async def update_session(
         changed: SessionDocument = {**old, **changes}
         return changed
 
-    return await write_session(database, session_id, attempt, user_id=user_id)
+    updated = await write_session(database, session_id, attempt, user_id=user_id)
+    if hands_over:
+        await handover.settle(database, session_id)
+    return updated
 
 
 async def delete_session(database: Database, scope: Scope, session_id: str) -> str | None:

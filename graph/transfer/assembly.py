@@ -21,15 +21,14 @@ from graph.store.documents import (
     UserDocument,
     pending,
 )
+from graph.store.jobs.enrichment import MOST_ENTITIES
 from graph.store.transfer.documents import Contents
-from graph.transfer.portions import Batch, Part, Users
+from graph.transfer.portions import Batch, Load, Part, Users
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
 from graph.transfer.source import Source
 
-MESSAGES_AT_ONCE = 1_000
-"""Most messages that one transaction stores."""
-BYTES_AT_ONCE = 8 * 2**20
-"""Most bytes of the file that go into one transaction, unless one line has more: mongod's cache bounds it."""
+AT_ONCE = Load(records=1_000, size=8 * 2**20, entities=MOST_ENTITIES)
+"""Most that one transaction stores, unless one line has more: mongod's cache bounds it."""
 _USERS_AT_ONCE = 1_000
 _SPACE = uuid.UUID("6c9a3a1e-52a9-5f0b-9d0c-1f3f6f6d5d3a")  # of the uuids made here; a constant of the format
 _PLACES = {"session": 0, "memory": 1, "message": 2, "summary": 3}
@@ -59,7 +58,7 @@ class Assembly:
     _users: list[UserDocument] = field(default_factory=list)
     _ready: list[tuple[SessionDocument, Contents]] = field(default_factory=list)
     _ready_counts: dict[str, Callable[[], None]] = field(default_factory=dict)
-    _ready_size: tuple[int, int] = (0, 0)
+    _ready_load: Load = field(default_factory=Load)
     _seen: set[int] = field(default_factory=set)
     _counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("users", "sessions", "messages"), 0))
     _open: _Session | None = None
@@ -153,15 +152,12 @@ class Assembly:
         if closing.divided:
             yield Part(closing.session_id, contents, owner)
             return
-        messages, size = self._ready_size
-        if messages + closing.taken[0] > MESSAGES_AT_ONCE or size + closing.taken[1] > BYTES_AT_ONCE:
+        if self._ready_load.plus(closing.taken).exceeds(AT_ONCE):
             yield from self._flush()
-            messages, size = 0, 0
         self._ready.append((owner, contents))
         if not closing.counted:
             self._ready_counts[closing.session_id] = partial(closing.count_tokens, owner)
-        # An empty session counts as well.
-        self._ready_size = (messages + max(1, closing.taken[0]), size + closing.taken[1])
+        self._ready_load = self._ready_load.plus(closing.taken)
 
     def _flush(self) -> Iterator[Users | Batch]:
         # Users first: they stand before the sessions that name them.
@@ -171,7 +167,7 @@ class Assembly:
         if self._ready:
             yield Batch(self._ready, self._ready_counts)
             self._ready, self._ready_counts = [], {}
-            self._ready_size = (0, 0)
+            self._ready_load = Load()
 
 
 class _Session:
@@ -180,13 +176,14 @@ class _Session:
     def __init__(self, session_id: str, tokens: TokenCounter, at: datetime) -> None:
         self.session_id = session_id
         self.divided = False
-        self.taken = (0, 0)
+        self.taken = Load()
         self._tokens = tokens
         self._at = at
         self._given: Document = {}
         self._place = 0
         self._contents = Contents()
         self._size = 0
+        self._keys: set[str] = set()  # of the entities that the messages mention
         self._ranges: list[tuple[int, int, str]] = []
         self._uncounted: dict[str, MemoryDocument] = {}  # memories whose tokens are those of their messages
         self._uncounted_messages: list[MessageDocument] = []
@@ -201,20 +198,24 @@ class _Session:
     @property
     def is_full(self) -> bool:
         """Whether what it holds must be taken before more comes."""
-        held = self._contents
-        number = max(len(held.messages), len(held.memories), len(held.summaries))
-        return number >= MESSAGES_AT_ONCE or self._size >= BYTES_AT_ONCE
+        return self._load().reaches(AT_ONCE)
 
     def take(self) -> Contents:
         """What it holds, to be stored."""
         held = self._contents
-        self.taken = (max(len(held.messages), len(held.memories), len(held.summaries)), self._size)
-        self._contents, self._size = Contents(), 0
+        self.taken = self._load()
+        self._contents, self._size, self._keys = Contents(), 0, set()
         return held
+
+    def _load(self) -> Load:
+        held = self._contents
+        # An empty session counts as well.
+        number = max(1, len(held.messages), len(held.memories), len(held.summaries))
+        return Load(number, self._size, len(self._keys))
 
     def add(self, kind: str, record: Document, size: int, line: int) -> None:
         """One more record of the session, of which what it held may have been taken: it is divided from then on."""
-        self.divided = self.taken != (0, 0)
+        self.divided = self.taken != Load()
         if _PLACES[kind] < self._place:
             raise TransferError(f"line {line}: in a session come memories first, then messages, then summaries")
         self._place = _PLACES[kind]
@@ -263,6 +264,7 @@ class _Session:
             defaults["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
         record.pop("uuid", None)
         message = cast("MessageDocument", {**defaults, **record})
+        self._keys.update(entity["key"] for entity in message["entities"])
         if tokens is None:
             self._uncounted_messages.append(message)
         else:

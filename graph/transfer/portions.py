@@ -10,6 +10,33 @@ from graph.store.transfer.documents import Contents
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """How much a transaction stores.
+
+    Attributes:
+        records: of the kind of which there are most.
+        size: bytes of the file.
+        entities: different ones, each of which is stored once for its session and once for its user.
+    """
+
+    records: int = 0
+    size: int = 0
+    entities: int = 0
+
+    def plus(self, other: Load) -> Load:
+        """Both together."""
+        return Load(self.records + other.records, self.size + other.size, self.entities + other.entities)
+
+    def reaches(self, most: Load) -> bool:
+        """Whether it is as large as `most` in any respect."""
+        return self.records >= most.records or self.size >= most.size or self.entities >= most.entities
+
+    def exceeds(self, most: Load) -> bool:
+        """Whether it is larger than `most` in any respect."""
+        return self.records > most.records or self.size > most.size or self.entities > most.entities
+
+
+@dataclass(frozen=True, slots=True)
 class Users:
     """Users to store."""
 

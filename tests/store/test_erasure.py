@@ -23,6 +23,7 @@ from graph.store.documents import now, pending
 from graph.store.jobs import enrichment, erasure, progress, summarising
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
+from graph.store.jobs.pending import PAUSE
 from graph.store.scope import EVERYTHING
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 from tests.support.server_process import ServerProcess
@@ -697,7 +698,7 @@ def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Pa
     server = ServerProcess(data_dir, "--enrichment-processes", "0")
     try:
         assert server.graphql('{ session(sessionId: "planted-session") { uuid } }')["session"] is None
-        time.sleep((erasure.LEASE.total_seconds() + erasure.PAUSE) * 2)
+        time.sleep((erasure.LEASE.total_seconds() + PAUSE) * 2)
     finally:
         server.stop()
     with EmbeddedMongo(data_dir) as mongo, pymongo.MongoClient[Any](mongo.uri) as opened, pymongo.timeout(60):

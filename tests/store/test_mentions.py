@@ -10,7 +10,7 @@ from graph.store import sessions
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
-from graph.store.jobs import enrichment, erasure
+from graph.store.jobs import enrichment, erasure, handover
 from graph.store.jobs.enrichment import Outcome
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
@@ -20,12 +20,14 @@ from tests.support.mentions import LIMITS, Life, expire_leases, read_once, recou
 
 @pytest.fixture(params=["at once", "by jobs"])
 def deletions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deletions do all in their transaction, or leave jobs, which others then meet."""
+    """Deletions and gifts to users do all in their transaction, or leave jobs, which others then meet."""
     if request.param == "by jobs":
         monkeypatch.setattr(erasure, "SMALL", 0)
         monkeypatch.setattr(erasure, "SESSIONS_AT_ONCE", 2)
         monkeypatch.setattr(erasure, "ENTITIES_AT_ONCE", 0)
         monkeypatch.setattr(erasure, "BATCH", 3)
+        monkeypatch.setattr(handover, "ENTITIES_AT_ONCE", 0)
+        monkeypatch.setattr(handover, "BATCH", 3)
 
 
 @pytest.mark.usefixtures("deletions")
@@ -42,13 +44,15 @@ async def test_entities_equal_a_recount_after_every_step(database: Database, see
 async def test_entities_equal_a_recount_after_deletions_that_died(
     database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """Processes that ended after the transaction of a deletion, and before what it has to do next."""
+    """Processes that ended after the transaction of a deletion or a gift, and before what it has to do next."""
 
     async def die(_database: Database, _job: str) -> None:
         return
 
     monkeypatch.setattr(erasure, "ENTITIES_AT_ONCE", 0)
     monkeypatch.setattr(erasure, "forget_entities", die)
+    monkeypatch.setattr(handover, "ENTITIES_AT_ONCE", 0)
+    monkeypatch.setattr(handover, "settle", die)
     lives = [Life(database, 200 * seed + number) for number in range(3)]
 
     async def live(life: Life) -> None:
@@ -61,7 +65,7 @@ async def test_entities_equal_a_recount_after_deletions_that_died(
     while await read_once(database):
         continue
     await expire_leases(database)
-    while await erasure.run_pending(database):
+    while await erasure.run_pending(database) + await handover.run_pending(database):
         continue
     assert await shown(database) == await recount(database)
 

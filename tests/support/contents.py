@@ -14,7 +14,17 @@ from graph.transfer.export import Wanted, export
 from graph.transfer.import_ import Imported, Importer
 
 TOKENS = load_counter()
-COLLECTIONS = ("sessions", "memories", "messages", "summaries", "users", "entities", "erasures", "counters")
+COLLECTIONS = (
+    "sessions",
+    "memories",
+    "messages",
+    "summaries",
+    "users",
+    "entities",
+    "erasures",
+    "handovers",
+    "counters",
+)
 
 
 async def exported(database: Database, wanted: Wanted = Wanted()) -> bytes:  # noqa: B008 - it is frozen

@@ -15,7 +15,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, EntityDocument, now
 from graph.store.edits import Edit
 from graph.store.entities.names import entity_key, resolve_aliases
-from graph.store.jobs import enrichment, erasure
+from graph.store.jobs import enrichment, erasure, handover
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
 from graph.store.memories import add_memory
@@ -189,6 +189,7 @@ class Life:
     async def erase(self) -> None:
         await expire_leases(self.database)
         await erasure.run_pending(self.database)
+        await handover.run_pending(self.database)
 
     async def step(self) -> None:
         doing = self.random.choices(
@@ -202,4 +203,5 @@ class Life:
 
 
 async def expire_leases(database: Database) -> None:
-    await database.erasures.update_many({}, {"$set": {"dueAt": now()}})
+    for jobs in (database.erasures, database.handovers):
+        await jobs.update_many({}, {"$set": {"dueAt": now()}})

@@ -22,12 +22,13 @@ from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
 from graph.store.documents import Document, SessionDocument, UserDocument, new_uuid, now
 from graph.store.edits import delete_message
-from graph.store.jobs import erasure
+from graph.store.jobs import erasure, handover
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import claim
 from graph.store.memories import add_memory
 from graph.store.numbers import ensure_number
 from graph.store.scope import EVERYTHING
+from graph.store.transfer import staging
 from graph.transfer import records
 from graph.transfer.assembly import Assembly
 from graph.transfer.export import Wanted, export, resumed
@@ -518,6 +519,54 @@ async def test_what_a_dead_import_left_is_erased(target: Database) -> None:
     await target.erasures.update_many({}, {"$set": {"dueAt": now() - timedelta(seconds=1)}})
     assert await erasure.run_pending(target) == 1
     assert not any((await everything(target)).values())
+
+
+def mentioning(session_id: str, number: int = 40) -> list[Document]:
+    """A session that is too large for one transaction, with this number of entities."""
+    match = {"start": 0, "end": 1, "text": "x"}
+    found = [
+        {"key": f"ORG:org {place}", "name": f"Org {place}", "label": "ORG", "matches": [match]}
+        for place in range(number)
+    ]
+    first, *rest = said(session_id, *["x"] * 1_100, entities=[])
+    return [{"type": "session", "sessionId": session_id, "userId": "ann"}, {**first, "entities": found}, *rest]
+
+
+@pytest.mark.parametrize("steps", [1, 40])
+async def test_the_entities_of_a_large_session_are_stored_in_steps(
+    target: Database, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    for module in (staging, handover):
+        monkeypatch.setattr(module, "ENTITIES_AT_ONCE", 40 // steps)
+    monkeypatch.setattr(handover, "BATCH", 7)
+    await imported(target, ndjson(*mentioning("big")))
+    assert await shown(target) == await recount(target)
+    assert await target.entities.count_documents({"owner": "u:ann"}) == 40
+    assert not await target.handovers.count_documents({})
+
+
+async def test_an_import_that_dies_before_the_session_leaves_no_entities(
+    target: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DiedError(Exception):
+        pass
+
+    async def die(*_: object) -> None:
+        raise DiedError
+
+    monkeypatch.setattr(staging, "touch_users", die)
+    importer = Importer(target, TOKENS)
+    first, last = Assembly(Source(io.BytesIO(ndjson(*mentioning("big")))), TOKENS, now()).portions()
+    assert isinstance(first, Part)
+    assert isinstance(last, Part)
+    await importer._part(first)
+    with pytest.raises(DiedError):
+        await importer._part(last)
+    assert await target.entities.count_documents({"owner": "s:big"}) == 40
+    await target.erasures.update_many({}, {"$set": {"dueAt": now() - timedelta(seconds=1)}})
+    assert await erasure.run_pending(target) == 1
+    assert not any((await everything(target)).values())
+    assert not await target.entities.count_documents({})
 
 
 async def test_a_stopped_export_is_resumed(database: Database, target: Database, tmp_path: Path) -> None:

@@ -101,7 +101,9 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
                 new["userId"] = user_id
             pairs.append((old, new))
             if user_id is not None:
-                moved[user_id].append((session_id, old, new))
+                # What is still to be handed over does not count for the user yet.
+                counted = old if old is not None and "userId" in old else None
+                moved[user_id].append((session_id, counted, new))
     if not changed:
         return
     renaming |= {owner for owner, pairs in changed.items() if _renames(pairs)}
@@ -129,6 +131,13 @@ async def replace_mentions(
         tx: the transaction.
     """
     await replace_all(database, [(old, new)], tx)
+
+
+def of_new_session(session_id: str, messages: Iterable[MentioningMessage]) -> list[Any]:
+    """The writes that store the entities of a session which has no others, in any order and number of transactions."""
+    found = _differences((None, message) for message in messages).get(session_id, {})
+    new = [_entity(session_id, key, entity.count, entity.after) for key, entity in found.items()]
+    return _shown(session_owner(session_id), [(None, entity) for entity in new], [])
 
 
 _Pair: TypeAlias = tuple[
@@ -174,12 +183,17 @@ async def _apply(
         if any(end["seq"] in difference.before - now_at for end in ends):
             ends = await _unchanged_ends(database, visible, key, difference, tx)
         places += [end for end in ends if end["seq"] not in now_at]
+    return _entity(visible.session_id, key, count, places)
+
+
+def _entity(session_id: str, key: str, count: int, places: list[MentionPlace]) -> EntityCountDocument:
+    """An entity's document without what is shown of it; all mentions lie between the first and the last place."""
     places.sort(key=lambda place: place["seq"])
-    owner = session_owner(visible.session_id)
+    owner = session_owner(session_id)
     return {
         "_id": entity_id(owner, key),
         "owner": owner,
-        "sessionId": visible.session_id,
+        "sessionId": session_id,
         "key": key,
         "label": key.partition(":")[0],
         "own": {"count": count, "first": places[0], "last": places[-1]},

@@ -14,13 +14,29 @@ from graph.store.entities.user_mentions import Moved, follow
 
 
 async def give_to_user(database: Database, session_id: str, user_id: str, tx: Transaction) -> None:
-    """Count a session's entities for the user whom it belongs to from now on, in the transaction that says so."""
-    mentioned = await _of_session(database, session_id, tx)
-    if mentioned:
+    """Count a session's entities for the user whom it belongs to, in the transaction that says so or a later one."""
+    await _give(database, session_id, user_id, not_given(session_id), tx)
+
+
+async def give_some_to_user(database: Database, session_id: str, ids: Sequence[str], tx: Transaction) -> None:
+    """Count these entities of a session for its user, those that do not count yet; of a session that is gone, none."""
+    session = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=tx)
+    if session is not None and session.get("userId") is not None:
+        await _give(database, session_id, session["userId"], {"_id": {"$in": ids}, **not_given(session_id)}, tx)
+
+
+def not_given(session_id: str) -> Document:
+    """The filter of the entities of a session that count for no user."""
+    return {"owner": session_owner(session_id), "own": {"$exists": True}, "userId": {"$exists": False}}
+
+
+async def _give(database: Database, session_id: str, user_id: str, match: Document, tx: Transaction) -> None:
+    given = await _locked(database, session_id, match, tx)
+    if given:
         await database.entities.update_many(
-            {"_id": {"$in": [entity["_id"] for entity in mentioned]}}, {"$set": {"userId": user_id}}, session=tx
+            {"_id": {"$in": [entity["_id"] for entity in given]}}, {"$set": {"userId": user_id}}, session=tx
         )
-        await follow(database, {user_id: [(session_id, None, entity) for entity in mentioned]}, tx)
+        await follow(database, {user_id: [(session_id, None, entity) for entity in given]}, tx)
 
 
 async def forget_session(database: Database, session_id: str, user_id: str | None, tx: Transaction) -> None:
@@ -33,10 +49,11 @@ async def forget_session(database: Database, session_id: str, user_id: str | Non
         user_id: the user whom it belongs to.
         tx: the transaction.
     """
-    mentioned = await _of_session(database, session_id, tx)
-    await database.entities.delete_many({"owner": session_owner(session_id)}, session=tx)
-    if mentioned and user_id is not None:
-        await follow(database, {user_id: [(session_id, entity, None) for entity in mentioned]}, tx)
+    owner = session_owner(session_id)
+    counted = await _locked(database, session_id, {"owner": owner, "userId": {"$exists": True}}, tx)
+    await database.entities.delete_many({"owner": owner}, session=tx)
+    if counted and user_id is not None:
+        await follow(database, {user_id: [(session_id, entity, None) for entity in counted]}, tx)
 
 
 async def forget_user(database: Database, user_id: str, tx: Transaction) -> None:
@@ -114,11 +131,8 @@ async def _forget_some(database: Database, match: Document, most: int, tx: Trans
     return bool(found)
 
 
-async def _of_session(database: Database, session_id: str, tx: Transaction) -> list[EntityCountDocument]:
-    """All entities of a session, which no other transaction can change before this one has ended."""
-    owner = session_owner(session_id)
-    await database.entities.bulk_write([lock(owner, session_id)], session=tx)
-    found: list[EntityCountDocument] = await database.entities.find(
-        {"owner": owner, "own": {"$exists": True}}, session=tx
-    ).to_list(None)
+async def _locked(database: Database, session_id: str, match: Document, tx: Transaction) -> list[EntityCountDocument]:
+    """Entities of a session, which no other transaction can change before this one has ended."""
+    await lock_entities(database, [session_id], tx)
+    found: list[EntityCountDocument] = await database.entities.find(match, session=tx).to_list(None)
     return found

@@ -30,14 +30,14 @@ async def load(database: Database, keys: Iterable[tuple[str, str]], tx: Transact
 
 async def follow(database: Database, moved: dict[str, list[Moved]], tx: Transaction) -> None:
     """Make the users' entities follow those of their sessions, which are written already."""
-    if not moved:
-        return
     owners = {
         (user_owner(user_id), entity["key"])
         for user_id, changes in moved.items()
         for _, old, new in changes
         if (entity := new or old) is not None
     }
+    if not owners:
+        return
     documents: dict[str, EntityCountDocument | None] = dict(await load(database, owners, tx))
     touched: set[str] = set()
     unsure: defaultdict[str, list[str]] = defaultdict(list)

@@ -47,8 +47,6 @@ SESSIONS_AT_ONCE = 10_000
 """Most sessions of a deleted user that one transaction makes unseen."""
 LEASE = timedelta(seconds=10)
 """How long a silent runner keeps a job to itself."""
-PAUSE = 5.0
-"""Seconds between looks for jobs that a process left."""
 
 
 def session_job(session_id: str) -> str:
@@ -83,6 +81,7 @@ async def erase_session(database: Database, session: SessionDocument, tx: Transa
         The id of the job that takes away the rest; None where nothing is left.
     """
     await database.sessions.delete_one({"_id": session["_id"]}, session=tx)
+    await database.handovers.delete_one({"_id": session["_id"]}, session=tx)
     return await erase_contents(database, session, tx, gone=True)
 
 
@@ -188,8 +187,10 @@ async def _hide_sessions(database: Database, user_id: str, tx: Transaction) -> b
     if not taken:
         return False
     # First, since it is here that the writers of these sessions are met.
-    await database.sessions.delete_many({"_id": {"$in": [session["_id"] for session in taken]}}, session=tx)
-    await ownership.lock_entities(database, [session["_id"] for session in taken], tx)
+    ids = [session["_id"] for session in taken]
+    await database.sessions.delete_many({"_id": {"$in": ids}}, session=tx)
+    await database.handovers.delete_many({"_id": {"$in": ids}}, session=tx)
+    await ownership.lock_entities(database, ids, tx)
     due = now()
     await database.erasures.bulk_write(
         [
@@ -270,19 +271,6 @@ async def _finish_or_log(database: Database, job: str) -> None:
         logger.warning("an erasure is put off: %s", error)
     except Exception:
         logger.exception("an erasure is put off")
-
-
-async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
-    """Take up, until cancelled, the jobs that a process left: at once, and then every `pause` seconds."""
-    while True:
-        try:
-            await run_pending(database)
-        except Unavailable as error:
-            logger.warning("erasures are put off: %s", error)
-        except Exception:
-            # An unforeseen error may pass, too, and deleted data must go whatever happened here.
-            logger.exception("erasures are put off")
-        await asyncio.sleep(pause)
 
 
 async def _finish_small(database: Database) -> int:

@@ -8,8 +8,10 @@ soon after.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from graph.errors import Conflict, shown
 from graph.store.database import Database
@@ -26,13 +28,16 @@ from graph.store.documents import (
 from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
-from graph.store.jobs import erasure
+from graph.store.jobs import erasure, handover
 from graph.store.jobs.enrichment import HELD_BACK
 from graph.store.transfer.documents import Contents, insert_contents, numbered, touch_users, write_unique
 from graph.store.writes import write
 
 STAGING_LEASE = timedelta(minutes=10)
 """How long a part stays when its import has died."""
+
+ENTITIES_AT_ONCE = 1_000
+"""Most entities that one transaction stores."""
 
 _PENDING = EnrichmentState.PENDING.value
 
@@ -53,7 +58,8 @@ class Staging:
             Conflict: the session exists.
         """
         at = now()
-        job = {**self._job, "uuid": new_uuid(), "sessionId": self._session_id, "lastSeq": 2**53}
+        everything = {"lastSeq": 2**53, "entities": True, "gone": True}
+        job = {**self._job, "uuid": new_uuid(), "sessionId": self._session_id, **everything}
 
         async def attempt(tx: Transaction) -> None:
             if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=tx):
@@ -75,11 +81,7 @@ class Staging:
         )
 
         async def attempt(tx: Transaction) -> None:
-            held = await self._database.erasures.update_one(
-                self._job, {"$set": {"dueAt": now() + STAGING_LEASE}}, session=tx
-            )
-            if not held.matched_count:
-                raise self._taken()
+            await self._hold(tx)
             await insert_contents(self._database, staged, tx)
 
         await write_unique(self._database, attempt, contents.messages)
@@ -93,7 +95,8 @@ class Staging:
         Raises:
             Conflict: a session of the id was made meanwhile.
         """
-        changes = [(None, message) for mentions in self._mentions.values() for message in mentions.messages()]
+        await self._add_entities()
+        user_id = owner.get("userId")
 
         async def attempt(tx: Transaction) -> None:
             if not (await self._database.erasures.delete_one(self._job, session=tx)).deleted_count:
@@ -102,11 +105,38 @@ class Staging:
                 await numbered(self._database, "sessions", [owner], tx), session=tx
             )
             await touch_users(self._database, [owner], tx)
-            if changes:
-                await mentions.replace_all(self._database, changes, tx)
+            if user_id is not None:
+                await handover.give_to_user(self._database, self._session_id, user_id, tx)
 
         await write(self._database, attempt)
         await release(self._database, self._session_id)
+        await handover.finish(self._database, self._session_id)
+
+    async def _add_entities(self) -> None:
+        """Store what the contents mention, unseen."""
+        messages = [message for entity in self._mentions.values() for message in entity.messages()]
+        writes = mentions.of_new_session(self._session_id, messages)
+        for first in range(0, len(writes), ENTITIES_AT_ONCE):
+            await self._write_entities(writes[first : first + ENTITIES_AT_ONCE])
+
+    async def _write_entities(self, writes: Sequence[Any]) -> None:
+        async def attempt(tx: Transaction) -> None:
+            await self._hold(tx)
+            await self._database.entities.bulk_write(writes, ordered=False, session=tx)
+
+        await write(self._database, attempt)
+
+    async def _hold(self, tx: Transaction) -> None:
+        """Within a transaction, make sure that the session is still this import's, and keep it.
+
+        Raises:
+            Conflict: a session of the id was made meanwhile.
+        """
+        held = await self._database.erasures.update_one(
+            self._job, {"$set": {"dueAt": now() + STAGING_LEASE}}, session=tx
+        )
+        if not held.matched_count:
+            raise self._taken()
 
     async def abandon(self) -> None:
         """Erase what was stored of it."""
