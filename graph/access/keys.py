@@ -17,7 +17,7 @@ from graph.access.caller import Right
 from graph.errors import BadUserInput, NotFound, shown
 from graph.store import service_keys
 from graph.store.database import Database
-from graph.store.documents import Document, now
+from graph.store.documents import ServiceKeyDocument, now
 
 PREFIX = "rql_"
 _MAX_NAME = 100
@@ -34,7 +34,7 @@ class ServiceKey:
     last_used_at: datetime | None
 
 
-def _key(document: Document) -> ServiceKey:
+def _key(document: ServiceKeyDocument) -> ServiceKey:
     return ServiceKey(
         document["_id"],
         document["name"],
@@ -59,7 +59,7 @@ async def create_key(database: Database, name: str, right: Right) -> tuple[Servi
         raise BadUserInput(message)
     key_id = secrets.token_hex(6)
     token = f"{PREFIX}{key_id}_{secrets.token_urlsafe(32)}"
-    document: Document = {
+    document: ServiceKeyDocument = {
         "_id": key_id,
         "name": name,
         "scope": right.name,

@@ -17,7 +17,7 @@ from graph.enrichment.rolling import Coverage, StepLimits, Uncovered, cover, nex
 from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
-from graph.store.documents import Document, EntityDocument, now
+from graph.store.documents import Document, EntityDocument, MessageDocument, now
 from graph.store.feed.wake import sleep
 from graph.store.jobs import summarising
 from graph.store.jobs.summarising import Due, Standing
@@ -166,7 +166,7 @@ class SummaryJobs:
             self.written += await summarising.store_summary(self._database, due, standing, messages, summary)
         return False
 
-    async def _write(self, standing: Standing, messages: Sequence[Document]) -> Document:
+    async def _write(self, standing: Standing, messages: Sequence[MessageDocument]) -> Document:
         previous = standing.previous["content"] if standing.previous else None
         text = await self._summariser.summarise(
             previous, [(message["role"], message["content"]) for message in messages]

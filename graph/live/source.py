@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 from graph.errors import BadUserInput
 from graph.live.memory import Memory
 from graph.store.database import Database
-from graph.store.documents import Document, SessionDocument, now
+from graph.store.documents import AnyDocument, Document, SessionDocument, now
 from graph.store.feed import following
 from graph.store.feed.changes import Moment
 from graph.store.scope import Scope
@@ -342,7 +342,7 @@ async def _paged(
         memory.drop(key)
 
 
-def update_of(kind: UpdateKind, message: Document) -> Document:
+def update_of(kind: UpdateKind, message: AnyDocument) -> Document:
     """The event of a changed message: whole, `_id` and `seq` of a deleted one, `seq` where the session was cleared."""
     is_there = kind in (UpdateKind.EDITED, UpdateKind.ENRICHED)
     return {

@@ -41,7 +41,7 @@ async def _stored(
         {"_id": {"$in": [uuid for uuids in possible.values() for uuid in uuids]}, "sessionId": session_id},
         {"_id": 1},
         session=tx,
-    ).to_list(None)
+    )
     known = {message["_id"] for message in there}
     return {given: next((uuid for uuid in uuids if uuid in known), uuids[0]) for given, uuids in possible.items()}
 

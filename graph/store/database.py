@@ -13,8 +13,22 @@ from typing import Any
 from pymongo.errors import OperationFailure, PyMongoError
 
 from graph.errors import StartupError, Unavailable
+from graph.store.documents import (
+    CounterDocument,
+    DeletionDocument,
+    EntityCountDocument,
+    ErasureDocument,
+    HandoverDocument,
+    MemoryDocument,
+    MessageDocument,
+    RecallDocument,
+    ServiceKeyDocument,
+    SessionDocument,
+    SummaryDocument,
+    UserDocument,
+)
 from graph.store.driver import client as driver
-from graph.store.driver.abandoned import collection_of
+from graph.store.driver.collection import Collection, collection_of
 from graph.store.indexes import ensure_indexes
 
 OLDEST_MONGODB = (6, 0)
@@ -37,19 +51,19 @@ class Database:
     client: Any
     name: str
     write_deadline: float
-    sessions: Any = field(init=False)
-    memories: Any = field(init=False)
-    messages: Any = field(init=False)
-    recall: Any = field(init=False)
-    summaries: Any = field(init=False)
-    users: Any = field(init=False)
-    erasures: Any = field(init=False)
-    handovers: Any = field(init=False)
-    counters: Any = field(init=False)
+    sessions: Collection[SessionDocument] = field(init=False)
+    memories: Collection[MemoryDocument] = field(init=False)
+    messages: Collection[MessageDocument] = field(init=False)
+    recall: Collection[RecallDocument] = field(init=False)
+    summaries: Collection[SummaryDocument] = field(init=False)
+    users: Collection[UserDocument] = field(init=False)
+    erasures: Collection[ErasureDocument] = field(init=False)
+    handovers: Collection[HandoverDocument] = field(init=False)
+    counters: Collection[CounterDocument] = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
-    service_keys: Any = field(init=False)
-    deletions: Any = field(init=False)
-    entities: Any = field(init=False)
+    service_keys: Collection[ServiceKeyDocument] = field(init=False)
+    deletions: Collection[DeletionDocument] = field(init=False)
+    entities: Collection[EntityCountDocument] = field(init=False)
     background: set[asyncio.Task[None]] = field(init=False, default_factory=set)
     _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
         init=False, default_factory=weakref.WeakValueDictionary
@@ -58,21 +72,18 @@ class Database:
     def __post_init__(self) -> None:
         database = self.client.get_database(self.name)
 
-        def collection(name: str) -> Any:
-            return collection_of(database, name, driver.CODEC)
-
-        self.sessions = collection("sessions")
-        self.memories = collection("memories")
-        self.messages = collection("messages")
-        self.recall = collection("recall")
-        self.summaries = collection("summaries")
-        self.users = collection("users")
-        self.erasures = collection("erasures")
-        self.handovers = collection("handovers")
-        self.service_keys = collection("serviceKeys")
-        self.deletions = collection("deletions")
-        self.entities = collection("entities")
-        self.counters = collection("counters")
+        self.sessions = collection_of(database, "sessions", SessionDocument)
+        self.memories = collection_of(database, "memories", MemoryDocument)
+        self.messages = collection_of(database, "messages", MessageDocument)
+        self.recall = collection_of(database, "recall", RecallDocument)
+        self.summaries = collection_of(database, "summaries", SummaryDocument)
+        self.users = collection_of(database, "users", UserDocument)
+        self.erasures = collection_of(database, "erasures", ErasureDocument)
+        self.handovers = collection_of(database, "handovers", HandoverDocument)
+        self.service_keys = collection_of(database, "serviceKeys", ServiceKeyDocument)
+        self.deletions = collection_of(database, "deletions", DeletionDocument)
+        self.entities = collection_of(database, "entities", EntityCountDocument)
+        self.counters = collection_of(database, "counters", CounterDocument)
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """The lock that this process's writers to one session queue on.

@@ -208,6 +208,8 @@ class SummaryDocument(TypedDict):
     source: str
     entities: list[EntityDocument]
     createdAt: datetime
+    fellBackReason: NotRequired[str]
+    """Why the language model did not write it, where one should have."""
     stale: NotRequired[bool]
     """Whether a covered message has changed since."""
 
@@ -296,6 +298,14 @@ class ErasureDocument(TypedDict):
     whole: NotRequired[bool]
     importing: NotRequired[str]
     """The name of an import, while the job is a part of it."""
+
+
+class HandoverDocument(TypedDict):
+    """A job that counts the entities of a session for the user that it was given to, batch after batch."""
+
+    _id: str
+    uuid: str
+    dueAt: datetime
 
 
 class DeletionDocument(MessagePlace):

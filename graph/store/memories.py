@@ -188,13 +188,12 @@ class _Add:
         """The memory of this call, which an earlier attempt stored without learning of it."""
         memory = await self._database.memories.find_one({"_id": self._new.uuid}, session=tx)
         session = None if memory is None else await self._session(tx)
-        return None if session is None else Added(as_memory(memory), session, replayed=False)
+        return None if memory is None or session is None else Added(as_memory(memory), session, replayed=False)
 
     async def _session(self, tx: Transaction | None) -> SessionDocument | None:
-        found: SessionDocument | None = await self._database.sessions.find_one(
+        return await self._database.sessions.find_one(
             {"_id": self._new.session_id}, projection(self._fields), session=tx
         )
-        return found
 
     async def _known(self, tx: Transaction) -> Known:
         """What is stored of what was sent."""
@@ -206,9 +205,7 @@ class _Add:
         uuids = [message.uuid for message in new.messages if message.uuid is not None]
         if not uuids:
             return Known()
-        found: list[MessageDocument] = await self._database.messages.find({"_id": {"$in": uuids}}, session=tx).to_list(
-            None
-        )
+        found = await self._database.messages.find({"_id": {"$in": uuids}}, session=tx)
         for message in found:
             if message["sessionId"] != new.session_id:
                 return Known(foreign=(message, await self._foreign_session(message, tx)))
@@ -217,15 +214,14 @@ class _Add:
         )
 
     async def _foreign_session(self, message: MessageDocument, tx: Transaction) -> SessionDocument | None:
-        found: SessionDocument | None = await self._database.sessions.find_one(
+        return await self._database.sessions.find_one(
             {"_id": message["sessionId"]}, projection(Visible.FIELDS), session=tx
         )
-        return found
 
     async def _memory(self, memory_id: str, known: Known, tx: Transaction) -> Document:
         """A stored memory."""
         found = known.earlier or await self._database.memories.find_one({"_id": memory_id}, session=tx)
-        return as_memory(found)
+        return {} if found is None else as_memory(found)
 
     async def _update(self, plan: Update, known: Known, tx: Transaction) -> Added:
         """Change messages, and what differs of the session."""
@@ -273,7 +269,7 @@ class _Add:
     async def _allot(self, at: datetime, *, count: int, tokens: int, uuid: str, tx: Transaction) -> SessionDocument:
         """Count messages and tokens in the session, which is made, with this uuid, where it is new."""
         new, user_id = self._new, user_of(self._new, self._scope)
-        session: SessionDocument = await self._database.sessions.find_one_and_update(
+        return await self._database.sessions.upsert_one(
             {"_id": new.session_id},
             {
                 "$inc": {"lastSeq": count, "messageCount": count, "tokenCount": tokens},
@@ -287,11 +283,8 @@ class _Add:
                 },
             },
             projection=projection(self._fields),
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
             session=tx,
         )
-        return session
 
     async def _change_session(
         self, session: SessionDocument, changes: SessionChanges, at: datetime, tx: Transaction
@@ -303,14 +296,14 @@ class _Add:
         if "userId" in changes:
             self.hands_over = await handover.give_to_user(database, session_id, changes["userId"], tx)
             await users.give_session(database, changes["userId"], at, tx)
-        changed: SessionDocument = await database.sessions.find_one_and_update(
+        changed = await database.sessions.find_one_and_update(
             {"_id": session_id},
             {"$set": changes, "$max": {"updatedAt": at}},
             projection=projection(self._fields),
             return_document=ReturnDocument.AFTER,
             session=tx,
         )
-        return changed
+        return session if changed is None else changed
 
 
 def _memory_document(new: NewMemory, fresh: Sequence[NewMessage], last_seq: int, at: datetime) -> MemoryDocument:

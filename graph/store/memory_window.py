@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from graph.store.database import Database
 from graph.store.documents import Document
-from graph.store.driver.client import RESPONSE_CODEC, aggregate_at_once, translated_errors
+from graph.store.driver.client import RESPONSE_CODEC
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import AS_MEMORY, as_session_memory
@@ -57,8 +57,7 @@ async def find_recent_memory(
             }
         },
     ]
-    with translated_errors():
-        found = await aggregate_at_once(database.sessions, pipeline, RESPONSE_CODEC, most=1 + recent.count)
+    found = await database.sessions.aggregate_at_once(pipeline, RESPONSE_CODEC, most=1 + recent.count)
     # Messages without their session are of one that the scope does not hold.
     if not found or not found[0].pop(_IS_SESSION, False):
         return None

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, TypeVar, overload
 
-from pymongo import ReturnDocument, UpdateOne
-
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, UserDocument
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.writes import write
 
 Numbered: TypeAlias = Literal["sessions", "users"]
@@ -93,16 +91,10 @@ async def _allot(database: Database, collection: Numbered, match: Document) -> i
             sort=[("createdAt", 1), ("_id", 1)],
             limit=_AT_ONCE,
             session=tx,
-        ).to_list(None)
+        )
         if not found:
             return 0
-        counter = await database.counters.find_one_and_update(
-            {"_id": collection},
-            {"$inc": {"last": len(found)}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-            session=tx,
-        )
+        counter = await database.counters.upsert_one({"_id": collection}, {"$inc": {"last": len(found)}}, session=tx)
         first = counter["last"] - len(found) + 1
         await documents.bulk_write(
             [

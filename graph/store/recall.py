@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from contextlib import aclosing
 
 from graph.store.database import Database
-from graph.store.documents import MessageDocument, SessionDocument
-from graph.store.driver.client import translated_errors
+from graph.store.documents import Document, MessageDocument, SessionDocument
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visible import Visible
@@ -30,28 +29,22 @@ async def searched_sessions(
         session_id: only this session.
         limit: the maximum number.
     """
-    match: dict[str, Any] = scope.sessions()
+    match: Document = scope.sessions()
     if user_id is not None:
         if match.get("userId", user_id) != user_id:
             return []
         match["userId"] = user_id
     if session_id is not None:
         match["_id"] = session_id
-    with translated_errors():
-        found: list[SessionDocument] = await database.sessions.find(
-            match, projection({"messageCount", *Visible.FIELDS}), limit=limit
-        ).to_list(None)
-    return found
+    fields = projection({"messageCount", *Visible.FIELDS})
+    return await database.sessions.find(match, fields, limit=limit)
 
 
 async def messages_of(database: Database, sessions: Sequence[Visible]) -> AsyncIterator[list[MessageDocument]]:
     """The messages of the visible parts of sessions, in no order, part by part."""
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
         parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
-        with translated_errors():
-            cursor = database.messages.find({"sessionId": {"$in": list(parts)}}, _FIELDS, batch_size=_AT_ONCE)
-            try:
-                while read := await cursor.to_list(_AT_ONCE):
-                    yield [message for message in read if parts[message["sessionId"]].sees(message["seq"])]
-            finally:
-                await cursor.close()
+        match = {"sessionId": {"$in": list(parts)}}
+        async with aclosing(database.messages.batches(match, _FIELDS, size=_AT_ONCE, batch_size=_AT_ONCE)) as batches:
+            async for read in batches:
+                yield [message for message in read if parts[message["sessionId"]].sees(message["seq"])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.answer import count_documents, read_whole
-from graph.store.driver.client import translated_errors
+from graph.store.driver.collection import Collection, Order
 from graph.store.visible import Visible
 
 
@@ -54,22 +55,20 @@ async def search(
     if times := {key: time for key, time in (("$gte", since), ("$lt", until)) if time is not None}:
         match["createdAt"] = times
     projection: Document | None = None
-    order: list[tuple[str, Any]] = [(place, -1)]
+    order: Order = [(place, -1)]
     if words is not None:
         match["$text"] = {"$search": words}
         projection = {"score": {"$meta": "textScore"}}
         order = [("score", {"$meta": "textScore"}), *order]
-    collection = database.messages if searched is Searched.MESSAGES else database.summaries
+    collection: Collection[Any] = database.messages if searched is Searched.MESSAGES else database.summaries
+    if keep is None:
+        return await read_whole(collection, match, projection, sort=order, limit=limit)
     found: list[Document] = []
-    with translated_errors():
-        if keep is None:
-            return await read_whole(collection, match, projection, sort=order, limit=limit)
-        cursor = collection.find(match, projection, sort=order)
-        try:
-            while len(found) < limit and (read := await cursor.to_list(_AT_ONCE)):
-                kept = await keep(read)
-                count_documents(kept)
-                found += kept
-        finally:
-            await cursor.close()
+    async with aclosing(collection.batches(match, projection, size=_AT_ONCE, sort=order)) as batches:
+        async for read in batches:
+            kept = await keep(read)
+            count_documents(kept)
+            found += kept
+            if len(found) >= limit:
+                break
     return found[:limit]

@@ -6,12 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from graph.errors import Conflict, Forbidden, NotFound, StoredNevertheless, Unavailable, shown
 from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import (
+    AnyDocument,
     Document,
     JSONObject,
     MemoryDocument,
@@ -59,15 +60,15 @@ async def find_session_memory(
     `uuid`, `createdAt`, `metadata` and `tokenCount` are the session's.
     """
     with translated_errors():
-        found: Document | None = await database.sessions.find_one(
+        found = await database.sessions.find_one(
             {"_id": session_id, **scope.sessions()}, projection({*fields, "sessionId"}, AS_MEMORY)
         )
     return None if found is None else as_session_memory(found)
 
 
-def as_session_memory(session: Document) -> Document:
+def as_session_memory(session: AnyDocument) -> Document:
     """A session document, read with at least `_id`, as the source of a `Memory`."""
-    memory: dict[str, Any] = {name: value for name, value in session.items() if name != "_id"}
+    memory: Document = {name: value for name, value in session.items() if name != "_id"}
     memory["sessionId"] = session["_id"]
     return memory
 

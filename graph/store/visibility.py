@@ -41,7 +41,7 @@ async def find_visible(
         if scope.user_id is None:
             found = await read_whole(collection, {"_id": {"$in": asked}}, wanted, limit=max(1, len(asked)))
             return await _visible(database, scope, found, place)
-        keys = await collection.find({"_id": {"$in": asked}}, {"sessionId": 1, place: 1}).to_list(None)
+        keys = await collection.find({"_id": {"$in": asked}}, {"sessionId": 1, place: 1})
         theirs = [document["_id"] for document in await _visible(database, scope, keys, place)]
         if not theirs:
             return []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,25 +84,28 @@ async def export(
         users = await _users(database, wanted)
         more = wanted.header or {"numbers": await transfer.last_numbers(database)}
         target.write(records.header(exportedAt=now(), **more))
-        async for found in transfer.read_users(database, users):
-            target.write(records.lines("user", found))
-            done.users += len(found)
-            recent.update(user["_id"] for user in found if user["createdAt"] >= since)
-            report(done)
+        async with aclosing(transfer.read_users(database, users)) as batches:
+            async for found in batches:
+                target.write(records.lines("user", found))
+                done.users += len(found)
+                recent.update(user["_id"] for user in found if user["createdAt"] >= since)
+                report(done)
     else:
         recent = resume.users
     first_id = resume.session_id if resume else None
-    async for kind, documents in transfer.read_sessions(database, wanted.match, since=since, first_id=first_id):
-        if kind == "user":
-            documents = [user for user in documents if user["_id"] not in recent]  # noqa: PLW2901 - the rest is written
-            recent.update(user["_id"] for user in documents)
-            done.users += len(documents)
-        elif kind == "session":
-            done.sessions += len(documents)
-            report(done)
-        elif kind == "message":
-            done.messages += len(documents)
-        target.write(records.lines(kind, documents))
+    sessions = transfer.read_sessions(database, wanted.match, since=since, first_id=first_id)
+    async with aclosing(sessions) as contents:
+        async for kind, documents in contents:
+            if kind == "user":
+                documents = [user for user in documents if user["_id"] not in recent]  # noqa: PLW2901 - the rest is written
+                recent.update(user["_id"] for user in documents)
+                done.users += len(documents)
+            elif kind == "session":
+                done.sessions += len(documents)
+                report(done)
+            elif kind == "message":
+                done.messages += len(documents)
+            target.write(records.lines(kind, documents))
     target.write(records.end(done.users, done.sessions, done.messages))
     target.flush()
     report(done)

@@ -143,7 +143,7 @@ async def _probes(world: World) -> list[dict[str, Any]]:
     message = await world.database.messages.find_one({"sessionId": "bob-chat"})
     assert message is not None
     common = {"userId": "bob", "sessionId": "bob-chat", "uuid": message["_id"]}
-    base = [
+    base: list[dict[str, Any]] = [
         {"sessionId": "bob-chat"},
         {"userId": "bob"},
         {"uuid": message["_id"]},

@@ -21,6 +21,7 @@ from graph.store.scope import EVERYTHING, Scope
 from graph.store.sessions import SessionFilter, find_session, list_sessions
 from graph.store.summaries import find_summaries
 from graph.store.users import find_user, find_users, list_users
+from tests.support.untyped import untyped
 
 ANN = Scope("ann")
 HELLO = [MessageToAdd("human", "hello")]
@@ -36,7 +37,7 @@ async def backend(settings: Settings, database: Database) -> Backend:
 
 
 async def uuid_of(backend: Backend, session_id: str) -> Any:
-    return (await backend.database.messages.find_one({"sessionId": session_id}))["_id"]
+    return (await untyped(backend.database, "messages").find_one({"sessionId": session_id}))["_id"]
 
 
 @pytest.mark.parametrize("theirs", ["of bob", "of nobody"])
@@ -71,10 +72,10 @@ async def test_lookups_find_only_what_is_the_callers(backend: Backend) -> None:
     assert [user["_id"] for user in await find_users(database, ANN, ["ann", "bob"], {"_id"})] == ["ann"]
     uuids = [await uuid_of(backend, name) for name in ("of ann", "of bob", "of nobody")]
     assert [found["_id"] for found in await find_messages(database, ANN, uuids, {"_id"})] == uuids[:1]
-    memories = await database.memories.find({}).to_list(None)
+    memories = await database.memories.find({})
     found = await find_memories(database, ANN, [memory["_id"] for memory in memories], {"uuid"})
     assert [memory["sessionId"] for memory in found] == ["of ann"]
-    await database.summaries.insert_many(
+    await untyped(database, "summaries").insert_many(
         [{"_id": name, "sessionId": name, "firstSeq": 1, "lastSeq": 1} for name in ("of ann", "of bob", "of nobody")]
     )
     summaries = await find_summaries(database, ANN, ["of ann", "of bob", "of nobody"], {"_id"})

@@ -55,7 +55,7 @@ async def test_sessions_that_end_users_make_begin_with_the_prefix(
             assert (await client.http.post(
                 "/graphql", json={"query": "{ __typename }"}, headers={"authorization": f"Bearer {token(user_id)}"}
             )).status_code == 401  # fmt: skip
-    made = {found["_id"] for found in await database.sessions.find({}).to_list(None)}
+    made = {found["_id"] for found in await database.sessions.find({})}
     assert made == {"old", "bobs", "chat:ada:1", "chat:ada:", "chat:ada:2", "chat:ada:3"}
 
 

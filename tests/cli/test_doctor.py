@@ -20,6 +20,7 @@ from graph.store.database import Database
 from graph.store.documents import now
 from tests.support.accounts import mongod_with_reader
 from tests.support.commands import Commands
+from tests.support.untyped import untyped
 
 
 @pytest.fixture
@@ -82,10 +83,10 @@ async def test_a_user_that_may_only_read_is_enough(tmp_path: Path, settings: Set
 
 async def test_work_that_waits_too_long_is_a_warning(there: Settings, database: Database) -> None:
     old = now() - timedelta(hours=2)
-    await database.messages.insert_one(
+    await untyped(database, "messages").insert_one(
         {"_id": "x", "sessionId": "s", "seq": 1, "createdAt": old, "enrichment": {"state": "PENDING", "attempts": 0}}
     )
-    await database.erasures.insert_one({"_id": "s:gone", "dueAt": old})
+    await untyped(database, "erasures").insert_one({"_id": "s:gone", "dueAt": old})
     found = await grades(there)
     assert found["Enrichment"][0] is Grade.WARNING
     assert "120 minutes" in found["Enrichment"][1]
@@ -101,7 +102,7 @@ async def test_it_changes_nothing(there: Settings, database: Database, commands:
 
 
 async def test_missing_indexes_are_named(there: Settings, database: Database) -> None:
-    await database.messages.drop_index("due")
+    await untyped(database, "messages").drop_index("due")
     grade, text = (await grades(there))["Indexes"]
     assert grade is Grade.BROKEN
     assert "messages: due" in text
@@ -150,7 +151,7 @@ async def test_a_model_for_another_spacy_is_a_warning(there: Settings, old_model
 async def test_failures_are_told_with_how_to_retry(
     there: Settings, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await database.messages.insert_one(
+    await untyped(database, "messages").insert_one(
         {"_id": "x", "sessionId": "s", "seq": 1, "enrichment": {"state": "FAILED", "attempts": 5, "reason": "r"}}
     )
     findings = await asyncio.to_thread(examine, there)

@@ -18,6 +18,7 @@ from graph.store.documents import now
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.llm_server import LLMServer, Reply, completion
+from tests.support.untyped import untyped
 
 LETTERS = """
 def letters():
@@ -55,7 +56,7 @@ async def test_enrich_works_off_what_is_pending_and_ends(
     assert await database.messages.count_documents({"enrichment.state": "PENDING"}) == 12
     status, out = await run(mongodb_uri, settings, "enrich")
     assert (status, out) == (0, "12 messages enriched; now 13 done, 0 pending, 0 failed\n")
-    assert (await database.summaries.find_one({"sessionId": "s"}))["lastSeq"] == 6
+    assert (await untyped(database, "summaries").find_one({"sessionId": "s"}))["lastSeq"] == 6
 
 
 async def test_enrich_tells_failures_by_its_status_and_begins_them_again_when_asked(
@@ -92,7 +93,7 @@ async def test_summaries_are_counted_and_bounded_in_the_encoding_that_is_set(
             **llm,
         )
     assert status == 0
-    summary = await database.summaries.find_one({"sessionId": "s"})
+    summary = await untyped(database, "summaries").find_one({"sessionId": "s"})
     assert summary["source"] == ("LLM" if model else "EXTRACTIVE")
     assert summary["tokenCount"] == len(summary["content"].encode())
     assert 0 < summary["tokenCount"] <= 64
@@ -186,7 +187,7 @@ async def test_a_proxy_that_cannot_be_used_costs_the_model_and_not_the_worker(
     _, said = await process.communicate()
     assert process.returncode == 0
     assert await database.messages.count_documents({"enrichment.state": "DONE", "entities.name": "Paris"}) == 12
-    summary = await database.summaries.find_one({"sessionId": "s"})
+    summary = await untyped(database, "summaries").find_one({"sessionId": "s"})
     assert (summary["source"], name in summary["fellBackReason"]) == ("EXTRACTIVE", True)
     lines = [line for line in said.decode().splitlines() if name in line]
     assert len(lines) == 1

@@ -22,6 +22,7 @@ from graph.store.jobs.batches import Limits
 from graph.store.jobs.turns import Turns
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
+from tests.support.untyped import untyped
 
 LIMITS = Limits(messages=256, tokens=16_384, attempts=5)
 LONG = LIMITS.tokens + 1
@@ -147,7 +148,7 @@ async def test_a_short_message_is_done_while_long_ones_are_read(database: Databa
     await say(database, "short", "Ada Lovelace lives in Paris.", user_id="b")
     extractor.go_on.set()
     await running
-    done = await database.messages.find({}, sort=[("enrichment.at", 1)]).to_list(None)
+    done = await database.messages.find({}, sort=[("enrichment.at", 1)])
     assert [message["enrichment"]["state"] for message in done] == ["DONE"] * 4
     assert [message["sessionId"] for message in done] == ["short", "long", "long", "long"]
     assert {message["enrichment"]["attempts"] for message in done} == {1}
@@ -169,7 +170,7 @@ async def test_a_worker_that_is_stopped_in_a_long_message_gives_it_back(database
     stop.set()
     extractor.go_on.set()
     await running
-    message = await database.messages.find_one({})
+    message = await untyped(database, "messages").find_one({})
     assert message["enrichment"]["state"] == "PENDING"
     assert message["enrichment"]["attempts"] == 0
     assert "lease" not in message["enrichment"]

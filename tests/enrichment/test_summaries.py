@@ -20,7 +20,7 @@ from graph.settings import Settings
 from graph.store import edits
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
-from graph.store.documents import Document, EntityDocument
+from graph.store.documents import EntityDocument, SummaryDocument
 from graph.store.edits import Edit
 from graph.store.jobs import summarising
 from graph.store.memories import add_memory
@@ -29,6 +29,7 @@ from graph.store.sessions import delete_contents
 from graph.transfer.import_ import Importer
 from tests.support.llm_server import LLMServer, Reply, completion
 from tests.support.transfer import large, ndjson, said
+from tests.support.untyped import untyped
 
 LINES = [
     "My sister Octavia moved to Lisbon last spring.",
@@ -61,11 +62,9 @@ async def work(database: Database, settings: Settings, summariser: Summariser | 
     await worker.run(asyncio.Event(), drain=True)
 
 
-async def summaries(database: Database, session_id: str = "s") -> list[Document]:
-    found: list[Document] = await database.summaries.find({"sessionId": session_id}, sort=[("lastSeq", 1)]).to_list(
-        None
-    )
-    owner = await database.sessions.find_one({"_id": session_id})
+async def summaries(database: Database, session_id: str = "s") -> list[SummaryDocument]:
+    found = await database.summaries.find({"sessionId": session_id}, sort=[("lastSeq", 1)])
+    owner = await untyped(database, "sessions").find_one({"_id": session_id})
     assert owner["summarySeq"] == (found[-1]["lastSeq"] if found else 0)
     assert "summarising" not in owner
     return found
@@ -75,7 +74,7 @@ async def edit(database: Database, seq: int, content: str) -> None:
     async def count(_role: str, content: str) -> int:
         return len(content.split())
 
-    message = await database.messages.find_one({"sessionId": "s", "seq": seq})
+    message = await untyped(database, "messages").find_one({"sessionId": "s", "seq": seq})
     await edits.edit_message(database, EVERYTHING, message["_id"], Edit(content=content), count)
 
 
@@ -88,7 +87,7 @@ async def test_a_window_is_covered_but_for_its_newest_half(
     found = await summaries(database)
     assert [(summary["firstSeq"], summary["lastSeq"]) for summary in found] == ([(1, covered)] if covered else [])
     for summary in found:
-        last = await database.messages.find_one({"sessionId": "s", "seq": covered})
+        last = await untyped(database, "messages").find_one({"sessionId": "s", "seq": covered})
         assert summary["lastMessageUuid"] == last["_id"]
         assert summary["tokenCount"] == count_tokens(summary["content"]) > 0
         assert summary["source"] == "EXTRACTIVE"
@@ -132,10 +131,10 @@ async def test_what_is_imported_is_taken_up_at_once(database: Database, settings
         await asyncio.sleep(1)  # the worker has nothing to do, and waits
 
     def a_pending_message() -> Awaitable[Any]:
-        return database.messages.find_one({"enrichment.state": "PENDING"})  # type: ignore[no-any-return]
+        return untyped(database, "messages").find_one({"enrichment.state": "PENDING"})  # type: ignore[no-any-return]
 
     def a_summary() -> Awaitable[Any]:
-        return database.summaries.find_one({"sessionId": "done"})  # type: ignore[no-any-return]
+        return untyped(database, "summaries").find_one({"sessionId": "done"})  # type: ignore[no-any-return]
 
     importer = Importer(database, load_counter(), window=patient.message_window)
     try:
@@ -146,7 +145,7 @@ async def test_what_is_imported_is_taken_up_at_once(database: Database, settings
             await until_there_is(True, a_summary)
             await importer.run(io.BytesIO(ndjson(*large("parts", 1_100))))
             await until_there_is(False, a_pending_message)
-            message = await database.messages.find_one({"sessionId": "done", "seq": 3})
+            message = await untyped(database, "messages").find_one({"sessionId": "done", "seq": 3})
             await edits.delete_message(database, EVERYTHING, message["_id"])
             await until_there_is(True, a_summary)
     finally:
@@ -166,7 +165,7 @@ async def test_a_worker_that_stops_leaves_a_long_session_to_another(database: Da
     jobs = SummaryJobs(database, Summariser(), extract, quick)
     await jobs.run(stop)
     assert jobs.written == await database.summaries.count_documents({}) == 1
-    owner = await database.sessions.find_one({"_id": "s"})
+    owner = await untyped(database, "sessions").find_one({"_id": "s"})
     assert "lease" not in owner["summarising"]
     assert owner["summarising"]["attempts"] == 0
     due = await summarising.claim_session(database, lease_seconds=60)
@@ -210,7 +209,7 @@ async def test_a_summary_of_what_was_edited_meanwhile_is_not_stored(database: Da
 async def test_deleted_messages_are_stepped_over(database: Database, quick: Settings) -> None:
     await say(database, 14)
     for seq in (1, 4, 5):
-        message = await database.messages.find_one({"sessionId": "s", "seq": seq})
+        message = await untyped(database, "messages").find_one({"sessionId": "s", "seq": seq})
         await edits.delete_message(database, EVERYTHING, message["_id"])
     await work(database, quick)
     assert await summaries(database) == []  # eleven are left

@@ -12,13 +12,14 @@ from graph.enrichment.entities import Extractor
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
 from graph.store.database import Database
-from graph.store.documents import Document, now
+from graph.store.documents import EnrichmentDocument, now
 from graph.store.jobs import enrichment, progress
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
 from tests.support.fault_model import RAISES, make_fault_model
 from tests.support.graphql_client import OCTAVIA, Client
 from tests.support.memory import add
+from tests.support.untyped import untyped
 
 LIMITS = Limits(messages=256, tokens=16_384, attempts=5)
 
@@ -49,8 +50,8 @@ async def drain(database: Database, extractor: Extractor, settings: Settings) ->
     await Worker(database, extractor, settings).run(asyncio.Event(), drain=True)
 
 
-async def states(database: Database) -> list[Document]:
-    found: list[Document] = await database.messages.find({}, sort=[("seq", 1)]).to_list(None)
+async def states(database: Database) -> list[EnrichmentDocument]:
+    found = await database.messages.find({}, sort=[("seq", 1)])
     return [message["enrichment"] for message in found]
 
 
@@ -207,7 +208,7 @@ async def test_a_text_of_a_million_characters_gets_right_offsets(
     await add(client, "s", says(content))
     settings = quick.model_copy(update={"enrichment_lease": 1.0})
     await drain(database, extractor, settings)
-    message = await database.messages.find_one({})
+    message = await untyped(database, "messages").find_one({})
     assert message["enrichment"]["state"] == "DONE"
     assert message["enrichment"]["attempts"] == 1
     found = {match["text"]: match for entity in message["entities"] for match in entity["matches"]}

@@ -15,6 +15,7 @@ from graph.store.database import Database
 from tests.support.access import changed
 from tests.support.graphql_client import ADD, OCTAVIA, Client, serving
 from tests.support.proxy import Proxy, proxy
+from tests.support.untyped import untyped
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,7 @@ async def test_an_unknown_outcome_of_another_change_is_said(client: Client, betw
         'mutation { updateSession(input: { sessionId: "s", metadata: { a: 1 } }) { session { uuid } } }'
     )
     assert error["extensions"] == UNKNOWN
-    assert (await database.sessions.find_one({"_id": "s"}))["metadata"] == {"a": 1}
+    assert (await untyped(database, "sessions").find_one({"_id": "s"}))["metadata"] == {"a": 1}
 
 
 async def test_what_was_not_to_be_committed_yet_is_known_not_to_be_stored(

@@ -120,9 +120,9 @@ async def outcome(database: Database) -> Any:
     """All that enrichment has stored, without ids and times."""
     of_sessions, of_users = await shown(database)
     assert (of_sessions, of_users) == await recount(database)
-    messages = await database.messages.find({}, sort=[("sessionId", 1), ("seq", 1)]).to_list(None)
+    messages = await database.messages.find({}, sort=[("sessionId", 1), ("seq", 1)])
     assert {message["enrichment"]["state"] for message in messages} <= {"DONE", "FAILED"}
-    summaries = await database.summaries.find({}, sort=[("sessionId", 1), ("lastSeq", 1)]).to_list(None)
+    summaries = await database.summaries.find({}, sort=[("sessionId", 1), ("lastSeq", 1)])
     return (
         [(message["sessionId"], message["seq"], message["entities"]) for message in messages],
         [[summary[name] for name in ("sessionId", "firstSeq", "lastSeq", "content")] for summary in summaries],
@@ -229,7 +229,7 @@ async def test_texts_that_end_the_worker_or_raise_end_failed_and_their_neighbour
     with nursery(mongodb_uri, few, model=model, path=tmp_path / "model") as workers:
         await until_nothing_is_pending(database, workers)
     assert time.monotonic() - started < 300
-    failed = await database.messages.find({"enrichment.state": "FAILED"}).to_list(None)
+    failed = await database.messages.find({"enrichment.state": "FAILED"})
     assert sorted(message["content"] for message in failed) == sorted(bad.values())
     for message in failed:
         reason = message["enrichment"]["reason"]

@@ -24,6 +24,7 @@ from tests.support.commands import Commands
 from tests.support.graphql_client import Client
 from tests.support.live import add, url, watching
 from tests.support.live_client import SESSIONS, UPDATED, Socket, socket_to
+from tests.support.untyped import untyped
 
 
 @asynccontextmanager
@@ -59,7 +60,7 @@ async def test_all_edits_and_enrichments_are_told_however_many(
 ) -> None:
     for _ in range(3):
         await add(client, "s", 800)
-    uuids = {message["_id"] async for message in database.messages.find({}, {"_id": 1})}
+    uuids = {message["_id"] for message in await database.messages.find({}, {"_id": 1})}
     async with socket_to(url(client)) as socket:
         await socket.subscribe(UPDATED, {"id": "s"})
         await watching(app)
@@ -73,17 +74,17 @@ async def test_all_edits_and_enrichments_are_told_however_many(
 
 async def test_all_changed_sessions_are_told_however_many(client: Client, app: Starlette, database: Database) -> None:
     await add(client, "0", userId="ada")
-    (one,) = await database.sessions.find({}).to_list(None)
+    (one,) = await database.sessions.find({})
     async with socket_to(url(client)) as socket:
         await socket.subscribe(SESSIONS, {"user": "ada"})
         await watching(app)
         at = now()
-        others = [
+        others: list[dict[str, Any]] = [
             {**one, "_id": str(number), "uuid": f"{number:032}", "number": number + 1, "updatedAt": at}
             for number in range(1, 2_301)
         ]
         async with missing_events(app, {other["uuid"] for other in others}):
-            await database.sessions.insert_many(others)
+            await untyped(database, "sessions").insert_many(others)
         wanted = {(str(number),) for number in range(2_301)}
         assert await received(socket, "sessionUpdated", wanted, "sessionId") == wanted
 
@@ -147,7 +148,7 @@ async def test_a_quiet_stream_s_token_moves_on_while_others_write(database: Data
                     break
             assert later.token is not None
             assert later.token != first.token
-            await database.counters.insert_many([{"n": number} for number in range(250)])
+            await untyped(database, "counters").insert_many([{"n": number} for number in range(250)])
             seen: list[Any] = []
             while len(seen) < 250:
                 seen += (await next_batch(stream)).events

@@ -121,7 +121,7 @@ async def test_a_slow_subscriber_loses_nothing(client: Client, app: Starlette) -
 
 async def test_edits_and_finished_enrichments_are_told(client: Client, app: Starlette, database: Database) -> None:
     await add(client, "s", 2)
-    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)])
     async with socket_to(url(client)) as socket:
         await socket.subscribe(UPDATED, {"id": "s"})
         await watching(app)
@@ -195,7 +195,7 @@ async def test_events_that_wait_to_be_executed_are_bounded_in_bytes() -> None:
 
 async def test_deletions_are_told_and_leave_no_trace(client: Client, app: Starlette, database: Database) -> None:
     await add(client, "s", 3)
-    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)])
     async with socket_to(url(client)) as socket:
         await socket.subscribe(UPDATED, {"id": "s"})
         await watching(app)
@@ -212,7 +212,7 @@ async def test_nothing_is_told_of_what_is_being_erased(client: Client, app: Star
     """While most of a session has been cleared, and still stands in the collection."""
     await add(client, "s", 1_000)
     await add(client, "s", 1)
-    (old,) = await database.messages.find({"seq": 7}).to_list(None)
+    (old,) = await database.messages.find({"seq": 7})
     done = {"$set": {"enrichment": {"state": "DONE"}}}
     async with socket_to(url(client)) as socket:
         await socket.subscribe(UPDATED, {"id": "s"})
@@ -228,7 +228,7 @@ async def test_nothing_is_told_of_what_is_being_erased(client: Client, app: Star
 
 async def test_holes_of_deleted_messages_hold_nobody_up(client: Client, database: Database) -> None:
     await add(client, "s", 6)
-    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+    found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)])
     for index in (1, 4, 5):
         await delete_message(database, EVERYTHING, found[index]["_id"])
     async with socket_to(url(client)) as socket:

@@ -166,7 +166,7 @@ async def test_writers_at_once_leave_no_gap_and_no_repeat(client: Client, databa
     places = await asyncio.gather(*(write(number) for number in range(32)))
     assert all(second == first + 1 for first, second in places)
     for number in range(sessions):
-        found = await database.messages.find({"sessionId": f"s{number}"}, sort=[("seq", 1)]).to_list(None)
+        found = await database.messages.find({"sessionId": f"s{number}"}, sort=[("seq", 1)])
         assert [message["seq"] for message in found] == list(range(1, 64 // sessions + 1))
 
 

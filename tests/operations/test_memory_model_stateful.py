@@ -323,12 +323,12 @@ async def check(client: Client, database: Database, plans: list[list[tuple[Any, 
     async with asyncio.timeout(60):
         while await database.erasures.find_one({}) is not None:  # noqa: ASYNC110 - the application's own task
             await asyncio.sleep(0.01)
-    stored = await database.messages.find({"sessionId": {"$regex": f"^{prefix}"}}, {"enrichment": 1}).to_list(None)
+    stored = await database.messages.find({"sessionId": {"$regex": f"^{prefix}"}}, {"enrichment": 1})
     assert {message["_id"] for message in stored} == known
     assert all(message["enrichment"]["state"] == "DONE" for message in stored)
     assert await shown(database) == await recount_entities(database)
-    there = {f"s:{owner['_id']}" for owner in await database.sessions.find().to_list(None)}
-    there |= {f"u:{user['_id']}" for user in await database.users.find().to_list(None)}
+    there = {f"s:{owner['_id']}" for owner in await database.sessions.find()}
+    there |= {f"u:{user['_id']}" for user in await database.users.find()}
     assert set(await database.entities.distinct("owner")) <= there
 
 

@@ -9,6 +9,7 @@ from graph.enrichment.tokens import count_message_tokens
 from graph.store.database import Database
 from graph.store.documents import now
 from tests.support.graphql_client import ADD, OCTAVIA, Client
+from tests.support.untyped import untyped
 
 UPDATE = """mutation($input: UpdateMessageInput!) { updateMessage(input: $input) { message {
   id uuid seq role content metadata tokenCount createdAt updatedAt enrichment { state } entities { name }
@@ -95,7 +96,7 @@ async def test_an_edit_that_changes_nothing_leaves_the_time_of_the_last_change(c
 
 async def test_summaries_that_cover_a_changed_message_are_stale(client: Client, database: Database) -> None:
     uuids = [message["uuid"] for message in await add(client, OCTAVIA * 2)]
-    await database.summaries.insert_many(
+    await untyped(database, "summaries").insert_many(
         [
             {"_id": f"summary{last}", "sessionId": "s", "firstSeq": 1, "lastSeq": last, "content": "", "stale": False}
             for last in (2, 4, 6)
@@ -103,8 +104,8 @@ async def test_summaries_that_cover_a_changed_message_are_stale(client: Client, 
     )
 
     async def stale() -> list[int]:
-        found = database.summaries.find({"stale": True}, sort=[("lastSeq", 1)])
-        return [summary["lastSeq"] for summary in await found.to_list(None)]
+        found = await database.summaries.find({"stale": True}, sort=[("lastSeq", 1)])
+        return [summary["lastSeq"] for summary in found]
 
     await update(client, uuids[4], metadata={"only": "metadata"})
     assert await stale() == []
@@ -116,14 +117,14 @@ async def test_summaries_that_cover_a_changed_message_are_stale(client: Client, 
 
 async def test_summaries_that_took_a_deleted_message_in_are_removed(client: Client, database: Database) -> None:
     uuids = [message["uuid"] for message in await add(client, OCTAVIA * 2)]
-    await database.summaries.insert_many(
+    await untyped(database, "summaries").insert_many(
         [{"_id": f"s{last}", "sessionId": "s", "firstSeq": 1, "lastSeq": last, "content": ""} for last in (2, 4, 6)]
     )
     await database.sessions.update_one({"_id": "s"}, {"$set": {"summarySeq": 6}})
 
     async def left() -> tuple[list[int], int]:
-        found = await database.summaries.find({}, sort=[("lastSeq", 1)]).to_list(None)
-        session = await database.sessions.find_one({"_id": "s"})
+        found = await database.summaries.find({}, sort=[("lastSeq", 1)])
+        session = await untyped(database, "sessions").find_one({"_id": "s"})
         return [summary["lastSeq"] for summary in found], session["summarySeq"]
 
     await client.data(DELETE, uuid=uuids[2])
@@ -172,7 +173,9 @@ async def test_a_deleted_memory_leaves_the_session(client: Client, database: Dat
     await client.data(
         'mutation { updateSession(input: { sessionId: "s", metadata: { kept: 1 } }) { session { uuid } } }'
     )
-    await database.summaries.insert_one({"_id": "x", "sessionId": "s", "firstSeq": 1, "lastSeq": 2, "content": ""})
+    await untyped(database, "summaries").insert_one(
+        {"_id": "x", "sessionId": "s", "firstSeq": 1, "lastSeq": 2, "content": ""}
+    )
     before = (await client.data('{ memory(sessionId: "s") { id } }'))["memory"]["id"]
     assert (await client.data(DELETE_ALL))["deleteMemory"] == {"deletedId": before, "session": {"messageCount": 0}}
     session = await exact(client)

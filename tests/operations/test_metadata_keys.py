@@ -124,7 +124,7 @@ async def test_an_import_from_a_zep_server_carries_them(client: Client, app: Sta
     async with httpx.AsyncClient(base_url=f"{client.http.base_url}/api/v1/", timeout=60) as http:
         await Importer(backend, http, lambda _: None).run()
     for collection in (target.users, target.sessions, target.messages):
-        (document,) = await collection.find().to_list(None)
+        (document,) = await collection.find()
         assert document["metadata"] == ODD
 
 

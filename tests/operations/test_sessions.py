@@ -11,6 +11,7 @@ from graph.store.scope import EVERYTHING
 from graph.store.sessions import SessionFilter, list_sessions
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 from tests.support.sessions import CREATE, LIST, UPDATE, create, listed
+from tests.support.untyped import untyped
 
 DELETE = "mutation($id: ID!) { deleteSession(input: { sessionId: $id }) { deletedId deletedSessionId } }"
 
@@ -176,7 +177,7 @@ async def test_the_one_session_with_a_value_is_found_without_a_look_at_the_other
     client: Client, database: Database
 ) -> None:
     await create(client, "s", metadata={"plan": {"kind": "none"}, "n": -1})
-    (session,) = await database.sessions.find().to_list(None)
+    (session,) = await database.sessions.find()
     await database.sessions.insert_many(
         [
             {**session, "_id": f"s{n:04}", "uuid": str(uuids.uuid4()), "metadata": {"plan": {"kind": "pro"}, "n": n}}
@@ -269,7 +270,7 @@ async def test_a_cursor_of_another_order_is_refused(library: Client) -> None:
 
 async def test_sessions_made_at_one_moment_are_paged_without_loss(client: Client, database: Database) -> None:
     await asyncio.gather(*(create(client, f"s{number:02}", userId="u") for number in range(20)))
-    one = (await database.sessions.find_one({}))["createdAt"]
+    one = (await untyped(database, "sessions").find_one({}))["createdAt"]
     await database.sessions.update_many({}, {"$set": {"createdAt": one}})
     names: list[str] = []
     after = None

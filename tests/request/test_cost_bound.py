@@ -103,11 +103,11 @@ async def fill(backend: Backend, seed: int) -> dict[str, list[Any]]:
         for _ in range(chance.choice([1, 2, 25]) if name == sessions[0] else 1):
             sent = [MessageToAdd("human", "x" * 100) for _ in range(chance.choice([1, 3, 40]))]
             await add_memory(backend, EVERYTHING, name, sent, user_id=user)
-    messages = await backend.database.messages.find({}).to_list(None)
+    messages = await backend.database.messages.find({})
     for message in chance.sample(messages, min(len(messages), 60)):
         await mention(backend, message, chance)
     uuids = [message["_id"] for message in messages]
-    memories = [memory["_id"] for memory in await backend.database.memories.find({}, {"_id": 1}).to_list(None)]
+    memories = [memory["_id"] for memory in await backend.database.memories.find({}, {"_id": 1})]
     ids = [
         *(global_id("Session", name) for name in sessions),
         *(global_id("Memory", f"m:{key}") for key in memories[:9]),

@@ -12,6 +12,7 @@ from graph.store.documents import now
 from tests.support.graphql_client import Client
 from tests.support.memory import add
 from tests.support.mentions import NAMES, read_once
+from tests.support.untyped import untyped
 
 OCTAVIA, BUTLER, LEE, YORK, TODAY = 0, 1, 4, 7, 9
 assert [NAMES[number][1] for number in (OCTAVIA, BUTLER, LEE, YORK, TODAY)] == [
@@ -217,7 +218,7 @@ async def test_summaries_are_listed_with_what_they_name(
     match = {"start": 0, "end": 4, "text": "York"}
     entities = [{"key": "GPE:york", "name": "York", "label": "GPE", "matches": [match]}]
     ids = ["0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0aa", "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0ab"]
-    await database.summaries.insert_many(
+    await untyped(database, "summaries").insert_many(
         [
             {**summary, "_id": ids[0], "lastSeq": 1, "content": "York", "entities": entities, "stale": True},
             {**summary, "_id": ids[1], "lastSeq": 2, "content": "York again", "entities": entities},

@@ -14,6 +14,7 @@ from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, OCTAVIA, Client
+from tests.support.untyped import untyped
 
 IDS = """query($s: ID!) { session(sessionId: $s) { id user { id } memory { id summary { id } }
   memories { edges { node { id } } } messages { edges { node { id entities { id name } } } } } }"""
@@ -30,8 +31,15 @@ async def ids(client: Client, database: Database) -> dict[str, str]:
     match = {"start": 0, "end": 7, "text": "Octavia"}
     entity = {"key": "PERSON:o:c", "name": "o:c", "label": "PERSON", "matches": [match]}
     await enrichment.complete(database, held.lease, [Outcome(uuid, 1, [entity]) for uuid in held.uuids])  # type: ignore[list-item]
-    summary = {"_id": "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0aa", "sessionId": SESSION, "firstSeq": 1, "lastSeq": 2}
-    await database.summaries.insert_one({**summary, "content": "", "createdAt": now(), "entities": [entity]})
+    summary: dict[str, object] = {
+        "_id": "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0aa",
+        "sessionId": SESSION,
+        "firstSeq": 1,
+        "lastSeq": 2,
+    }
+    await untyped(database, "summaries").insert_one(
+        {**summary, "content": "", "createdAt": now(), "entities": [entity]}
+    )
     session = (await client.data(IDS, s=SESSION))["session"]
     message = session["messages"]["edges"][0]["node"]
     return {

@@ -27,6 +27,7 @@ from graph.store.jobs.pending import PAUSE
 from graph.store.scope import EVERYTHING
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 from tests.support.server_process import ServerProcess
+from tests.support.untyped import untyped
 
 ALL = Limits(messages=100_000, tokens=10**9, attempts=5)
 MARK = "planted"
@@ -250,8 +251,8 @@ async def fill(database: Database, session_id: str, count: int, *, user_id: str 
             {"$setOnInsert": {"uuid": str(uuids.uuid4()), "metadata": {}, "createdAt": at, "updatedAt": at}},
             upsert=True,
         )
-    await database.sessions.insert_one({**session, "summarySeq": 0})
-    await database.memories.insert_one(
+    await untyped(database, "sessions").insert_one({**session, "summarySeq": 0})
+    await untyped(database, "memories").insert_one(
         {"_id": memory_id, "sessionId": session_id, "firstSeq": 1, "lastSeq": count, "tokenCount": count}
         | {"metadata": {}, "createdAt": at}
     )
@@ -259,7 +260,7 @@ async def fill(database: Database, session_id: str, count: int, *, user_id: str 
     message["metadata"] = {}
     message |= {"tokenCount": 1, "entities": [], "createdAt": at, "updatedAt": at, "enrichment": pending(at)}
     for first in range(1, count + 1, 10_000):
-        await database.messages.insert_many(
+        await untyped(database, "messages").insert_many(
             [
                 {**message, "_id": str(uuids.uuid4()), "seq": seq}
                 for seq in range(first, min(count + 1, first + 10_000))
@@ -318,7 +319,7 @@ async def test_a_worker_passes_over_what_is_being_erased(database: Database) -> 
     outcomes = [Outcome(uuid, 1, [found]) for uuid in held.uuids]  # type: ignore[list-item]
     assert await enrichment.complete(database, held.lease, outcomes) == 0
     await fill(database, "there", 3)
-    (message, *_) = await database.messages.find({"sessionId": "there"}).to_list(None)
+    (message, *_) = await database.messages.find({"sessionId": "there"})
     left = {"oldestPendingAt": message["createdAt"]}
     claimed: list[str] = []
     while (held := await enrichment.claim(database, ALL, lease_seconds=60)).messages or held.contended:
@@ -378,7 +379,7 @@ async def test_a_session_of_many_entities_goes_in_transactions_of_few(
     oplog = database.client["local"]["oplog.rs"]
     entries = await oplog.find({"ts": {"$gt": at}, "o.applyOps": {"$exists": True}}).to_list(None)
     assert max(len(entry["o"]["applyOps"]) for entry in entries) < 60
-    counts = await database.entities.find({"rank": {"$exists": True}}, {"owner": 1, "mentionCount": 1}).to_list(None)
+    counts = await database.entities.find({"rank": {"$exists": True}}, {"owner": 1, "mentionCount": 1})
     if what != "user":  # whose own go by its job
         assert {count["owner"] for count in counts} == {"s:kept", "u:ann"}
         assert {count["mentionCount"] for count in counts} == {1}
@@ -387,7 +388,7 @@ async def test_a_session_of_many_entities_goes_in_transactions_of_few(
         pass
     assert await database.erasures.count_documents({}) == 0
     left = {"s:kept", "u:bob" if what == "user" else "u:ann"}
-    assert {entity["owner"] for entity in await database.entities.find().to_list(None)} - {"s:planted"} == left
+    assert {entity["owner"] for entity in await database.entities.find()} - {"s:planted"} == left
     if what != "contents":  # the lock of a session that stays
         assert await database.entities.count_documents({"owner": "s:planted"}) == 0
 
@@ -496,14 +497,16 @@ async def test_a_session_of_100_000_pending_messages_is_unseen_at_once(
 async def test_a_user_of_5_000_sessions_is_unseen_at_once(client: Client, database: Database) -> None:
     at = now()
     await fill(database, "first", 3, user_id="ann")
-    (session,) = await database.sessions.find().to_list(None)
-    memory = await database.memories.find_one()
-    messages = await database.messages.find().to_list(None)
+    (session,) = await database.sessions.find()
+    (memory,) = await database.memories.find()
+    messages = await database.messages.find()
     copies = range(5_000)
     await database.sessions.insert_many(
         [{**session, "_id": f"{MARK} {n}", "uuid": str(uuids.uuid4()), "createdAt": at} for n in copies]
     )
-    await database.memories.insert_many([{**memory, "_id": f"{MARK} {n}", "sessionId": f"{MARK} {n}"} for n in copies])
+    await untyped(database, "memories").insert_many(
+        [{**memory, "_id": f"{MARK} {n}", "sessionId": f"{MARK} {n}"} for n in copies]
+    )
     await database.messages.insert_many(
         [
             {**message, "_id": str(uuids.uuid4()), "sessionId": f"{MARK} {n}", "memoryId": f"{MARK} {n}"}
@@ -630,7 +633,7 @@ async def test_what_is_being_erased_is_in_nobodys_way(
     client: Client, database: Database, mongodb_uri: str, again: str
 ) -> None:
     uuids_of = await plant(client, database, "ann", "s", 2500)
-    key = (await database.memories.find_one({"firstSeq": 2001}))["idempotencyKey"]
+    key = (await untyped(database, "memories").find_one({"firstSeq": 2001}))["idempotencyKey"]
     what = "memory" if again == "idempotencyKey" else "session"
     await asyncio.to_thread(delete_and_die, mongodb_uri, database, what, "s")
     message = {"role": "human", "content": "x"}
@@ -672,8 +675,8 @@ async def test_adds_and_deletions_of_one_session_at_once(client: Client, databas
     await asyncio.gather(*map(write, range(16)))
     await erasures_done(database)
     session = await database.sessions.find_one({"_id": "s"})
-    messages = await database.messages.find({}, {"seq": 1, "tokenCount": 1}, sort=[("seq", 1)]).to_list(None)
-    memories = await database.memories.find({}).to_list(None)
+    messages = await database.messages.find({}, {"seq": 1, "tokenCount": 1}, sort=[("seq", 1)])
+    memories = await database.memories.find({})
     if session is None:
         assert (messages, memories) == ([], [])
         return

@@ -24,6 +24,7 @@ from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.contents import exported, imported
 from tests.support.mentions import expire_leases, recount, shown
+from tests.support.untyped import untyped
 
 LIMITS = Limits(messages=256, tokens=16_384, attempts=5)
 
@@ -93,7 +94,7 @@ async def finish_jobs(database: Database) -> None:
 
 async def given(database: Database, user_id: str) -> int:
     """How many entities the user has; each says as many mentions as can be read of it."""
-    found = await database.entities.find({"owner": f"u:{user_id}"}).to_list(None)
+    found = await database.entities.find({"owner": f"u:{user_id}"})
     for entity in found:
         assert entity["mentionCount"] == len(await mentions(database, as_entity(entity)))
     return len(found)
@@ -104,7 +105,7 @@ async def mention_more(database: Database) -> None:
 
 
 async def delete_a_message(database: Database) -> None:
-    message = await database.messages.find_one({"sessionId": "large"}, sort=[("seq", 1)])
+    message = await untyped(database, "messages").find_one({"sessionId": "large"}, sort=[("seq", 1)])
     await edits.delete_message(database, EVERYTHING, message["_id"])
 
 
@@ -141,7 +142,7 @@ async def test_a_killed_handover_is_finished_by_another_process(
 ) -> None:
     await mention(database, "large", 2, 20)
     await asyncio.to_thread(give_and_die, mongodb_uri, database, "large", "ann")
-    assert (await database.sessions.find_one({"_id": "large"}))["userId"] == "ann"
+    assert (await untyped(database, "sessions").find_one({"_id": "large"}))["userId"] == "ann"
     assert await given(database, "ann") == 7
     await meanwhile(database)
     await given(database, "ann")

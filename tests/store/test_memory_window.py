@@ -9,7 +9,9 @@ import pytest
 from graph.errors import Unavailable
 from graph.settings import Settings
 from graph.store.database import Database
-from graph.store.driver.client import RESPONSE_CODEC, aggregate_at_once, close, connect, translated_errors
+from graph.store.documents import SessionDocument
+from graph.store.driver.client import RESPONSE_CODEC, close, connect
+from graph.store.driver.collection import collection_of
 from tests.support.access import served_with
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, OCTAVIA, Client
@@ -75,7 +77,8 @@ async def test_wrong_arguments_are_the_messages_fault(client: Client) -> None:
 
 async def test_a_server_that_is_away_is_waited_for_once(caplog: pytest.LogCaptureFixture) -> None:
     nowhere = connect("mongodb://127.0.0.1:1/?directConnection=true", pool_size=1, timeout=0.5)
-    with caplog.at_level(logging.DEBUG, "pymongo.serverSelection"), pytest.raises(Unavailable), translated_errors():
-        await aggregate_at_once(nowhere["away"]["sessions"], [], RESPONSE_CODEC, most=1)
+    sessions = collection_of(nowhere["away"], "sessions", SessionDocument)
+    with caplog.at_level(logging.DEBUG, "pymongo.serverSelection"), pytest.raises(Unavailable):
+        await sessions.aggregate_at_once([], RESPONSE_CODEC, most=1)
     await close(nowhere)
     assert sum("Server selection failed" in record.getMessage() for record in caplog.records) == 1

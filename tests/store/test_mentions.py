@@ -89,8 +89,8 @@ async def test_entities_equal_a_recount_after_many_at_once(database: Database, s
     assert await shown(database) == await recount(database)
     assert not await database.messages.count_documents({"enrichment.state": "PENDING"})
     left = await database.entities.distinct("owner")
-    there = [f"s:{owner['_id']}" for owner in await database.sessions.find().to_list(None)]
-    there += [f"u:{user['_id']}" for user in await database.users.find().to_list(None)]
+    there = [f"s:{owner['_id']}" for owner in await database.sessions.find()]
+    there += [f"u:{user['_id']}" for user in await database.users.find()]
     assert set(left) <= set(there)
 
 

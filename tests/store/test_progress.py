@@ -16,6 +16,7 @@ from graph.store.jobs import progress
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from graph.store.transfer import documents as transfer
+from tests.support.untyped import untyped
 
 SESSIONS, MESSAGES = 40, 25
 
@@ -51,8 +52,8 @@ async def test_counts_are_exact_after_mongodb_was_killed(tmp_path: Path) -> None
     with mongo:
         async with opened(mongo.uri) as database:
             # The premise: MongoDB's own count has lost what came after the last checkpoint.
-            assert await database.messages.estimated_document_count() != SESSIONS * MESSAGES
-            assert await database.sessions.estimated_document_count() != SESSIONS
+            assert await untyped(database, "messages").estimated_document_count() != SESSIONS * MESSAGES
+            assert await untyped(database, "sessions").estimated_document_count() != SESSIONS
             found = await progress.progress(database)
             assert (found["done"], found["pending"], found["failed"]) == (SESSIONS * 20, SESSIONS * 4, SESSIONS)
             assert await transfer.count(database, {}) == SESSIONS

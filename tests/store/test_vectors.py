@@ -14,6 +14,7 @@ from graph.store.jobs.enrichment import Outcome
 from tests.support.contents import exported, imported
 from tests.support.graphql_client import ADD, Client
 from tests.support.memory import add
+from tests.support.untyped import untyped
 
 ALL = Limits(messages=100_000, tokens=10**9, attempts=5)
 MODEL = "a model"
@@ -46,7 +47,7 @@ async def embedded(database: Database, model: str = MODEL) -> list[str]:
 
 
 async def stored(database: Database) -> list[RecallDocument]:
-    found: list[RecallDocument] = await database.recall.find({}, sort=[("sessionId", 1), ("seq", 1)]).to_list(None)
+    found: list[RecallDocument] = await database.recall.find({}, sort=[("sessionId", 1), ("seq", 1)])
     return found
 
 
@@ -69,7 +70,7 @@ async def test_a_message_is_embedded_once_after_its_entities(client: Client, dat
     assert await embedded(database) == []
     assert not await embedding.is_any_left(database, MODEL)
     (document,) = await stored(database)
-    message = await database.messages.find_one({"_id": uuid})
+    message = await untyped(database, "messages").find_one({"_id": uuid})
     assert {**document, "dueAt": None, "at": None} == {
         "_id": uuid,
         "memoryId": message["memoryId"],

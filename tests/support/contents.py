@@ -43,7 +43,7 @@ async def everything(database: Database) -> dict[str, dict[Any, Document]]:
     return {
         name: {
             document["_id"]: document
-            for document in await getattr(database, name).find().to_list(None)
+            for document in await getattr(database, name).find()
             if name != "entities" or "key" in document
         }
         for name in COLLECTIONS

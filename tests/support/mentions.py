@@ -12,7 +12,7 @@ from graph.errors import RecallQLError
 from graph.store import edits, sessions, users
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
-from graph.store.documents import Document, EntityDocument, now
+from graph.store.documents import Document, EntityDocument, MessageDocument, now
 from graph.store.edits import Edit
 from graph.store.entities.names import entity_key, resolve_aliases
 from graph.store.jobs import enrichment, erasure, handover
@@ -60,7 +60,7 @@ async def read_once(database: Database) -> bool:
     return bool(held.messages) or held.contended
 
 
-def _own(messages: list[Document]) -> dict[str, Document]:
+def _own(messages: list[MessageDocument]) -> dict[str, Document]:
     own: dict[str, Document] = {}
     for message in sorted(messages, key=lambda message: message["seq"]):
         for entity in message["entities"]:
@@ -73,11 +73,11 @@ def _own(messages: list[Document]) -> dict[str, Document]:
 
 async def recount(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entities that sessions and users have to have, by owner and key: count, name, first and last seen."""
-    found = await database.sessions.find().to_list(None)
+    found = await database.sessions.find()
     owners = {owner["_id"]: owner.get("userId") for owner in found}
     erased = {owner["_id"]: owner.get("erasedSeq", 0) for owner in found}
-    by_session: defaultdict[str, list[Document]] = defaultdict(list)
-    for message in await database.messages.find().to_list(None):
+    by_session: defaultdict[str, list[MessageDocument]] = defaultdict(list)
+    for message in await database.messages.find():
         if message["seq"] > erased.get(message["sessionId"], message["seq"]):  # else it counts as gone
             by_session[message["sessionId"]].append(message)
     of_sessions: dict[str, Any] = {}
@@ -99,9 +99,9 @@ async def recount(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
             )
             for key, members in groups.items()
         }
-        if owners[session_id] is not None:
+        if (user_id := owners[session_id]) is not None:
             for key, document in own.items():
-                of_users[owners[session_id]][key].append((session_id, document))
+                of_users[user_id][key].append((session_id, document))
     return {key: value for key, value in of_sessions.items() if value}, {
         user_id: {
             key: (
@@ -121,9 +121,9 @@ async def recount(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
 async def shown(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entities that are stored, likewise."""
     found: dict[str, defaultdict[str, dict[str, Any]]] = {"s": defaultdict(dict), "u": defaultdict(dict)}
-    there = {f"s:{owner['_id']}" for owner in await database.sessions.find({}, {"_id": 1}).to_list(None)}
-    there |= {f"u:{user['_id']}" for user in await database.users.find({}, {"_id": 1}).to_list(None)}
-    for entity in await database.entities.find({"rank": {"$exists": True}}).to_list(None):
+    there = {f"s:{owner['_id']}" for owner in await database.sessions.find({}, {"_id": 1})}
+    there |= {f"u:{user['_id']}" for user in await database.users.find({}, {"_id": 1})}
+    for entity in await database.entities.find({"rank": {"$exists": True}}):
         if entity["owner"] not in there:
             continue  # nobody gets to it any more
         kind, _, owner = entity["owner"].partition(":")
@@ -151,7 +151,7 @@ class Life:
         return f"s{self.random.randrange(4)}"
 
     async def _any_message(self) -> str | None:
-        found = await self.database.messages.find({}, {"_id": 1}).to_list(None)
+        found = await self.database.messages.find({}, {"_id": 1})
         return self.random.choice(found)["_id"] if found else None
 
     async def add(self) -> None:

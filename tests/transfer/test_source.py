@@ -96,7 +96,7 @@ async def test_numbers_that_an_earlier_version_stored_come_out_as_null_and_in_ag
     file = await exported(database)
     assert (await imported(database, file)).present == 1
     await imported(other, file)
-    (message,) = await other.messages.find().to_list(None)
+    (message,) = await other.messages.find()
     assert message["metadata"] == {"a": None}
 
 
@@ -142,7 +142,7 @@ async def test_an_import_with_microseconds_goes_on(database: Database) -> None:
     again = await imported(database, file)
     assert (again.sessions, again.present, again.users) == (0, 1, 0)
     for collection in (database.users, database.sessions, database.messages, database.memories):
-        async for document in collection.find():
+        for document in await collection.find():
             assert document["createdAt"].isoformat() == "2024-05-01T10:00:00.123000+00:00"
 
 
@@ -152,7 +152,7 @@ async def test_uuids_are_read_as_the_api_reads_them(database: Database) -> None:
     file = ndjson(memory, *said("s", "Hello", uuid=upper.replace("6F", "7F"), memoryId=upper))
     await imported(database, file)
     assert (await imported(database, file)).present == 1
-    (message,) = await database.messages.find().to_list(None)
+    (message,) = await database.messages.find()
     assert (message["_id"], message["memoryId"]) == (upper.lower().replace("6f", "7f"), upper.lower())
 
 

@@ -39,6 +39,7 @@ from tests.support.contents import TOKENS, everything, exported, imported, parse
 from tests.support.mentions import Life, read_once, recount, shown
 from tests.support.server_process import clean_environment, served
 from tests.support.transfer import HEADER, large, ndjson, said
+from tests.support.untyped import untyped
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ async def fill(database: Database) -> None:
     )
     for _ in range(3):
         await read_once(database)
-    found = await database.messages.find({"sessionId": "b", "seq": {"$in": [1, 4, 11]}}).to_list(None)
+    found = await database.messages.find({"sessionId": "b", "seq": {"$in": [1, 4, 11]}})
     for message in found:
         await delete_message(database, EVERYTHING, message["_id"])
     await sessions.delete_contents(database, EVERYTHING, "c:d")
@@ -79,7 +80,7 @@ async def fill(database: Database) -> None:
         {"sessionId": "c:d"}, {"$set": {"enrichment": {"attempts": 5, "state": "FAILED", "at": at, "reason": "no"}}}
     )
     for last in (4, 8):
-        await database.summaries.insert_one(
+        await untyped(database, "summaries").insert_one(
             {
                 "_id": new_uuid(),
                 "sessionId": "a",
@@ -259,7 +260,7 @@ async def test_a_session_of_others_is_refused(database: Database, target: Databa
 async def test_a_file_later_than_what_is_stored_is_refused(database: Database, target: Database) -> None:
     await fill(database)
     await imported(target, await exported(database))
-    (message, *_) = await database.messages.find({"sessionId": "a"}).to_list(None)
+    (message, *_) = await database.messages.find({"sessionId": "a"})
     await delete_message(database, EVERYTHING, message["_id"])
     with pytest.raises(TransferError, match="session 'a' is stored with other contents"):
         await imported(target, await exported(database))
@@ -374,7 +375,7 @@ async def test_a_session_about_as_large_as_what_is_stored_at_once_is_whole(targe
     file = ndjson(*said("a", "1"), *large("big", number), *said("c", "1"))
     assert (await imported(target, file)).messages == number + 2
     assert await target.messages.count_documents({}) == number + 2
-    assert (await target.sessions.find_one({"_id": "big"}))["messageCount"] == number
+    assert (await untyped(target, "sessions").find_one({"_id": "big"}))["messageCount"] == number
     assert await target.erasures.count_documents({}) == 0
     assert (await imported(target, file)).present == 3
 
@@ -388,10 +389,10 @@ async def test_what_is_there_already_is_not_counted_again(target: Database) -> N
         ("a", TOKENS.count_message("user", "one") + TOKENS.count_message("user", "two words")),
         ("b", 70 + TOKENS.count_message("user", "counted")),
     ):
-        found = await target.messages.find({"sessionId": session_id}).to_list(None)
+        found = await target.messages.find({"sessionId": session_id})
         assert sum(message["tokenCount"] for message in found) == tokens
-        assert (await target.sessions.find_one({"_id": session_id}))["tokenCount"] == tokens
-        assert (await target.memories.find_one({"sessionId": session_id}))["tokenCount"] == tokens
+        assert (await untyped(target, "sessions").find_one({"_id": session_id}))["tokenCount"] == tokens
+        assert (await untyped(target, "memories").find_one({"sessionId": session_id}))["tokenCount"] == tokens
     (batch,) = Assembly(Source(io.BytesIO(file)), TOKENS, now()).portions()
     assert isinstance(batch, Batch)
     assert [message["tokenCount"] for _, contents in batch.sessions for message in contents.messages] == [0, 0, 70, 0]

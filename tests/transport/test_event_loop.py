@@ -18,6 +18,7 @@ from graph.store.database import Database
 from tests.support.access import served_with
 from tests.support.graphql_client import ADD, Client
 from tests.support.live_client import socket_to
+from tests.support.untyped import untyped
 
 JSON = {"Content-Type": "application/json"}
 SIZE = 8_000_000
@@ -137,7 +138,7 @@ async def sessions_with_lists(database: Database, client: Client, number: int) -
     message = await database.messages.find_one({})
     assert message is not None
     metadata = {"a": [{"b": n} for n in range(10)]}
-    await database.messages.insert_many(
+    await untyped(database, "messages").insert_many(
         [{**message, "_id": f"m{n}", "seq": n + 2, "metadata": metadata} for n in range(number)]
     )
 

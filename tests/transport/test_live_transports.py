@@ -67,7 +67,7 @@ async def test_a_stream_resumes_after_the_last_event_that_came(client: Client) -
 
 async def test_a_stream_of_changes_resumes_too(client: Client, app: Starlette, database: Database) -> None:
     await add(client, "s", 2)
-    first, second = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+    first, second = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)])
 
     async def edit(uuid: str, content: str) -> None:
         message = {"uuid": uuid, "role": "human", "content": content}

@@ -96,4 +96,4 @@ async def test_every_request_is_answered_and_writes_are_whole(
 async def stored(database: Database) -> list[Any]:
     """Everything but the integer ids, which are allotted when a listing asks for them."""
     collections = (database.sessions, database.users, database.messages, database.memories)
-    return [await collection.find({}, {"number": 0}).sort("_id", 1).to_list(None) for collection in collections]
+    return [await collection.find({}, {"number": 0}, sort=[("_id", 1)]) for collection in collections]

@@ -13,6 +13,7 @@ from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 from tests.support.live_client import ADDED, socket_to
+from tests.support.untyped import untyped
 from tests.support.zep_clients.running import run_node, run_python
 
 pytestmark = pytest.mark.timeout(600)  # the first one installs the clients
@@ -119,7 +120,7 @@ async def test_what_one_side_deletes_is_gone_for_the_other(client: Client) -> No
 async def test_a_summary_is_what_a_zep_client_expects(client: Client, database: Database) -> None:
     said = [{"role": "human", "content": f"We talked about topic {number}."} for number in range(1, 31)]
     await client.http.post(f"{API}/sessions/s/memory", json={"messages": said})
-    messages = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)]).to_list(None)
+    messages = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)])
     summary = {
         "_id": "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0aa",
         "sessionId": "s",
@@ -130,7 +131,7 @@ async def test_a_summary_is_what_a_zep_client_expects(client: Client, database: 
         "tokenCount": 7,
         "createdAt": messages[23]["createdAt"],
     }
-    await database.summaries.insert_one(summary)
+    await untyped(database, "summaries").insert_one(summary)
     await database.sessions.update_one({"_id": "s"}, {"$set": {"summarySeq": 24}})
     memory = (await client.http.get(f"{API}/sessions/s/memory")).json()
     assert [message["content"] for message in memory["messages"]] == [message["content"] for message in said[24:]]

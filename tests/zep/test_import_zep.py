@@ -67,7 +67,7 @@ def backend_of(target: Client) -> Backend:
 
 async def kept(database: Database) -> list[Any]:
     collections = (database.users, database.sessions, database.messages)
-    return [await each.find({}, OWN).sort("_id", 1).to_list(None) for each in collections]
+    return [await each.find({}, OWN, sort=[("_id", 1)]) for each in collections]
 
 
 async def run(source: Client, target: Client, stop_after: int | None = None) -> Report:

@@ -66,7 +66,7 @@ async def test_ids_stay_dense_whoever_asks_at_once(client: Client, database: Dat
     finally:
         await other.close()
     assert len(listings) == 28
-    stored = await database.sessions.find({}, {"number": 1}).to_list(None)
+    stored = await database.sessions.find({}, {"number": 1})
     assert sorted(document["number"] for document in stored) == list(range(1, 41))
 
 

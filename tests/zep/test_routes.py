@@ -317,7 +317,7 @@ async def test_no_caller_writes_the_systems_metadata(http: httpx.AsyncClient, da
         assert changed["metadata"] == kept
     await http.patch(f"{API}/sessions/t/messages/{message['uuid']}", json=forged)
     for collection in (database.users, database.sessions, database.messages, database.memories):
-        async for document in collection.find({"_id": {"$nin": ["u", "s"]}, "sessionId": {"$ne": "s"}}):
+        for document in await collection.find({"_id": {"$nin": ["u", "s"]}, "sessionId": {"$ne": "s"}}):
             assert document["metadata"] == kept
 
 

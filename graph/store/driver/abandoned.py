@@ -17,9 +17,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import pymongo
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
-from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 logger = logging.getLogger(__name__)
@@ -66,31 +65,6 @@ def marked(options: dict[str, Any], client: Any) -> dict[str, Any]:
         query.client = client
         options.setdefault("comment", query.mark)
     return options
-
-
-class _MarkingCollection(Collection[dict[str, Any]]):
-    """Marks what is read in a query."""
-
-    def _marked(self, options: dict[str, Any]) -> dict[str, Any]:
-        return marked(options, self.database.client)
-
-    def find(self, *given: object, **options: object) -> Any:
-        return super().find(*given, **self._marked(options))
-
-    def aggregate(self, *given: Any, **options: Any) -> Any:
-        return super().aggregate(*given, **self._marked(options))
-
-    def count_documents(self, *given: Any, **options: Any) -> Any:
-        return super().count_documents(*given, **self._marked(options))
-
-
-def collection_of(database: Any, name: str, codec_options: Any) -> Any:
-    """A collection whose reads can be ended. PyMongo's async client needs no help: it closes the connection."""
-    if not isinstance(database, AsyncIOMotorDatabase):
-        return database.get_collection(name, codec_options=codec_options)
-    marking = _MarkingCollection(database.delegate, name, codec_options=codec_options)
-    motor: Any = AsyncIOMotorCollection  # whose stubs want PyMongo's database
-    return motor(database, name, _delegate=marking)
 
 
 @contextmanager

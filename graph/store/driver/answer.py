@@ -96,13 +96,13 @@ async def read_fitting(
     budget = _BUDGET.get()
     if budget is None:
         size = min(limit or MOST, MOST) + 1  # so that a page is one round trip
-        return await collection.find(match, fields, limit=limit or 0, batch_size=size, **options).to_list(None), False
+        return await collection.find(match, fields, limit=limit or 0, batch_size=size, **options), False
     limit = limit or MOST
     async with budget.turns:
         budget.check()
         # With a negative limit, MongoDB gives one batch and ends it at 16 MiB.
         cursor = collection.find(match, fields, limit=-limit, batch_size=limit + 1, **options)
-        found: list[dict[str, Any]] = await cursor.to_list(None)
+        found: list[dict[str, Any]] = await cursor
         fitting, size = budget.fitting(found)
     if fitting < len(found):
         return found[:fitting], True

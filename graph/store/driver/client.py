@@ -13,11 +13,9 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
-import bson
 import pymongo
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.dbref import DBRef
-from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.errors import (
@@ -36,8 +34,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from graph.errors import StartupError, TooCostly, Unavailable
-from graph.store.driver.abandoned import ended_when_cancelled, marked
-from graph.store.driver.answer import count_bytes, refuse_answer
+from graph.store.driver.abandoned import ended_when_cancelled
 from graph.store.driver.types import Transaction
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient
@@ -57,8 +54,6 @@ _TYPES = TypeRegistry([_ReferenceDecoder()])
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=True, type_registry=_TYPES)
 RESPONSE_CODEC: CodecOptions[dict[str, Any]] = CodecOptions(document_class=dict, tz_aware=False, type_registry=_TYPES)
 """For documents that go straight into a response: times without a zone, in UTC, decode four times as fast."""
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-"""For the answer of a command, which the driver decodes without `_TYPES`."""
 MAJORITY = WriteConcern("majority")
 _ABORT_SECONDS = 2.0
 """Seconds for ending a transaction that failed, beyond the time that it had: MongoDB ends it later by itself."""
@@ -142,48 +137,6 @@ async def transaction_of(tx: Transaction) -> AsyncIterator[None]:
 async def _abort(tx: Transaction) -> None:
     with pymongo.timeout(_ABORT_SECONDS):
         await tx.abort_transaction()
-
-
-async def aggregate(collection: Any, pipeline: Sequence[Mapping[str, Any]], **options: Any) -> list[dict[str, Any]]:
-    """All documents that a pipeline gives."""
-    cursor = collection.aggregate(pipeline, **options)
-    if hasattr(cursor, "__await__"):
-        cursor = await cursor
-    documents: list[dict[str, Any]] = await cursor.to_list(None)
-    return documents
-
-
-async def aggregate_at_once(
-    collection: Any, pipeline: Sequence[Mapping[str, Any]], codec: CodecOptions[dict[str, Any]], *, most: int
-) -> list[dict[str, Any]]:
-    """All documents that a pipeline gives, at most `most`, as the command's answer brings them.
-
-    Without the driver's cursor around it, that takes four fifths of the processor time. The driver's own way is gone
-    where they are more than the 16 MiB of one answer, or where the connection fails: it tries again.
-    """
-    command = {
-        "aggregate": collection.name,
-        "pipeline": pipeline,
-        "cursor": {"batchSize": most + 1},
-        "readConcern": {"level": "majority"},
-    }
-    database = collection.database
-    try:
-        answer = await database.command(marked(command, database.client), codec_options=_RAW)
-    except ServerSelectionTimeoutError:
-        raise  # an AutoReconnect as well, but the driver has waited for a server already
-    except AutoReconnect:
-        answer = None
-    if answer is not None and answer["cursor"]["id"]:
-        await database.command("killCursors", collection.name, cursors=[answer["cursor"]["id"]])
-        refuse_answer()  # more than 16 MiB
-        answer = None
-    if answer is None:
-        again = marked({}, database.client)
-        return await aggregate(collection.with_options(codec_options=codec), pipeline, **again)
-    read = b"".join(document.raw for document in answer["cursor"]["firstBatch"])
-    count_bytes(len(read))
-    return bson.decode_all(read, codec)
 
 
 @asynccontextmanager

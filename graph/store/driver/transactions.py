@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, RetryError, retry_if_exception, wait_random_
 from tenacity.stop import stop_base
 
 from graph.errors import OutcomeUnknown, Unavailable
-from graph.store.driver.client import session_of, transaction_of
+from graph.store.driver.client import session_of, transaction_of, translated_errors
 from graph.store.driver.types import Transaction
 
 T = TypeVar("T")
@@ -146,16 +146,20 @@ async def in_transaction(client: Any, work: Callable[[Transaction], Awaitable[T]
         stop=_StopAtDeadline(until),
     )
     try:
-        async for attempt in attempts:
-            with attempt:
-                async with session_of(client) as session:
-                    async with transaction_of(session):
-                        with pymongo.timeout(_left(until)):
-                            result = await work(session)
-                        if time.monotonic() >= until:
-                            raise _not_stored(deadline)
-                        await _commit(session, until - LOOK_UP_SHARE * deadline, deadline)
-                    return result
+        with translated_errors():
+            async for attempt in attempts:
+                with attempt:
+                    return await _attempt(client, work, until, deadline)
     except RetryError as error:
         raise _not_stored(deadline) from error.last_attempt.exception()
     raise AssertionError  # the loop above returns or raises
+
+
+async def _attempt(client: Any, work: Callable[[Transaction], Awaitable[T]], until: float, deadline: float) -> T:
+    async with session_of(client) as session, transaction_of(session):
+        with pymongo.timeout(_left(until)):
+            result = await work(session)
+        if time.monotonic() >= until:
+            raise _not_stored(deadline)
+        await _commit(session, until - LOOK_UP_SHARE * deadline, deadline)
+        return result

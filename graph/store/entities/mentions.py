@@ -76,7 +76,7 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
         found["_id"]: found
         for found in await database.sessions.find(
             {"_id": {"$in": list(by_session)}}, projection({"userId", *Visible.FIELDS}), session=tx
-        ).to_list(None)
+        )
     }
     # A session that is gone has no entities any more, and neither has its user of it.
     live = {session_id: found for session_id, found in by_session.items() if session_id in owners}
@@ -246,9 +246,7 @@ async def _people_of(
 ) -> dict[str, list[EntityCountDocument]]:
     people: dict[str, list[EntityCountDocument]] = {owner: [] for owner in owners}
     if owners:
-        for person in await database.entities.find(
-            {"owner": {"$in": list(owners)}, "label": _ALIASED}, session=tx
-        ).to_list(None):
+        for person in await database.entities.find({"owner": {"$in": list(owners)}, "label": _ALIASED}, session=tx):
             people[person["owner"]].append(person)
     return people
 

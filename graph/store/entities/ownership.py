@@ -103,7 +103,7 @@ async def forget_some_of_session(
     match: Document = {"owner": session_owner(session_id)}
     if last_seq is not None:
         match["own.last.seq"] = {"$lte": last_seq}
-    found = await database.entities.find(match, limit=most, session=tx).to_list(None)
+    found = await database.entities.find(match, limit=most, session=tx)
     if not found:
         return False
     await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=tx)
@@ -125,7 +125,7 @@ async def forget_some_of_user(database: Database, user_id: str, most: int, tx: T
 
 
 async def _forget_some(database: Database, match: Document, most: int, tx: Transaction) -> bool:
-    found = await database.entities.find(match, {"_id": 1}, limit=most, session=tx).to_list(None)
+    found = await database.entities.find(match, {"_id": 1}, limit=most, session=tx)
     if found:
         await database.entities.delete_many({"_id": {"$in": [entity["_id"] for entity in found]}}, session=tx)
     return bool(found)
@@ -134,5 +134,5 @@ async def _forget_some(database: Database, match: Document, most: int, tx: Trans
 async def _locked(database: Database, session_id: str, match: Document, tx: Transaction) -> list[EntityCountDocument]:
     """Entities of a session, which no other transaction can change before this one has ended."""
     await lock_entities(database, [session_id], tx)
-    found: list[EntityCountDocument] = await database.entities.find(match, session=tx).to_list(None)
+    found: list[EntityCountDocument] = await database.entities.find(match, session=tx)
     return found

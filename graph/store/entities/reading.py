@@ -8,9 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from graph.store.database import Database
-from graph.store.documents import Document
+from graph.store.documents import AnyDocument, Document
 from graph.store.driver.answer import count_documents
-from graph.store.driver.client import aggregate, translated_errors
 from graph.store.entities.names import normalise_name
 from graph.store.entities.owners import HIGHEST_RANK, entity_id
 from graph.store.keyset import Listing, Window, page
@@ -40,7 +39,7 @@ def list_entities(
     return Listing(database.entities, match, ("rank", "key"), index, rename={"scope": "owner"}, shape=as_entity)
 
 
-def as_entity(document: Document) -> Document:
+def as_entity(document: AnyDocument) -> Document:
     """A document of `entities` as the source of an `Entity`."""
     entity = {**document, "keys": document.get("keys", [document["key"]])}
     if "owner" in document:
@@ -50,10 +49,9 @@ def as_entity(document: Document) -> Document:
 
 async def find_entity(database: Database, owner: str, key: str) -> Document | None:
     """One entity of a session or a user that the caller has been found to see; of a short name, what it stands for."""
-    with translated_errors():
-        found: Document | None = await database.entities.find_one({"_id": entity_id(owner, key)})
-        if found is not None and "aliasOf" in found:
-            found = await database.entities.find_one({"_id": entity_id(owner, found["aliasOf"])})
+    found = await database.entities.find_one({"_id": entity_id(owner, key)})
+    if found is not None and "aliasOf" in found:
+        found = await database.entities.find_one({"_id": entity_id(owner, found["aliasOf"])})
     return None if found is None else as_entity(found)
 
 
@@ -81,11 +79,8 @@ async def list_messages_of_user_that_mention(database: Database, entity: Documen
 
     No index has this order: the mentions are sorted, of which there are as many as `mentionCount` says.
     """
-    with translated_errors():
-        sessions = await database.entities.distinct("sessionId", _of_user(entity))
-        erasures = await database.erasures.find(
-            {"sessionId": {"$in": sessions}}, {"sessionId": 1, "lastSeq": 1}
-        ).to_list(None)
+    sessions = await database.entities.distinct("sessionId", _of_user(entity))
+    erasures = await database.erasures.find({"sessionId": {"$in": sessions}}, {"sessionId": 1, "lastSeq": 1})
     match: Document = {"sessionId": {"$in": sessions}, "entities.key": entity["key"]}
     if erasures:
         match["$nor"] = [{"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in erasures]
@@ -204,35 +199,33 @@ async def entities_in_range(
     `messageId`.
     """
     bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
-    with translated_errors():
-        found = await aggregate(
-            database.messages,
-            [
-                {"$match": {"sessionId": session_id, "seq": bounds}},
-                {"$sort": {"seq": 1}},
-                {"$unwind": "$entities"},
-                *([] if labels is None else [{"$match": {"entities.label": {"$in": list(labels)}}}]),
-                {"$unwind": "$entities.matches"},
-                {
-                    "$group": {
-                        "_id": "$entities.key",
-                        "name": {"$first": "$entities.name"},
-                        "label": {"$first": "$entities.label"},
-                        "mentionCount": {"$sum": 1},
-                        "firstSeenAt": {"$first": "$createdAt"},
-                        "lastSeenAt": {"$last": "$createdAt"},
-                        "matches": {
-                            "$firstN": {
-                                "input": {"$mergeObjects": ["$entities.matches", {"messageId": "$_id"}]},
-                                "n": MOST,
-                            }
-                        },
-                    }
-                },
-                {"$sort": {"mentionCount": -1, "_id": 1}},
-                {"$limit": limit},
-                {"$set": {"key": "$_id", "scope": {"$literal": scope}}},
-            ],
-        )
+    found = await database.messages.aggregate(
+        [
+            {"$match": {"sessionId": session_id, "seq": bounds}},
+            {"$sort": {"seq": 1}},
+            {"$unwind": "$entities"},
+            *([] if labels is None else [{"$match": {"entities.label": {"$in": list(labels)}}}]),
+            {"$unwind": "$entities.matches"},
+            {
+                "$group": {
+                    "_id": "$entities.key",
+                    "name": {"$first": "$entities.name"},
+                    "label": {"$first": "$entities.label"},
+                    "mentionCount": {"$sum": 1},
+                    "firstSeenAt": {"$first": "$createdAt"},
+                    "lastSeenAt": {"$last": "$createdAt"},
+                    "matches": {
+                        "$firstN": {
+                            "input": {"$mergeObjects": ["$entities.matches", {"messageId": "$_id"}]},
+                            "n": MOST,
+                        }
+                    },
+                }
+            },
+            {"$sort": {"mentionCount": -1, "_id": 1}},
+            {"$limit": limit},
+            {"$set": {"key": "$_id", "scope": {"$literal": scope}}},
+        ],
+    )
     count_documents(found)
     return found

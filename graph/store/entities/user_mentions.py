@@ -7,12 +7,9 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TypeAlias
 
-from pymongo import DeleteOne, ReplaceOne
-
 from graph.store.database import Database
 from graph.store.documents import EntityCountDocument, UserMentionPlace
-from graph.store.driver.client import aggregate
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import DeleteOne, ReplaceOne, Transaction
 from graph.store.entities.owners import entity_id, rank, user_owner
 
 Moved: TypeAlias = tuple[str, EntityCountDocument | None, EntityCountDocument | None]
@@ -24,7 +21,7 @@ _AT_ONCE = 1_000  # entities that are looked up together
 
 async def load(database: Database, keys: Iterable[tuple[str, str]], tx: Transaction) -> dict[str, EntityCountDocument]:
     ids = [entity_id(owner, key) for owner, key in keys]
-    found = await database.entities.find({"_id": {"$in": ids}}, session=tx).to_list(None)
+    found = await database.entities.find({"_id": {"$in": ids}}, session=tx)
     return {document["_id"]: document for document in found}
 
 
@@ -145,8 +142,7 @@ async def _find_ends(
 ) -> None:
     """Look up the first and the last mention of entities among the user's sessions; None for those without any."""
     owner = user_owner(user_id)
-    found = await aggregate(
-        database.entities,
+    found = await database.entities.aggregate(
         [
             {"$match": {"userId": user_id, "key": {"$in": list(keys)}}},
             {

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from graph.store.database import Database
-from graph.store.documents import Document, SessionDocument
+from graph.store.documents import Document, MessageDocument, SessionDocument
 from graph.store.driver.client import translated_errors
+from graph.store.driver.collection import Collection as DocumentsOf
 from graph.store.feed.changes import Moment, causally_after
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -58,17 +59,15 @@ async def session_state(database: Database, session_id: str, after: Moment | Non
     return found
 
 
-async def messages_by_id(database: Database, uuids: Collection[str], after: Moment | None) -> dict[str, Document]:
+async def messages_by_id(
+    database: Database, uuids: Collection[str], after: Moment | None
+) -> dict[str, MessageDocument]:
     """Whole messages, by uuid, without regard to scope and without those that are being erased."""
     with translated_errors():
         async with causally_after(database.client, after) as tx:
-            found: list[Document] = await database.messages.find({"_id": {"$in": list(uuids)}}, session=tx).to_list(
-                None
-            )
+            found = await database.messages.find({"_id": {"$in": list(uuids)}}, session=tx)
             ids = list({message["sessionId"] for message in found})
-            sessions = await database.sessions.find(
-                {"_id": {"$in": ids}}, projection(Visible.FIELDS), session=tx
-            ).to_list(None)
+            sessions = await database.sessions.find({"_id": {"$in": ids}}, projection(Visible.FIELDS), session=tx)
     parts = visible_by_id(sessions)
     return {
         message["_id"]: message
@@ -77,13 +76,13 @@ async def messages_by_id(database: Database, uuids: Collection[str], after: Mome
     }
 
 
-async def sessions_by_id(database: Database, session_ids: Collection[str], after: Moment | None) -> list[Document]:
+async def sessions_by_id(
+    database: Database, session_ids: Collection[str], after: Moment | None
+) -> list[SessionDocument]:
     """Whole sessions, without regard to scope."""
     with translated_errors():
         async with causally_after(database.client, after) as tx:
-            found: list[Document] = await database.sessions.find(
-                {"_id": {"$in": list(session_ids)}}, session=tx
-            ).to_list(None)
+            found = await database.sessions.find({"_id": {"$in": list(session_ids)}}, session=tx)
     return found
 
 
@@ -98,7 +97,7 @@ async def messages_after(
         after: reads causally after this moment.
         until: the last number that is of interest.
     """
-    return await _page(database.messages, visible.match("seq", until), ("seq",), None, after)
+    return await _page(database, database.messages, visible.match("seq", until), ("seq",), None, after=after)
 
 
 async def messages_edited_since(
@@ -119,7 +118,7 @@ async def _changed(
     database: Database, visible: Visible, since: datetime, time: str, position: Position | None, *, after: Moment | None
 ) -> Page:
     wanted = {"sessionId": visible.session_id, time: {"$gte": since}}
-    page = await _page(database.messages, wanted, (time, "seq"), position, after)
+    page = await _page(database, database.messages, wanted, (time, "seq"), position, after=after)
     # A bound on `seq`, the second key of the order, would not shorten the scan of the index.
     return replace(page, items=[item for item in page.items if visible.sees(item.document["seq"])])
 
@@ -138,14 +137,16 @@ async def sessions_changed_since(
     wanted = {**chosen, **scope.sessions(), "updatedAt": {"$gte": since}}
     if user_id is not None and scope.user_id not in (None, user_id):
         return Page([], 0, None)
-    return await _page(database.sessions, wanted, ("updatedAt", "_id"), position, after)
+    return await _page(database, database.sessions, wanted, ("updatedAt", "_id"), position, after=after)
 
 
 async def _page(
-    collection: Any,
+    database: Database,
+    collection: DocumentsOf[Any],
     wanted: Mapping[str, object],
     keys: Sequence[str],
     position: Position | None,
+    *,
     after: Moment | None,
 ) -> Page:
     """The documents that come next by an index whose last keys are `keys`.
@@ -153,7 +154,7 @@ async def _page(
     Their sizes are read first, since a hundred documents may be 3 KB or 1.6 GB.
     """
     with translated_errors():
-        async with causally_after(collection.database.client, after) as tx:
+        async with causally_after(database.client, after) as tx:
             listed: list[Document] = await collection.find(
                 _beyond(wanted, keys, position),
                 {**dict.fromkeys(keys, 1), "bytes": {"$bsonSize": "$$ROOT"}},
@@ -161,16 +162,14 @@ async def _page(
                 limit=PAGE,
                 batch_size=PAGE + 1,
                 session=tx,
-            ).to_list(None)
+            )
             chosen = _within_a_page(listed)
             if not chosen:
                 return Page([], 0, None)
             ids = [document["_id"] for document in chosen]
             # With the session's id, so that one shard is asked.
             within = {name: wanted[name] for name in ("sessionId",) if name in wanted}
-            found = await collection.find({"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=tx).to_list(
-                None
-            )
+            found = await collection.find({"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=tx)
     documents = {document["_id"]: document for document in found}
     end = None
     if len(chosen) < len(listed) or len(listed) == PAGE:

@@ -90,7 +90,7 @@ async def claim(
     with translated_errors():
         found: list[RecallDocument] = await database.recall.find(
             due, {"memoryId": 1, "lease": 1, "attempts": 1}, limit=limit
-        ).to_list(None)
+        )
         exhausted = [one["_id"] for one in found if "lease" in one and one.get("attempts", 0) >= attempts]
         if exhausted:
             await database.recall.update_many({"_id": {"$in": exhausted}, **due}, _failed(model, _KILLED))
@@ -100,7 +100,7 @@ async def claim(
             {**ids, **due},
             {"$set": {"lease": lease, "dueAt": at + timedelta(seconds=lease_seconds)}, "$inc": {"attempts": 1}},
         )
-        held = await database.recall.find({**ids, "lease": lease}, {"memoryId": 1, "attempts": 1}).to_list(None)
+        held = await database.recall.find({**ids, "lease": lease}, {"memoryId": 1, "attempts": 1})
         return Claimed(lease, await _texts(database, held, lease), len(found))
 
 
@@ -113,7 +113,7 @@ async def _texts(database: Database, held: Sequence[RecallDocument], lease: str)
     """The contents; the documents of messages that are gone are removed."""
     messages = await database.messages.find(
         {"_id": {"$in": [one["_id"] for one in held]}}, {"content": 1, "memoryId": 1}
-    ).to_list(None)
+    )
     contents = {(message["_id"], message["memoryId"]): message["content"] for message in messages}
     gone = [one["_id"] for one in held if (one["_id"], one["memoryId"]) not in contents]
     if gone:

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 import bson
 from pymongo import UpdateOne
-from pymongo.errors import ExecutionTimeout
 
+from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import (
     Document,
@@ -181,7 +181,7 @@ async def claim(
             return Claim(lease, contended=True, long_waits=long_waits)
         held = await database.messages.find(
             {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
-        ).to_list(None)
+        )
     turns.took(chosen, sessions)
     return Claim(lease, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
 
@@ -194,7 +194,7 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
     fields = {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1}
     longest: list[MessageDocument] = await database.messages.find(
         due, fields, sort=[("enrichment.dueAt", 1)], limit=limits.messages
-    ).to_list(None)
+    )
     if len(longest) < limits.messages or "sessionId" in due:
         return longest
     counts = Counter(message["sessionId"] for message in longest)
@@ -207,9 +207,9 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
             sort=[("enrichment.dueAt", -1)],
             limit=max(1, limits.messages // _SHARE_OF_NEWEST),
             max_time_ms=_LOOK_MILLISECONDS,
-        ).to_list(None)
-    except ExecutionTimeout:
-        newest = []  # there is a very large backlog, and hardly anything else
+        )
+    except Unavailable:
+        newest = []  # the time is over: there is a very large backlog, and hardly anything else
     seen = {message["_id"] for message in longest}
     return longest + [message for message in reversed(newest) if message["_id"] not in seen]
 
@@ -221,7 +221,7 @@ async def _sessions_of_messages(
     ids = {message["sessionId"] for message in messages}
     found = await database.sessions.find(
         {"_id": {"$in": list(ids)}}, projection({"userId", *Visible.FIELDS}), session=tx
-    ).to_list(None)
+    )
     return {session["_id"]: session for session in found}
 
 
@@ -256,7 +256,7 @@ async def _give_up(database: Database, uuids: list[str], due: Document, attempts
         )
         failed = await database.messages.find(
             {"_id": {"$in": uuids}, "enrichment.state": _FAILED}, {"sessionId": 1, "memoryId": 1, "seq": 1}, session=tx
-        ).to_list(None)
+        )
         await await_vectors(database, failed, tx)
 
     await in_transaction(database.client, attempt, deadline=database.write_deadline)
@@ -320,11 +320,11 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
     async def attempt(tx: Transaction) -> int:
         # The lease of a message is gone once it is stored or its content has changed; a change after this
         # transaction's snapshot makes the write below fail, and the next attempt no longer finds it.
-        held: list[_Held] = await database.messages.find(
+        held: Sequence[_Held] = await database.messages.find(
             {"_id": {"$in": list(by_uuid)}, "enrichment.lease": lease},
             {"sessionId": 1, "memoryId": 1, "seq": 1, "createdAt": 1, "entities": 1},
             session=tx,
-        ).to_list(None)
+        )
         erased = _erased(held, await _sessions_of_messages(database, held, tx)) if held else set()
         held = [message for message in held if message["_id"] not in erased]
         if not held:

@@ -26,7 +26,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
-from graph.store.documents import Document, SessionDocument, new_uuid, now
+from graph.store.documents import Document, ErasureDocument, SessionDocument, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
@@ -173,7 +173,7 @@ async def _sessions_of(database: Database, user_id: str, limit: int, tx: Transac
         sort=[("createdAt", 1), ("_id", 1)],
         limit=limit + 1,
         session=tx,
-    ).to_list(None)
+    )
     return found
 
 
@@ -280,8 +280,8 @@ async def _finish_small(database: Database) -> int:
         return 0
 
     async def attempt(tx: Transaction) -> int:
-        found = await database.erasures.find(chosen, sort=[("dueAt", 1)], limit=FEW, session=tx).to_list(None)
-        jobs: list[Document] = []
+        found = await database.erasures.find(chosen, sort=[("dueAt", 1)], limit=FEW, session=tx)
+        jobs: list[ErasureDocument] = []
         left = BATCH
         for job in found:
             left -= job["lastSeq"]
@@ -315,12 +315,12 @@ async def _step(database: Database, job_id: str) -> bool:
     return False  # the next look finds out whether it is gone
 
 
-def _same(job: Document) -> Document:
+def _same(job: ErasureDocument) -> Document:
     """A filter that a later job for the same session or user does not meet."""
     return {"_id": job["_id"], "uuid": job["uuid"]}
 
 
-async def _under(database: Database, job: Document, work: Callable[[Transaction], Awaitable[bool]]) -> bool:
+async def _under(database: Database, job: ErasureDocument, work: Callable[[Transaction], Awaitable[bool]]) -> bool:
     """Do a part of a job in a transaction, in which the job is there; False when it is not, or no more is left."""
 
     async def attempt(tx: Transaction) -> bool:
@@ -330,14 +330,14 @@ async def _under(database: Database, job: Document, work: Callable[[Transaction]
     return await in_transaction(database.client, attempt, deadline=database.write_deadline)
 
 
-async def _more_of_user(database: Database, job: Document) -> bool:
+async def _more_of_user(database: Database, job: ErasureDocument) -> bool:
     user_id = job["userId"]
     return await _under(database, job, lambda tx: _hide_sessions(database, user_id, tx)) or await _under(
         database, job, lambda tx: ownership.forget_some_of_user(database, user_id, BATCH, tx)
     )
 
 
-async def _more_of_session(database: Database, job: Document) -> bool:
+async def _more_of_session(database: Database, job: ErasureDocument) -> bool:
     if "entities" in job and await _more_entities(database, job):
         return True  # first, since their user is there, who may look at them
     within = {"sessionId": job["sessionId"]}
@@ -346,7 +346,7 @@ async def _more_of_session(database: Database, job: Document) -> bool:
         mark = "memoryId" if place == "seq" else "_id"
         found = await collection.find(
             {**within, place: {"$lte": job["lastSeq"]}}, {place: 1, mark: 1}, sort=[(place, 1)], limit=BATCH
-        ).to_list(None)
+        )
         if not found:
             continue
         if await database.erasures.find_one(_same(job), {"_id": 1}) is None:
@@ -358,7 +358,7 @@ async def _more_of_session(database: Database, job: Document) -> bool:
     return "entities" not in job and await _more_entities(database, job)
 
 
-async def _more_entities(database: Database, job: Document) -> bool:
+async def _more_entities(database: Database, job: ErasureDocument) -> bool:
     if "whole" not in job and "entities" not in job:
         return False
     session_id, last = job["sessionId"], None if "whole" in job or "gone" in job else job["lastSeq"]

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import timedelta
 
 from pymongo import ReturnDocument
 
 from graph.errors import Unavailable
 from graph.store.database import Database
-from graph.store.documents import Document, new_uuid, now
+from graph.store.documents import Document, HandoverDocument, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
@@ -44,7 +44,7 @@ async def give_to_user(database: Database, session_id: str, user_id: str, tx: Tr
         return False
     # Workers that know the session without its user are met here.
     await ownership.lock_entities(database, [session_id], tx)
-    job = {"uuid": new_uuid(), "dueAt": now() + LEASE}
+    job: HandoverDocument = {"_id": session_id, "uuid": new_uuid(), "dueAt": now() + LEASE}
     await database.handovers.replace_one({"_id": session_id}, job, upsert=True, session=tx)
     return True
 
@@ -88,31 +88,23 @@ async def run_pending(database: Database) -> int:
         number += 1
 
 
-async def _held(database: Database, match: Document) -> Document | None:
-    job: Document | None = await database.handovers.find_one_and_update(
+async def _held(database: Database, match: Document) -> HandoverDocument | None:
+    return await database.handovers.find_one_and_update(
         match, {"$set": {"dueAt": now() + LEASE}}, sort=[("dueAt", 1)], return_document=ReturnDocument.AFTER
     )
-    return job
 
 
-async def _give_all(database: Database, job: Document) -> bool:
+async def _give_all(database: Database, job: HandoverDocument) -> bool:
     """Count all that is found not to count, batch after batch; False when nothing was found."""
     found = False
-    async for ids in _not_given(database, job["_id"]):
-        found = True
-        await _give(database, job["_id"], ids)
-        if await _held(database, {"_id": job["_id"], "uuid": job["uuid"]}) is None:
-            break
+    left = ownership.not_given(job["_id"])
+    async with aclosing(database.entities.batches(left, {"_id": 1}, size=BATCH)) as batches:
+        async for entities in batches:
+            found = True
+            await _give(database, job["_id"], [entity["_id"] for entity in entities])
+            if await _held(database, {"_id": job["_id"], "uuid": job["uuid"]}) is None:
+                break
     return found
-
-
-async def _not_given(database: Database, session_id: str) -> AsyncIterator[list[str]]:
-    cursor = database.entities.find(ownership.not_given(session_id), {"_id": 1})
-    try:
-        while found := await cursor.to_list(BATCH):
-            yield [entity["_id"] for entity in found]
-    finally:
-        await cursor.close()
 
 
 async def _give(database: Database, session_id: str, ids: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now, pending
-from graph.store.driver.client import aggregate, session_of, translated_errors
+from graph.store.driver.client import session_of, translated_errors
 from graph.store.driver.types import Transaction
 
 _PENDING, _FAILED = EnrichmentState.PENDING.value, EnrichmentState.FAILED.value
@@ -44,7 +44,7 @@ async def _being_erased(database: Database, tx: Transaction | None) -> Document 
     """The filter of the messages that count as gone, and of those that an import has not shown yet; None for none."""
     jobs = await database.erasures.find(
         {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1, "whole": 1}, session=tx
-    ).to_list(None)
+    )
     parts: list[Document] = [
         {"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in jobs if "whole" not in job
     ]
@@ -95,7 +95,7 @@ async def _progress(database: Database, session_id: str | None, tx: Transaction)
 
 async def _messages_of_all(database: Database, tx: Transaction) -> int:
     """How many messages all sessions have; each session's count changes in the transaction of each change to it."""
-    found = await aggregate(
-        database.sessions, [{"$group": {"_id": None, "count": {"$sum": "$messageCount"}}}], session=tx
+    found = await database.sessions.aggregate(
+        [{"$group": {"_id": None, "count": {"$sum": "$messageCount"}}}], session=tx
     )
     return int(found[0]["count"]) if found else 0

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from graph.store.database import Database
-from graph.store.documents import Document, new_uuid, now
+from graph.store.documents import Document, MessageDocument, SummaryDocument, new_uuid, now
 from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
@@ -60,7 +61,7 @@ class Standing:
     summary_seq: int
     visible: Visible
     covered: int
-    previous: Document | None
+    previous: SummaryDocument | None
 
 
 async def mark_due(database: Database, window: int, session_ids: Collection[str] | None = None) -> None:
@@ -152,26 +153,22 @@ async def standing_of(database: Database, due: Due) -> Standing | None:
     )
 
 
-async def uncovered(database: Database, due: Due, standing: Standing, limit: int) -> list[Document]:
+async def uncovered(database: Database, due: Due, standing: Standing, limit: int) -> list[MessageDocument]:
     """The oldest messages that no summary covers, with `seq` and `tokenCount`."""
-    with translated_errors():
-        found: list[Document] = await database.messages.find(
-            {"sessionId": due.session_id, "seq": {"$gt": standing.covered}},
-            {"seq": 1, "tokenCount": 1},
-            sort=[("seq", 1)],
-            limit=limit,
-            batch_size=limit + 1,
-        ).to_list(None)
-    return found
+    return await database.messages.find(
+        {"sessionId": due.session_id, "seq": {"$gt": standing.covered}},
+        {"seq": 1, "tokenCount": 1},
+        sort=[("seq", 1)],
+        limit=limit,
+        batch_size=limit + 1,
+    )
 
 
-async def contents(database: Database, due: Due, first_seq: int, last_seq: int) -> list[Document]:
+async def contents(database: Database, due: Due, first_seq: int, last_seq: int) -> list[MessageDocument]:
     """The messages of a range, with `role`, `content` and the fields that show whether they have changed."""
-    with translated_errors():
-        found: list[Document] = await database.messages.find(
-            _range(due, first_seq, last_seq), {"seq": 1, "role": 1, "content": 1, "updatedAt": 1}, sort=[("seq", 1)]
-        ).to_list(None)
-    return found
+    return await database.messages.find(
+        _range(due, first_seq, last_seq), {"seq": 1, "role": 1, "content": 1, "updatedAt": 1}, sort=[("seq", 1)]
+    )
 
 
 def _range(due: Due, first_seq: int, last_seq: int) -> Document:
@@ -179,7 +176,7 @@ def _range(due: Due, first_seq: int, last_seq: int) -> Document:
 
 
 async def store_summary(
-    database: Database, due: Due, standing: Standing, read: Collection[Document], summary: Document
+    database: Database, due: Due, standing: Standing, read: Collection[MessageDocument], summary: Document
 ) -> bool:
     """Store a summary and note that its messages are covered, in one transaction.
 
@@ -201,7 +198,7 @@ async def store_summary(
     async def attempt(tx: Transaction) -> bool:
         found = await database.messages.find(
             _range(due, standing.covered + 1, summary["lastSeq"]), {"updatedAt": 1}, session=tx
-        ).to_list(None)
+        )
         if {message["_id"]: message["updatedAt"] for message in found} != was:
             return False
         held = await database.sessions.update_one(
@@ -217,13 +214,14 @@ async def store_summary(
             sort=[("lastSeq", -1)],
             session=tx,
         )
-        document = {
+        given = {
             "_id": new_uuid(),
             "sessionId": due.session_id,
             "lastMessageUuid": last_uuid,
             "createdAt": now(),
             **summary,
         }
+        document = cast("SummaryDocument", given)
         if previous is not None and previous.get("stale"):
             document["stale"] = True  # it has been taken in
         await database.summaries.insert_one(document, session=tx)

@@ -7,7 +7,8 @@ A session is stored with all its contents in one transaction; for one that is to
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ from graph.store.documents import (
     now,
 )
 from graph.store.driver.client import session_of, translated_errors
+from graph.store.driver.collection import Collection as DocumentsOf
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure
@@ -60,17 +62,16 @@ async def count(database: Database, match: Document) -> int:
     return number
 
 
-async def read_users(database: Database, match: Document) -> AsyncIterator[list[UserDocument]]:
+async def read_users(database: Database, match: Document) -> AsyncGenerator[list[UserDocument], None]:
     """The users that match, by id, in lists."""
-    with translated_errors():
-        cursor = database.users.find(match, sort=[("_id", 1)])
-        while found := await cursor.to_list(DOCUMENTS_AT_ONCE):
+    async with aclosing(database.users.batches(match, size=DOCUMENTS_AT_ONCE, sort=[("_id", 1)])) as batches:
+        async for found in batches:
             yield found
 
 
 async def read_sessions(
     database: Database, match: Document, *, since: datetime, first_id: str | None = None
-) -> AsyncIterator[tuple[str, Sequence[AnyDocument]]]:
+) -> AsyncGenerator[tuple[str, Sequence[AnyDocument]], None]:
     """The sessions that match, by id, each followed by its contents.
 
     Args:
@@ -92,11 +93,12 @@ async def read_sessions(
                 async with session_of(database.client, snapshot=True) as snapshot:
                     sessions = await database.sessions.find(
                         {"$and": [match, bound]}, sort=[("_id", 1)], limit=SESSIONS_AT_ONCE, session=snapshot
-                    ).to_list(None)
+                    )
                     if not sessions:
                         return
-                    async for kind, documents in _with_contents(database, sessions, since, snapshot):
-                        yield kind, documents
+                    async with aclosing(_with_contents(database, sessions, since, snapshot)) as contents:
+                        async for kind, documents in contents:
+                            yield kind, documents
                 bound = {"_id": {"$gt": sessions[-1]["_id"]}}
     except OperationFailure as error:
         if error.code not in _SNAPSHOT_GONE:
@@ -107,41 +109,44 @@ async def read_sessions(
 
 async def _with_contents(
     database: Database, sessions: Sequence[SessionDocument], since: datetime, snapshot: Transaction
-) -> AsyncIterator[tuple[str, Sequence[AnyDocument]]]:
+) -> AsyncGenerator[tuple[str, Sequence[AnyDocument]], None]:
     users = list({session["userId"] for session in sessions if session.get("userId") is not None})
     if users:
         new = {"_id": {"$in": users}, "createdAt": {"$gte": since}}
-        yield "user", await database.users.find(new, sort=[("_id", 1)], session=snapshot).to_list(None)
+        yield "user", await database.users.find(new, sort=[("_id", 1)], session=snapshot)
     ids = {"sessionId": {"$in": [session["_id"] for session in sessions]}}
-    contents = [
-        (kind, place, _Grouped(collection.find(ids, sort=[("sessionId", 1), (place, 1)], session=snapshot)))
-        for kind, collection, place in (
-            ("memory", database.memories, "firstSeq"),
-            ("message", database.messages, "seq"),
-            ("summary", database.summaries, "lastSeq"),
-        )
-    ]
-    for session in sessions:
-        visible = Visible.of(session)
-        yield "session", [session]
-        for kind, place, grouped in contents:
-            async for documents in grouped.of(session["_id"]):
-                # What is being erased counts as gone.
-                yield kind, [found for found in documents if visible.sees(found[place])]
+    collections: tuple[tuple[str, DocumentsOf[Any], str], ...] = (
+        ("memory", database.memories, "firstSeq"),
+        ("message", database.messages, "seq"),
+        ("summary", database.summaries, "lastSeq"),
+    )
+    async with AsyncExitStack() as opened:
+        contents = []
+        for kind, collection, place in collections:
+            order = [("sessionId", 1), (place, 1)]
+            batches = collection.batches(ids, size=DOCUMENTS_AT_ONCE, sort=order, session=snapshot)
+            contents.append((kind, place, _Grouped(await opened.enter_async_context(aclosing(batches)))))
+        for session in sessions:
+            visible = Visible.of(session)
+            yield "session", [session]
+            for kind, place, grouped in contents:
+                async for documents in grouped.of(session["_id"]):
+                    # What is being erased counts as gone.
+                    yield kind, [found for found in documents if visible.sees(found[place])]
 
 
 class _Grouped:
     """Documents in the order of their sessions, handed out session by session."""
 
-    def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
+    def __init__(self, batches: AsyncIterator[list[Document]]) -> None:
+        self._batches = batches
         self._held: list[Document] = []
         self._ended = False
 
     async def of(self, session_id: str) -> AsyncIterator[list[Document]]:
         while True:
             if not self._held and not self._ended:
-                self._held = await self._cursor.to_list(DOCUMENTS_AT_ONCE)
+                self._held = await anext(self._batches, [])
                 self._ended = not self._held
             taken = 0
             while taken < len(self._held) and self._held[taken]["sessionId"] == session_id:
@@ -156,14 +161,14 @@ class _Grouped:
 async def find_sessions(database: Database, ids: Collection[str]) -> dict[str, SessionDocument]:
     """The sessions, whole, by id."""
     with translated_errors():
-        found = await database.sessions.find({"_id": {"$in": list(ids)}}).to_list(None)
+        found = await database.sessions.find({"_id": {"$in": list(ids)}})
     return {session["_id"]: session for session in found}
 
 
 async def find_users(database: Database, ids: Collection[str]) -> dict[str, UserDocument]:
     """The users, whole, by id."""
     with translated_errors():
-        found = await database.users.find({"_id": {"$in": list(ids)}}).to_list(None)
+        found = await database.users.find({"_id": {"$in": list(ids)}})
     return {user["_id"]: user for user in found}
 
 
@@ -176,7 +181,7 @@ async def find_texts(
             {"sessionId": {"$in": list(ids)}, "seq": {"$gte": bounds[0], "$lte": bounds[1]}},
             {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "metadata": 1, "createdAt": 1, "updatedAt": 1},
             batch_size=10_000,
-        ).to_list(None)
+        )
     return {(message["sessionId"], message["seq"]): message for message in found}
 
 
@@ -221,8 +226,8 @@ async def numbered(database: Database, collection: Numbered, documents: Sequence
     numbers = [document["number"] for document in documents if "number" in document]
     if not numbers:
         return list(documents)
-    known = {"sessions": database.sessions, "users": database.users}[collection]
-    found = await known.find({"number": {"$in": numbers}}, {"_id": 0, "number": 1}, session=tx).to_list(None)
+    known = database.sessions if collection == "sessions" else database.users
+    found = await known.find({"number": {"$in": numbers}}, {"_id": 0, "number": 1}, session=tx)
     taken = {document["number"] for document in found}
     await database.counters.update_one({"_id": collection}, {"$max": {"last": max(numbers)}}, upsert=True, session=tx)
     return [_without_number(document) if document.get("number") in taken else document for document in documents]
@@ -237,7 +242,7 @@ def _without_number(document: N) -> N:
 async def last_numbers(database: Database) -> dict[str, int]:
     """The greatest numbers that sessions and users ever had."""
     with translated_errors():
-        found = await database.counters.find({"_id": {"$in": ["sessions", "users"]}}).to_list(None)
+        found = await database.counters.find({"_id": {"$in": ["sessions", "users"]}})
     return {document["_id"]: document["last"] for document in found}
 
 
@@ -250,7 +255,7 @@ async def reserve_numbers(database: Database, numbers: dict[str, int]) -> None:
 
 async def _refuse_erasures(database: Database, sessions: Sequence[SessionDocument], tx: Transaction) -> None:
     jobs = [erasure.session_job(session["_id"]) for session in sessions]
-    found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, session=tx).to_list(1)
+    found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, limit=1, session=tx)
     for job in found:
         await erasure.refuse_while_under_way(database, job["_id"], tx)
 
@@ -266,7 +271,7 @@ async def touch_users(database: Database, sessions: Sequence[SessionDocument], t
     await database.users.update_many(known, {"$unset": {"importing": ""}}, session=tx)
     if touched.matched_count == len(users):
         return
-    found = await database.users.find(known, {"_id": 1}, session=tx).to_list(None)
+    found = await database.users.find(known, {"_id": 1}, session=tx)
     missing = users.keys() - {user["_id"] for user in found}
     for user_id in missing:
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)
@@ -276,13 +281,12 @@ async def touch_users(database: Database, sessions: Sequence[SessionDocument], t
 
 async def insert_contents(database: Database, contents: Contents, tx: Transaction) -> None:
     """Store contents, within a transaction."""
-    for collection, documents in (
-        (database.memories, contents.memories),
-        (database.messages, contents.messages),
-        (database.summaries, contents.summaries),
-    ):
-        if documents:
-            await collection.insert_many(documents, ordered=False, session=tx)
+    if contents.memories:
+        await database.memories.insert_many(contents.memories, ordered=False, session=tx)
+    if contents.messages:
+        await database.messages.insert_many(contents.messages, ordered=False, session=tx)
+    if contents.summaries:
+        await database.summaries.insert_many(contents.summaries, ordered=False, session=tx)
     # The others get theirs from the worker that finds their entities.
     await await_vectors(database, [one for one in contents.messages if not _is_pending(one)], tx)
 

@@ -19,6 +19,7 @@ from graph.store.documents import (
     Document,
     EnrichmentState,
     EntityDocument,
+    ErasureDocument,
     MentioningMessage,
     MessageDocument,
     SessionDocument,
@@ -58,14 +59,22 @@ class Staging:
             Conflict: the session exists.
         """
         at = now()
-        everything = {"lastSeq": 2**53, "entities": True, "gone": True}
-        job = {**self._job, "uuid": new_uuid(), "sessionId": self._session_id, **everything}
+        job: ErasureDocument = {
+            "_id": self._job["_id"],
+            "importing": self._job["importing"],
+            "uuid": new_uuid(),
+            "sessionId": self._session_id,
+            "lastSeq": 2**53,
+            "entities": True,
+            "gone": True,
+            "dueAt": at + STAGING_LEASE,
+        }
 
         async def attempt(tx: Transaction) -> None:
             if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=tx):
                 raise self._taken()
             await erasure.refuse_while_under_way(self._database, job["_id"], tx)
-            await self._database.erasures.insert_one({**job, "dueAt": at + STAGING_LEASE}, session=tx)
+            await self._database.erasures.insert_one(job, session=tx)
 
         await write(self._database, attempt)
 

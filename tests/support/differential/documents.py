@@ -10,7 +10,9 @@ from bson import Int64
 
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
+from graph.store.documents import MessageDocument
 from graph.store.scope import EVERYTHING
+from tests.support.untyped import untyped
 
 SESSIONS = ["plain", "planted", "empty:ids", "long"]
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -52,7 +54,7 @@ async def fill(backend: Backend, seed: int = 8) -> list[str]:
             )
     uuids: list[str] = []
     messages = backend.database.messages
-    for document in await messages.find({}, sort=[("sessionId", 1), ("seq", 1)]).to_list(None):
+    for document in await messages.find({}, sort=[("sessionId", 1), ("seq", 1)]):
         uuids.append(document["_id"])
         change = _enriched(document, chance)
         if document["sessionId"] == "planted" or (document["sessionId"] == "long" and chance.random() < 0.1):
@@ -64,7 +66,7 @@ async def fill(backend: Backend, seed: int = 8) -> list[str]:
     return uuids
 
 
-def _enriched(document: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+def _enriched(document: MessageDocument, chance: random.Random) -> dict[str, Any]:
     entities = [
         {
             "key": f"PERSON:{name.lower()}",
@@ -79,7 +81,7 @@ def _enriched(document: dict[str, Any], chance: random.Random) -> dict[str, Any]
     return {"entities": entities, "enrichment": {"state": chance.choice(["PENDING", "DONE", "FAILED"]), "reason": None}}
 
 
-def _plant(change: dict[str, Any], document: dict[str, Any], chance: random.Random) -> None:
+def _plant(change: dict[str, Any], document: MessageDocument, chance: random.Random) -> None:
     """Put something wrong into a message, at its top or in one of its entities."""
     wrong = chance.choice([*WRONG, ABSENT, ABSENT])
     if chance.random() < 0.5 and change["entities"]:
@@ -99,7 +101,7 @@ def _plant(change: dict[str, Any], document: dict[str, Any], chance: random.Rand
 
 async def _summaries(backend: Backend, chance: random.Random) -> None:
     for number, name in enumerate(SESSIONS):
-        await backend.database.summaries.insert_one(
+        await untyped(backend.database, "summaries").insert_one(
             {
                 "_id": f"00000000-0000-4000-8000-00000000000{number}",
                 "sessionId": name,
