@@ -44,7 +44,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             database.run(keep_running(database))
             app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
             app.state.guards = guards = Guards(settings, database)
-            open_parts.push_async_callback(backend.hub.close)
+            open_parts.push_async_callback(backend.close)
             open_parts.push_async_callback(guards.authenticator.close)
             guards.authenticator.start()
             yield

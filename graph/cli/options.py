@@ -19,6 +19,7 @@ from graph.settings import (
     LLMSettings,
     LoggingSettings,
     MongoDBSettings,
+    RecallSettings,
     SummarySettings,
     TokenSettings,
     load_settings,
@@ -142,6 +143,12 @@ def _kinds(annotation: Any) -> list[Any]:
 
 
 with_worker_settings = with_settings(
-    MongoDBSettings, TokenSettings, EnrichmentSettings, SummarySettings, LLMSettings, LoggingSettings
+    MongoDBSettings,
+    TokenSettings,
+    EnrichmentSettings,
+    RecallSettings,
+    SummarySettings,
+    LLMSettings,
+    LoggingSettings,
 )
 """Give a command the flags of an enrichment worker."""

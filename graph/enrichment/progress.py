@@ -15,15 +15,18 @@ from graph.enrichment.worker import Done
 class Report(Protocol):
     """Receives the work done, and the work left where it is known."""
 
-    def __call__(self, done: Done, pending: int | None = None) -> None: ...
+    def __call__(self, done: Done, pending: int | None = None, unembedded: int | None = None) -> None: ...
 
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Report]:
-    """A bar of the messages read so far, of all that were pending; nothing is shown where there is no terminal."""
+    """A bar of the messages read so far, of all that were pending, and one of those that were embedded.
+
+    Nothing is shown where there is no terminal.
+    """
     columns = (
         SpinnerColumn(),
-        TextColumn("enriching"),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -32,8 +35,12 @@ def progress_bar(console: Console) -> Iterator[Report]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("enriching", total=None, rate="", failed="")
+        embedding = bar.add_task("embedding", total=None, visible=False, rate="", failed="")
 
-        def report(done: Done, pending: int | None = None) -> None:
+        def report(done: Done, pending: int | None = None, unembedded: int | None = None) -> None:
+            if unembedded is not None:
+                of_all = done.embedded + unembedded
+                bar.update(embedding, completed=done.embedded, total=of_all, visible=of_all > 0)
             total = bar.tasks[0].total if pending is None else done.stored + pending
             speed = bar.tasks[0].speed
             bar.update(

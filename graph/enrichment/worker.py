@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from graph.enrichment.documents import entity_documents
+from graph.enrichment.embedding import Embedder, EmbeddingJobs
 from graph.enrichment.long_texts import LongText, long_text
 from graph.enrichment.summaries import SummaryJobs
 from graph.errors import Unavailable
@@ -50,6 +51,7 @@ class Done:
 
     stored: int = 0
     failed: int = 0
+    embedded: int = 0
 
 
 class Worker:
@@ -60,6 +62,7 @@ class Worker:
         extractor: finds the entities; used by one thread at a time.
         settings: lease, attempts, backoff and poll.
         summariser: writes the summaries that become due; without one, this worker writes no summaries.
+        embedder: embeds the messages that have their entities; without one, this worker embeds none.
         session_id: only messages of this session.
         on_progress: called after each batch.
     """
@@ -71,6 +74,7 @@ class Worker:
         settings: Settings,
         *,
         summariser: Summariser | None = None,
+        embedder: Embedder | None = None,
         session_id: str | None = None,
         on_progress: Callable[[Done], None] | None = None,
     ) -> None:
@@ -97,11 +101,16 @@ class Worker:
                 busy=lambda: bool(self._held),
             )
         )
+        self.vectors = (
+            None
+            if embedder is None
+            else EmbeddingJobs(database, embedder, settings, session_id=session_id, on_stored=self._embedded)
+        )
         self.done = Done()
 
     async def run(self, stop: asyncio.Event, *, drain: bool = False) -> None:
         """Work until `stop` is set, or, to `drain`, until nothing is pending. What was not begun is given back."""
-        async with self._renewing(), self._summarising(stop):
+        async with self._renewing(), self._summarising(stop), self._embedding(stop):
             try:
                 while not stop.is_set():
                     await self._work_while_there_is_any(stop)
@@ -116,8 +125,7 @@ class Worker:
                             else self._settings.enrichment_poll,
                             stop=stop,
                         )
-                        if self.summaries is not None:
-                            self.summaries.wake()
+                        self._wake_others()
             finally:
                 await self._finish(stop)
 
@@ -255,10 +263,8 @@ class Worker:
                 self.done.failed += sum(outcome.failure is not None for outcome in outcomes)
                 break
         self._held.pop(held.lease, None)
-        if self.summaries is not None:
-            self.summaries.wake()
-        if self._on_progress is not None:
-            self._on_progress(self.done)
+        self._wake_others()
+        self._report()
 
     async def _store_or_split(self, lease: str, outcomes: list[Outcome]) -> int:
         """Store the outcomes; one that can't be stored is a failure of its own and not of the batch."""
@@ -335,6 +341,32 @@ class Worker:
             stop.set()
             await writing
 
+    @asynccontextmanager
+    async def _embedding(self, stop: asyncio.Event) -> AsyncIterator[None]:
+        """Embed messages meanwhile."""
+        if self.vectors is None:
+            yield
+            return
+        embedding = asyncio.create_task(self.vectors.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await embedding
+
+    def _embedded(self, count: int) -> None:
+        self.done.embedded += count
+        self._report()
+
+    def _report(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self.done)
+
+    def _wake_others(self) -> None:
+        for jobs in (self.summaries, self.vectors):
+            if jobs is not None:
+                jobs.wake()
+
     async def _entities_of(self, text: str) -> list[EntityDocument]:
         """The entities of a summary; without them where the model can't read it.
 
@@ -349,7 +381,7 @@ class Worker:
 
     async def _nothing_is_left(self) -> bool:
         try:
-            return not await self._dues()
+            return not await self._dues() and not (self.vectors is not None and await self.vectors.is_any_left())
         except Unavailable:
             return False
 

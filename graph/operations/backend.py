@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from graph.enrichment.tokens import TokenCounter
 from graph.live.hub import Hub
 from graph.live.memory import Memory
+from graph.recall.embedding import Embedder, embedder_of
 from graph.settings import Settings
 from graph.store.database import Database
 
@@ -19,6 +20,18 @@ class Backend:
     database: Database
     tokens: TokenCounter
     hub: Hub = field(init=False)
+    embedder: Embedder | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hub", Hub(self.database, Memory(self.settings.live_memory)))
+        object.__setattr__(self, "embedder", embedder_of(self.settings))
+
+    async def close(self) -> None:
+        """Close the parts that the backend opened."""
+        await self.hub.close()
+        if self.embedder is not None:
+            await self.embedder.aclose()
+
+    async def embedding_model(self) -> str | None:
+        """The name of the model that embeds messages; None without one."""
+        return None if self.embedder is None else await self.embedder.name()

@@ -20,7 +20,17 @@ async def enrichment_progress(backend: Backend, scope: Scope) -> Document:
     """
     if scope.user_id is not None:
         raise Forbidden("the state of the whole service is not for end users: ask for a session's own enrichment")
-    return await progress.progress(backend.database)
+    return await progress.progress(backend.database, model=await backend.embedding_model())
+
+
+async def session_progress(backend: Backend, session_id: str) -> Document:
+    """How far the enrichment of a session is.
+
+    Args:
+        backend: the open parts of this process.
+        session_id: of a session that the caller has been found to see.
+    """
+    return await progress.progress(backend.database, session_id, model=await backend.embedding_model())
 
 
 async def retry_enrichment(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from graph.enrichment.tokens import load_counter
 from graph.errors import RecallQLError, StartupError
 from graph.mongod.datadir import database_dir
 from graph.mongod.embedded import running_uri
+from graph.recall.embedding import OFF, embedder_of
 from graph.runtime.deployment import mongodb
 from graph.settings import Settings
 from graph.store.checkup import Checkup, check_up
@@ -63,6 +65,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_models(settings),
         *_tokens(settings),
         *_summaries(settings),
+        _embeddings(settings),
     ]
 
 
@@ -80,7 +83,7 @@ def _mongodb(settings: Settings) -> Iterator[Finding]:
             yield Finding("Own mongod", Grade.OK, text)
     try:
         with mongodb(settings, attach=True) as uri:
-            found = asyncio.run(check_up(uri, settings.database, timeout=settings.mongodb_timeout))
+            found = asyncio.run(_checked(uri, settings))
             yield from _graded(found, settings)
             if not found.error:
                 yield from _backlog(found, settings)
@@ -88,6 +91,15 @@ def _mongodb(settings: Settings) -> Iterator[Finding]:
                 yield _memory(found)
     except StartupError as error:
         yield Finding("MongoDB", Grade.BROKEN, str(error))
+
+
+async def _checked(uri: str, settings: Settings) -> Checkup:
+    model = None
+    with suppress(StartupError):  # which has a finding of its own
+        if (embedder := embedder_of(settings)) is not None:
+            async with aclosing(embedder):
+                model = await embedder.name()
+    return await check_up(uri, settings.database, timeout=settings.mongodb_timeout, model=model)
 
 
 def _graded(found: Checkup, settings: Settings) -> Iterator[Finding]:
@@ -159,6 +171,9 @@ def _backlog(found: Checkup, settings: Settings) -> Iterator[Finding]:
         yield Finding("Enrichment", Grade.WARNING, f"{text}, the oldest for {waits / 60:,.0f} minutes", advice)
     else:
         yield Finding("Enrichment", Grade.OK, text)
+    if state["unembedded"]:
+        text = f"{state['unembedded']:,} messages wait for their vectors: searches compare their words alone meanwhile"
+        yield Finding("Recall", Grade.OK, text)
     if found.erasures:
         text = f"{found.erasures:,} pending: their contents are invisible, and not all erased yet"
         yield Finding("Erasures", Grade.WARNING, text, "A server or worker erases them while it runs.")
@@ -230,3 +245,22 @@ def _summaries(settings: Settings) -> Iterator[Finding]:
         yield Finding("Summaries", Grade.OK, f"written by {settings.llm_model} at {settings.llm_base_url}")
     else:
         yield Finding("Summaries", Grade.OK, "made of the conversation's own sentences: no model is set")
+
+
+def _embeddings(settings: Settings) -> Finding:
+    model = settings.embedding_model
+    if model == OFF:
+        return Finding("Embeddings", Grade.OK, "off: searches compare words alone")
+    shown = "the packaged sentence model" if model is None else model
+    return _tried("Embeddings", f"{shown} embeds", lambda: asyncio.run(_embed_once(settings)))
+
+
+async def _embed_once(settings: Settings) -> None:
+    embedder = embedder_of(settings)
+    if embedder is None:
+        return
+    async with aclosing(embedder):
+        try:
+            await embedder.meaning("one")
+        except ValueError as error:
+            raise StartupError(f"the embedding server refuses a text of one word: {error}") from None

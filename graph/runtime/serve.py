@@ -15,6 +15,7 @@ from graph.enrichment.languages import check_languages
 from graph.enrichment.models import require_language, require_model
 from graph.enrichment.tokens import DEFAULT_ENCODING, load_counter
 from graph.errors import StartupError
+from graph.recall.embedding import embedder_of
 from graph.request.trusted import TrustedDocuments
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging
@@ -59,6 +60,7 @@ def check(settings: Settings) -> None:
     check_exposure(settings)
     Authenticator(settings)
     TrustedDocuments(settings)
+    embedder_of(settings)
     if settings.token_encoding != DEFAULT_ENCODING:  # the default one is loaded while mongod starts
         load_counter(settings.token_encoding)
     if settings.enrichment_processes:

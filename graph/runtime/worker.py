@@ -20,6 +20,7 @@ from graph.enrichment.summaries import open_summariser
 from graph.enrichment.worker import Worker
 from graph.errors import Unavailable
 from graph.operations.opening import opened
+from graph.recall.embedding import Embedder, embedder_of
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging
 from graph.store.database import Database
@@ -72,22 +73,36 @@ async def _run(settings: Settings, uri: str, *, quiet: bool, end_with_input: boo
     if end_with_input:
         loop = asyncio.get_running_loop()
         threading.Thread(target=_end_with_stdin, args=(loop, stop), daemon=True).start()
-    async with _ready(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
+    async with (
+        _ready(settings, uri) as (database, extractor),
+        open_summariser(settings) as summariser,
+        _loaded_embedder(settings) as embedder,
+    ):
         with progress_bar(Console(stderr=True, quiet=quiet)) as report:
-            worker = Worker(database, extractor, settings, summariser=summariser, on_progress=report)
+            worker = Worker(database, extractor, settings, summariser=summariser, embedder=embedder, on_progress=report)
             async with _counting(database, worker, report, session_id=None, shown=not quiet and sys.stderr.isatty()):
                 await worker.run(stop)
 
 
 async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str | None) -> int:
     stop = _stop_on_signals()
-    async with _ready(settings, uri) as (database, extractor), open_summariser(settings) as summariser:
+    async with (
+        _ready(settings, uri) as (database, extractor),
+        open_summariser(settings) as summariser,
+        _loaded_embedder(settings) as embedder,
+    ):
         if failed:
             await progress.retry(database, session_id=session_id)
         console = Console(stderr=True)
         with progress_bar(console) as report:
             worker = Worker(
-                database, extractor, settings, summariser=summariser, session_id=session_id, on_progress=report
+                database,
+                extractor,
+                settings,
+                summariser=summariser,
+                embedder=embedder,
+                session_id=session_id,
+                on_progress=report,
             )
             async with _counting(database, worker, report, session_id=session_id, shown=console.is_terminal):
                 await worker.run(stop, drain=True)
@@ -108,15 +123,28 @@ async def _ready(settings: Settings, uri: str) -> AsyncIterator[tuple[Database, 
 
 
 @asynccontextmanager
+async def _loaded_embedder(settings: Settings) -> AsyncIterator[Embedder | None]:
+    embedder = embedder_of(settings)
+    if embedder is None:
+        yield None
+        return
+    async with contextlib.aclosing(embedder):
+        await embedder.load()
+        yield embedder
+
+
+@asynccontextmanager
 async def _counting(
     database: Database, worker: Worker, report: Report, *, session_id: str | None, shown: bool
 ) -> AsyncIterator[None]:
     """Keep the bar's total right while it is shown."""
 
     async def count() -> None:
+        model = None if worker.vectors is None else await worker.vectors.model()
         while True:
             with contextlib.suppress(Unavailable):
-                report(worker.done, (await progress.progress(database, session_id))["pending"])
+                left = await progress.progress(database, session_id, model=model)
+                report(worker.done, left["pending"], left["unembedded"])
             await asyncio.sleep(_COUNT_SECONDS)
 
     counting = asyncio.create_task(count()) if shown else None

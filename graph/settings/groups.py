@@ -316,6 +316,23 @@ class SummarySettings(CheckedSettings):
     summary_max_tokens: int = Field(256, ge=16, le=8192, description="Maximum number of tokens of a summary.")
 
 
+class RecallSettings(CheckedSettings):
+    """The model by which searches compare meanings."""
+
+    embedding_model: str | None = Field(
+        None,
+        min_length=1,
+        description="Sentence model that embeds messages and searches: a folder with one in ONNX, or a name at"
+        " embedding_base_url; off for none. Without it, the packaged all-MiniLM-L6-v2.",
+    )
+    embedding_base_url: WebAddress | None = Field(
+        None, description="Base URL of an OpenAI-compatible API that embeds: http://localhost:11434/v1."
+    )
+    embedding_api_key: Annotated[SecretStr | None, NO_FLAG, SEVERAL_LINES] = Field(
+        None, description="API key of the embedding API."
+    )
+
+
 class LLMSettings(CheckedSettings):
     """The model that writes summaries; without one, sentences are picked."""
 
@@ -351,6 +368,7 @@ class Settings(
     LoggingSettings,
     LLMSettings,
     SummarySettings,
+    RecallSettings,
     EnrichmentSettings,
     TokenSettings,
     LiveSettings,

@@ -53,8 +53,15 @@ class Checkup:
 _SHOWN = 200  # characters of a refusal
 
 
-async def check_up(uri: str, name: str, *, timeout: float) -> Checkup:
-    """Look at the MongoDB at `uri` and the database `name` there."""
+async def check_up(uri: str, name: str, *, timeout: float, model: str | None = None) -> Checkup:
+    """Look at the MongoDB at `uri` and the database `name` there.
+
+    Args:
+        uri: the MongoDB.
+        name: the database.
+        timeout: of the selection of a server, in seconds.
+        model: the name of the model that embeds messages; None without one.
+    """
     found = Checkup()
     try:
         client = driver.connect(uri, pool_size=4, timeout=timeout)
@@ -62,7 +69,7 @@ async def check_up(uri: str, name: str, *, timeout: float) -> Checkup:
         found.error = str(error)
         return found
     try:
-        await _look(client, name, found)
+        await _look(client, name, found, model)
     except OperationFailure as error:
         refusal = str(error.details.get("errmsg")) if error.details else str(error)
         found.error = f"it refused: {refusal[:_SHOWN]}"
@@ -73,7 +80,7 @@ async def check_up(uri: str, name: str, *, timeout: float) -> Checkup:
     return found
 
 
-async def _look(client: Any, name: str, found: Checkup) -> None:
+async def _look(client: Any, name: str, found: Checkup, model: str | None) -> None:
     hello: Document = await client.admin.command("hello")
     build: Document = await client.admin.command("buildInfo")
     found.version = build["version"]
@@ -94,7 +101,7 @@ async def _look(client: Any, name: str, found: Checkup) -> None:
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
     if found.replicated and not found.empty:
         opened = Database(client, name, write_deadline=0)
-        found.enrichment = await progress.progress(opened)
+        found.enrichment = await progress.progress(opened, model=model)
         found.erasures = await opened.erasures.count_documents({})
     with suppress(OperationFailure):  # a user that may read the database alone
         found.oplog_hours = await _oplog_hours(client)

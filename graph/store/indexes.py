@@ -81,6 +81,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "recall": [
         IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)]),
         IndexModel([("sessionId", ASCENDING), ("at", ASCENDING)]),
+        IndexModel([("sessionId", ASCENDING), ("model", ASCENDING)]),
         # What is not of a worker's model is in two ranges of it.
         IndexModel([("model", ASCENDING), ("dueAt", ASCENDING)]),
     ],

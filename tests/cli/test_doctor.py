@@ -36,7 +36,7 @@ async def test_what_is_well_is_well(there: Settings, database: Database) -> None
     found = await grades(there)
     assert {grade for grade, _ in found.values()} == {Grade.OK}, found
     assert {"MongoDB", "Replica set", "Indexes", "Disk", "Enrichment", "spaCy model", "Token table"} <= set(found)
-    assert {"Authentication", "Erasures", "Oplog", "Memory"} <= set(found)
+    assert {"Authentication", "Erasures", "Oplog", "Memory", "Embeddings"} <= set(found)
 
 
 async def test_an_own_mongod_without_data_is_not_started(settings: Settings, tmp_path: Path) -> None:

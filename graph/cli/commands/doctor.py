@@ -14,6 +14,7 @@ from graph.settings import (
     LLMSettings,
     LoggingSettings,
     MongoDBSettings,
+    RecallSettings,
     Settings,
     TokenSettings,
 )
@@ -25,7 +26,9 @@ app = typer.Typer()
 
 
 @app.command()
-@with_settings(MongoDBSettings, AuthSettings, TokenSettings, EnrichmentSettings, LLMSettings, LoggingSettings)
+@with_settings(
+    MongoDBSettings, AuthSettings, TokenSettings, EnrichmentSettings, RecallSettings, LLMSettings, LoggingSettings
+)
 def doctor(settings: Settings) -> None:
     """Check MongoDB, indexes, models, token tables and disk, and name repairs; exit status 1 when a check fails."""
     from graph.runtime.diagnosis import examine

@@ -39,6 +39,11 @@ class EnrichmentProgress(DocumentType):
     pending: int = stored("pending", description="Messages that wait for their entities.")
     done: int = stored("done", description="Messages whose entities are there.")
     failed: int = stored("failed", description="Messages whose extraction failed; `retryEnrichment` begins them again.")
+    unembedded: int = stored(
+        "unembedded",
+        description="Messages whose meaning no search compares yet, those that wait for their entities included; 0"
+        " without an embedding model.",
+    )
     oldest_pending_at: datetime | None = stored(
         "oldestPendingAt", description="When the oldest of those that wait was added; null when none does."
     )

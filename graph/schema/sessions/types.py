@@ -9,6 +9,7 @@ import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
+from graph.operations.enrichment import session_progress
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
 from graph.schema.entities.listing import Labels, Search, entities_of
@@ -21,7 +22,6 @@ from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
 from graph.schema.users.types import User
 from graph.store.entities.owners import session_owner
-from graph.store.jobs.progress import progress
 from graph.store.memories import list_memories
 from graph.store.messages import list_messages
 from graph.store.summaries import list_summaries
@@ -119,7 +119,7 @@ class Session(Node, DocumentType):
 
     @resolved("_id", description="How far the extraction of its messages' entities has come.")
     async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
-        return as_source(await progress(info.context.backend.database, root["_id"]))
+        return as_source(await session_progress(info.context.backend, root["_id"]))
 
     @resolved(*Visible.FIELDS, size=CONNECTION, description="What each `addMemory` persisted, oldest first.")
     async def memories(

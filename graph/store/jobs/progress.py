@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now, pending
 from graph.store.driver.client import session_of, translated_errors
@@ -53,31 +55,38 @@ async def _being_erased(database: Database, tx: Transaction | None) -> Document 
     return {"$or": parts} if parts else None
 
 
-async def progress(database: Database, session_id: str | None = None) -> Document:
+async def progress(database: Database, session_id: str | None = None, *, model: str | None = None) -> Document:
     """How many messages are in each state, and since when the oldest waits, all at one moment.
 
     Of all sessions together, `done` is what the others leave of the messages that the sessions count: MongoDB's own
     count of a collection stays wrong after a kill, and counting every message reads a key for each.
 
+    Args:
+        database: the open database.
+        session_id: only messages of this session.
+        model: the name of the model that embeds messages; None without one.
+
     Returns:
-        `pending`, `done`, `failed` and `oldestPendingAt`.
+        `pending`, `done`, `failed`, `unembedded` and `oldestPendingAt`.
     """
     with translated_errors():
         async with session_of(database.client, snapshot=True) as tx:
-            return await _progress(database, session_id, tx)
+            return await _progress(database, session_id, model, tx)
 
 
-async def _progress(database: Database, session_id: str | None, tx: Transaction) -> Document:
+async def _progress(database: Database, session_id: str | None, model: str | None, tx: Transaction) -> Document:
     within = {} if session_id is None else await _there(database, session_id, tx)
     erased = await _being_erased(database, tx) if session_id is None else None
 
-    async def count(state: EnrichmentState) -> int:
+    async def number_of(collection: Any, chosen: Document) -> int:
         # What is being erased is taken off: a filter would make MongoDB read all the others.
-        chosen: Document = {"enrichment.state": state.value}
-        number: int = await database.messages.count_documents(within | chosen, session=tx)
+        number: int = await collection.count_documents(within | chosen, session=tx)
         if erased:
-            number -= await database.messages.count_documents(erased | chosen, session=tx)
+            number -= await collection.count_documents(erased | chosen, session=tx)
         return max(0, number)
+
+    async def count(state: EnrichmentState) -> int:
+        return await number_of(database.messages, {"enrichment.state": state.value})
 
     pending_, failed = await count(EnrichmentState.PENDING), await count(EnrichmentState.FAILED)
     if session_id is None:
@@ -90,7 +99,15 @@ async def _progress(database: Database, session_id: str | None, tx: Transaction)
         sort=[("createdAt", 1)],
         session=tx,
     )
-    return {"pending": pending_, "done": done, "failed": failed, "oldestPendingAt": oldest and oldest["createdAt"]}
+    # A message gets a document in `recall` with its entities.
+    unembedded = 0 if model is None else pending_ + await number_of(database.recall, {"model": {"$ne": model}})
+    return {
+        "pending": pending_,
+        "done": done,
+        "failed": failed,
+        "unembedded": unembedded,
+        "oldestPendingAt": oldest and oldest["createdAt"],
+    }
 
 
 async def _messages_of_all(database: Database, tx: Transaction) -> int:

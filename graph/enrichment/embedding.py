@@ -1,0 +1,184 @@
+"""Embedding messages for searches: the third kind of job of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from graph.errors import Unavailable
+from graph.store.documents import now
+from graph.store.feed.wake import sleep
+from graph.store.jobs import embedding
+from graph.store.jobs.embedding import Claimed, Text, Vector
+
+if TYPE_CHECKING:
+    from graph.settings import Settings
+    from graph.store.database import Database
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 32  # messages: a quarter of a second for the packaged model
+_RENEWALS = 3  # in the time of a lease
+_PAUSE_WITHOUT_SERVER = 1.0  # seconds
+_PAUSE_AFTER_DEFECT = 30.0  # seconds
+_LONGEST_BACKOFF = 300.0  # seconds
+
+
+class Embedder(Protocol):
+    """Embeds texts: see `graph.recall.embedding`."""
+
+    async def name(self) -> str:
+        """The name of the model."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[tuple[bytes, float]]:
+        """The vectors of texts, each with its scale."""
+        ...
+
+
+class EmbeddingJobs:
+    """Embeds what has no vector of the model, one batch at a time.
+
+    Args:
+        database: the open database.
+        embedder: makes the vectors.
+        settings: lease, attempts, backoff and poll.
+        session_id: only messages of this session.
+        on_stored: called with the number of vectors of each batch.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        embedder: Embedder,
+        settings: Settings,
+        *,
+        session_id: str | None = None,
+        on_stored: Callable[[int], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._embedder = embedder
+        self._settings = settings
+        self._session_id = session_id
+        self._on_stored = on_stored
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be messages without a vector now."""
+        self._wake.set()
+
+    async def model(self) -> str:
+        """The name of the model."""
+        return await self._embedder.name()
+
+    async def is_any_left(self) -> bool:
+        """Whether a message that has its entities waits for its vector."""
+        return await embedding.is_any_left(self._database, await self._embedder.name(), self._session_id)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Embed until `stop` is set."""
+        while not stop.is_set():
+            self._wake.clear()
+            try:
+                found = await self.embed_next(stop)
+            except Unavailable as error:
+                logger.warning("%s", error)
+                await sleep(_PAUSE_WITHOUT_SERVER, stop)
+            except Exception:
+                logger.exception("messages can't be embedded; trying again in %g seconds", _PAUSE_AFTER_DEFECT)
+                await sleep(_PAUSE_AFTER_DEFECT, stop)
+            else:
+                if not found:
+                    await self._wait(stop)
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
+        await asyncio.wait(waits, timeout=self._settings.enrichment_poll, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def embed_next(self, stop: asyncio.Event) -> bool:
+        """Embed the next batch; False if nothing is due."""
+        model = await self._embedder.name()
+        claimed = await embedding.claim(
+            self._database,
+            model,
+            _BATCH,
+            lease_seconds=self._settings.enrichment_lease,
+            attempts=self._settings.enrichment_attempts,
+            session_id=self._session_id,
+        )
+        if not claimed.texts:
+            return claimed.looked > 0
+        try:
+            async with self._renewing(claimed):
+                vectors = await self._embed(claimed, model, claimed.texts)
+                stored = await self._store(claimed, model, vectors, stop)
+        except BaseException:
+            with contextlib.suppress(Unavailable):
+                await embedding.release(self._database, claimed)
+            raise
+        if self._on_stored is not None:
+            self._on_stored(stored)
+        return True
+
+    async def _embed(self, claimed: Claimed, model: str, texts: Sequence[Text]) -> dict[str, Vector]:
+        """The vectors. A text that the model refuses is a failure of its own and not of the batch."""
+        try:
+            made = await self._embedder.embed([text.content for text in texts])
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(texts) > 1:
+                return {
+                    uuid: vector
+                    for text in texts
+                    for uuid, vector in (await self._embed(claimed, model, [text])).items()
+                }
+            logger.warning("message %s can't be embedded", texts[0].uuid, exc_info=True)
+            await self._put_off(claimed, model, texts[0], f"{type(error).__name__}: {error}"[:300])
+            return {}
+        return {text.uuid: Vector(*vector) for text, vector in zip(texts, made, strict=True)}
+
+    async def _put_off(self, claimed: Claimed, model: str, text: Text, reason: str) -> None:
+        if text.attempts >= self._settings.enrichment_attempts:
+            await embedding.give_up(self._database, claimed, model, text.uuid, reason)
+            return
+        longest = min(_LONGEST_BACKOFF, self._settings.enrichment_backoff * 2 ** (text.attempts - 1))
+        pause = timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - jitter
+        await embedding.put_off(self._database, claimed, text.uuid, now() + pause)
+
+    async def _store(self, claimed: Claimed, model: str, vectors: dict[str, Vector], stop: asyncio.Event) -> int:
+        """Store the vectors; until the database takes them, or the worker has to end."""
+        while True:
+            try:
+                return await embedding.complete(self._database, claimed, model, vectors)
+            except Unavailable as error:
+                if stop.is_set():
+                    raise
+                logger.warning("%s", error)
+                await sleep(_PAUSE_WITHOUT_SERVER, stop)
+
+    @asynccontextmanager
+    async def _renewing(self, claimed: Claimed) -> AsyncIterator[None]:
+        renewing = asyncio.create_task(self._renew(claimed))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+    async def _renew(self, claimed: Claimed) -> None:
+        """A server may take longer for one answer than a lease lasts."""
+        lease_seconds = self._settings.enrichment_lease
+        while True:
+            await asyncio.sleep(lease_seconds / _RENEWALS)
+            with contextlib.suppress(Unavailable):
+                await embedding.renew(self._database, claimed, lease_seconds=lease_seconds)

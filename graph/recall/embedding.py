@@ -1,0 +1,168 @@
+"""What embeds texts, as the settings name it: the packaged model, a model in a folder, a server, or nothing.
+
+Numpy and the model are loaded with the first text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from graph.errors import StartupError
+from graph.recall.remote import RemoteModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from graph.recall.model import ModelFiles, SentenceModel
+    from graph.settings import Settings
+
+OFF = "off"
+"""The setting of no model."""
+_PACKAGED = "all-MiniLM-L6-v2 int8 8199be6f699a395f"
+_MOST_CHARACTERS = 10_000
+"""Of a text that are read: more than any model takes in."""
+
+
+class _Model(Protocol):
+    async def load(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    async def name(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]: ...
+
+
+class Embedder:
+    """Embeds texts with one model.
+
+    Args:
+        model: the model.
+    """
+
+    def __init__(self, model: _Model) -> None:
+        self._model = model
+
+    async def load(self) -> None:
+        """Load the model now, and not with the first text.
+
+        Raises:
+            StartupError: the model can't be used.
+        """
+        await self._model.load()
+
+    async def aclose(self) -> None:
+        """Close what is open to a server."""
+        await self._model.aclose()
+
+    async def name(self) -> str:
+        """The name of the model, which its vectors carry: those of another model are not compared.
+
+        Raises:
+            StartupError: the model can't be used.
+        """
+        return await self._model.name()
+
+    async def meaning(self, text: str) -> NDArray[np.float32]:
+        """The vector of a text, of length 1.
+
+        Raises:
+            Unavailable: the server of the model does not answer.
+            StartupError: the model can't be used.
+            ValueError: the model does not take the text.
+        """
+        return (await self._model.embed([text[:_MOST_CHARACTERS]]))[0]
+
+    async def embed(self, texts: Sequence[str]) -> list[tuple[bytes, float]]:
+        """The vectors of texts in whole numbers of 8 bits, each with its scale; raises as above."""
+        vectors = await self._model.embed([text[:_MOST_CHARACTERS] for text in texts])
+        from graph.recall.vectors import quantise  # noqa: PLC0415 - a process without embeddings does not load it
+
+        return [quantise(vector) for vector in vectors]
+
+
+def embedder_of(settings: Settings) -> Embedder | None:
+    """What embeds texts as the settings say; None where they say `off`. Close it.
+
+    Raises:
+        StartupError: a setting can't work.
+    """
+    model, url = settings.embedding_model, settings.embedding_base_url
+    if model == OFF:
+        return None
+    if url is not None:
+        if model is None:
+            raise StartupError("RECALLQL_EMBEDDING_BASE_URL needs RECALLQL_EMBEDDING_MODEL: name a model of the server")
+        return Embedder(RemoteModel(url, model, settings.embedding_api_key))
+    if model is None:
+        return Embedder(_LocalModel(_packaged_files, _packaged_name))
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        raise StartupError(
+            f"RECALLQL_EMBEDDING_MODEL is {model!r}, which is no folder: name a folder with model.onnx and"
+            " tokenizer.json, set RECALLQL_EMBEDDING_BASE_URL to a server that has the model, or set off"
+        )
+    return Embedder(_LocalModel(lambda: _files_in(folder), lambda: _name_of(folder)))
+
+
+class _LocalModel:
+    """A model in files, loaded once, by the first text."""
+
+    def __init__(self, files: Callable[[], ModelFiles], name: Callable[[], str]) -> None:
+        self._files = files
+        self._read_name = name
+        self._name: str | None = None
+        self._loaded: SentenceModel | None = None
+        self._loading = asyncio.Lock()
+
+    async def name(self) -> str:
+        if self._name is None:
+            self._name = await asyncio.to_thread(self._read_name)
+        return self._name
+
+    async def load(self) -> None:
+        await self._model()
+
+    async def aclose(self) -> None:
+        return
+
+    async def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        return await asyncio.to_thread((await self._model()).embed_all, texts)
+
+    async def _model(self) -> SentenceModel:
+        async with self._loading:
+            if self._loaded is None:
+                self._loaded = await asyncio.to_thread(self._load)
+            return self._loaded
+
+    def _load(self) -> SentenceModel:
+        from graph.recall.model import SentenceModel  # noqa: PLC0415 - as above
+
+        return SentenceModel(self._files())
+
+
+def _packaged_files() -> ModelFiles:
+    from graph.recall.model import packaged_model  # noqa: PLC0415 - as above
+
+    return packaged_model()
+
+
+def _packaged_name() -> str:
+    return _PACKAGED
+
+
+def _files_in(folder: Path) -> ModelFiles:
+    from graph.recall.model import model_in  # noqa: PLC0415 - as above
+
+    return model_in(folder)
+
+
+def _name_of(folder: Path) -> str:
+    """The name of a model in a folder: another file has another name."""
+    with _files_in(folder).model.open("rb") as file:
+        return f"{folder.resolve().name} {hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
