@@ -22,6 +22,8 @@ Anything else that escapes is a defect: callers get `INTERNAL` with an id, and t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -47,6 +49,28 @@ class RecallQLError(Exception):
 
 class StartupError(RecallQLError):
     """The process can't start as it is set up; the message is one line that says what to change."""
+
+
+MORE_THREADS = (
+    "raise the limit of processes and threads of this user (`ulimit -u`), of the systemd unit (TasksMax=) or of the"
+    " container (pids)"
+)
+"""What to do where the system refuses a thread."""
+
+
+@contextmanager
+def named_thread_limit() -> Iterator[None]:
+    """Name the limit where the system refuses a thread within the block.
+
+    Raises:
+        StartupError: it did.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "can't start new thread":
+            raise
+        raise StartupError(f"the system refused another thread: {MORE_THREADS}") from None
 
 
 class TransferError(RecallQLError):

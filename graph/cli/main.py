@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from graph.cli import commands
-from graph.errors import OperationError, StartupError, TransferError
+from graph.errors import OperationError, StartupError, TransferError, named_thread_limit
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,7 +57,8 @@ def main() -> None:
     """Run the command. A refusal is one line on standard error, with status 1, or 2 when the command can't start."""
     status: object
     try:
-        status = app(standalone_mode=False)
+        with named_thread_limit():
+            status = app(standalone_mode=False)
     except typer.TyperException as error:  # a flag or argument that typer refuses
         status = _refused(error.format_message(), error.exit_code)
     except typer.Abort:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from graph.errors import StartupError
+from graph.errors import StartupError, named_thread_limit
 from graph.mongod.datadir import DataDirLock, check_free_space, data_dir_error, database_dir, default_data_dir
 from graph.mongod.oplog import resize
 from graph.mongod.program import (
@@ -185,7 +185,8 @@ class EmbeddedMongo:
         try:
             check_free_space(self.data_dir, needed_mb=self._min_free_mb)
             self._spawn(mongod)
-            self._wait_until_writable(mongod)
+            with named_thread_limit():  # the driver's threads
+                self._wait_until_writable(mongod)
         except OSError as error:
             raise data_dir_error(self.data_dir, error) from error
         except StartupError:

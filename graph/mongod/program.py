@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from graph.errors import StartupError
+from graph.errors import MORE_THREADS, StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,8 @@ _EXIT_NET_ERROR = 48
 _EXIT_WRONG_VERSION = 62
 _EXIT_DBPATH_IN_USE = 100
 
+_NO_THREAD_WORDS = ("pthread_create", "terminate() called. No exception is active")
+"""What mongod's log has where it aborts for lack of a thread: its C library's words, or a thread object's end."""
 _WRONG_VERSION_WORDS = (
     "UPGRADE PROBLEM",
     "Wrong mongod version",
@@ -168,6 +170,8 @@ def exit_error(  # noqa: PLR0911 - one for each cause
         )
     if "No space left on device" in text:
         return EmbeddedMongoError(f"the disk that holds {dbpath} is full: free some space (log: {log})")
+    if exit_code == -signal.SIGABRT and any(words in text for words in _NO_THREAD_WORDS):
+        return EmbeddedMongoError(f"mongod was refused a thread {when}: {MORE_THREADS} (log: {log})")
     if "Address already in use" in text:
         return PortTakenError(f"port {port} on 127.0.0.1 is in use: choose another for the embedded MongoDB, or 0")
     if exit_code == _EXIT_NET_ERROR:

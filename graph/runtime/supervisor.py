@@ -16,6 +16,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from graph.errors import StartupError, named_thread_limit
 from graph.settings import PREFIX, Settings
 
 logger = logging.getLogger(__name__)
@@ -60,19 +61,33 @@ class Children:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        """Start the children.
+
+        Raises:
+            StartupError: the system refuses a thread for one of them; those that were started are ended.
+        """
+        try:
+            with named_thread_limit():
+                for thread in self._threads:
+                    thread.start()
+        except StartupError:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         self._stopping.set()
         with self._lock:
             for process in self._running:
                 process.terminate()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
 
     def _keep_running(self) -> None:
         pause = _SHORTEST_PAUSE
