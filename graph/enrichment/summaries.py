@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graph.enrichment.llm import ChatCompletionsSummariser, llm_options
@@ -18,7 +19,7 @@ from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
 from graph.store.documents import Document, EntityDocument, MessageDocument, now
-from graph.store.feed.wake import sleep
+from graph.store.driver.availability import sleep, until_available
 from graph.store.jobs import summarising
 from graph.store.jobs.summarising import Due, Standing
 
@@ -30,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 _LIMITS = StepLimits()
 _RENEWALS = 3  # in the time of a lease
-_PAUSE_WITHOUT_DATABASE = 1.0  # seconds
 _PAUSE_AFTER_DEFECT = 30.0  # seconds
 _LONGEST_BACKOFF = 300.0  # seconds
 _SHARE = 0.1  # of the time, while messages wait for their entities
@@ -93,11 +93,9 @@ class SummaryJobs:
             self._wake.clear()
             started = time.monotonic()
             try:
-                found = await self.write_next(stop)
-            except Unavailable as error:
-                logger.warning("%s", error)
-                await sleep(_PAUSE_WITHOUT_DATABASE, stop)
-                continue
+                found = await until_available(partial(self.write_next, stop), stop)
+            except Unavailable:
+                return  # `stop` is set
             except Exception:
                 logger.exception("summaries can't be written; trying again in %g seconds", _PAUSE_AFTER_DEFECT)
                 await sleep(_PAUSE_AFTER_DEFECT, stop)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graph.enrichment.documents import entity_documents
@@ -22,7 +23,8 @@ from graph.enrichment.long_texts import LongText, long_text
 from graph.enrichment.summaries import SummaryJobs
 from graph.errors import Unavailable
 from graph.store.documents import EntityDocument, MessageDocument, now
-from graph.store.feed.wake import sleep, wait_for_work
+from graph.store.driver.availability import until_available
+from graph.store.feed.wake import wait_for_work
 from graph.store.jobs import enrichment, summarising
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Claim, Outcome
@@ -41,7 +43,6 @@ _BATCH_TOKENS = 16_384
 _LONGEST_BACKOFF = 300.0  # seconds
 _RENEWALS = 3  # in the time of a lease
 _PAUSE_FOR_SUSPECTS = 0.05  # seconds
-_PAUSE_WITHOUT_DATABASE = 1.0  # seconds
 _DRAIN_POLL = 0.2  # seconds: what ends a drain is no event
 
 
@@ -179,26 +180,28 @@ class Worker:
         else may be held with those.
         """
         while not stop.is_set():
-            fresh = fresh or self._long is not None
             try:
-                # Not while a summary is read: one that ends this worker would count against what is claimed here.
-                async with contextlib.nullcontext() if fresh else self._model:
-                    held = await self._take(fresh=fresh)
-                    if held.messages:
-                        self._held[held.lease] = held
-                    if held.long_waits and self._long is None and not held.suspect:
-                        with contextlib.suppress(Unavailable):  # not at the cost of what is held already
-                            await self._take_long()
-                    if held.messages:
-                        return held
-            except Unavailable as error:
-                logger.warning("%s", error)
-                await sleep(_PAUSE_WITHOUT_DATABASE, stop)
-                continue
+                held = await until_available(partial(self._claim_once, fresh=fresh), stop)
+            except Unavailable:
+                return None  # `stop` is set
+            if held.messages:
+                return held
             if not held.contended:
                 return None
             await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - keeps workers from meeting again
         return None
+
+    async def _claim_once(self, *, fresh: bool) -> Claim:
+        fresh = fresh or self._long is not None
+        # Not while a summary is read: one that ends this worker would count against what is claimed here.
+        async with contextlib.nullcontext() if fresh else self._model:
+            held = await self._take(fresh=fresh)
+            if held.messages:
+                self._held[held.lease] = held
+            if held.long_waits and self._long is None and not held.suspect:
+                with contextlib.suppress(Unavailable):  # not at the cost of what is held already
+                    await self._take_long()
+            return held
 
     async def _take(self, *, fresh: bool = False, long: bool = False) -> Claim:
         return await enrichment.claim(
@@ -243,28 +246,19 @@ class Worker:
 
     async def _store(self, held: Claim, outcomes: list[Outcome], stop: asyncio.Event) -> None:
         """Store a batch; until the database takes it, or the worker has to end."""
-        while True:
-            try:
-                if self.summaries is not None:
-                    # First, so that a worker that ends in between finds the messages, and so the sessions, again.
-                    await summarising.mark_due(
-                        self._database,
-                        self._settings.message_window,
-                        {message["sessionId"] for message in held.messages},
-                    )
-                stored = await self._store_or_split(held.lease, outcomes)
-            except Unavailable as error:
-                logger.warning("%s", error)
-                if stop.is_set():
-                    break  # the lease runs out
-                await sleep(_PAUSE_WITHOUT_DATABASE, stop)
-            else:
-                self.done.stored += stored
-                self.done.failed += sum(outcome.failure is not None for outcome in outcomes)
-                break
+        with contextlib.suppress(Unavailable):  # `stop` is set: the lease runs out
+            self.done.stored += await until_available(partial(self._store_once, held, outcomes), stop)
+            self.done.failed += sum(outcome.failure is not None for outcome in outcomes)
         self._held.pop(held.lease, None)
         self._wake_others()
         self._report()
+
+    async def _store_once(self, held: Claim, outcomes: list[Outcome]) -> int:
+        if self.summaries is not None:
+            # First, so that a worker that ends in between finds the messages, and so the sessions, again.
+            session_ids = {message["sessionId"] for message in held.messages}
+            await summarising.mark_due(self._database, self._settings.message_window, session_ids)
+        return await self._store_or_split(held.lease, outcomes)
 
     async def _store_or_split(self, lease: str, outcomes: list[Outcome]) -> int:
         """Store the outcomes; one that can't be stored is a failure of its own and not of the batch."""

@@ -8,18 +8,16 @@ from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppr
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from graph.errors import OperationError, Unavailable
+from graph.errors import OperationError
 from graph.live.group import DELETION, Group
 from graph.live.memory import SMALL, Outlet
 from graph.live.source import Gone, Place, Source
 from graph.store.documents import Document
-from graph.store.driver.availability import until_available
+from graph.store.driver.availability import attempts, until_available
 from graph.store.feed.changes import Moment
 
 if TYPE_CHECKING:
     from graph.live.hub import Hub
-
-_PAUSE = 0.2  # seconds between reads while the database does not answer
 
 
 class Follower:
@@ -116,9 +114,9 @@ class Follower:
     async def _stored(self) -> AsyncGenerator[Any, None]:
         """What the store has after the follower's place. What it does not have yet comes in under a later number."""
         memory, outlet = self._hub.memory, self._outlet
-        while True:
-            self._take_next(self._group.incoming)
-            try:
+        async for attempt in attempts():
+            with attempt:
+                self._take_next(self._group.incoming)
                 async with aclosing(self._source.stored(memory, self._hub.at)) as events:
                     more = True
                     while more:
@@ -129,10 +127,6 @@ class Follower:
                                 yield payload
                             del payload
                         await asyncio.sleep(0)  # neither reading a page nor sending it need have waited for anything
-            except Unavailable:
-                await asyncio.sleep(_PAUSE)
-            else:
-                return
 
     async def _next_of(self, events: AsyncGenerator[Document, None]) -> Any:
         """The payload of the next event, or None after the last one."""

@@ -14,7 +14,7 @@ from graph.live.memory import Memory, Outlet
 from graph.live.source import Feed, Source, Topic, UpdateKind, update_of
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.driver.availability import until_available
+from graph.store.driver.availability import repeatedly, until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
 
@@ -76,7 +76,7 @@ class Hub:
         group.followers += 1
         self._followers += 1
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._take_in()), asyncio.create_task(self._look_up())]
+            self._tasks = [asyncio.create_task(self._follow_changes()), asyncio.create_task(self._look_up())]
         return Follower(self, group, source, outlet or Outlet())
 
     def leave(self, topic: Topic, group: Group) -> None:
@@ -121,17 +121,17 @@ class Hub:
         self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _take_in(self) -> None:
+    async def _follow_changes(self) -> None:
         lost = False
-        while True:
-            try:
-                async with aclosing(watch(self._database)) as changes:
-                    async for change in changes:
-                        self._hand_out(change, lost=lost)
-            except Exception:
-                logger.exception("the change stream failed and is opened again")
-            lost = True
-            await asyncio.sleep(_PAUSE)
+
+        async def follow() -> None:
+            nonlocal lost
+            async with aclosing(watch(self._database)) as changes:
+                was_lost, lost = lost, True
+                async for change in changes:
+                    self._hand_out(change, lost=was_lost)
+
+        await repeatedly(follow, pause=_PAUSE, name="the change stream")
 
     def _hand_out(self, change: Change | Opened, *, lost: bool) -> None:
         # Nothing is awaited between the two: a follower that finds this moment finds these events in its group, too.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from graph.errors import BadUserInput, Unavailable
@@ -18,6 +18,7 @@ from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
 from graph.store import memories, messages
 from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.driver.availability import until_zero
 from graph.store.driver.client import time_limit
 from graph.store.memories import Added
 from graph.store.scope import Scope
@@ -128,19 +129,13 @@ async def _wait_for_entities(backend: Backend, added: Added) -> None:
     The memory is stored: an error here would make its sender add it again. So it only ends the wait.
     """
     limit = backend.settings.await_entities_timeout
-    until = time.monotonic() + limit
-    pause = 0.01
     memory = added.memory
+    count = partial(
+        messages.count_pending, backend.database, memory["sessionId"], memory["firstSeq"], memory["lastSeq"]
+    )
     try:
         with time_limit(limit):
-            while (
-                await messages.count_pending(
-                    backend.database, memory["sessionId"], memory["firstSeq"], memory["lastSeq"]
-                )
-                and time.monotonic() + pause < until
-            ):
-                await asyncio.sleep(pause)
-                pause = min(pause * 1.5, 0.25)
+            await until_zero(count, seconds=limit)
     except Unavailable as error:
         logger.info("a wait for entities ends early: %s", error)
     except Exception:

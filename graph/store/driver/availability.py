@@ -1,12 +1,21 @@
-"""Waiting for MongoDB."""
+"""Waiting for MongoDB, and for work that others do."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_before_delay,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from graph.errors import Unavailable
 
@@ -14,25 +23,85 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between attempts
+_SHORTEST_POLL, _LONGEST_POLL = 0.01, 0.25  # seconds between looks
 
 
-async def until_available(work: Callable[[], Awaitable[T]]) -> T:
-    """Repeat work that changes nothing until MongoDB answers, with growing pauses; return the result.
+def attempts(stop: asyncio.Event | None = None) -> AsyncRetrying:
+    """Attempts at work, with growing pauses, while it raises `Unavailable`.
+
+    Work that gives results on its way, as a generator does, is done in `async for attempt in ...: with attempt: ...`.
 
     Args:
-        work: makes one attempt. Errors other than `Unavailable` end the repetition.
+        stop: ends the attempts, and the last `Unavailable` is raised.
     """
-    retrying = AsyncRetrying(
+    return AsyncRetrying(
         retry=retry_if_exception_type(Unavailable),
         wait=wait_random_exponential(multiplier=_SHORTEST_PAUSE, max=_LONGEST_PAUSE),
+        stop=lambda _state: stop is not None and stop.is_set(),
+        sleep=lambda seconds: asyncio.sleep(seconds) if stop is None else sleep(seconds, stop),
         before_sleep=_log,
+        reraise=True,
     )
+
+
+async def until_available(work: Callable[[], Awaitable[T]], stop: asyncio.Event | None = None) -> T:
+    """Repeat work until MongoDB answers, with growing pauses; return the result.
+
+    Args:
+        work: makes one attempt, which may repeat a part of the one before. Errors other than `Unavailable` end the
+            repetition.
+        stop: ends the repetition.
+
+    Raises:
+        Unavailable: `stop` was set before MongoDB answered.
+    """
 
     async def attempt() -> T:  # tenacity awaits only the results of coroutine functions
         return await work()
 
-    return await retrying(attempt)
+    return await attempts(stop)(attempt)
+
+
+async def until_zero(count: Callable[[], Awaitable[int]], *, seconds: float) -> None:
+    """Repeat a count until it is 0, or for at most `seconds`."""
+    looks = AsyncRetrying(
+        retry=retry_if_result(bool),
+        wait=wait_exponential(multiplier=_SHORTEST_POLL, exp_base=1.5, max=_LONGEST_POLL),
+        stop=stop_before_delay(seconds),
+        retry_error_callback=lambda _state: None,
+    )
+
+    async def look() -> int:
+        return await count()
+
+    await looks(look)
+
+
+async def repeatedly(work: Callable[[], Awaitable[object]], *, pause: float, name: str) -> None:
+    """Do work until cancelled, with `pause` seconds after each time. An error is logged, and the work is done again.
+
+    Args:
+        work: does it once.
+        pause: seconds.
+        name: of the work, in the log.
+    """
+    while True:
+        try:
+            await work()
+        except Unavailable as error:
+            logger.warning("%s: put off: %s", name, error)
+        except Exception:  # it may pass, too
+            logger.exception("%s: put off", name)
+        await asyncio.sleep(pause)
+
+
+async def sleep(seconds: float, stop: asyncio.Event) -> None:
+    """Sleep, or until `stop` is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
 
 
 def _log(state: RetryCallState) -> None:

@@ -6,10 +6,8 @@ MongoDB's cluster time: a read that is made causally after the moment of an even
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
@@ -17,6 +15,7 @@ from typing import Any, TypeAlias
 
 from pymongo.errors import OperationFailure, PyMongoError
 
+from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
 from graph.store.driver.availability import until_available
@@ -24,12 +23,9 @@ from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, s
 from graph.store.driver.types import Transaction
 from graph.store.visible import newly_erased
 
-logger = logging.getLogger(__name__)
-
 Moment: TypeAlias = Any
 """A cluster time; later ones are greater."""
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between attempts to open the stream
 _AWAIT_MS = 1_000  # for which an idle getMore waits in the server
 
 _FINISHED = (EnrichmentState.DONE.value, EnrichmentState.FAILED.value)
@@ -122,37 +118,73 @@ async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
     Fail-overs and restarts are waited for and resumed after. Where that is not possible, `Opened` comes again, with
     `lost`.
     """
-    token: Any = None
-    at: Moment = None
-    pause = _SHORTEST_PAUSE
-    while True:
-        try:
-            if at is None:
-                at = await until_available(partial(current_moment, database))
-                yield Opened(at, lost=False)
-            async with aclosing(_batches(database, token, at)) as batches:
-                async for batch in batches:
-                    pause = _SHORTEST_PAUSE
-                    for event in batch.events:
-                        if event["operationType"] == "invalidate":  # the database was dropped
-                            break
-                        token, at = event["_id"], event["clusterTime"]
-                        for change in _changes_of(event):
-                            yield change
-                    else:
-                        token = batch.token or token
-                        continue
+    at = await until_available(partial(current_moment, database))
+    yield Opened(at, lost=False)
+    async with aclosing(_Stream(database, at)) as stream:
+        while True:
+            batch = await until_available(stream.next_batch)
+            if stream.began_after != at:
+                at = stream.began_after
+                yield Opened(at, lost=True)
+            for event in batch.events:
+                if event["operationType"] == "invalidate":  # the database was dropped
+                    await stream.restart()
                     break
-            resumable = False
+                for change in _changes_of(event):
+                    yield change
+
+
+class _Stream:
+    """The change stream, which is resumed where it ended, or where that is not possible, opened at another moment.
+
+    Attributes:
+        began_after: the moment after which it has all events.
+    """
+
+    def __init__(self, database: Database, at: Moment) -> None:
+        self.began_after = at
+        self._database = database
+        self._token: object = None
+        self._stream: Any = None
+        self._open = AsyncExitStack()
+
+    async def next_batch(self) -> Batch:
+        """The next events.
+
+        Raises:
+            Unavailable: it ended; the next call opens it again.
+        """
+        try:
+            await self._begin()
+            batch = await next_batch(self._stream)
         except PyMongoError as error:
-            resumable = not _is_refused(error)
-            logger.warning("the change stream ended and is %s: %s", "resumed" if resumable else "opened again", error)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
-        if not resumable:
-            token = None
-            at = await until_available(partial(current_moment, database))
-            yield Opened(at, lost=True)
+            refused = _is_refused(error)
+            await (self.restart() if refused else self.aclose())
+            how = "opened again" if refused else "resumed"
+            raise Unavailable(f"the change stream ended and is {how}: {error}") from error
+        self._token = batch.token or self._token
+        return batch
+
+    async def _begin(self) -> None:
+        if self._stream is not None:
+            return
+        if self.began_after is None:
+            self.began_after = await current_moment(self._database)
+        start = {"start_at_operation_time": self.began_after} if self._token is None else {"resume_after": self._token}
+        raw = self._database.client.get_database(self._database.name, codec_options=CODEC)
+        self._stream = await self._open.enter_async_context(
+            change_stream(raw, _PIPELINE, max_await_time_ms=_AWAIT_MS, **start)
+        )
+
+    async def restart(self) -> None:
+        """Have the next batch begin at the moment when it is asked for."""
+        await self.aclose()
+        self._token = self.began_after = None
+
+    async def aclose(self) -> None:
+        """Close it; it is opened again where it ended."""
+        self._stream = None
+        await self._open.aclose()
 
 
 def _is_refused(error: PyMongoError) -> bool:
@@ -168,14 +200,6 @@ _TRANSIENT_CODES = frozenset(
     {6, 7, 43, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436}
 )
 """Those of MongoDB's specification of resumable change stream errors, and a cursor that was killed (237)."""
-
-
-async def _batches(database: Database, token: object, at: Moment) -> AsyncGenerator[Batch, None]:
-    start = {"start_at_operation_time": at} if token is None else {"resume_after": token}
-    raw = database.client.get_database(database.name, codec_options=CODEC)
-    async with change_stream(raw, _PIPELINE, max_await_time_ms=_AWAIT_MS, **start) as stream:
-        while stream.alive:
-            yield await next_batch(stream)
 
 
 _PIPELINE: list[Document] = [

@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure
 from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
+from graph.store.driver.availability import sleep
 from graph.store.driver.client import change_stream, translated_errors
 
 logger = logging.getLogger(__name__)
@@ -75,11 +76,3 @@ async def wait_for_work(
         # Without the stream, as while a primary is elected, looking now and then does.
         logger.debug("no change stream: %s", error)
         await sleep(max(0.0, until - time.monotonic()), stop)
-
-
-async def sleep(seconds: float, stop: asyncio.Event) -> None:
-    """Sleep, or until `stop` is set."""
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
