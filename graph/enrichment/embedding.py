@@ -9,11 +9,12 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from graph.errors import Unavailable
 from graph.store.documents import now
-from graph.store.feed.wake import sleep
+from graph.store.driver.availability import sleep, until_available
 from graph.store.jobs import embedding
 from graph.store.jobs.embedding import Claimed, Text, Vector
 
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 32  # messages: a quarter of a second for the packaged model
 _RENEWALS = 3  # in the time of a lease
-_PAUSE_WITHOUT_SERVER = 1.0  # seconds
 _PAUSE_AFTER_DEFECT = 30.0  # seconds
 _LONGEST_BACKOFF = 300.0  # seconds
 
@@ -86,10 +86,9 @@ class EmbeddingJobs:
         while not stop.is_set():
             self._wake.clear()
             try:
-                found = await self.embed_next(stop)
-            except Unavailable as error:
-                logger.warning("%s", error)
-                await sleep(_PAUSE_WITHOUT_SERVER, stop)
+                found = await until_available(partial(self.embed_next, stop), stop)
+            except Unavailable:
+                return  # `stop` is set
             except Exception:
                 logger.exception("messages can't be embedded; trying again in %g seconds", _PAUSE_AFTER_DEFECT)
                 await sleep(_PAUSE_AFTER_DEFECT, stop)
@@ -156,14 +155,7 @@ class EmbeddingJobs:
 
     async def _store(self, claimed: Claimed, model: str, vectors: dict[str, Vector], stop: asyncio.Event) -> int:
         """Store the vectors; until the database takes them, or the worker has to end."""
-        while True:
-            try:
-                return await embedding.complete(self._database, claimed, model, vectors)
-            except Unavailable as error:
-                if stop.is_set():
-                    raise
-                logger.warning("%s", error)
-                await sleep(_PAUSE_WITHOUT_SERVER, stop)
+        return await until_available(partial(embedding.complete, self._database, claimed, model, vectors), stop)
 
     @asynccontextmanager
     async def _renewing(self, claimed: Claimed) -> AsyncIterator[None]:
