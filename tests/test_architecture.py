@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
 
@@ -106,6 +109,34 @@ def test_only_enrichment_knows_spacy_and_only_recall_knows_numpy(path: Path) -> 
         assert not imported & OF_THE_WORKER
     if package(path) not in {"enrichment", "recall"}:
         assert not imported & OF_RECALL
+
+
+def stored_names(path: Path) -> list[object]:
+    """What a module imports from the store: the values of the names."""
+    return [
+        getattr(import_module(node.module), alias.name)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[:2] == ["graph", "store"]
+        for alias in node.names
+    ]
+
+
+def above_operations() -> list[Path]:
+    return [path for path in modules() if package(path) in {"schema", "zep"}]
+
+
+@pytest.mark.parametrize("path", above_operations(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_schema_and_the_zep_routes_know_only_types_of_the_store(path: Path) -> None:
+    """Operations are the door to the store, for reads too: they check the bounds of what is asked for."""
+    found = stored_names(path)
+    assert [value for value in found if isinstance(value, FunctionType | ModuleType)] == []
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    assert [node.lineno for node in tree if isinstance(node, ast.Attribute) and node.attr == "database"] == []
+
+
+def test_one_module_applies_the_rule_that_hides_what_is_being_erased() -> None:
+    naming = {str(path.relative_to(PACKAGE)) for path in modules() if "erasedSeq" in path.read_text(encoding="utf-8")}
+    assert naming == {"store/documents.py", "store/visible.py"}
 
 
 def test_a_web_process_without_a_search_imports_neither_spacy_nor_numpy() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from graph.operations.backend import Backend
-from graph.store.driver.answer import answer_limit
+from graph.store.driver.answer import answer_limit, refuse_larger
 from graph.store.driver.client import time_limit
 
 
@@ -22,3 +22,12 @@ def read_bounds(backend: Backend, *, changes: bool) -> Iterator[None]:
         answer_limit(settings.max_answer_bytes),
     ):
         yield
+
+
+def refuse_larger_answer(size: int) -> None:
+    """Refuse an answer of more bytes than an answer may hold, before anything is done for it.
+
+    Raises:
+        TooCostly: the answer is larger.
+    """
+    refuse_larger(size)

@@ -22,6 +22,7 @@ from graph.store.driver.availability import until_zero
 from graph.store.driver.client import time_limit
 from graph.store.memories import Added
 from graph.store.scope import Scope
+from graph.store.visible import Visible
 
 logger = logging.getLogger(__name__)
 
@@ -130,9 +131,7 @@ async def _wait_for_entities(backend: Backend, added: Added) -> None:
     """
     limit = backend.settings.await_entities_timeout
     memory = added.memory
-    count = partial(
-        messages.count_pending, backend.database, memory["sessionId"], memory["firstSeq"], memory["lastSeq"]
-    )
+    count = partial(messages.count_pending, backend.database, Visible.of_memory(memory), memory["lastSeq"])
     try:
         with time_limit(limit):
             await until_zero(count, seconds=limit)

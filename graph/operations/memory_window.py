@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graph.operations.backend import Backend
-from graph.operations.validation import check_last
+from graph.operations.validation import check_last, is_id
+from graph.store import sessions
 from graph.store.documents import Document, MessageDocument
 from graph.store.memory_window import Recent, find_recent_memory
 from graph.store.messages import messages_in_range
 from graph.store.scope import Scope
 from graph.store.visible import Visible
+
+
+async def find_session_memory(
+    backend: Backend, scope: Scope, session_id: str, fields: Collection[str]
+) -> Document | None:
+    """A session's memory as one, with `fields`, or None where the caller sees no session with that id."""
+    if not is_id(session_id):
+        return None
+    return await sessions.find_session_memory(backend.database, scope, session_id, fields)
 
 
 async def recalled_messages(
@@ -56,5 +66,7 @@ async def recalled_memory(
         message_fields: what to read of each message.
         last: how many of the newest messages, at least 1, to give instead of the default.
     """
+    if not is_id(session_id):
+        return None
     recent = Recent(last or backend.settings.message_window, message_fields, after_summary=last is None)
     return await find_recent_memory(backend.database, scope, session_id, fields, recent)

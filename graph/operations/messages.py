@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from graph.operations import validation
 from graph.operations.backend import Backend
@@ -10,7 +10,27 @@ from graph.store import edits
 from graph.store import messages as store
 from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.edits import Edit
+from graph.store.entities import reading
+from graph.store.keyset import Listing
 from graph.store.scope import Scope
+from graph.store.visible import Visible
+
+
+async def find_messages(
+    backend: Backend, scope: Scope, uuids: Collection[str], fields: Collection[str]
+) -> list[MessageDocument]:
+    """Those of the messages that the caller sees, in no order, with `fields` and `_id`."""
+    return await store.find_messages(backend.database, scope, uuids, fields)
+
+
+def list_messages(backend: Backend, visible: Visible) -> Listing:
+    """The visible messages of a session, oldest first."""
+    return store.list_messages(backend.database, visible)
+
+
+def list_messages_with(backend: Backend, uuids: Sequence[str]) -> Listing:
+    """The messages with these uuids, all of one session that was read within the caller's scope, oldest first."""
+    return reading.list_messages(backend.database, uuids)
 
 
 async def find_message(backend: Backend, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:
@@ -37,8 +57,10 @@ async def page_of_messages(
     Raises:
         BadUserInput: the limit is out of range.
     """
-    limit = validation.check_limit(limit)
-    return await store.page_of_messages(backend.database, session, fields, skip=skip, limit=limit)
+    limit, ends = validation.check_limit(limit), (session["messageCount"], session["lastSeq"])
+    return await store.page_of_messages(
+        backend.database, Visible.of(session), fields, ends=ends, skip=skip, limit=limit
+    )
 
 
 async def update_message(

@@ -10,7 +10,9 @@ from graph.operations.backend import Backend
 from graph.store import sessions as store
 from graph.store.documents import Origin, SessionDocument
 from graph.store.jobs import erasure
+from graph.store.keyset import Listing
 from graph.store.scope import Scope
+from graph.store.sessions import SessionFilter
 
 
 def check_user_id(scope: Scope, user_id: str | None) -> str | None:
@@ -35,6 +37,25 @@ async def find_session(
     if not validation.is_id(session_id):
         return None
     return await store.find_session(backend.database, scope, session_id, fields)
+
+
+async def find_sessions(
+    backend: Backend, scope: Scope, session_ids: Collection[str], fields: Collection[str]
+) -> list[SessionDocument]:
+    """Those of the sessions that the caller sees, in no order, with `fields` and `_id`."""
+    return await store.find_sessions(backend.database, scope, session_ids, fields)
+
+
+def list_sessions(
+    backend: Backend, scope: Scope, wanted: SessionFilter, *, by: str = "createdAt", descending: bool = False
+) -> Listing:
+    """The sessions that the caller sees and a filter lets through, by `createdAt` or `updatedAt`."""
+    return store.list_sessions(backend.database, scope, wanted, by=by, descending=descending)
+
+
+def one_session(backend: Backend, session_id: str) -> Listing:
+    """The list of one session, which was read within the caller's scope."""
+    return store.one_session(backend.database, session_id)
 
 
 async def create_session(

@@ -7,7 +7,21 @@ from collections.abc import Collection
 from graph.operations.backend import Backend
 from graph.store import summaries as store
 from graph.store.documents import SummaryDocument
+from graph.store.keyset import Listing
+from graph.store.scope import Scope
 from graph.store.visible import Visible
+
+
+async def find_summaries(
+    backend: Backend, scope: Scope, uuids: Collection[str], fields: Collection[str]
+) -> list[SummaryDocument]:
+    """Those of the summaries that the caller sees, in no order, with `fields` and `_id`."""
+    return await store.find_summaries(backend.database, scope, uuids, fields)
+
+
+def list_summaries(backend: Backend, visible: Visible) -> Listing:
+    """The visible summaries of a session, the oldest first."""
+    return store.list_summaries(backend.database, visible)
 
 
 async def newest_summary(

@@ -12,6 +12,7 @@ from graph.operations.backend import Backend
 from graph.store import users as store
 from graph.store.documents import Document, Origin, UserDocument
 from graph.store.jobs import erasure
+from graph.store.keyset import Listing
 from graph.store.scope import Scope
 
 
@@ -32,6 +33,18 @@ async def find_user(
     if not validation.is_id(user_id):
         return None
     return await store.find_user(backend.database, scope, user_id, fields)
+
+
+async def find_users(
+    backend: Backend, scope: Scope, user_ids: Collection[str], fields: Collection[str]
+) -> list[UserDocument]:
+    """Those of the users that the caller sees, in no order, with `fields` and `_id`."""
+    return await store.find_users(backend.database, scope, user_ids, fields)
+
+
+def list_users(backend: Backend, scope: Scope) -> Listing:
+    """The users that the caller sees, in the order of their creation."""
+    return store.list_users(backend.database, scope)
 
 
 async def create_user(

@@ -14,11 +14,10 @@ from strawberry.dataloader import DataLoader
 
 from graph.access.caller import ANYONE, Caller
 from graph.live.source import Source
+from graph.operations import entities, memories, messages, sessions, summaries, users
 from graph.operations.backend import Backend
 from graph.operations.filters import FilterBounds
 from graph.request.guards import Guards
-from graph.store import memories, messages, sessions, summaries, users
-from graph.store.database import Database
 from graph.store.documents import (
     Document,
     MemoryDocument,
@@ -27,11 +26,10 @@ from graph.store.documents import (
     SummaryDocument,
     UserDocument,
 )
-from graph.store.entities import reading as entities
 from graph.store.scope import Scope
 
 D = TypeVar("D", MemoryDocument, MessageDocument, SessionDocument, SummaryDocument, UserDocument)
-_Find: TypeAlias = Callable[[Database, Scope, Collection[str], Collection[str]], Awaitable[list[D]]]
+_Find: TypeAlias = Callable[[Backend, Scope, Collection[str], Collection[str]], Awaitable[list[D]]]
 _Key: TypeAlias = tuple[str, frozenset[str]]
 
 
@@ -109,7 +107,7 @@ class Context:
         return await asyncio.shield(self._mentions.load((entity, first)))
 
     async def _load_mentions(self, asked: list[tuple[Document, int | None]]) -> list[list[Document]]:
-        return await entities.mentions_of_all(self.backend.database, asked)
+        return await entities.mentions(self.backend, asked)
 
     async def _find(self, find: _Find[D], key: str, fields: Collection[str]) -> D | None:
         loader: DataLoader[_Key, D | None] | None = self._loaders.get(find)
@@ -122,7 +120,7 @@ class Context:
         found: dict[_Key, D] = {}
         for fields in {fields for _, fields in keys}:
             ids = [id_ for id_, wanted in keys if wanted == fields]
-            for document in await find(self.backend.database, self.scope, ids, fields):
+            for document in await find(self.backend, self.scope, ids, fields):
                 found[document["_id"], fields] = document
         return [found.get(key) for key in keys]
 

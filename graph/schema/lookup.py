@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TypeAlias
 
 from graph.errors import BadUserInput
+from graph.operations.entities import entities_of_memory, find_entity
+from graph.operations.memory_window import find_session_memory
 from graph.operations.validation import MAX_PAGE, check_uuid, is_id
 from graph.schema.context import Context
 from graph.schema.entities.types import SUMMARY_READS, message_entities, summary_entities
 from graph.schema.node import parse_entity_key
 from graph.store.documents import AnyDocument, Document, MessageDocument, SessionDocument, SummaryDocument, UserDocument
-from graph.store.entities.reading import entities_in_range, find_entity
-from graph.store.sessions import find_session_memory
 
 Lookup: TypeAlias = Callable[[Context, str, Collection[str]], Awaitable[AnyDocument | None]]
 
@@ -45,7 +45,7 @@ async def _memory(context: Context, key: str, fields: Collection[str]) -> Docume
     if kind == "m" and _is_uuid(name):
         return await context.memory(name, fields)
     if kind == "s" and is_id(name):
-        return await find_session_memory(context.backend.database, context.scope, name, fields)
+        return await find_session_memory(context.backend, context.scope, name, fields)
     return None
 
 
@@ -58,7 +58,7 @@ async def _entity(context: Context, key: str, fields: Collection[str]) -> Docume
     if (kind == "s" and await _session(context, name, {"_id"})) or (
         kind == "u" and await _user(context, name, {"_id"})
     ):
-        return await find_entity(context.backend.database, scope, entity_key)
+        return await find_entity(context.backend, scope, entity_key)
     for entity in await _entities_of(context, scope):
         if entity["key"] == entity_key:
             return entity
@@ -72,14 +72,8 @@ async def _entities_of(context: Context, scope: str) -> list[Document]:
         return message_entities(message, MAX_PAGE)
     if kind == "y" and (summary := await _summary(context, name, of_text)):
         return summary_entities(summary, MAX_PAGE)
-    if kind == "e" and (memory := await _memory(context, f"m:{name}", {"sessionId", "firstSeq", "lastSeq"})):
-        return await entities_in_range(
-            context.backend.database,
-            memory["sessionId"],
-            scope,
-            first_seq=memory["firstSeq"],
-            last_seq=memory["lastSeq"],
-        )
+    if kind == "e" and (memory := await _memory(context, f"m:{name}", {"uuid", "sessionId", "firstSeq", "lastSeq"})):
+        return await entities_of_memory(context.backend, memory)
     return []
 
 

@@ -21,12 +21,12 @@ from graph.errors import BadUserInput
 from graph.execution.fields import stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
-from graph.operations.validation import DEFAULT_MATCHES, DEFAULT_PAGE, MAX_PAGE, check_page
+from graph.operations import pages
+from graph.operations.validation import DEFAULT_MATCHES, DEFAULT_PAGE, MAX_PAGE
 from graph.schema.context import Info
 from graph.schema.node import DocumentType
-from graph.store import keyset
 from graph.store.documents import Document
-from graph.store.keyset import Key, Listing, Window
+from graph.store.keyset import Key, Listing, Page, Window
 
 T = TypeVar("T")
 
@@ -189,9 +189,8 @@ def window_of(
     Raises:
         BadUserInput: a number is out of range, both are given, or a cursor is not of this list.
     """
-    return Window(
-        check_page(first, last, most), last is not None, cursors.read(after, "after"), cursors.read(before, "before")
-    )
+    keys = {"after": cursors.read(after, "after"), "before": cursors.read(before, "before")}
+    return pages.window_of(first, last, **keys, most=most)
 
 
 async def connect(
@@ -216,16 +215,16 @@ async def connect(
     source: Document = {}
     if edges or page_info:
         node = edges.below("node") if edges else None
-        page = await keyset.page(listing, window, node.reads() if node else ())
+        page = await pages.read_page(listing, window, node.reads() if node else ())
         source["edges"] = [{"cursor": cursors.write(listing.place(item)), "node": item} for item in page.items]
         source["pageInfo"] = await _page_info(listing, window, page, source["edges"], page_info)
     if selected.selects("totalCount"):
-        source["totalCount"] = await (total() if total else keyset.count(listing))
+        source["totalCount"] = await (total() if total else pages.count(listing))
     return source
 
 
 async def _page_info(
-    listing: Listing, window: Window, page: keyset.Page, edges: list[Document], selected: Selection | None
+    listing: Listing, window: Window, page: Page, edges: list[Document], selected: Selection | None
 ) -> Document:
     """Relay's `HasNextPage` and `HasPreviousPage`; the side that the page was not cut on is looked at when selected."""
     info: Document = {
@@ -235,9 +234,9 @@ async def _page_info(
     if window.backwards:
         info["hasPreviousPage"] = page.more
         if selected and selected.selects("hasNextPage"):
-            info["hasNextPage"] = window.before is not None and await keyset.any_outside(listing, since=window.before)
+            info["hasNextPage"] = window.before is not None and await pages.any_outside(listing, since=window.before)
     else:
         info["hasNextPage"] = page.more
         if selected and selected.selects("hasPreviousPage"):
-            info["hasPreviousPage"] = window.after is not None and await keyset.any_outside(listing, until=window.after)
+            info["hasPreviousPage"] = window.after is not None and await pages.any_outside(listing, until=window.after)
     return info

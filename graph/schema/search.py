@@ -13,6 +13,7 @@ from graph.execution.fields import as_source, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
 from graph.operations import recall
+from graph.operations.messages import find_messages
 from graph.operations.recall import Found, Results
 from graph.operations.times import cut, rounded_up
 from graph.schema.context import Info
@@ -21,7 +22,6 @@ from graph.schema.node import DocumentType
 from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
 from graph.store.keyset import Key, Window
-from graph.store.messages import find_messages
 
 _RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
 _MATCHES = Size(20, 20)
@@ -176,8 +176,7 @@ async def _edges(
     context = info.context
     uuids = [one.message_id for one in shown]
     documents: dict[str, Any] = {
-        document["_id"]: document
-        for document in await find_messages(context.backend.database, context.scope, uuids, fields)
+        document["_id"]: document for document in await find_messages(context.backend, context.scope, uuids, fields)
     }
     left = [one for one in shown if one.message_id in documents]
     edges: list[Document] = [

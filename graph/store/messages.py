@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graph.store.database import Database
-from graph.store.documents import EnrichmentState, MessageDocument, SessionDocument
+from graph.store.documents import EnrichmentState, MessageDocument
 from graph.store.driver.answer import read_whole
 from graph.store.driver.client import translated_errors
 from graph.store.keyset import Listing
@@ -74,23 +74,24 @@ async def messages_in_range(
 
 
 async def page_of_messages(
-    database: Database, session: SessionDocument, fields: Collection[str], *, skip: int, limit: int | None
+    database: Database, visible: Visible, fields: Collection[str], *, ends: tuple[int, int], skip: int, limit: int
 ) -> list[MessageDocument]:
-    """Messages of a session by how many come before them, oldest first; `None` for all that follow.
+    """Visible messages of a session by the number of messages that come before them, oldest first.
 
     While no message was deleted, the place is known from the number of the message, and any page costs the same.
 
     Args:
         database: the open database.
-        session: read within the caller's scope, with `lastSeq`, `messageCount` and what `Visible.of` reads.
+        visible: the part of the session.
         fields: what to read of each message.
-        skip: how many messages come before.
-        limit: most messages.
+        ends: `messageCount` and `lastSeq` of the session.
+        skip: the number of messages before the page.
+        limit: the maximum number of messages.
     """
-    visible = Visible.of(session)
-    if skip >= session["messageCount"] or limit == 0:
+    count, last_seq = ends
+    if skip >= count or limit == 0:
         return []
-    if session["lastSeq"] - visible.after_seq == session["messageCount"]:
+    if last_seq - visible.after_seq == count:
         return await messages_in_range(database, visible.beyond(visible.after_seq + skip), fields, limit=limit)
     with translated_errors():
         following = await database.messages.find_one(visible.match("seq"), {"seq": 1}, sort=[("seq", 1)], skip=skip)
@@ -99,13 +100,12 @@ async def page_of_messages(
     return await messages_in_range(database, visible.beyond(following["seq"] - 1), fields, limit=limit)
 
 
-async def count_pending(database: Database, session_id: str, first_seq: int, last_seq: int) -> int:
-    """How many messages of a range still wait for their entities."""
+async def count_pending(database: Database, visible: Visible, last_seq: int) -> int:
+    """The number of visible messages up to `last_seq` that still wait for their entities."""
     with translated_errors():
         count: int = await database.messages.count_documents(
             {
-                "sessionId": session_id,
-                "seq": {"$gte": first_seq, "$lte": last_seq},
+                **visible.match("seq", last_seq),
                 "enrichment.state": EnrichmentState.PENDING.value,
             }
         )

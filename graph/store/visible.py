@@ -39,6 +39,14 @@ class Visible:
         """The contents of a memory, read with `MEMORY_FIELDS`: of a session's memory, or from its first message."""
         return cls(memory["sessionId"], memory["firstSeq"] - 1 if "firstSeq" in memory else memory.get("erasedSeq", 0))
 
+    @classmethod
+    def of_entity(cls, entity: Document) -> Visible:
+        """The part of a session from the first message that mentions an entity, read with `sessionId` and `firstSeq`.
+
+        An entity's document changes in the transaction that erases messages, so it counts visible messages alone.
+        """
+        return cls(entity["sessionId"], entity["firstSeq"] - 1)
+
     @property
     def first_seq(self) -> int:
         """The least number that a visible message may have."""

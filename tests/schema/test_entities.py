@@ -177,6 +177,12 @@ async def test_bad_arguments_are_told(client: Client, told: list[dict[str, Any]]
         error = await client.error(LIST, session="s", **variables)
         assert error["code"] == "BAD_USER_INPUT"
         assert word in error["message"]
+    query = 'query Q($labels: [String!]) { memory(sessionId: "s") { entities(labels: $labels) { id } } }'
+    error = await client.error(query, labels=["x"] * 101)
+    assert (error["code"], error["message"]) == (
+        "BAD_USER_INPUT",
+        "labels has 101 items, and at most 100 are accepted",
+    )
 
 
 async def test_progress_and_retries(client: Client, database: Database, told: list[dict[str, Any]]) -> None:

@@ -10,6 +10,9 @@ import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
+from graph.operations.entities import list_messages_that_mention, list_sessions_that_mention
+from graph.operations.messages import list_messages_with
+from graph.operations.sessions import one_session
 from graph.operations.validation import DEFAULT_MATCHES, check_first
 from graph.schema.context import Info
 from graph.schema.node import DocumentType, Node, entity_id
@@ -27,8 +30,6 @@ from graph.schema.relay import (
     window_of,
 )
 from graph.store.documents import Document, MessageDocument, SummaryDocument
-from graph.store.entities import reading as entities
-from graph.store.sessions import one_session
 
 if TYPE_CHECKING:
     from graph.schema.messages.types import Message
@@ -131,15 +132,12 @@ class Entity(Node, DocumentType):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Annotated[Message, strawberry.lazy("graph.schema.messages.types")]]:
-        database = info.context.backend.database
         cursors = _OF_A_USER if root["scope"].startswith("u:") else _IN_A_SESSION
         window = window_of(cursors, first, after, last, before)
-        if cursors is _OF_A_USER:
-            listing = await entities.list_messages_of_user_that_mention(database, root)
-        elif "matches" in root:
-            listing = entities.list_messages(database, _message_ids(root))
+        if "matches" in root:
+            listing = list_messages_with(info.context.backend, _message_ids(root))
         else:
-            listing = entities.list_messages_that_mention(database, root)
+            listing = await list_messages_that_mention(info.context.backend, root)
         return as_source(await connect(info, listing, cursors, window))
 
     @resolved(
@@ -155,10 +153,10 @@ class Entity(Node, DocumentType):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]]:
-        database = info.context.backend.database
+        backend = info.context.backend
         if root["scope"].startswith("u:"):
             window = window_of(_SESSIONS, first, after, last, before)
-            listing = entities.list_sessions_that_mention(database, root)
+            listing = list_sessions_that_mention(backend, root)
             source = await connect(info, listing, _SESSIONS, window)
             edges = Selection.of(info).below("edges")
             node = edges.below("node") if edges else None
@@ -176,7 +174,7 @@ class Entity(Node, DocumentType):
         if session_id is None:
             message = await info.context.message(_message_ids(root)[0], {"sessionId"})
             session_id = message["sessionId"] if message else ""
-        return as_source(await connect(info, one_session(database, session_id), _ONE_SESSION, window))
+        return as_source(await connect(info, one_session(backend, session_id), _ONE_SESSION, window))
 
 
 def message_entities(message: MessageDocument, first: int | None = None) -> list[Document]:

@@ -12,6 +12,7 @@ from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
 from graph.execution.size import SIZES_BELOW, Size
+from graph.operations.bounds import refuse_larger_answer
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.validation import MAX_MESSAGES
@@ -20,7 +21,6 @@ from graph.schema.memory.types import Memory
 from graph.schema.node import global_id
 from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.types import Session
-from graph.store.driver.answer import refuse_larger
 
 
 @compiled_input
@@ -103,7 +103,7 @@ def _refuse_large_answer(info: Info, messages: Sequence[MessageInput]) -> None:
     below, arguments = selected
     last = arguments.get("last")
     if "content" in below.reads() and (last is None or last >= len(messages)):
-        refuse_larger(
+        refuse_larger_answer(
             sum(len(message.content.encode(errors="replace")) for message in messages if message.uuid is None)
         )
 

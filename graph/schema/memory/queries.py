@@ -8,11 +8,10 @@ import strawberry
 
 from graph.execution.fields import as_source, resolved
 from graph.execution.selection import Selection
-from graph.operations.validation import is_id
+from graph.operations.sessions import find_session
 from graph.schema.context import Info
 from graph.schema.memory.types import MESSAGES_OF_SESSION, Memory, session_memory
 from graph.schema.sessions.types import Session
-from graph.store.sessions import find_session
 
 SessionId = Annotated[strawberry.ID, strawberry.argument(description="The application's own id of the session.")]
 
@@ -26,15 +25,9 @@ class MemoryQueries:
         sizes_below=MESSAGES_OF_SESSION,
     )
     async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
-        if not is_id(session_id):
-            return None
         return as_source(await session_memory(info, session_id))
 
     @strawberry.field(description="A session. Null for an unknown one.")
     async def session(self, info: Info, session_id: SessionId) -> Session | None:
-        if not is_id(session_id):
-            return None
-        found = await find_session(
-            info.context.backend.database, info.context.scope, session_id, Selection.of(info).reads()
-        )
+        found = await find_session(info.context.backend, info.context.scope, session_id, Selection.of(info).reads())
         return as_source(found)

@@ -10,20 +10,22 @@ import strawberry
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import Size
-from graph.operations.memory_window import recalled_memory, recalled_messages
-from graph.operations.validation import MAX_LAST, MAX_MESSAGES, check_first, check_last
+from graph.operations.entities import entities_of_memory, list_session_entities
+from graph.operations.memories import messages_of_memory
+from graph.operations.memory_window import find_session_memory, recalled_memory, recalled_messages
+from graph.operations.pages import read_page
+from graph.operations.summaries import newest_summary
+from graph.operations.validation import MAX_LAST, MAX_MESSAGES, check_first
 from graph.schema.context import Info
+from graph.schema.entities.listing import Labels
 from graph.schema.entities.types import Entity
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
-from graph.store import keyset, messages, summaries
 from graph.store.documents import Document
-from graph.store.entities import reading as entities
-from graph.store.entities.owners import session_owner
-from graph.store.sessions import find_session_memory
+from graph.store.keyset import Window
 from graph.store.visible import Visible
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class Memory(Node, DocumentType):
             if session is None:
                 return None
             visible = Visible.of(session)
-        found = await summaries.newest_summary(info.context.backend.database, visible, Selection.of(info).reads())
+        found = await newest_summary(info.context.backend, visible, Selection.of(info).reads())
         return as_source(found)
 
     @resolved(
@@ -98,16 +100,14 @@ class Memory(Node, DocumentType):
             int | None, strawberry.argument(description="Return the newest N messages instead (0 to 1,000).")
         ] = None,
     ) -> list[Message]:
-        check_last(last)
         if "messages" in root:
             return _messages(root)
-        backend, visible, fields = info.context.backend, Visible.of_memory(root), Selection.of(info).reads()
+        backend, fields = info.context.backend, Selection.of(info).reads()
         if _is_persisted(root):
-            found = await messages.messages_in_range(
-                backend.database, visible, fields, last_seq=root["lastSeq"], last=last
-            )
+            found = await messages_of_memory(backend, root, fields, last=last)
         else:
-            found = await recalled_messages(backend, visible, root.get("summarySeq", 0), fields, last=last)
+            visible, summary_seq = Visible.of_memory(root), root.get("summarySeq", 0)
+            found = await recalled_messages(backend, visible, summary_seq, fields, last=last)
         return as_source(found)
 
     @resolved(
@@ -121,26 +121,17 @@ class Memory(Node, DocumentType):
     async def entities(
         root: strawberry.Parent[Any],
         info: Info,
-        labels: Annotated[list[str] | None, strawberry.argument(description="Only these labels.")] = None,
+        labels: Labels = None,
         first: FirstOfList = None,
     ) -> list[Entity]:
-        database, limit = info.context.backend.database, check_first(first)
+        backend, limit = info.context.backend, check_first(first)
         if not limit:
             return []
         if not _is_persisted(root):
-            listing = entities.list_entities(database, session_owner(root["sessionId"]), labels=labels)
-            page = await keyset.page(listing, keyset.Window(limit), Selection.of(info).reads(), whole=True)
+            listing = list_session_entities(backend, root["sessionId"], labels=labels)
+            page = await read_page(listing, Window(limit), Selection.of(info).reads(), whole=True)
             return as_source(page.items)
-        found = await entities.entities_in_range(
-            database,
-            root["sessionId"],
-            f"e:{root['uuid']}",
-            labels=labels,
-            first_seq=root["firstSeq"],
-            last_seq=root["lastSeq"],
-            limit=limit,
-        )
-        return as_source(found)
+        return as_source(await entities_of_memory(backend, root, labels=labels, limit=limit))
 
 
 MESSAGES_OF_SESSION = {"messages": Size(MAX_LAST, setting="message_window")}
@@ -153,7 +144,7 @@ async def session_memory(info: Info, session_id: str) -> Document | None:
     messages_ = selected.sole("messages")
     last = messages_[1].get("last") if messages_ else None
     if messages_ is None or not (last is None or 0 < last <= MAX_LAST):
-        return await find_session_memory(context.backend.database, context.scope, session_id, selected.reads())
+        return await find_session_memory(context.backend, context.scope, session_id, selected.reads())
     return await recalled_memory(
         context.backend, context.scope, session_id, selected.reads(), messages_[0].reads(), last=last
     )

@@ -7,12 +7,12 @@ from typing import Annotated
 import strawberry
 
 from graph.execution.fields import as_source, resolved
+from graph.operations.sessions import list_sessions
 from graph.schema.context import Info
 from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionFilter, session_cursors
 from graph.schema.sessions.types import Session
 from graph.store.sessions import SessionFilter as StoredFilter
-from graph.store.sessions import list_sessions
 
 
 @strawberry.type
@@ -37,7 +37,6 @@ class SessionQueries:
         cursors = session_cursors(order)
         window = window_of(cursors, first, after, last, before)
         wanted = filter.checked(info.context.filter_bounds) if filter else StoredFilter()
-        listing = list_sessions(
-            info.context.backend.database, info.context.scope, wanted, by=order.by, descending=order.descending
-        )
+        context = info.context
+        listing = list_sessions(context.backend, context.scope, wanted, by=order.by, descending=order.descending)
         return as_source(await connect(info, listing, cursors, window))

@@ -10,9 +10,13 @@ import strawberry
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.operations.enrichment import session_progress
+from graph.operations.entities import list_session_entities
+from graph.operations.memories import list_memories
+from graph.operations.messages import list_messages
+from graph.operations.summaries import list_summaries
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
-from graph.schema.entities.listing import Labels, Search, entities_of
+from graph.schema.entities.listing import Labels, Search, connect_entities
 from graph.schema.entities.types import Entity
 from graph.schema.memory.types import MESSAGES_OF_SESSION, Memory, session_memory
 from graph.schema.messages.types import Message
@@ -21,10 +25,6 @@ from graph.schema.relay import CONNECTION, After, Before, Connection, Cursors, F
 from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
 from graph.schema.users.types import User
-from graph.store.entities.owners import session_owner
-from graph.store.memories import list_memories
-from graph.store.messages import list_messages
-from graph.store.summaries import list_summaries
 from graph.store.visible import Visible
 
 _MESSAGE_CURSORS = Cursors("message", (int,))
@@ -80,7 +80,7 @@ class Session(Node, DocumentType):
             return 0 if owner is None else owner["messageCount"]
 
         window = window_of(_MESSAGE_CURSORS, first, after, last, before)
-        listing = list_messages(context.backend.database, Visible.of(root))
+        listing = list_messages(context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
 
     @resolved(
@@ -97,8 +97,8 @@ class Session(Node, DocumentType):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Entity]:
-        page = (first, after, last, before)
-        return as_source(await entities_of(info, session_owner(root["_id"]), page, labels=labels, search=search))
+        listing = list_session_entities(info.context.backend, root["_id"], labels=labels, search=search)
+        return as_source(await connect_entities(info, listing, (first, after, last, before)))
 
     @resolved(
         *Visible.FIELDS,
@@ -114,7 +114,7 @@ class Session(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Summary]:
         window = window_of(_SUMMARY_CURSORS, first, after, last, before)
-        listing = list_summaries(info.context.backend.database, Visible.of(root))
+        listing = list_summaries(info.context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _SUMMARY_CURSORS, window))
 
     @resolved("_id", description="How far the extraction of its messages' entities has come.")
@@ -131,5 +131,5 @@ class Session(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Memory]:
         window = window_of(_MEMORY_CURSORS, first, after, last, before)
-        listing = list_memories(info.context.backend.database, Visible.of(root))
+        listing = list_memories(info.context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _MEMORY_CURSORS, window))

@@ -9,11 +9,10 @@ import strawberry
 
 from graph.execution.fields import as_source, resolved
 from graph.execution.selection import Selection
-from graph.operations.validation import is_id
+from graph.operations.users import find_user, list_users
 from graph.schema.context import Info
 from graph.schema.relay import CONNECTION, After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.users.types import User
-from graph.store.users import find_user, list_users
 
 UserId = Annotated[strawberry.ID, strawberry.argument(description="The application's own id of the user.")]
 
@@ -26,9 +25,7 @@ class UserQueries:
 
     @strawberry.field(description="A user. Null for an unknown one.")
     async def user(self, info: Info, user_id: UserId) -> User | None:
-        if not is_id(user_id):
-            return None
-        found = await find_user(info.context.backend.database, info.context.scope, user_id, Selection.of(info).reads())
+        found = await find_user(info.context.backend, info.context.scope, user_id, Selection.of(info).reads())
         return as_source(found)
 
     @resolved(size=CONNECTION, description="All users, by the time at which they were made, the oldest first.")
@@ -36,5 +33,5 @@ class UserQueries:
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[User]:
         window = window_of(_CURSORS, first, after, last, before)
-        listing = list_users(info.context.backend.database, info.context.scope)
+        listing = list_users(info.context.backend, info.context.scope)
         return as_source(await connect(info, listing, _CURSORS, window))

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
+from graph.operations.entities import list_user_entities
+from graph.operations.sessions import list_sessions
 from graph.schema.context import Info
-from graph.schema.entities.listing import Labels, Search, entities_of
+from graph.schema.entities.listing import Labels, Search, connect_entities
 from graph.schema.entities.types import Entity
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionOrder, session_cursors
-from graph.store.entities.owners import user_owner
-from graph.store.sessions import SessionFilter, list_sessions
+from graph.store.sessions import SessionFilter
 
 if TYPE_CHECKING:
     from graph.schema.sessions.types import Session
@@ -53,7 +54,7 @@ class User(Node, DocumentType):
         cursors = session_cursors(order)
         window = window_of(cursors, first, after, last, before)
         listing = list_sessions(
-            info.context.backend.database,
+            info.context.backend,
             info.context.scope,
             SessionFilter(user_id=root["_id"]),
             by=order.by,
@@ -77,5 +78,5 @@ class User(Node, DocumentType):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Entity]:
-        page = (first, after, last, before)
-        return as_source(await entities_of(info, user_owner(root["_id"]), page, labels=labels, search=search))
+        listing = list_user_entities(info.context.backend, root["_id"], labels=labels, search=search)
+        return as_source(await connect_entities(info, listing, (first, after, last, before)))

@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 
 from graph.store.database import Database
 from graph.store.documents import AnyDocument, Document
@@ -13,6 +14,7 @@ from graph.store.driver.answer import count_documents
 from graph.store.entities.names import normalise_name
 from graph.store.entities.owners import HIGHEST_RANK, entity_id
 from graph.store.keyset import Listing, Window, page
+from graph.store.visible import Visible
 
 MOST = 1_000
 """Entities that one list holds."""
@@ -55,17 +57,18 @@ async def find_entity(database: Database, owner: str, key: str) -> Document | No
     return None if found is None else as_entity(found)
 
 
-def list_messages_that_mention(database: Database, entity: Document) -> Listing:
-    """A session's messages that mention an entity, oldest first.
+def list_messages_that_mention(
+    database: Database, visible: Visible, keys: Collection[str], *, last_seq: int | None = None
+) -> Listing:
+    """The visible messages of a session that mention an entity by one of its keys, oldest first.
 
     Args:
         database: the open database.
-        entity: with `sessionId` and `keys`, and with `firstSeq` and `lastSeq` where it lives in only a part of it.
+        visible: the part of the session.
+        keys: those of the entity and of its short names.
+        last_seq: the greatest `seq`; None for no bound.
     """
-    bounds: Document = {"$gte": entity.get("firstSeq", 1)}
-    if "lastSeq" in entity:
-        bounds["$lte"] = entity["lastSeq"]
-    match = {"sessionId": entity["sessionId"], "entities.key": {"$in": list(entity["keys"])}, "seq": bounds}
+    match = {**visible.match("seq", last_seq), "entities.key": {"$in": list(keys)}}
     return Listing(database.messages, match, ("seq",), ("sessionId", "entities.key", "seq"))
 
 
@@ -134,22 +137,18 @@ def _limit(first: int | None) -> int:
 async def _read_together(
     database: Database, asked: Sequence[tuple[Document, int | None]]
 ) -> list[list[Document] | None]:
-    some = {
-        "sessionId": asked[0][0]["sessionId"],
-        "keys": sorted({key for entity, _ in asked for key in entity["keys"]}),
-        "firstSeq": min(entity.get("firstSeq", 1) for entity, _ in asked),
-    }
-    messages = (
-        await page(list_messages_that_mention(database, some), Window(_TOGETHER), _MENTIONING, whole=True)
-    ).items
+    keys = sorted({key for entity, _ in asked for key in entity["keys"]})
+    parts = [Visible.of_entity(entity) for entity, _ in asked]
+    listing = list_messages_that_mention(database, min(parts, key=attrgetter("after_seq")), keys)
+    messages = (await page(listing, Window(_TOGETHER), _MENTIONING, whole=True)).items
     results: list[list[Document] | None] = []
-    for entity, first in asked:
+    for visible, (entity, first) in zip(parts, asked, strict=True):
         limit = _limit(first)
         reach = entity.get("lastSeq", math.inf)
         matches = [
             match
             for message in messages
-            if entity.get("firstSeq", 1) <= message["seq"] <= reach
+            if visible.sees(message["seq"]) and message["seq"] <= reach
             for match in _matches(message, entity["keys"])
         ]
         whole = len(messages) < _TOGETHER or len(matches) >= limit
@@ -162,7 +161,8 @@ async def _read(database: Database, entity: Document, first: int | None) -> list
     if limit == 0:
         return []
     if "sessionId" in entity:
-        listing = list_messages_that_mention(database, entity)
+        visible = Visible.of_entity(entity)
+        listing = list_messages_that_mention(database, visible, entity["keys"], last_seq=entity.get("lastSeq"))
     else:
         listing = await list_messages_of_user_that_mention(database, entity)
     messages = (await page(listing, Window(limit), _MENTIONING, whole=True)).items
@@ -185,11 +185,10 @@ def _matches(message: Document, keys: Collection[str]) -> list[Document]:
 
 async def entities_in_range(
     database: Database,
-    session_id: str,
+    visible: Visible,
     scope: str,
     *,
     labels: Sequence[str] | None = None,
-    first_seq: int = 1,
     last_seq: int | None = None,
     limit: int = MOST,
 ) -> list[Document]:
@@ -198,10 +197,9 @@ async def entities_in_range(
     Each has `scope`, `key`, `name`, `label`, `mentionCount`, `firstSeenAt`, `lastSeenAt` and `matches`, which have
     `messageId`.
     """
-    bounds = {"$gte": first_seq} if last_seq is None else {"$gte": first_seq, "$lte": last_seq}
     found = await database.messages.aggregate(
         [
-            {"$match": {"sessionId": session_id, "seq": bounds}},
+            {"$match": visible.match("seq", last_seq)},
             {"$sort": {"seq": 1}},
             {"$unwind": "$entities"},
             *([] if labels is None else [{"$match": {"entities.label": {"$in": list(labels)}}}]),
