@@ -10,10 +10,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import orjson
+
 from graph.errors import BadUserInput, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.beside import Turns
+from graph.operations.bounds import refuse_larger_answer
 from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
 from graph.store import memories, messages
@@ -42,6 +45,36 @@ class MessageToAdd:
     created_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an answer will hold of the new messages of a call.
+
+    Attributes:
+        content: whether it has their texts.
+        metadata: whether it has their metadata.
+        last: of how many, the last ones; None for all.
+    """
+
+    content: bool = False
+    metadata: bool = False
+    last: int | None = None
+
+    def refuse_larger(self, fresh: Sequence[NewMessage]) -> None:
+        """Refuse messages that do not fit into the answer.
+
+        Raises:
+            TooCostly: they do not.
+        """
+        size = 0
+        for message in fresh if self.last is None else fresh[max(0, len(fresh) - self.last) :]:
+            size += len(message.content.encode(errors="replace")) if self.content else 0
+            size += len(orjson.dumps(message.metadata)) if self.metadata else 0
+        refuse_larger_answer(size)
+
+
+NOTHING_ANSWERED = Answered()
+
+
 async def add_memory(
     backend: Backend,
     scope: Scope,
@@ -53,6 +86,7 @@ async def add_memory(
     idempotency_key: str | None = None,
     await_entities: bool = False,
     session_fields: Collection[str] = (),
+    answered: Answered = NOTHING_ANSWERED,
 ) -> Added:
     """Add messages to a session, which is made where it is new.
 
@@ -67,6 +101,7 @@ async def add_memory(
         await_entities: wait until the entities are extracted, at most `await_entities_timeout` seconds. A wait that
             fails ends it: what is stored is returned.
         session_fields: what to read of the session for `Added.session`.
+        answered: what the answer will hold of new messages, which are refused where it does not fit.
 
     Raises:
         BadUserInput: something is not accepted; nothing was stored.
@@ -86,7 +121,7 @@ async def add_memory(
     if idempotency_key is not None:  # in a thread: a payload may have 16 MB
         digest = await asyncio.to_thread(payload_digest, messages_, metadata, user_id)
     new = NewMemory(session_id, messages_, metadata, user_id, idempotency_key, digest)
-    added = await memories.add_memory(backend.database, scope, new, session_fields)
+    added = await memories.add_memory(backend.database, scope, new, session_fields, answered.refuse_larger)
     if await_entities:
         await _wait_for_entities(backend, added)
     return added

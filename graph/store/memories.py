@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -96,7 +96,17 @@ def list_memories(database: Database, visible: Visible) -> Listing:
     )
 
 
-async def add_memory(database: Database, scope: Scope, new: NewMemory, session_fields: Collection[str] = ()) -> Added:
+def any_messages(_fresh: Sequence[NewMessage], /) -> None:
+    """Accept all messages."""
+
+
+async def add_memory(
+    database: Database,
+    scope: Scope,
+    new: NewMemory,
+    session_fields: Collection[str] = (),
+    check_new: Callable[[Sequence[NewMessage]], None] = any_messages,
+) -> Added:
     """Store a memory and its messages in one transaction, making the session and the user where they are new.
 
     Messages whose uuid the session already knows are updated in place. When all of them are known, no memory is made:
@@ -108,6 +118,7 @@ async def add_memory(database: Database, scope: Scope, new: NewMemory, session_f
         scope: what the caller may see.
         new: what to add.
         session_fields: what to read of the session for the answer: after the commit no read is left that may fail.
+        check_new: called with the messages that make a new memory, before anything is stored; its error refuses them.
 
     Raises:
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
@@ -117,7 +128,7 @@ async def add_memory(database: Database, scope: Scope, new: NewMemory, session_f
         Unavailable: the database does not answer, or other writers kept this one out until the deadline; nothing is
             stored.
     """
-    add = _Add(database, scope, new, session_fields)
+    add = _Add(database, scope, new, session_fields, check_new)
     try:
         added = await write_session(database, new.session_id, add.attempt, user_id=user_of(new, scope))
     except OutcomeUnknown as unknown:
@@ -136,7 +147,15 @@ async def add_memory(database: Database, scope: Scope, new: NewMemory, session_f
 class _Add:
     """One `add_memory`, which may need several attempts."""
 
-    def __init__(self, database: Database, scope: Scope, new: NewMemory, fields: Collection[str]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        scope: Scope,
+        new: NewMemory,
+        fields: Collection[str],
+        check_new: Callable[[Sequence[NewMessage]], None],
+    ) -> None:
+        self._check_new = check_new
         self._database, self._scope, self._sent, self._new = database, scope, new, new
         self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", *Visible.FIELDS}
         self._tried = False
@@ -234,6 +253,7 @@ class _Add:
 
     async def _append(self, plan: Append, tx: Transaction) -> Added:
         """Store new messages in a memory of their own, and what differs of known ones."""
+        self._check_new(plan.fresh)
         at = now()
         session = await self._open_session(plan, at, tx)
         await self._edit(plan.edits, at, tx)

@@ -58,11 +58,36 @@ async def test_an_answer_that_leaves_the_large_parts_out_comes_back(bounded: Cli
     assert (await bounded.data(COUNT))["session"]["messageCount"] == 10
 
 
-async def test_a_stored_write_whose_answer_is_too_large_says_so_and_is_read_again_by_its_uuids(bounded: Client) -> None:
+@pytest.mark.parametrize("selected", ["content", "uuid metadata"])
+async def test_new_messages_with_chosen_uuids_are_refused_before_the_write(bounded: Client, selected: str) -> None:
     uuids = [str(uuid4()) for _ in range(10)]
-    error = await bounded.error(add("memory { messages { content } }"), input=sent(*uuids))
+    new = sent(*uuids)
+    if selected != "content":
+        new["messages"] = [{**message, "content": "x", "metadata": {"text": TEXT}} for message in new["messages"]]
+    error = await bounded.error(add(f"memory {{ messages {{ {selected} }} }}"), input=new)
+    assert (error["code"], "outcome" in error["extensions"]) == ("TOO_COSTLY", False)
+    assert await bounded.data(COUNT) == {"session": None}
+    await bounded.data(add(f"memory {{ messages(last: 2) {{ {selected} }} }}"), input=new)
+    assert (await bounded.data(COUNT))["session"]["messageCount"] == 10
+
+
+async def test_known_messages_are_no_part_of_the_answer(bounded: Client) -> None:
+    uuids = [str(uuid4()) for _ in range(11)]
+    await bounded.data(add("replayed"), input=sent(*uuids[:10]))
+    added = await bounded.data(add("memory { messages { uuid content } }"), input=sent(*uuids))
+    assert [message["uuid"] for message in added["addMemory"]["memory"]["messages"]] == uuids[10:]
+
+
+async def test_a_stored_change_whose_answer_is_too_large_says_so_and_is_read_again_by_its_uuids(
+    bounded: Client,
+) -> None:
+    uuids = [str(uuid4()) for _ in range(10)]
+    await bounded.data(add("replayed"), input=sent(*uuids))
+    changed = sent(*uuids)
+    changed["messages"][0]["content"] = "short"
+    error = await bounded.error(add("memory { messages { content } }"), input=changed)
     assert (error["code"], error["extensions"]["outcome"]) == ("TOO_COSTLY", "STORED")
-    again = await bounded.data(add("replayed memory { uuid messages { uuid } }"), input=sent(*uuids))
+    again = await bounded.data(add("replayed memory { uuid messages { uuid } }"), input=changed)
     assert again["addMemory"]["replayed"]
     assert [message["uuid"] for message in again["addMemory"]["memory"]["messages"]] == uuids
     assert (await bounded.data(COUNT))["session"]["messageCount"] == 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
@@ -12,9 +11,8 @@ from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
 from graph.execution.size import SIZES_BELOW, Size
-from graph.operations.bounds import refuse_larger_answer
 from graph.operations.deletion import delete_memory
-from graph.operations.memory import MessageToAdd, add_memory
+from graph.operations.memory import NOTHING_ANSWERED, Answered, MessageToAdd, add_memory
 from graph.operations.validation import MAX_MESSAGES
 from graph.schema.context import Info
 from graph.schema.memory.types import Memory
@@ -91,21 +89,15 @@ class DeleteMemoryPayload:
     session: Session = strawberry.field(description="The session, which stays, without messages.")
 
 
-def _refuse_large_answer(info: Info, messages: Sequence[MessageInput]) -> None:
-    """Refuse, before anything is stored, to answer with more of what is sent than an answer may hold.
-
-    Messages with a uuid may be known, and are then no part of the memory in the answer.
-    """
+def _answered(info: Info) -> Answered:
+    """What the answer will hold of new messages."""
     memory = Selection.of(info).below("memory")
     selected = memory and memory.sole("messages")
     if not selected:
-        return
+        return NOTHING_ANSWERED
     below, arguments = selected
-    last = arguments.get("last")
-    if "content" in below.reads() and (last is None or last >= len(messages)):
-        refuse_larger_answer(
-            sum(len(message.content.encode(errors="replace")) for message in messages if message.uuid is None)
-        )
+    reads = below.reads()
+    return Answered("content" in reads, "metadata" in reads, arguments.get("last"))
 
 
 @strawberry.type
@@ -123,7 +115,6 @@ class MemoryMutations:
     ) -> AddMemoryPayload:
         context = info.context
         session = Selection.of(info).below("session")
-        _refuse_large_answer(info, input.messages)
         added = await add_memory(
             context.backend,
             context.scope,
@@ -134,6 +125,7 @@ class MemoryMutations:
             idempotency_key=input.idempotency_key,
             await_entities=bool(input.await_entities),
             session_fields=session.reads() if session else (),
+            answered=_answered(info),
         )
         return AddMemoryPayload(
             memory=as_source(added.memory), session=as_source(added.session), replayed=added.replayed
