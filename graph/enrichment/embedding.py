@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from graph.errors import Unavailable
-from graph.store.documents import now
 from graph.store.driver.availability import sleep, until_available
 from graph.store.jobs import embedding
 from graph.store.jobs.embedding import Claimed, Text, Vector
+from graph.store.jobs.lease import Retries, renewing
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -25,9 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BATCH = 32  # messages: a quarter of a second for the packaged model
-_RENEWALS = 3  # in the time of a lease
 _PAUSE_AFTER_DEFECT = 30.0  # seconds
-_LONGEST_BACKOFF = 300.0  # seconds
 
 
 class Embedder(Protocol):
@@ -65,6 +60,7 @@ class EmbeddingJobs:
         self._database = database
         self._embedder = embedder
         self._settings = settings
+        self._retries = Retries(settings.enrichment_attempts, settings.enrichment_backoff)
         self._session_id = session_id
         self._on_stored = on_stored
         self._wake = asyncio.Event()
@@ -105,18 +101,19 @@ class EmbeddingJobs:
     async def embed_next(self, stop: asyncio.Event) -> bool:
         """Embed the next batch; False if nothing is due."""
         model = await self._embedder.name()
+        lease = self._settings.enrichment_lease
         claimed = await embedding.claim(
             self._database,
             model,
             _BATCH,
-            lease_seconds=self._settings.enrichment_lease,
+            lease_seconds=lease,
             attempts=self._settings.enrichment_attempts,
             session_id=self._session_id,
         )
         if not claimed.texts:
             return claimed.looked > 0
         try:
-            async with self._renewing(claimed):
+            async with renewing(partial(embedding.renew, self._database, claimed, lease_seconds=lease), seconds=lease):
                 vectors = await self._embed(claimed, model, claimed.texts)
                 stored = await self._store(claimed, model, vectors, stop)
         except BaseException:
@@ -146,31 +143,12 @@ class EmbeddingJobs:
         return {text.uuid: Vector(*vector) for text, vector in zip(texts, made, strict=True)}
 
     async def _put_off(self, claimed: Claimed, model: str, text: Text, reason: str) -> None:
-        if text.attempts >= self._settings.enrichment_attempts:
+        due_at = self._retries.due_at(text.attempts)
+        if due_at is None:
             await embedding.give_up(self._database, claimed, model, text.uuid, reason)
-            return
-        longest = min(_LONGEST_BACKOFF, self._settings.enrichment_backoff * 2 ** (text.attempts - 1))
-        pause = timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - jitter
-        await embedding.put_off(self._database, claimed, text.uuid, now() + pause)
+        else:
+            await embedding.put_off(self._database, claimed, text.uuid, due_at)
 
     async def _store(self, claimed: Claimed, model: str, vectors: dict[str, Vector], stop: asyncio.Event) -> int:
         """Store the vectors; until the database takes them, or the worker has to end."""
         return await until_available(partial(embedding.complete, self._database, claimed, model, vectors), stop)
-
-    @asynccontextmanager
-    async def _renewing(self, claimed: Claimed) -> AsyncIterator[None]:
-        renewing = asyncio.create_task(self._renew(claimed))
-        try:
-            yield
-        finally:
-            renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewing
-
-    async def _renew(self, claimed: Claimed) -> None:
-        """A server may take longer for one answer than a lease lasts."""
-        lease_seconds = self._settings.enrichment_lease
-        while True:
-            await asyncio.sleep(lease_seconds / _RENEWALS)
-            with contextlib.suppress(Unavailable):
-                await embedding.renew(self._database, claimed, lease_seconds=lease_seconds)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ from graph.errors import Unavailable
 from graph.store.documents import Document, EntityDocument, MessageDocument, now
 from graph.store.driver.availability import sleep, until_available
 from graph.store.jobs import summarising
+from graph.store.jobs.lease import Retries, renewing
 from graph.store.jobs.summarising import Due, Standing
 
 if TYPE_CHECKING:
@@ -30,9 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LIMITS = StepLimits()
-_RENEWALS = 3  # in the time of a lease
 _PAUSE_AFTER_DEFECT = 30.0  # seconds
-_LONGEST_BACKOFF = 300.0  # seconds
 _SHARE = 0.1  # of the time, while messages wait for their entities
 
 
@@ -78,6 +74,7 @@ class SummaryJobs:
         self._summariser = summariser
         self._extract = extract
         self._settings = settings
+        self._retries = Retries(settings.enrichment_attempts, settings.enrichment_backoff)
         self._session_id = session_id
         self._busy = busy
         self._wake = asyncio.Event()
@@ -113,16 +110,17 @@ class SummaryJobs:
 
     async def write_next(self, stop: asyncio.Event) -> bool:
         """Write the summaries of the next due session, or one of them when `stop` is set; False if nothing is due."""
-        due = await summarising.claim_session(
-            self._database, lease_seconds=self._settings.enrichment_lease, session_id=self._session_id
-        )
+        lease = self._settings.enrichment_lease
+        due = await summarising.claim_session(self._database, lease_seconds=lease, session_id=self._session_id)
         if due is None:
             return False
         if due.attempts > self._settings.enrichment_attempts:
             logger.error("session %r can't be summarised: the worker ended at each attempt", due.session_id)
             await summarising.give_up(self._database, due)
             return True
-        async with self._renewing(due):
+        async with renewing(
+            partial(summarising.renew_session, self._database, due, lease_seconds=lease), seconds=lease
+        ):
             try:
                 while not await self._step(due):
                     if stop.is_set():
@@ -136,12 +134,11 @@ class SummaryJobs:
         return True
 
     async def _put_off(self, due: Due) -> None:
-        if due.attempts >= self._settings.enrichment_attempts:
+        due_at = self._retries.due_at(due.attempts)
+        if due_at is None:
             await summarising.give_up(self._database, due)
-            return
-        longest = min(_LONGEST_BACKOFF, self._settings.enrichment_backoff * 2 ** (due.attempts - 1))
-        pause = timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - jitter
-        await summarising.postpone(self._database, due, now() + pause)
+        else:
+            await summarising.postpone(self._database, due, due_at)
 
     async def _step(self, due: Due) -> bool:
         """Write one summary; True when there is nothing more to do, or the session is not held any more."""
@@ -176,21 +173,3 @@ class SummaryJobs:
             "entities": await self._extract(text.content),
             **({"fellBackReason": text.fell_back_reason} if text.fell_back_reason else {}),
         }
-
-    @asynccontextmanager
-    async def _renewing(self, due: Due) -> AsyncIterator[None]:
-        renewing = asyncio.create_task(self._renew(due))
-        try:
-            yield
-        finally:
-            renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewing
-
-    async def _renew(self, due: Due) -> None:
-        """A model may take longer for one answer than a lease lasts."""
-        lease_seconds = self._settings.enrichment_lease
-        while True:
-            await asyncio.sleep(lease_seconds / _RENEWALS)
-            with contextlib.suppress(Unavailable):
-                await summarising.renew_session(self._database, due, lease_seconds=lease_seconds)

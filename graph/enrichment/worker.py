@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from graph.store.feed.wake import wait_for_work
 from graph.store.jobs import enrichment, summarising
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Claim, Outcome
+from graph.store.jobs.lease import Retries, renewing
 from graph.store.jobs.turns import Turns
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ logger = logging.getLogger(__name__)
 
 _BATCH_MESSAGES = 256
 _BATCH_TOKENS = 16_384
-_LONGEST_BACKOFF = 300.0  # seconds
-_RENEWALS = 3  # in the time of a lease
 _PAUSE_FOR_SUSPECTS = 0.05  # seconds
 _DRAIN_POLL = 0.2  # seconds: what ends a drain is no event
 
@@ -85,6 +84,7 @@ class Worker:
         self._session_id = session_id
         self._on_progress = on_progress
         self._limits = Limits(_BATCH_MESSAGES, _BATCH_TOKENS, settings.enrichment_attempts)
+        self._retries = Retries(settings.enrichment_attempts, settings.enrichment_backoff)
         self._held: dict[str, Claim] = {}
         self._long: LongText | None = None
         self._turns, self._turns_of_long = Turns(), Turns()
@@ -111,7 +111,8 @@ class Worker:
 
     async def run(self, stop: asyncio.Event, *, drain: bool = False) -> None:
         """Work until `stop` is set, or, to `drain`, until nothing is pending. What was not begun is given back."""
-        async with self._renewing(), self._summarising(stop), self._embedding(stop):
+        renewed = renewing(self._renew, seconds=self._settings.enrichment_lease)
+        async with renewed, self._summarising(stop), self._embedding(stop):
             try:
                 while not stop.is_set():
                     await self._work_while_there_is_any(stop)
@@ -238,11 +239,7 @@ class Worker:
 
     def _failure(self, message: MessageDocument, reason: str) -> Outcome:
         attempts = message["enrichment"]["attempts"]
-        if attempts >= self._settings.enrichment_attempts:
-            return Outcome(message["_id"], attempts, failure=reason)
-        longest = min(_LONGEST_BACKOFF, self._settings.enrichment_backoff * 2 ** (attempts - 1))
-        pause = timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311 - jitter
-        return Outcome(message["_id"], attempts, failure=reason, due_at=now() + pause)
+        return Outcome(message["_id"], attempts, failure=reason, due_at=self._retries.due_at(attempts))
 
     async def _store(self, held: Claim, outcomes: list[Outcome], stop: asyncio.Event) -> None:
         """Store a batch; until the database takes it, or the worker has to end."""
@@ -299,24 +296,11 @@ class Worker:
         with contextlib.suppress(Unavailable):
             await enrichment.release(self._database, held)
 
-    @asynccontextmanager
-    async def _renewing(self) -> AsyncIterator[None]:
-        renewing = asyncio.create_task(self._renew())
-        try:
-            yield
-        finally:
-            renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await renewing
-
     async def _renew(self) -> None:
-        """Keep the leases of what is being read or stored: a long text may take longer than one."""
-        lease_seconds = self._settings.enrichment_lease
-        while True:
-            await asyncio.sleep(lease_seconds / _RENEWALS)
-            for held in list(self._held.values()):
-                with contextlib.suppress(Unavailable):
-                    await enrichment.renew(self._database, held, lease_seconds=lease_seconds)
+        """Keep the leases of what is being read or stored."""
+        for held in list(self._held.values()):
+            with contextlib.suppress(Unavailable):  # the next one may be renewed
+                await enrichment.renew(self._database, held, lease_seconds=self._settings.enrichment_lease)
 
     @asynccontextmanager
     async def _summarising(self, stop: asyncio.Event) -> AsyncIterator[None]:

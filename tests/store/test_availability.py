@@ -32,7 +32,7 @@ class Away:
 async def test_work_is_repeated_until_mongodb_answers(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "graph"):
         assert await until_available(Away()) == 3
-    assert [record.message for record in caplog.records] == ["waiting for MongoDB: MongoDB is away"]
+    assert [record.message for record in caplog.records] == ["waiting to try again: MongoDB is away"]
 
 
 async def test_other_errors_end_the_repetition() -> None:

@@ -46,7 +46,7 @@ def attempts(stop: asyncio.Event | None = None) -> AsyncRetrying:
 
 
 async def until_available(work: Callable[[], Awaitable[T]], stop: asyncio.Event | None = None) -> T:
-    """Repeat work until MongoDB answers, with growing pauses; return the result.
+    """Repeat work until MongoDB, or another server, answers, with growing pauses; return the result.
 
     Args:
         work: makes one attempt, which may repeat a part of the one before. Errors other than `Unavailable` end the
@@ -54,7 +54,7 @@ async def until_available(work: Callable[[], Awaitable[T]], stop: asyncio.Event 
         stop: ends the repetition.
 
     Raises:
-        Unavailable: `stop` was set before MongoDB answered.
+        Unavailable: `stop` was set before an answer came.
     """
 
     async def attempt() -> T:  # tenacity awaits only the results of coroutine functions
@@ -106,4 +106,4 @@ async def sleep(seconds: float, stop: asyncio.Event) -> None:
 
 def _log(state: RetryCallState) -> None:
     if state.attempt_number == 1 and state.outcome is not None:
-        logger.warning("waiting for MongoDB: %s", state.outcome.exception())
+        logger.warning("waiting to try again: %s", state.outcome.exception())
