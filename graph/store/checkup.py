@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import OperationFailure, PyMongoError
-
 from graph.errors import StartupError
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.driver import client as driver
+from graph.store.driver.types import OperationFailure, PyMongoError
 from graph.store.indexes import INDEXES
 from graph.store.jobs import progress
 

@@ -10,8 +10,6 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo.errors import OperationFailure, PyMongoError
-
 from graph.errors import StartupError, Unavailable
 from graph.store.documents import (
     CounterDocument,
@@ -29,6 +27,7 @@ from graph.store.documents import (
 )
 from graph.store.driver import client as driver
 from graph.store.driver.collection import Collection, collection_of
+from graph.store.driver.types import OperationFailure, PyMongoError
 from graph.store.indexes import ensure_indexes
 
 OLDEST_MONGODB = (6, 0)

@@ -10,7 +10,6 @@ from graph.errors import NotFound
 from graph.store import summaries
 from graph.store.database import Database
 from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
-from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.feed.changes import announce_deletion
@@ -159,8 +158,7 @@ async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str
     if scope.user_id is not None:
         found = await find_meant(database, scope, given, {"_id"})
     else:
-        with translated_errors():
-            found = await database.messages.find_one({"_id": given}, {"sessionId": 1})
+        found = await database.messages.find_one({"_id": given}, {"sessionId": 1})
     if found is None:
         raise _unknown(given)
     return found["_id"], found["sessionId"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pymongo import ASCENDING, TEXT, IndexModel
-from pymongo.errors import OperationFailure
-
+from graph.store.driver.types import ASCENDING, TEXT, IndexModel, OperationFailure
 from graph.store.entities.owners import HIGHEST_RANK
 
 _NAMESPACE_EXISTS = 48

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from graph.store.documents import Document
 from graph.store.driver.answer import read_fitting, refuse_answer
-from graph.store.driver.client import translated_errors
+from graph.store.driver.collection import AnyCollection
 from graph.store.projection import projection
 
 Key: TypeAlias = tuple[Any, ...]
@@ -23,7 +23,7 @@ class Listing:
     """Documents of one collection in the order of one of its indexes.
 
     Attributes:
-        collection: the driver's collection.
+        collection: the collection.
         match: the filter; what it fixes are the index's first keys.
         keys: one or two paths to order by, the last one unique among what matches.
         index: the index to use, as its key paths; None leaves it to MongoDB, where no one index is always the best.
@@ -32,8 +32,8 @@ class Listing:
         shape: makes a document what callers expect.
     """
 
-    collection: Any
-    match: Mapping[str, Any]
+    collection: AnyCollection
+    match: Mapping[str, object]
     keys: tuple[str, ...]
     index: Sequence[str] | None
     descending: bool = False
@@ -96,15 +96,14 @@ async def page(listing: Listing, window: Window, fields: Collection[str], *, who
     back = {stored: name for name, stored in listing.rename.items()}
     wanted = {*fields, *(back.get(path, path) for path in listing.keys)}
     direction = -1 if listing.descending is not window.backwards else 1
-    with translated_errors():
-        found, is_cut = await read_fitting(
-            listing.collection,
-            _between(listing, window.after, window.before),
-            projection(wanted, listing.rename),
-            sort=[(path, direction) for path in listing.keys],
-            limit=window.size + 1,
-            hint=listing.hint,
-        )
+    found, is_cut = await read_fitting(
+        listing.collection,
+        _between(listing, window.after, window.before),
+        projection(wanted, listing.rename),
+        sort=[(path, direction) for path in listing.keys],
+        limit=window.size + 1,
+        hint=listing.hint,
+    )
     if is_cut and len(found) < window.size and (whole or not found):
         refuse_answer()
     more = is_cut or len(found) > window.size
@@ -116,22 +115,20 @@ async def page(listing: Listing, window: Window, fields: Collection[str], *, who
 
 async def any_outside(listing: Listing, *, until: Key | None = None, since: Key | None = None) -> bool:
     """Whether an item stands at or before `until`, or at or after `since`."""
-    with translated_errors():
-        found = await listing.collection.find_one(
-            _between(listing, since, until, inclusive=True),
-            projection(listing.keys),
-            sort=[(path, -1 if listing.descending else 1) for path in listing.keys],
-            hint=listing.hint,
-        )
+    found = await listing.collection.find_one(
+        _between(listing, since, until, inclusive=True),
+        projection(listing.keys),
+        sort=[(path, -1 if listing.descending else 1) for path in listing.keys],
+        hint=listing.hint,
+    )
     return found is not None
 
 
 async def count(listing: Listing) -> int:
     """How many items the listing has."""
-    hint = {} if listing.hint is None else {"hint": listing.hint}
-    with translated_errors():
-        number: int = await listing.collection.count_documents(dict(listing.match), **hint)
-    return number
+    if listing.hint is None:
+        return await listing.collection.count_documents(listing.match)
+    return await listing.collection.count_documents(listing.match, hint=listing.hint)
 
 
 def _between(listing: Listing, after: Key | None, before: Key | None, *, inclusive: bool = False) -> Document:

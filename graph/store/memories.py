@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from pymongo import ReturnDocument
-
 from graph.errors import OutcomeUnknown, Unavailable
 from graph.store import users
 from graph.store.add_plan import (
@@ -37,9 +35,8 @@ from graph.store.documents import (
     now,
     pending,
 )
-from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import LOOK_UP_SHARE, bounded
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.edits import apply_edit
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
@@ -164,7 +161,7 @@ class _Add:
     async def look_up(self) -> Added | None:
         """What an attempt of this call stored after all, if that can be found out."""
         try:
-            with bounded(max(_LEAST_LOOK_UP, self._database.write_deadline * LOOK_UP_SHARE)), translated_errors():
+            with bounded(max(_LEAST_LOOK_UP, self._database.write_deadline * LOOK_UP_SHARE)):
                 return await self._stored()
         except Unavailable:
             return None

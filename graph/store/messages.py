@@ -7,7 +7,6 @@ from collections.abc import Collection
 from graph.store.database import Database
 from graph.store.documents import EnrichmentState, MessageDocument
 from graph.store.driver.answer import read_whole
-from graph.store.driver.client import translated_errors
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -60,14 +59,13 @@ async def messages_in_range(
     if last == 0 or limit == 0:
         return []
     count = last if last is not None else limit
-    with translated_errors():
-        found: list[MessageDocument] = await read_whole(
-            database.messages,
-            visible.match("seq", last_seq),
-            projection(fields),
-            sort=[("seq", -1 if last is not None else 1)],
-            limit=count,
-        )
+    found: list[MessageDocument] = await read_whole(
+        database.messages,
+        visible.match("seq", last_seq),
+        projection(fields),
+        sort=[("seq", -1 if last is not None else 1)],
+        limit=count,
+    )
     if last is not None:
         found.reverse()
     return found
@@ -93,8 +91,7 @@ async def page_of_messages(
         return []
     if last_seq - visible.after_seq == count:
         return await messages_in_range(database, visible.beyond(visible.after_seq + skip), fields, limit=limit)
-    with translated_errors():
-        following = await database.messages.find_one(visible.match("seq"), {"seq": 1}, sort=[("seq", 1)], skip=skip)
+    following = await database.messages.find_one(visible.match("seq"), {"seq": 1}, sort=[("seq", 1)], skip=skip)
     if following is None:
         return []
     return await messages_in_range(database, visible.beyond(following["seq"] - 1), fields, limit=limit)
@@ -102,11 +99,6 @@ async def page_of_messages(
 
 async def count_pending(database: Database, visible: Visible, last_seq: int) -> int:
     """The number of visible messages up to `last_seq` that still wait for their entities."""
-    with translated_errors():
-        count: int = await database.messages.count_documents(
-            {
-                **visible.match("seq", last_seq),
-                "enrichment.state": EnrichmentState.PENDING.value,
-            }
-        )
-    return count
+    return await database.messages.count_documents(
+        {**visible.match("seq", last_seq), "enrichment.state": EnrichmentState.PENDING.value}
+    )

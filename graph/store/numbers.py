@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeAlias, TypeVar, overload
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, UserDocument
 from graph.store.driver.answer import read_whole
-from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.writes import write
 
@@ -26,8 +25,7 @@ async def ensure_number(database: Database, collection: Numbered, document: N) -
     """The whole document of a session or user with its `number`."""
     if "number" not in document:
         await _allot(database, collection, {"_id": document["_id"]})
-        with translated_errors():
-            found = await _collection(database, collection).find_one({"_id": document["_id"]}, {"number": 1})
+        found = await _collection(database, collection).find_one({"_id": document["_id"]}, {"number": 1})
         # Deleted in the meantime: it had no number, and the caller's copy needs one.
         document["number"] = (found or {}).get("number", 0)
     return document
@@ -60,14 +58,13 @@ async def list_by_number(
     found: list[Any] = []
     last = after or 0
     while limit is None or len(found) < limit:
-        with translated_errors():
-            found += await read_whole(
-                _collection(database, collection),
-                {**match, "number": {"$gt": last}},
-                None,
-                sort=[("number", 1)],
-                limit=None if limit is None else limit - len(found),
-            )
+        found += await read_whole(
+            _collection(database, collection),
+            {**match, "number": {"$gt": last}},
+            None,
+            sort=[("number", 1)],
+            limit=None if limit is None else limit - len(found),
+        )
         if limit is not None and len(found) >= limit:
             break
         last = max([last, *(document["number"] for document in found[-1:])])
@@ -80,9 +77,8 @@ async def list_by_number(
 async def _allot(database: Database, collection: Numbered, match: Document) -> int:
     """Number some of those that match and have no number yet, in the order they were made; how many they were."""
     documents = _collection(database, collection)
-    with translated_errors():
-        if await documents.find_one({**match, "number": None}, {"_id": 1}) is None:
-            return 0
+    if await documents.find_one({**match, "number": None}, {"_id": 1}) is None:
+        return 0
 
     async def attempt(tx: Transaction) -> int:
         found = await documents.find(

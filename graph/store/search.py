@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.answer import count_documents, read_whole
-from graph.store.driver.collection import Collection, Order
+from graph.store.driver.collection import AnyCollection, Order
 from graph.store.visible import Visible
 
 
@@ -60,7 +59,7 @@ async def search(
         match["$text"] = {"$search": words}
         projection = {"score": {"$meta": "textScore"}}
         order = [("score", {"$meta": "textScore"}), *order]
-    collection: Collection[Any] = database.messages if searched is Searched.MESSAGES else database.summaries
+    collection: AnyCollection = database.messages if searched is Searched.MESSAGES else database.summaries
     if keep is None:
         return await read_whole(collection, match, projection, sort=order, limit=limit)
     found: list[Document] = []

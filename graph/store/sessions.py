@@ -25,7 +25,6 @@ from graph.store.documents import (
     now,
 )
 from graph.store.driver.answer import read_whole
-from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
@@ -45,10 +44,7 @@ async def find_session(
     database: Database, scope: Scope, session_id: str, fields: Collection[str] | None = None
 ) -> SessionDocument | None:
     """The session with only `fields`, or None when it is unknown or outside the scope."""
-    with translated_errors():
-        found: SessionDocument | None = await database.sessions.find_one(
-            {"_id": session_id, **scope.sessions()}, projection(fields)
-        )
+    found = await database.sessions.find_one({"_id": session_id, **scope.sessions()}, projection(fields))
     return found
 
 
@@ -59,10 +55,9 @@ async def find_session_memory(
 
     `uuid`, `createdAt`, `metadata` and `tokenCount` are the session's.
     """
-    with translated_errors():
-        found = await database.sessions.find_one(
-            {"_id": session_id, **scope.sessions()}, projection({*fields, "sessionId"}, AS_MEMORY)
-        )
+    found = await database.sessions.find_one(
+        {"_id": session_id, **scope.sessions()}, projection({*fields, "sessionId"}, AS_MEMORY)
+    )
     return None if found is None else as_session_memory(found)
 
 
@@ -77,13 +72,12 @@ async def find_sessions(
     database: Database, scope: Scope, session_ids: Collection[str], fields: Collection[str]
 ) -> list[SessionDocument]:
     """Those of the sessions that exist within the scope, in no order."""
-    with translated_errors():
-        return await read_whole(
-            database.sessions,
-            {"_id": {"$in": list(session_ids)}, **scope.sessions()},
-            projection({*fields, "_id"}),
-            limit=max(1, len(session_ids)),
-        )
+    return await read_whole(
+        database.sessions,
+        {"_id": {"$in": list(session_ids)}, **scope.sessions()},
+        projection({*fields, "_id"}),
+        limit=max(1, len(session_ids)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,9 +279,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
 
 
 async def _session_to_change(database: Database, scope: Scope, session_id: str, tx: Transaction) -> SessionDocument:
-    found: SessionDocument | None = await database.sessions.find_one(
-        {"$and": [{"_id": session_id}, scope.sessions()]}, session=tx
-    )
+    found = await database.sessions.find_one({"$and": [{"_id": session_id}, scope.sessions()]}, session=tx)
     if found is None:
         message = f"there is no session {shown(session_id)}"
         raise NotFound(message)

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from graph.store.database import Database
 from graph.store.documents import SessionDocument, SummaryDocument, now
-from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.keyset import Listing
 from graph.store.projection import projection
@@ -32,10 +31,7 @@ async def newest_summary(
     database: Database, visible: Visible, fields: Collection[str] | None = None
 ) -> SummaryDocument | None:
     """The newest visible summary of a session, with `fields` or all, or None before the first."""
-    with translated_errors():
-        found: SummaryDocument | None = await database.summaries.find_one(
-            visible.match("lastSeq"), projection(fields), sort=[("lastSeq", -1)]
-        )
+    found = await database.summaries.find_one(visible.match("lastSeq"), projection(fields), sort=[("lastSeq", -1)])
     return found
 
 

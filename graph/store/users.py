@@ -10,7 +10,6 @@ from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable, sh
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, UserDocument, new_uuid, now
 from graph.store.driver.answer import read_whole
-from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
@@ -24,10 +23,7 @@ async def find_user(
     database: Database, scope: Scope, user_id: str, fields: Collection[str] | None = None
 ) -> UserDocument | None:
     """The user with only `fields`, or None when it is unknown or outside the scope."""
-    with translated_errors():
-        found: UserDocument | None = await database.users.find_one(
-            {"$and": [{"_id": user_id}, scope.users()]}, projection(fields)
-        )
+    found = await database.users.find_one({"$and": [{"_id": user_id}, scope.users()]}, projection(fields))
     return found
 
 
@@ -35,13 +31,12 @@ async def find_users(
     database: Database, scope: Scope, user_ids: Collection[str], fields: Collection[str]
 ) -> list[UserDocument]:
     """Those of the users that exist within the scope, in no order, with `fields` and `_id`."""
-    with translated_errors():
-        return await read_whole(
-            database.users,
-            {"$and": [{"_id": {"$in": list(user_ids)}}, scope.users()]},
-            projection({*fields, "_id"}),
-            limit=max(1, len(user_ids)),
-        )
+    return await read_whole(
+        database.users,
+        {"$and": [{"_id": {"$in": list(user_ids)}}, scope.users()]},
+        projection({*fields, "_id"}),
+        limit=max(1, len(user_ids)),
+    )
 
 
 def list_users(database: Database, scope: Scope) -> Listing:
@@ -113,9 +108,7 @@ async def update_user(
     """
 
     async def attempt(tx: Transaction) -> UserDocument:
-        old: UserDocument | None = await database.users.find_one(
-            {"$and": [{"_id": user_id}, scope.users()]}, session=tx
-        )
+        old = await database.users.find_one({"$and": [{"_id": user_id}, scope.users()]}, session=tx)
         if old is None:
             raise _unknown(user_id)
         given = {name: value for name, value in {**old, **fields}.items() if value is not None}
@@ -149,8 +142,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
     async with database.write_lock(f"user\0{user_id}"):
         jobs = await write(database, attempt)
     try:
-        with translated_errors():
-            await erasure.hide_sessions_of(database, user_id)
+        await erasure.hide_sessions_of(database, user_id)
     except Unavailable as error:
         message = "the user is deleted; its sessions go as soon as MongoDB answers: there is nothing to repeat"
         raise StoredNevertheless(message) from error

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pymongo import DeleteMany, UpdateOne
-
 from graph.store.database import Database
 from graph.store.documents import OwnedMessage, now
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import DeleteMany, Transaction, UpdateOne
 
 
 async def await_vectors(database: Database, messages: Sequence[OwnedMessage], tx: Transaction) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
 
 from graph.store.database import Database
 from graph.store.driver.answer import read_whole
-from graph.store.driver.client import translated_errors
+from graph.store.driver.collection import Collection, D
 from graph.store.scope import Scope
 from graph.store.sessions import find_sessions
 from graph.store.visible import Visible, visible_by_id
@@ -16,13 +15,13 @@ from graph.store.visible import Visible, visible_by_id
 
 async def find_visible(
     database: Database,
-    collection: Any,
+    collection: Collection[D],
     scope: Scope,
-    ids: Collection[str],
+    ids: Iterable[str],
     wanted: Mapping[str, object] | None,
     *,
     place: str,
-) -> list[Any]:
+) -> list[D]:
     """Those of the documents that the caller sees, in no order.
 
     Of an end user, the contents are read after the documents are known to be visible: the contents of other users must
@@ -37,18 +36,17 @@ async def find_visible(
         place: the field with the number of a document in its session.
     """
     asked = list(ids)
-    with translated_errors():
-        if scope.user_id is None:
-            found = await read_whole(collection, {"_id": {"$in": asked}}, wanted, limit=max(1, len(asked)))
-            return await _visible(database, scope, found, place)
-        keys = await collection.find({"_id": {"$in": asked}}, {"sessionId": 1, place: 1})
-        theirs = [document["_id"] for document in await _visible(database, scope, keys, place)]
-        if not theirs:
-            return []
-        return await read_whole(collection, {"_id": {"$in": theirs}}, wanted, limit=len(theirs))
+    if scope.user_id is None:
+        found = await read_whole(collection, {"_id": {"$in": asked}}, wanted, limit=max(1, len(asked)))
+        return await _visible(database, scope, found, place)
+    keys = await collection.find({"_id": {"$in": asked}}, {"sessionId": 1, place: 1})
+    theirs = [document["_id"] for document in await _visible(database, scope, keys, place)]
+    if not theirs:
+        return []
+    return await read_whole(collection, {"_id": {"$in": theirs}}, wanted, limit=len(theirs))
 
 
-async def _visible(database: Database, scope: Scope, found: Collection[Any], place: str) -> list[Any]:
+async def _visible(database: Database, scope: Scope, found: Sequence[D], place: str) -> list[D]:
     if not found and scope.user_id is None:
         return []  # for an end user, a missing document costs the same as one of another user
     ids = {document["sessionId"] for document in found}

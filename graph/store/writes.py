@@ -6,13 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from pymongo.errors import DuplicateKeyError
-
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
-from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import bounded, held, in_transaction
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import DuplicateKeyError, Transaction
 from graph.store.jobs import erasure
 
 T = TypeVar("T")
@@ -50,7 +47,7 @@ async def write(database: Database, work: Callable[[Transaction], Awaitable[T]])
         OutcomeUnknown: MongoDB did not say whether the transaction is committed.
         Unavailable: the database does not answer, or other writers kept this one out until the deadline.
     """
-    with translated_errors(), bounded(database.write_deadline):
+    with bounded(database.write_deadline):
         for _ in range(_TRIES):
             try:
                 return await in_transaction(database.client, work, deadline=database.write_deadline)

@@ -10,11 +10,14 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 import orjson
 
 from graph.errors import TooCostly
+
+if TYPE_CHECKING:
+    from graph.store.driver.collection import Collection, D, Fields, Filter, Ordering
 
 _AT_ONCE = 4
 """Reads of one operation that are under way at once: each may bring 16 MiB before it is counted."""
@@ -82,16 +85,16 @@ def answer_limit(limit: int, *, copies: int = 1) -> Iterator[None]:
 
 
 async def read_fitting(
-    collection: Any, match: Mapping[str, Any], fields: Mapping[str, Any] | None, *, limit: int | None, **options: Any
-) -> tuple[list[Any], bool]:
+    collection: Collection[D], match: Filter, fields: Fields, *, limit: int | None, **options: Unpack[Ordering]
+) -> tuple[list[D], bool]:
     """The first documents that match, as many as fit into the answer; whether some were left out for their size.
 
     Args:
-        collection: the driver's collection.
+        collection: the collection.
         match: the filter.
         fields: the projection.
         limit: the maximum number, at least 1; None for all, of which there are `MOST` at most where they are bounded.
-        options: of the driver's `find`, such as `sort` and `hint`.
+        options: `sort` and `hint`.
     """
     budget = _BUDGET.get()
     if budget is None:
@@ -102,7 +105,7 @@ async def read_fitting(
         budget.check()
         # With a negative limit, MongoDB gives one batch and ends it at 16 MiB.
         cursor = collection.find(match, fields, limit=-limit, batch_size=limit + 1, **options)
-        found: list[dict[str, Any]] = await cursor
+        found = await cursor
         fitting, size = budget.fitting(found)
     if fitting < len(found):
         return found[:fitting], True
@@ -113,13 +116,8 @@ async def read_fitting(
 
 
 async def read_whole(
-    collection: Any,
-    match: Mapping[str, object],
-    fields: Mapping[str, object] | None,
-    *,
-    limit: int | None,
-    **options: object,
-) -> list[Any]:
+    collection: Collection[D], match: Filter, fields: Fields, *, limit: int | None, **options: Unpack[Ordering]
+) -> list[D]:
     """The first documents that match.
 
     Raises:

@@ -39,13 +39,18 @@ class Within(TypedDict, total=False):
     session: Transaction | None
 
 
-class Reading(Within, total=False):
-    """Options of a read."""
+class Ordering(Within, total=False):
+    """Options that choose the order of a read, and the index for it."""
 
     sort: Order | None
+    hint: Order | None
+
+
+class Reading(Ordering, total=False):
+    """Options of a read."""
+
     limit: int
     skip: int
-    hint: Order | None
     batch_size: int
     max_time_ms: int
 
@@ -243,6 +248,10 @@ class Collection(Generic[D]):
 
     def _marked(self, options: Mapping[str, Any]) -> Document:
         return marked(dict(options), self._raw.database.client)
+
+
+AnyCollection: TypeAlias = Collection[Any]
+"""A collection of which the caller knows only some fields."""
 
 
 def collection_of(database: AsyncDatabase[Document], name: str, of: type[D]) -> Collection[D]:  # noqa: ARG001 - binds D

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
-from pymongo import DeleteOne, ReplaceOne, UpdateOne
-
 from graph.store.database import Database
 from graph.store.documents import (
     EntityCountDocument,
@@ -22,7 +20,7 @@ from graph.store.documents import (
     MentionPlace,
     SessionDocument,
 )
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import DeleteOne, ReplaceOne, Transaction, UpdateOne
 from graph.store.entities.names import resolve_aliases
 from graph.store.entities.owners import entity_id, rank, session_owner
 from graph.store.entities.user_mentions import Moved, follow, load

@@ -84,7 +84,7 @@ async def has_more_of_user(database: Database, user_id: str, number: int, tx: Tr
 
 
 async def _has_more(database: Database, match: Document, number: int, tx: Transaction) -> bool:
-    count: int = await database.entities.count_documents(match, limit=number + 1, session=tx)
+    count = await database.entities.count_documents(match, limit=number + 1, session=tx)
     return count > number
 
 
@@ -134,5 +134,4 @@ async def _forget_some(database: Database, match: Document, most: int, tx: Trans
 async def _locked(database: Database, session_id: str, match: Document, tx: Transaction) -> list[EntityCountDocument]:
     """Entities of a session, which no other transaction can change before this one has ended."""
     await lock_entities(database, [session_id], tx)
-    found: list[EntityCountDocument] = await database.entities.find(match, session=tx)
-    return found
+    return await database.entities.find(match, session=tx)

@@ -13,14 +13,12 @@ from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeAlias
 
-from pymongo.errors import OperationFailure, PyMongoError
-
 from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
 from graph.store.driver.availability import until_available
 from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of, translated_errors
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import OperationFailure, PyMongoError, Transaction
 from graph.store.visible import newly_erased
 
 Moment: TypeAlias = Any

@@ -9,8 +9,7 @@ from typing import Any, TypeAlias
 
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, SessionDocument
-from graph.store.driver.client import translated_errors
-from graph.store.driver.collection import Collection as DocumentsOf
+from graph.store.driver.collection import AnyCollection
 from graph.store.feed.changes import Moment, causally_after
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -51,11 +50,10 @@ class Page:
 
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> SessionDocument | None:
     """A session in any scope, with what decides on a subscription: `uuid`, `userId`, `lastSeq` and `Visible.FIELDS`."""
-    with translated_errors():
-        async with causally_after(database.client, after) as tx:
-            found: SessionDocument | None = await database.sessions.find_one(
-                {"_id": session_id}, projection({"uuid", "userId", "lastSeq", *Visible.FIELDS}), session=tx
-            )
+    async with causally_after(database.client, after) as tx:
+        found = await database.sessions.find_one(
+            {"_id": session_id}, projection({"uuid", "userId", "lastSeq", *Visible.FIELDS}), session=tx
+        )
     return found
 
 
@@ -63,11 +61,10 @@ async def messages_by_id(
     database: Database, uuids: Collection[str], after: Moment | None
 ) -> dict[str, MessageDocument]:
     """Whole messages, by uuid, without regard to scope and without those that are being erased."""
-    with translated_errors():
-        async with causally_after(database.client, after) as tx:
-            found = await database.messages.find({"_id": {"$in": list(uuids)}}, session=tx)
-            ids = list({message["sessionId"] for message in found})
-            sessions = await database.sessions.find({"_id": {"$in": ids}}, projection(Visible.FIELDS), session=tx)
+    async with causally_after(database.client, after) as tx:
+        found = await database.messages.find({"_id": {"$in": list(uuids)}}, session=tx)
+        ids = list({message["sessionId"] for message in found})
+        sessions = await database.sessions.find({"_id": {"$in": ids}}, projection(Visible.FIELDS), session=tx)
     parts = visible_by_id(sessions)
     return {
         message["_id"]: message
@@ -80,9 +77,8 @@ async def sessions_by_id(
     database: Database, session_ids: Collection[str], after: Moment | None
 ) -> list[SessionDocument]:
     """Whole sessions, without regard to scope."""
-    with translated_errors():
-        async with causally_after(database.client, after) as tx:
-            found = await database.sessions.find({"_id": {"$in": list(session_ids)}}, session=tx)
+    async with causally_after(database.client, after) as tx:
+        found = await database.sessions.find({"_id": {"$in": list(session_ids)}}, session=tx)
     return found
 
 
@@ -142,7 +138,7 @@ async def sessions_changed_since(
 
 async def _page(
     database: Database,
-    collection: DocumentsOf[Any],
+    collection: AnyCollection,
     wanted: Mapping[str, object],
     keys: Sequence[str],
     position: Position | None,
@@ -153,23 +149,22 @@ async def _page(
 
     Their sizes are read first, since a hundred documents may be 3 KB or 1.6 GB.
     """
-    with translated_errors():
-        async with causally_after(database.client, after) as tx:
-            listed: list[Document] = await collection.find(
-                _beyond(wanted, keys, position),
-                {**dict.fromkeys(keys, 1), "bytes": {"$bsonSize": "$$ROOT"}},
-                sort=[(key, 1) for key in keys],
-                limit=PAGE,
-                batch_size=PAGE + 1,
-                session=tx,
-            )
-            chosen = _within_a_page(listed)
-            if not chosen:
-                return Page([], 0, None)
-            ids = [document["_id"] for document in chosen]
-            # With the session's id, so that one shard is asked.
-            within = {name: wanted[name] for name in ("sessionId",) if name in wanted}
-            found = await collection.find({"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=tx)
+    async with causally_after(database.client, after) as tx:
+        listed: list[Document] = await collection.find(
+            _beyond(wanted, keys, position),
+            {**dict.fromkeys(keys, 1), "bytes": {"$bsonSize": "$$ROOT"}},
+            sort=[(key, 1) for key in keys],
+            limit=PAGE,
+            batch_size=PAGE + 1,
+            session=tx,
+        )
+        chosen = _within_a_page(listed)
+        if not chosen:
+            return Page([], 0, None)
+        ids = [document["_id"] for document in chosen]
+        # With the session's id, so that one shard is asked.
+        within = {name: wanted[name] for name in ("sessionId",) if name in wanted}
+        found = await collection.find({"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=tx)
     documents = {document["_id"]: document for document in found}
     end = None
     if len(chosen) < len(listed) or len(listed) == PAGE:

@@ -7,13 +7,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from pymongo.errors import OperationFailure
-
 from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
 from graph.store.driver.availability import sleep
 from graph.store.driver.client import change_stream, translated_errors
+from graph.store.driver.types import OperationFailure
 
 logger = logging.getLogger(__name__)
 

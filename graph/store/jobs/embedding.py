@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import UpdateOne
-
 from graph.store.database import Database
 from graph.store.documents import Document, RecallDocument, new_uuid, now
-from graph.store.driver.client import translated_errors
+from graph.store.driver.types import UpdateOne
 
 _KILLED = "the worker ended while it embedded this message, at each of its attempts"
 _CLAIM = {"lease": "", "attempts": ""}
@@ -87,21 +85,18 @@ async def claim(
     """
     lease, at = new_uuid(), now()
     due = {**_without(model, session_id), "dueAt": {"$lte": at}}
-    with translated_errors():
-        found: list[RecallDocument] = await database.recall.find(
-            due, {"memoryId": 1, "lease": 1, "attempts": 1}, limit=limit
-        )
-        exhausted = [one["_id"] for one in found if "lease" in one and one.get("attempts", 0) >= attempts]
-        if exhausted:
-            await database.recall.update_many({"_id": {"$in": exhausted}, **due}, _failed(model, _KILLED))
-        chosen = _together([one for one in found if one["_id"] not in exhausted])
-        ids = {"_id": {"$in": [one["_id"] for one in chosen]}}
-        await database.recall.update_many(
-            {**ids, **due},
-            {"$set": {"lease": lease, "dueAt": at + timedelta(seconds=lease_seconds)}, "$inc": {"attempts": 1}},
-        )
-        held = await database.recall.find({**ids, "lease": lease}, {"memoryId": 1, "attempts": 1})
-        return Claimed(lease, await _texts(database, held, lease), len(found))
+    found = await database.recall.find(due, {"memoryId": 1, "lease": 1, "attempts": 1}, limit=limit)
+    exhausted = [one["_id"] for one in found if "lease" in one and one.get("attempts", 0) >= attempts]
+    if exhausted:
+        await database.recall.update_many({"_id": {"$in": exhausted}, **due}, _failed(model, _KILLED))
+    chosen = _together([one for one in found if one["_id"] not in exhausted])
+    ids = {"_id": {"$in": [one["_id"] for one in chosen]}}
+    await database.recall.update_many(
+        {**ids, **due},
+        {"$set": {"lease": lease, "dueAt": at + timedelta(seconds=lease_seconds)}, "$inc": {"attempts": 1}},
+    )
+    held = await database.recall.find({**ids, "lease": lease}, {"memoryId": 1, "attempts": 1})
+    return Claimed(lease, await _texts(database, held, lease), len(found))
 
 
 def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
@@ -127,16 +122,14 @@ async def _texts(database: Database, held: Sequence[RecallDocument], lease: str)
 
 async def renew(database: Database, claimed: Claimed, *, lease_seconds: float) -> None:
     """Keep what is still held for another `lease_seconds`."""
-    with translated_errors():
-        await database.recall.update_many(claimed.held, {"$set": {"dueAt": now() + timedelta(seconds=lease_seconds)}})
+    await database.recall.update_many(claimed.held, {"$set": {"dueAt": now() + timedelta(seconds=lease_seconds)}})
 
 
 async def release(database: Database, claimed: Claimed) -> None:
     """Give back what was not embedded, as if it had never been claimed."""
-    with translated_errors():
-        await database.recall.update_many(
-            claimed.held, {"$set": {"dueAt": now()}, "$unset": {"lease": ""}, "$inc": {"attempts": -1}}
-        )
+    await database.recall.update_many(
+        claimed.held, {"$set": {"dueAt": now()}, "$unset": {"lease": ""}, "$inc": {"attempts": -1}}
+    )
 
 
 async def complete(database: Database, claimed: Claimed, model: str, vectors: Mapping[str, Vector]) -> int:
@@ -155,24 +148,21 @@ async def complete(database: Database, claimed: Claimed, model: str, vectors: Ma
         )
         for uuid, vector in vectors.items()
     ]
-    with translated_errors():
-        stored = await database.recall.bulk_write(writes, ordered=False)
+    stored = await database.recall.bulk_write(writes, ordered=False)
     count: int = stored.modified_count
     return count
 
 
 async def put_off(database: Database, claimed: Claimed, uuid: str, due_at: datetime) -> None:
     """Let a message that could not be embedded be tried again."""
-    with translated_errors():
-        await database.recall.update_one(
-            {"_id": uuid, "lease": claimed.lease}, {"$set": {"dueAt": due_at}, "$unset": {"lease": ""}}
-        )
+    await database.recall.update_one(
+        {"_id": uuid, "lease": claimed.lease}, {"$set": {"dueAt": due_at}, "$unset": {"lease": ""}}
+    )
 
 
 async def give_up(database: Database, claimed: Claimed, model: str, uuid: str, reason: str) -> None:
     """Leave a message that can't be embedded without a vector of this model."""
-    with translated_errors():
-        await database.recall.update_one({"_id": uuid, "lease": claimed.lease}, _failed(model, reason))
+    await database.recall.update_one({"_id": uuid, "lease": claimed.lease}, _failed(model, reason))
 
 
 def _failed(model: str, reason: str) -> dict[str, Any]:
@@ -185,5 +175,4 @@ def _failed(model: str, reason: str) -> dict[str, Any]:
 
 async def is_any_left(database: Database, model: str, session_id: str | None = None) -> bool:
     """Whether a message that has its entities has no vector of a model yet."""
-    with translated_errors():
-        return await database.recall.find_one(_without(model, session_id), {"_id": 1}) is not None
+    return await database.recall.find_one(_without(model, session_id), {"_id": 1}) is not None

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import bson
-from pymongo import UpdateOne
 
 from graph.errors import Unavailable
 from graph.store.database import Database
@@ -29,9 +28,8 @@ from graph.store.documents import (
     new_uuid,
     now,
 )
-from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities.mentions import Change, replace_all
 from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
 from graph.store.jobs.turns import Turns
@@ -149,39 +147,38 @@ async def claim(
     if fresh or long:
         due["enrichment.lease"] = {"$exists": False}
     lease = new_uuid()
-    with translated_errors():
-        found = await _look(database, due, limits)
-        sessions = await _sessions_of_messages(database, found)
-        erased = _erased(found, sessions)
-        if erased:
-            await _pass_over(database, [message for message in found if message["_id"] in erased], due)
-        exhausted = {message["_id"] for message in found if is_exhausted(message, limits)} - erased
-        if exhausted:
-            await _give_up(database, list(exhausted), due, limits.attempts)
-        left = [message for message in found if message["_id"] not in erased | exhausted]
-        long_ones = [message for message in left if is_long(message, limits)]
-        ordered = turns.ordered(long_ones if long else [one for one in left if not is_long(one, limits)], sessions)
-        chosen = ordered[:1] if long else batch(ordered, limits)
-        long_waits = bool(long_ones) and not long
-        if not chosen:
-            return Claim(lease, contended=bool(erased or exhausted), long_waits=long_waits)
-        ids = {"_id": {"$in": [message["_id"] for message in chosen]}}
-        taken = await database.messages.update_many(
-            {**ids, **due},
-            {
-                "$set": {
-                    "enrichment.lease": lease,
-                    "enrichment.dueAt": at + timedelta(seconds=lease_seconds),
-                    "enrichment.together": len(chosen),
-                },
-                "$inc": {"enrichment.attempts": 1},
+    found = await _look(database, due, limits)
+    sessions = await _sessions_of_messages(database, found)
+    erased = _erased(found, sessions)
+    if erased:
+        await _pass_over(database, [message for message in found if message["_id"] in erased], due)
+    exhausted = {message["_id"] for message in found if is_exhausted(message, limits)} - erased
+    if exhausted:
+        await _give_up(database, list(exhausted), due, limits.attempts)
+    left = [message for message in found if message["_id"] not in erased | exhausted]
+    long_ones = [message for message in left if is_long(message, limits)]
+    ordered = turns.ordered(long_ones if long else [one for one in left if not is_long(one, limits)], sessions)
+    chosen = ordered[:1] if long else batch(ordered, limits)
+    long_waits = bool(long_ones) and not long
+    if not chosen:
+        return Claim(lease, contended=bool(erased or exhausted), long_waits=long_waits)
+    ids = {"_id": {"$in": [message["_id"] for message in chosen]}}
+    taken = await database.messages.update_many(
+        {**ids, **due},
+        {
+            "$set": {
+                "enrichment.lease": lease,
+                "enrichment.dueAt": at + timedelta(seconds=lease_seconds),
+                "enrichment.together": len(chosen),
             },
-        )
-        if not taken.modified_count:
-            return Claim(lease, contended=True, long_waits=long_waits)
-        held = await database.messages.find(
-            {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
-        )
+            "$inc": {"enrichment.attempts": 1},
+        },
+    )
+    if not taken.modified_count:
+        return Claim(lease, contended=True, long_waits=long_waits)
+    held = await database.messages.find(
+        {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
+    )
     turns.took(chosen, sessions)
     return Claim(lease, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
 
@@ -192,9 +189,7 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
     The latest writer is among the newest, however long the messages of others have waited.
     """
     fields = {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1}
-    longest: list[MessageDocument] = await database.messages.find(
-        due, fields, sort=[("enrichment.dueAt", 1)], limit=limits.messages
-    )
+    longest = await database.messages.find(due, fields, sort=[("enrichment.dueAt", 1)], limit=limits.messages)
     if len(longest) < limits.messages or "sessionId" in due:
         return longest
     counts = Counter(message["sessionId"] for message in longest)
@@ -264,24 +259,22 @@ async def _give_up(database: Database, uuids: list[str], due: Document, attempts
 
 async def renew(database: Database, held: Claim, *, lease_seconds: float) -> None:
     """Keep what is still held for another `lease_seconds`."""
-    with translated_errors():
-        await database.messages.update_many(
-            {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
-            {"$set": {"enrichment.dueAt": now() + timedelta(seconds=lease_seconds)}},
-        )
+    await database.messages.update_many(
+        {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
+        {"$set": {"enrichment.dueAt": now() + timedelta(seconds=lease_seconds)}},
+    )
 
 
 async def release(database: Database, held: Claim) -> None:
     """Give back what was claimed and not begun, as if it had never been claimed."""
-    with translated_errors():
-        await database.messages.update_many(
-            {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
-            {
-                "$set": {"enrichment.dueAt": now()},
-                "$unset": {"enrichment.lease": "", "enrichment.together": ""},
-                "$inc": {"enrichment.attempts": -1},
-            },
-        )
+    await database.messages.update_many(
+        {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
+        {
+            "$set": {"enrichment.dueAt": now()},
+            "$unset": {"enrichment.lease": "", "enrichment.together": ""},
+            "$inc": {"enrichment.attempts": -1},
+        },
+    )
 
 
 async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:
@@ -296,8 +289,7 @@ async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) 
     Raises:
         Unavailable: some were not stored, or it is unknown whether: the same call may be made again.
     """
-    with translated_errors():
-        return sum([await _complete(database, lease, portion) for portion in _portions(outcomes)])
+    return sum([await _complete(database, lease, portion) for portion in _portions(outcomes)])
 
 
 def _portions(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
@@ -372,8 +364,7 @@ def _state(outcome: Outcome, at: datetime) -> Document:
 async def next_due(database: Database, session_id: str | None = None) -> datetime | None:
     """When the next pending message is due, or None when no message is pending."""
     within = {} if session_id is None else {"sessionId": session_id}
-    with translated_errors():
-        found = await database.messages.find_one(
-            {**within, "enrichment.state": _PENDING}, {"enrichment.dueAt": 1}, sort=[("enrichment.dueAt", 1)]
-        )
+    found = await database.messages.find_one(
+        {**within, "enrichment.state": _PENDING}, {"enrichment.dueAt": 1}, sort=[("enrichment.dueAt", 1)]
+    )
     return None if found is None else found["enrichment"]["dueAt"]

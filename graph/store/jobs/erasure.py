@@ -22,14 +22,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ReturnDocument, UpdateOne
-
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, ErasureDocument, SessionDocument, new_uuid, now
-from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import ReturnDocument, Transaction, UpdateOne
 from graph.store.entities import ownership
 from graph.store.projection import projection
 from graph.store.visible import Visible
@@ -118,10 +115,9 @@ async def forget_entities(database: Database, job_id: str) -> None:
     Raises:
         Unavailable: the database does not answer; the job goes on with it.
     """
-    with translated_errors():
-        job = await database.erasures.find_one({"_id": job_id})
-        while job is not None and await _more_entities(database, job):
-            pass
+    job = await database.erasures.find_one({"_id": job_id})
+    while job is not None and await _more_entities(database, job):
+        pass
 
 
 def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
@@ -167,7 +163,7 @@ async def hide_sessions_of(database: Database, user_id: str) -> None:
 
 async def _sessions_of(database: Database, user_id: str, limit: int, tx: Transaction) -> list[SessionDocument]:
     """Sessions without their `userId`."""
-    found: list[SessionDocument] = await database.sessions.find(
+    found = await database.sessions.find(
         {"userId": user_id},
         projection({"lastSeq", *Visible.FIELDS}),
         sort=[("createdAt", 1), ("_id", 1)],
@@ -231,26 +227,24 @@ async def finish(database: Database, job: str) -> None:
     Raises:
         Unavailable: the database does not answer; the job stays, and is taken up again.
     """
-    with translated_errors():
-        while not await _step(database, job):
-            pass
+    while not await _step(database, job):
+        pass
 
 
 async def run_pending(database: Database) -> int:
     """Do the jobs that no process holds; returns their number."""
     number = 0
     while True:
-        with translated_errors():
-            if small := await _finish_small(database):
-                number += small
-                continue
-            job = await database.erasures.find_one_and_update(
-                {"dueAt": {"$lte": now()}},
-                {"$set": {"dueAt": now() + LEASE}},
-                sort=[("dueAt", 1)],
-                projection={"_id": 1},
-                return_document=ReturnDocument.AFTER,
-            )
+        if small := await _finish_small(database):
+            number += small
+            continue
+        job = await database.erasures.find_one_and_update(
+            {"dueAt": {"$lte": now()}},
+            {"$set": {"dueAt": now() + LEASE}},
+            sort=[("dueAt", 1)],
+            projection={"_id": 1},
+            return_document=ReturnDocument.AFTER,
+        )
         if job is None:
             return number
         await finish(database, job["_id"])

@@ -14,14 +14,11 @@ import logging
 from contextlib import aclosing
 from datetime import timedelta
 
-from pymongo import ReturnDocument
-
 from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, HandoverDocument, new_uuid, now
-from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.entities import ownership
 
 logger = logging.getLogger(__name__)
@@ -70,18 +67,16 @@ async def finish(database: Database, session_id: str) -> None:
     Raises:
         Unavailable: the database does not answer; the job stays, and is taken up again.
     """
-    with translated_errors():
-        while (job := await _held(database, {"_id": session_id})) is not None:
-            if not await _give_all(database, job):
-                await database.handovers.delete_one({"_id": session_id, "uuid": job["uuid"]})
+    while (job := await _held(database, {"_id": session_id})) is not None:
+        if not await _give_all(database, job):
+            await database.handovers.delete_one({"_id": session_id, "uuid": job["uuid"]})
 
 
 async def run_pending(database: Database) -> int:
     """Do the jobs that no process holds; returns their number."""
     number = 0
     while True:
-        with translated_errors():
-            job = await _held(database, {"dueAt": {"$lte": now()}})
+        job = await _held(database, {"dueAt": {"$lte": now()}})
         if job is None:
             return number
         await finish(database, job["_id"])

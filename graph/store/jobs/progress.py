@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now, pending
-from graph.store.driver.client import session_of, translated_errors
+from graph.store.driver.client import session_of
+from graph.store.driver.collection import AnyCollection
 from graph.store.driver.types import Transaction
 
 _PENDING, _FAILED = EnrichmentState.PENDING.value, EnrichmentState.FAILED.value
@@ -26,9 +25,8 @@ async def retry(database: Database, *, session_id: str | None = None, uuid: str 
     chosen: Document = {"enrichment.state": _FAILED}
     if uuid is not None:
         chosen["_id"] = uuid
-    with translated_errors():
-        chosen |= await _there(database, session_id)
-        result = await database.messages.update_many(chosen, {"$set": {"enrichment": pending(now())}})
+    chosen |= await _there(database, session_id)
+    result = await database.messages.update_many(chosen, {"$set": {"enrichment": pending(now())}})
     count: int = result.modified_count
     return count
 
@@ -69,18 +67,17 @@ async def progress(database: Database, session_id: str | None = None, *, model: 
     Returns:
         `pending`, `done`, `failed`, `unembedded` and `oldestPendingAt`.
     """
-    with translated_errors():
-        async with session_of(database.client, snapshot=True) as tx:
-            return await _progress(database, session_id, model, tx)
+    async with session_of(database.client, snapshot=True) as tx:
+        return await _progress(database, session_id, model, tx)
 
 
 async def _progress(database: Database, session_id: str | None, model: str | None, tx: Transaction) -> Document:
     within = {} if session_id is None else await _there(database, session_id, tx)
     erased = await _being_erased(database, tx) if session_id is None else None
 
-    async def number_of(collection: Any, chosen: Document) -> int:
+    async def number_of(collection: AnyCollection, chosen: Document) -> int:
         # What is being erased is taken off: a filter would make MongoDB read all the others.
-        number: int = await collection.count_documents(within | chosen, session=tx)
+        number = await collection.count_documents(within | chosen, session=tx)
         if erased:
             number -= await collection.count_documents(erased | chosen, session=tx)
         return max(0, number)

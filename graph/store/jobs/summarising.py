@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
-
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, SummaryDocument, new_uuid, now
-from graph.store.driver.client import translated_errors
 from graph.store.driver.transactions import in_transaction
-from graph.store.driver.types import Transaction
+from graph.store.driver.types import DuplicateKeyError, ReturnDocument, Transaction
 from graph.store.projection import projection
 from graph.store.visible import AFTER_SEQ, Visible
 
@@ -73,15 +69,14 @@ async def mark_due(database: Database, window: int, session_ids: Collection[str]
         session_ids: look at these; None looks at all, which reads every session.
     """
     within: Document = {} if session_ids is None else {"_id": {"$in": list(session_ids)}}
-    with translated_errors():
-        await database.sessions.update_many(
-            {
-                **within,
-                "summarising.dueAt": {"$exists": False},
-                "$expr": {"$gte": [{"$subtract": ["$lastSeq", _COVERED]}, window]},
-            },
-            {"$set": {"summarising": {"dueAt": now(), "attempts": 0}}},
-        )
+    await database.sessions.update_many(
+        {
+            **within,
+            "summarising.dueAt": {"$exists": False},
+            "$expr": {"$gte": [{"$subtract": ["$lastSeq", _COVERED]}, window]},
+        },
+        {"$set": {"summarising": {"dueAt": now(), "attempts": 0}}},
+    )
 
 
 async def claim_session(database: Database, *, lease_seconds: float, session_id: str | None = None) -> Due | None:
@@ -89,61 +84,55 @@ async def claim_session(database: Database, *, lease_seconds: float, session_id:
     at = now()
     lease = new_uuid()
     within: Document = {} if session_id is None else {"_id": session_id}
-    with translated_errors():
-        found = await database.sessions.find_one_and_update(
-            {**within, "summarising.dueAt": {"$lte": at}},
-            {
-                "$set": {"summarising.lease": lease, "summarising.dueAt": at + timedelta(seconds=lease_seconds)},
-                "$inc": {"summarising.attempts": 1},
-            },
-            sort=[("summarising.dueAt", 1)],
-            projection={"summarising": 1},
-            return_document=ReturnDocument.AFTER,
-        )
+    found = await database.sessions.find_one_and_update(
+        {**within, "summarising.dueAt": {"$lte": at}},
+        {
+            "$set": {"summarising.lease": lease, "summarising.dueAt": at + timedelta(seconds=lease_seconds)},
+            "$inc": {"summarising.attempts": 1},
+        },
+        sort=[("summarising.dueAt", 1)],
+        projection={"summarising": 1},
+        return_document=ReturnDocument.AFTER,
+    )
     return None if found is None else Due(found["_id"], lease, found["summarising"]["attempts"])
 
 
 async def renew_session(database: Database, due: Due, *, lease_seconds: float) -> None:
     """Keep a session for another `lease_seconds`."""
-    with translated_errors():
-        await database.sessions.update_one(
-            due.held, {"$set": {"summarising.dueAt": now() + timedelta(seconds=lease_seconds)}}
-        )
+    await database.sessions.update_one(
+        due.held, {"$set": {"summarising.dueAt": now() + timedelta(seconds=lease_seconds)}}
+    )
 
 
 async def postpone(database: Database, due: Due, until: datetime) -> None:
     """Give a session back, due at `until`."""
-    with translated_errors():
-        await database.sessions.update_one(
-            due.held, {"$set": {"summarising.dueAt": until}, "$unset": {"summarising.lease": ""}}
-        )
+    await database.sessions.update_one(
+        due.held, {"$set": {"summarising.dueAt": until}, "$unset": {"summarising.lease": ""}}
+    )
 
 
 async def give_up(database: Database, due: Due) -> None:
     """Give a session back as not due, until further messages of it are enriched."""
-    with translated_errors():
-        await database.sessions.update_one(due.held, {"$unset": {"summarising": ""}})
+    await database.sessions.update_one(due.held, {"$unset": {"summarising": ""}})
 
 
 async def finish(database: Database, due: Due, standing: Standing) -> bool:
     """Note that nothing is due; False when the session has got further messages since, and may be due again."""
-    with translated_errors():
-        result = await database.sessions.update_one(
-            {**due.held, "lastSeq": standing.last_seq}, {"$unset": {"summarising": ""}}
-        )
-        if result.matched_count:
-            return True
-        return await database.sessions.find_one(due.held, {"_id": 1}) is None
+    result = await database.sessions.update_one(
+        {**due.held, "lastSeq": standing.last_seq}, {"$unset": {"summarising": ""}}
+    )
+    if result.matched_count:
+        return True
+    return await database.sessions.find_one(due.held, {"_id": 1}) is None
 
 
 async def standing_of(database: Database, due: Due) -> Standing | None:
     """How far the session is, or None when it is not held any more."""
-    with translated_errors():
-        found = await database.sessions.find_one(due.held, projection({"lastSeq", "summarySeq", *Visible.FIELDS}))
-        if found is None:
-            return None
-        visible = Visible.of(found)
-        previous = await database.summaries.find_one(visible.match("lastSeq"), sort=[("lastSeq", -1)])
+    found = await database.sessions.find_one(due.held, projection({"lastSeq", "summarySeq", *Visible.FIELDS}))
+    if found is None:
+        return None
+    visible = Visible.of(found)
+    previous = await database.summaries.find_one(visible.match("lastSeq"), sort=[("lastSeq", -1)])
     return Standing(
         last_seq=found["lastSeq"],
         summary_seq=found["summarySeq"],
@@ -227,20 +216,18 @@ async def store_summary(
         await database.summaries.insert_one(document, session=tx)
         return True
 
-    with translated_errors():
-        try:
-            return await in_transaction(database.client, attempt, deadline=database.write_deadline)
-        except DuplicateKeyError:
-            return False
+    try:
+        return await in_transaction(database.client, attempt, deadline=database.write_deadline)
+    except DuplicateKeyError:
+        return False
 
 
 async def next_due_session(database: Database, session_id: str | None = None) -> datetime | None:
     """When the next session is due, or None when no session is."""
     within: Document = {} if session_id is None else {"_id": session_id}
-    with translated_errors():
-        found = await database.sessions.find_one(
-            {**within, "summarising.dueAt": {"$exists": True}},
-            {"summarising.dueAt": 1},
-            sort=[("summarising.dueAt", 1)],
-        )
+    found = await database.sessions.find_one(
+        {**within, "summarising.dueAt": {"$exists": True}},
+        {"summarising.dueAt": 1},
+        sort=[("summarising.dueAt", 1)],
+    )
     return None if found is None else found["summarising"]["dueAt"]

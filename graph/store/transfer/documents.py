@@ -11,9 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from pymongo.errors import BulkWriteError, OperationFailure
 
 from graph.errors import Conflict, Unavailable, shown
 from graph.store.database import Database
@@ -28,9 +25,9 @@ from graph.store.documents import (
     UserDocument,
     now,
 )
-from graph.store.driver.client import session_of, translated_errors
-from graph.store.driver.collection import Collection as DocumentsOf
-from graph.store.driver.types import Transaction
+from graph.store.driver.client import session_of
+from graph.store.driver.collection import AnyCollection
+from graph.store.driver.types import BulkWriteError, OperationFailure, Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure
 from graph.store.numbers import N, Numbered
@@ -57,9 +54,7 @@ class Contents:
 
 async def count(database: Database, match: Document) -> int:
     """How many sessions match."""
-    with translated_errors():
-        number: int = await database.sessions.count_documents(match)
-    return number
+    return await database.sessions.count_documents(match)
 
 
 async def read_users(database: Database, match: Document) -> AsyncGenerator[list[UserDocument], None]:
@@ -88,18 +83,17 @@ async def read_sessions(
     """
     bound: Document = {} if first_id is None else {"_id": {"$gte": first_id}}
     try:
-        with translated_errors():
-            while True:
-                async with session_of(database.client, snapshot=True) as snapshot:
-                    sessions = await database.sessions.find(
-                        {"$and": [match, bound]}, sort=[("_id", 1)], limit=SESSIONS_AT_ONCE, session=snapshot
-                    )
-                    if not sessions:
-                        return
-                    async with aclosing(_with_contents(database, sessions, since, snapshot)) as contents:
-                        async for kind, documents in contents:
-                            yield kind, documents
-                bound = {"_id": {"$gt": sessions[-1]["_id"]}}
+        while True:
+            async with session_of(database.client, snapshot=True) as snapshot:
+                sessions = await database.sessions.find(
+                    {"$and": [match, bound]}, sort=[("_id", 1)], limit=SESSIONS_AT_ONCE, session=snapshot
+                )
+                if not sessions:
+                    return
+                async with aclosing(_with_contents(database, sessions, since, snapshot)) as contents:
+                    async for kind, documents in contents:
+                        yield kind, documents
+            bound = {"_id": {"$gt": sessions[-1]["_id"]}}
     except OperationFailure as error:
         if error.code not in _SNAPSHOT_GONE:
             raise
@@ -115,7 +109,7 @@ async def _with_contents(
         new = {"_id": {"$in": users}, "createdAt": {"$gte": since}}
         yield "user", await database.users.find(new, sort=[("_id", 1)], session=snapshot)
     ids = {"sessionId": {"$in": [session["_id"] for session in sessions]}}
-    collections: tuple[tuple[str, DocumentsOf[Any], str], ...] = (
+    collections: tuple[tuple[str, AnyCollection, str], ...] = (
         ("memory", database.memories, "firstSeq"),
         ("message", database.messages, "seq"),
         ("summary", database.summaries, "lastSeq"),
@@ -160,15 +154,13 @@ class _Grouped:
 
 async def find_sessions(database: Database, ids: Collection[str]) -> dict[str, SessionDocument]:
     """The sessions, whole, by id."""
-    with translated_errors():
-        found = await database.sessions.find({"_id": {"$in": list(ids)}})
+    found = await database.sessions.find({"_id": {"$in": list(ids)}})
     return {session["_id"]: session for session in found}
 
 
 async def find_users(database: Database, ids: Collection[str]) -> dict[str, UserDocument]:
     """The users, whole, by id."""
-    with translated_errors():
-        found = await database.users.find({"_id": {"$in": list(ids)}})
+    found = await database.users.find({"_id": {"$in": list(ids)}})
     return {user["_id"]: user for user in found}
 
 
@@ -176,12 +168,11 @@ async def find_texts(
     database: Database, ids: Collection[str], bounds: tuple[int, int]
 ) -> dict[tuple[str, int], MessageDocument]:
     """The messages of sessions within a range of numbers, by session and number, with what their sender gave."""
-    with translated_errors():
-        found = await database.messages.find(
-            {"sessionId": {"$in": list(ids)}, "seq": {"$gte": bounds[0], "$lte": bounds[1]}},
-            {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "metadata": 1, "createdAt": 1, "updatedAt": 1},
-            batch_size=10_000,
-        )
+    found = await database.messages.find(
+        {"sessionId": {"$in": list(ids)}, "seq": {"$gte": bounds[0], "$lte": bounds[1]}},
+        {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "metadata": 1, "createdAt": 1, "updatedAt": 1},
+        batch_size=10_000,
+    )
     return {(message["sessionId"], message["seq"]): message for message in found}
 
 
@@ -241,16 +232,14 @@ def _without_number(document: N) -> N:
 
 async def last_numbers(database: Database) -> dict[str, int]:
     """The greatest numbers that sessions and users ever had."""
-    with translated_errors():
-        found = await database.counters.find({"_id": {"$in": ["sessions", "users"]}})
+    found = await database.counters.find({"_id": {"$in": ["sessions", "users"]}})
     return {document["_id"]: document["last"] for document in found}
 
 
 async def reserve_numbers(database: Database, numbers: dict[str, int]) -> None:
     """Use none up to these, by collection, for new sessions and users."""
-    with translated_errors():
-        for collection, last in numbers.items():
-            await database.counters.update_one({"_id": collection}, {"$max": {"last": last}}, upsert=True)
+    for collection, last in numbers.items():
+        await database.counters.update_one({"_id": collection}, {"$max": {"last": last}}, upsert=True)
 
 
 async def _refuse_erasures(database: Database, sessions: Sequence[SessionDocument], tx: Transaction) -> None:

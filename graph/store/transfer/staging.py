@@ -26,7 +26,6 @@ from graph.store.documents import (
     new_uuid,
     now,
 )
-from graph.store.driver.client import translated_errors
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure, handover
@@ -157,14 +156,13 @@ class Staging:
 
 async def release(database: Database, session_id: str) -> None:
     """Make the messages of a session that was staged due for enrichment."""
-    with translated_errors():
-        await database.messages.update_many(
-            {"sessionId": session_id, "enrichment.state": _PENDING, "enrichment.importedDueAt": {"$exists": True}},
-            [
-                {"$set": {"enrichment.dueAt": "$enrichment.importedDueAt"}},
-                {"$unset": "enrichment.importedDueAt"},
-            ],
-        )
+    await database.messages.update_many(
+        {"sessionId": session_id, "enrichment.state": _PENDING, "enrichment.importedDueAt": {"$exists": True}},
+        [
+            {"$set": {"enrichment.dueAt": "$enrichment.importedDueAt"}},
+            {"$unset": "enrichment.importedDueAt"},
+        ],
+    )
 
 
 def _held_back(message: MessageDocument, until: datetime) -> MessageDocument:
