@@ -8,7 +8,6 @@ from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import Document
-from graph.store.entities import owners
 from graph.store.entities import reading as store
 from graph.store.keyset import Listing
 from graph.store.visible import Visible
@@ -18,50 +17,46 @@ _MOST_SEARCH_BYTES = 256
 
 
 def list_session_entities(
-    backend: Backend, session_id: str, *, labels: Collection[str] | None = None, search: str | None = None
+    backend: Backend, visible: Visible, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
-    """The entities of a session that was read within the caller's scope, most mentioned first.
+    """The visible entities of a session, most mentioned first.
 
     Args:
         backend: the open parts of this process.
-        session_id: the session.
+        visible: the part of the session.
         labels: only entities with one of these labels.
         search: only names that contain this text, whatever its case.
 
     Raises:
         BadUserInput: an argument is not accepted.
     """
-    return _list(backend, owners.session_owner(session_id), labels, search)
+    _check(labels, search)
+    return store.list_session_entities(backend.database, visible, labels=labels, search=search)
 
 
 def list_user_entities(
     backend: Backend, user_id: str, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
     """The entities of a user who was read within the caller's scope; otherwise as those of a session."""
-    return _list(backend, owners.user_owner(user_id), labels, search)
+    _check(labels, search)
+    return store.list_user_entities(backend.database, user_id, labels=labels, search=search)
 
 
-def _list(backend: Backend, owner: str, labels: Collection[str] | None, search: str | None) -> Listing:
-    _check_labels(labels)
+def _check(labels: Collection[str] | None, search: str | None = None) -> None:
     if search is not None:
         validation.check_text(search, "search", most_bytes=_MOST_SEARCH_BYTES, empty=True)
-    return store.list_entities(backend.database, owner, labels=labels, search=search)
-
-
-def _check_labels(labels: Collection[str] | None) -> None:
     if labels is not None and len(labels) > _MOST_LABELS:
         raise BadUserInput(f"labels has {len(labels):,} items, and at most {_MOST_LABELS:,} are accepted")
 
 
-async def find_entity(backend: Backend, owner: str, key: str) -> Document | None:
-    """One entity of a session or a user that was read within the caller's scope.
+async def find_session_entity(backend: Backend, visible: Visible, key: str) -> Document | None:
+    """One visible entity of a session by its key; of a short name, the entity that it stands for."""
+    return await store.find_session_entity(backend.database, visible, key)
 
-    Args:
-        backend: the open parts of this process.
-        owner: the scope of the entity, as its id has it.
-        key: the key of the entity; of a short name, the entity that it stands for is found.
-    """
-    return await store.find_entity(backend.database, owner, key)
+
+async def find_user_entity(backend: Backend, user_id: str, key: str) -> Document | None:
+    """One entity of a user who was read within the caller's scope; otherwise as that of a session."""
+    return await store.find_user_entity(backend.database, user_id, key)
 
 
 async def entities_of_memory(
@@ -78,7 +73,7 @@ async def entities_of_memory(
     Raises:
         BadUserInput: an argument is not accepted.
     """
-    _check_labels(labels)
+    _check(labels)
     return await store.entities_in_range(
         backend.database,
         Visible.of_memory(memory),

@@ -43,7 +43,7 @@ class Visible:
     def of_entity(cls, entity: Document) -> Visible:
         """The part of a session from the first message that mentions an entity, read with `sessionId` and `firstSeq`.
 
-        An entity's document changes in the transaction that erases messages, so it counts visible messages alone.
+        What it counts was visible when it was read: an erasure takes away what only erased messages mention.
         """
         return cls(entity["sessionId"], entity["firstSeq"] - 1)
 

@@ -20,11 +20,14 @@ from graph.mongod.embedded import EmbeddedMongo
 from graph.store import sessions, users
 from graph.store.database import Database
 from graph.store.documents import now, pending
+from graph.store.driver.transactions import in_transaction
+from graph.store.driver.types import Transaction
 from graph.store.jobs import enrichment, erasure, progress, summarising
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
 from graph.store.jobs.pending import PAUSE
 from graph.store.scope import EVERYTHING
+from graph.store.visible import erased_until
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 from tests.support.server_process import ServerProcess
 from tests.support.untyped import untyped
@@ -331,9 +334,10 @@ async def test_a_worker_passes_over_what_is_being_erased(database: Database) -> 
         "pending": 0,
         "done": 0,
         "failed": 0,
+        "unembedded": 0,
         "oldestPendingAt": None,
     }
-    assert await progress.progress(database) == {"pending": 3, "done": 0, "failed": 0, **left}
+    assert await progress.progress(database) == {"pending": 3, "done": 0, "failed": 0, "unembedded": 0, **left}
     assert await progress.retry(database) == await progress.retry(database, session_id="cleared") == 0
 
 
@@ -391,6 +395,36 @@ async def test_a_session_of_many_entities_goes_in_transactions_of_few(
     assert {entity["owner"] for entity in await database.entities.find()} - {"s:planted"} == left
     if what != "contents":  # the lock of a session that stays
         assert await database.entities.count_documents({"owner": "s:planted"}) == 0
+
+
+ENTITIES = """query($id: ID!) { node(id: $id) { id }
+  session(sessionId: "s") { entities { totalCount edges { node { id name } } } memory { entities { name } } } }"""
+
+
+async def test_entities_that_an_erasure_has_still_to_delete_are_unseen(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "ENTITIES_AT_ONCE", 1)
+    await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA[:1]})
+    held = await enrichment.claim(database, ALL, lease_seconds=60)
+    match = {"start": 0, "end": 3, "text": MARK}
+    found = [{"key": f"ORG:{n}", "name": f"{MARK} {n}", "label": "ORG", "matches": [match]} for n in range(3)]
+    assert await enrichment.complete(database, held.lease, [Outcome(held.uuids[0], 1, found)]) == 1  # type: ignore[arg-type]
+    before = (await client.data(ENTITIES, id=""))["session"]["entities"]
+    assert before["totalCount"] == 3
+    ids = [edge["node"]["id"] for edge in before["edges"]]
+
+    async def clear(tx: Transaction) -> None:  # as far as the transaction of a deletion goes
+        session = await database.sessions.find_one({"_id": "s"}, session=tx)
+        assert session
+        await erasure.erase_contents(database, session, tx)
+        await database.sessions.update_one({"_id": "s"}, {"$set": erased_until(session["lastSeq"])}, session=tx)
+
+    await in_transaction(database.client, clear, deadline=60)
+    assert await database.entities.count_documents({"rank": {"$exists": True}}) == 3
+    empty = {"entities": {"totalCount": 0, "edges": []}, "memory": {"entities": []}}
+    for entity in ids:
+        assert await client.data(ENTITIES, id=entity) == {"node": None, "session": empty}
 
 
 async def test_no_summary_is_stored_of_what_is_being_erased(database: Database) -> None:

@@ -18,9 +18,7 @@ BOUNDING = {"Visible", "Scope", "Transaction"}
 """Types of parameters that bound a read: a look-up within a scope finds what is visible by itself, and what a
 transaction reads is not shown but written."""
 OTHERWISE = {
-    "entities/reading.py list_entities": "an erasure's transaction changes the entities too",
-    "entities/reading.py find_entity": "an erasure's transaction changes the entities too",
-    "entities/reading.py list_sessions_that_mention": "an erasure's transaction changes the entities too",
+    "entities/reading.py list_sessions_that_mention": "each session that it names is then looked up",
     "entities/reading.py list_messages": "the uuids are those of messages that were found visible",
     "entities/reading.py list_messages_of_user_that_mention": "of many sessions, by their erasures under way",
     "feed/following.py messages_by_id": "of many sessions, of each of which it reads what is visible",

@@ -111,9 +111,8 @@ class Memory(Node, DocumentType):
         return as_source(found)
 
     @resolved(
-        "sessionId",
+        *Visible.MEMORY_FIELDS,
         "uuid",
-        "firstSeq",
         "lastSeq",
         description="Names in its messages, merged by label and name, most mentioned first.",
         size=LIST,
@@ -128,7 +127,7 @@ class Memory(Node, DocumentType):
         if not limit:
             return []
         if not _is_persisted(root):
-            listing = list_session_entities(backend, root["sessionId"], labels=labels)
+            listing = list_session_entities(backend, Visible.of_memory(root), labels=labels)
             page = await read_page(listing, Window(limit), Selection.of(info).reads(), whole=True)
             return as_source(page.items)
         return as_source(await entities_of_memory(backend, root, labels=labels, limit=limit))

@@ -84,7 +84,9 @@ class Session(Node, DocumentType):
         return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
 
     @resolved(
-        "_id", size=CONNECTION, description="Names in its messages, merged by label and name, most mentioned first."
+        *Visible.FIELDS,
+        size=CONNECTION,
+        description="Names in its messages, merged by label and name, most mentioned first.",
     )
     async def entities(
         root: strawberry.Parent[Any],
@@ -97,7 +99,7 @@ class Session(Node, DocumentType):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Entity]:
-        listing = list_session_entities(info.context.backend, root["_id"], labels=labels, search=search)
+        listing = list_session_entities(info.context.backend, Visible.of(root), labels=labels, search=search)
         return as_source(await connect_entities(info, listing, (first, after, last, before)))
 
     @resolved(

@@ -9,10 +9,10 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 
 from graph.store.database import Database
-from graph.store.documents import AnyDocument, Document
+from graph.store.documents import AnyDocument, Document, EntityCountDocument
 from graph.store.driver.answer import count_documents
 from graph.store.entities.names import normalise_name
-from graph.store.entities.owners import HIGHEST_RANK, entity_id
+from graph.store.entities.owners import HIGHEST_RANK, entity_id, session_owner, user_owner
 from graph.store.keyset import Listing, Window, page
 from graph.store.visible import Visible
 
@@ -20,18 +20,31 @@ MOST = 1_000
 """Entities that one list holds."""
 
 
-def list_entities(
-    database: Database, owner: str, *, labels: Collection[str] | None = None, search: str | None = None
+def list_session_entities(
+    database: Database, visible: Visible, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
-    """Entities of a session or a user, most mentioned first, equals by their key.
+    """Visible entities of a session, most mentioned first, equals by their key.
 
     Args:
         database: the open database.
-        owner: `session_owner` or `user_owner` of one that the caller has been found to see.
-        labels: only these.
+        visible: the part of the session.
+        labels: only entities with one of these labels.
         search: only names that contain this text, whatever its case.
     """
-    match: Document = {"owner": owner, "rank": {"$lt": HIGHEST_RANK}}
+    # Without a bound, the index alone gives their number.
+    bound = {"own.last.seq": {"$gt": visible.after_seq}} if visible.after_seq else {}
+    return _list(database, {"owner": session_owner(visible.session_id), **bound}, labels, search)
+
+
+def list_user_entities(
+    database: Database, user_id: str, *, labels: Collection[str] | None = None, search: str | None = None
+) -> Listing:
+    """Entities of a user who was read within the caller's scope; otherwise as those of a session."""
+    return _list(database, {"owner": user_owner(user_id)}, labels, search)
+
+
+def _list(database: Database, match: Document, labels: Collection[str] | None, search: str | None) -> Listing:
+    match["rank"] = {"$lt": HIGHEST_RANK}
     if labels is not None:
         match["label"] = {"$in": list(labels)}
     if search:
@@ -49,12 +62,23 @@ def as_entity(document: AnyDocument) -> Document:
     return entity
 
 
-async def find_entity(database: Database, owner: str, key: str) -> Document | None:
-    """One entity of a session or a user that the caller has been found to see; of a short name, what it stands for."""
+async def find_session_entity(database: Database, visible: Visible, key: str) -> Document | None:
+    """One visible entity of a session; of a short name, the entity that it stands for."""
+    found = await _find(database, session_owner(visible.session_id), key)
+    return None if found is None or not visible.sees(found["own"]["last"]["seq"]) else as_entity(found)
+
+
+async def find_user_entity(database: Database, user_id: str, key: str) -> Document | None:
+    """One entity of a user who was read within the caller's scope; of a short name, the entity that it stands for."""
+    found = await _find(database, user_owner(user_id), key)
+    return None if found is None else as_entity(found)
+
+
+async def _find(database: Database, owner: str, key: str) -> EntityCountDocument | None:
     found = await database.entities.find_one({"_id": entity_id(owner, key)})
     if found is not None and "aliasOf" in found:
         found = await database.entities.find_one({"_id": entity_id(owner, found["aliasOf"])})
-    return None if found is None else as_entity(found)
+    return found
 
 
 def list_messages_that_mention(
