@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from graph.enrichment.models import use_one_thread
-from graph.errors import BadUserInput, TooCostly
+from graph.errors import BadUserInput, StartupError, TooCostly, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.beside import beside
-from graph.store.documents import MessageDocument, now
+from graph.operations.searched import MAX_READ, Snapshot
+from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.recall import messages_of, searched_sessions
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 
 if TYPE_CHECKING:
     from graph.recall.entries import Entry
+    from graph.recall.query import Query
+    from graph.recall.scoring import Floats
+
+logger = logging.getLogger(__name__)
 
 MAX_QUERY_BYTES = 8_192
 MAX_RESULTS = 100
 DEFAULT_RESULTS = 20
 MAX_SEARCHED = 10_000
-"""Messages of the scope of one search: their words are read for each search."""
-MAX_SEARCHED_BYTES = 33_554_432
+"""Messages of the scope of one search."""
 MAX_FILTER_ITEMS = 100
+
+
+class SearchMode(Enum):
+    """What a search compares: words, meanings, or both, as one score."""
+
+    HYBRID = "HYBRID"
+    LEXICAL = "LEXICAL"
+    VECTOR = "VECTOR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +69,13 @@ class MessageFilter:
             if items is not None and len(items) > MAX_FILTER_ITEMS:
                 raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_FILTER_ITEMS} are accepted")
 
-    def accepts(self, message: MessageDocument) -> bool:
+    def accepts(self, entry: Entry) -> bool:
         """Whether a message may be found."""
-        at = message["createdAt"]
         return (
-            (self.roles is None or message["role"] in self.roles)
-            and (self.session_ids is None or message["sessionId"] in self.session_ids)
-            and (self.since is None or at >= self.since)
-            and (self.until is None or at < self.until)
+            (self.roles is None or entry.speaker in self.roles)
+            and (self.session_ids is None or entry.session_id in self.session_ids)
+            and (self.since is None or entry.at >= self.since)
+            and (self.until is None or entry.at < self.until)
         )
 
 
@@ -92,15 +105,6 @@ class Results:
     found: Sequence[Found] = ()
 
 
-@dataclass(slots=True)
-class _Read:
-    """What has been read of the searched messages."""
-
-    entries: list[Entry] = field(default_factory=list)
-    allowed: set[str] = field(default_factory=set)
-    size: int = 0
-
-
 async def search(
     backend: Backend,
     scope: Scope,
@@ -109,11 +113,12 @@ async def search(
     user_id: str | None = None,
     session_id: str | None = None,
     filter_: MessageFilter | None = None,
+    mode: SearchMode = SearchMode.HYBRID,
 ) -> Results:
     """The messages that a query finds, the best first.
 
-    The words of all messages of the scope are compared. A message that is found may have been deleted since it was
-    read here: what is returned of it has to be read again.
+    The messages of the scope are compared by their words, and by their meaning where they have their vectors. A message
+    that is found may have been deleted since it was read: what is returned of it has to be read again.
 
     Args:
         backend: the open parts of this process.
@@ -122,65 +127,93 @@ async def search(
         user_id: only messages of this user's sessions.
         session_id: only messages of this session.
         filter_: only messages that it accepts.
+        mode: what is compared.
 
     Raises:
         BadUserInput: an argument is not accepted.
         TooCostly: the scope has more messages than a search reads.
+        Unavailable: only meanings are to be compared, and there is no model that answers.
     """
     validation.check_text(text, "query", most_bytes=MAX_QUERY_BYTES, nul=True)
     filter_ = filter_ or MessageFilter()
     filter_.check()
-    if scope.user_id is None and user_id is None and session_id is None:
-        raise BadUserInput("search needs userId or sessionId: this key sees the sessions of all users")
     if not all(validation.is_id(name) for name in (user_id, session_id) if name is not None):
         return Results()
     sessions = await searched_sessions(
         backend.database, scope, user_id=user_id, session_id=session_id, limit=MAX_SEARCHED + 1
     )
     if len(sessions) > MAX_SEARCHED or sum(session["messageCount"] for session in sessions) > MAX_SEARCHED:
-        raise _too_many(f"{MAX_SEARCHED:,} messages")
-    read = _Read()
-    async for messages in messages_of(backend.database, list(map(Visible.of, sessions))):
-        read.size += sum(len(message["content"]) for message in messages)
-        if read.size > MAX_SEARCHED_BYTES:
-            raise _too_many(f"{MAX_SEARCHED_BYTES:,} characters")
-        await beside(_take, read, messages, filter_, text)
-    return await beside(_rank, read, text)
-
-
-def _too_many(bound: str) -> TooCostly:
-    return TooCostly(f"the search would read more than {bound}, the maximum: search one session with sessionId")
-
-
-def _take(read: _Read, messages: Sequence[MessageDocument], filter_: MessageFilter, text: str) -> None:
-    """Take in messages. On a thread, where the libraries of the search are loaded with the first one."""
-    use_one_thread()
-    from graph.recall.entries import entry_of  # noqa: PLC0415 - a web process without a search does not load it
-    from graph.recall.query import has_phrases, phrases_of  # noqa: PLC0415 - as above
-
-    phrases = phrases_of(text)
-    for message in messages:
-        read.entries.append(
-            entry_of(
-                message["_id"],
-                message["sessionId"],
-                message["seq"],
-                speaker=message["role"],
-                content=message["content"],
-                at=message["createdAt"],
-                labels=[entity["label"] for entity in message["entities"]],
-            )
+        raise TooCostly(
+            f"the search would read more than {MAX_SEARCHED:,} messages, the maximum: search one user with userId, or"
+            " one session with sessionId"
         )
-        if filter_.accepts(message) and has_phrases(message["content"], phrases):
-            read.allowed.add(message["_id"])
+    if not sessions:
+        return Results()
+    key = (user_id if scope.user_id is None else scope.user_id, session_id)
+    snapshot = await backend.searched.snapshot(key, sessions, await backend.embedding_model())
+    query = await beside(_read_query, text, snapshot)
+    vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
+    quoted = await _with_phrases(backend, query, sessions)
+    allowed = await beside(_allowed, snapshot, filter_, quoted)
+    return await beside(_rank, snapshot, query, vector, mode, allowed)
 
 
-def _rank(read: _Read, text: str) -> Results:
+async def _meaning_of(backend: Backend, query: Query, mode: SearchMode) -> Floats | None:
+    """The vector of a query; None without a model, or while it does not answer."""
+    if backend.embedder is None:
+        if mode is SearchMode.VECTOR:
+            raise Unavailable("no embedding model is set, which mode VECTOR needs: use HYBRID or LEXICAL")
+        return None
     use_one_thread()
-    from graph.recall.ranking import rank  # noqa: PLC0415 - as above
+    try:
+        return await backend.embedder.meaning(query.embedded)
+    except (Unavailable, StartupError, ValueError) as error:
+        if mode is SearchMode.VECTOR:
+            raise Unavailable("the embedding model does not answer: try again, or use mode LEXICAL") from error
+        logger.warning("a search compares words alone: %s", error)
+        return None
 
-    ranking = rank(read.entries, text, now(), read.allowed)
-    return Results(ranking.query.words, list(map(Found, ranking.message_ids, ranking.millionths)))
+
+async def _with_phrases(backend: Backend, query: Query, sessions: Sequence[SessionDocument]) -> frozenset[str] | None:
+    """The messages in which all phrases of a query occur; None for a query without phrases."""
+    if not query.phrases:
+        return None
+    found: list[str] = []
+    size = 0
+    async for messages in messages_of(backend.database, [Visible.of(session) for session in sessions]):
+        size += sum(len(message["content"]) for message in messages)
+        if size > MAX_READ:
+            raise TooCostly(f"text in double quotes is searched in at most {MAX_READ:,} characters: search one session")
+        found += await beside(_quoted_in, messages, query.phrases)
+    return frozenset(found)
+
+
+def _quoted_in(messages: Sequence[MessageDocument], phrases: Sequence[str]) -> list[str]:
+    from graph.recall.query import has_phrases  # noqa: PLC0415 - a web process without a search does not load it
+
+    return [message["_id"] for message in messages if has_phrases(message["content"], phrases)]
+
+
+def _read_query(text: str, snapshot: Snapshot) -> Query:
+    from graph.recall.query import read_query  # noqa: PLC0415 - as above
+
+    return read_query(text, snapshot.columns.speakers, snapshot.columns.languages, now())
+
+
+def _allowed(snapshot: Snapshot, filter_: MessageFilter, quoted: frozenset[str] | None) -> list[bool] | None:
+    """For each message of the scope, whether it may be found; None where each one may."""
+    if filter_ == MessageFilter() and quoted is None:
+        return None
+    return [filter_.accepts(entry) and (quoted is None or entry.message_id in quoted) for entry in snapshot.entries]
+
+
+def _rank(
+    snapshot: Snapshot, query: Query, vector: Floats | None, mode: SearchMode, allowed: Sequence[bool] | None
+) -> Results:
+    from graph.recall.ranking import Mode, rank  # noqa: PLC0415 - as above
+
+    ranking = rank(snapshot.columns, query, vector, mode=Mode(mode.value), allowed=allowed)
+    return Results(query.words, list(map(Found, ranking.message_ids, ranking.millionths)))
 
 
 async def matches_in(contents: Sequence[str], results: Results) -> list[list[tuple[int, int]]]:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
-from graph.recall.columns import columns_of
-from graph.recall.entries import Entry
-from graph.recall.query import Query, read_query
-from graph.recall.scoring import Signals, signals
+from graph.recall.columns import Columns
+from graph.recall.query import Query
+from graph.recall.scoring import Floats, Signals, signals
+
+LEAST_COSINE = 0.2
+"""Below it, the meaning of a message has nothing to do with that of the query."""
+
+
+class Mode(Enum):
+    """What a search compares."""
+
+    HYBRID = "HYBRID"
+    LEXICAL = "LEXICAL"
+    VECTOR = "VECTOR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,37 +30,60 @@ class Ranking:
     """The results of a query, best first.
 
     Attributes:
-        query: as it was read.
         message_ids: of the messages that were found.
         millionths: their scores, from 0 to 1,000,000, as whole numbers.
     """
 
-    query: Query
     message_ids: Sequence[str]
     millionths: Sequence[int]
 
 
-def rank(entries: Collection[Entry], text: str, now: datetime, allowed: Collection[str] | None = None) -> Ranking:
-    """Search the messages of a scope by words, speakers and dates.
+def rank(
+    columns: Columns,
+    query: Query,
+    vector: Floats | None = None,
+    *,
+    mode: Mode = Mode.HYBRID,
+    allowed: Sequence[bool] | None = None,
+) -> Ranking:
+    """Search the messages of a scope.
 
     Args:
-        entries: the messages.
-        text: the query.
-        now: what relative dates are relative to.
-        allowed: the ids of the messages that may be found; None for all. The others count in the score only.
+        columns: the messages.
+        query: what to look for.
+        vector: the meaning of the query; without one, meanings are not compared.
+        mode: what is compared.
+        allowed: which rows may be found; None for all. The others count in the score only.
     """
-    columns = columns_of(entries, 0)
-    query = read_query(text, columns.speakers, columns.languages, now)
-    measured = signals(columns, query)
-    rows = np.flatnonzero(_is_found(measured, query))
-    scores = np.rint(measured.scaled() * 1_000_000).astype(np.int64)
-    found = [(-int(scores[row]), columns.message_ids[row]) for row in rows.tolist()]
-    kept = sorted(one for one in found if allowed is None or one[1] in allowed)
-    return Ranking(query, [message_id for _, message_id in kept], [-score for score, _ in kept])
+    if vector is not None and (mode is Mode.LEXICAL or columns.vectors.shape[1] != len(vector)):
+        vector = None  # there is no vector of the model yet
+    measured = signals(columns, query, vector)
+    is_found = _is_found(measured, query, mode)
+    rows = np.flatnonzero(is_found if allowed is None else is_found & np.array(allowed, np.bool_))
+    scaled = _similarity(measured) if mode is Mode.VECTOR else measured.scaled()
+    scores = np.rint(scaled * 1_000_000).astype(np.int64)
+    found = sorted((-int(scores[row]), columns.message_ids[row]) for row in rows.tolist())
+    return Ranking([message_id for _, message_id in found], [-score for score, _ in found])
 
 
-def _is_found(measured: Signals, query: Query) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Whether anything that the query names meets the message or its session."""
+def _is_found(measured: Signals, query: Query, mode: Mode) -> NDArray[np.bool_]:
+    """Whether anything that the query names meets the message, its session or a neighbour."""
+    if mode is Mode.VECTOR:
+        return _similarity(measured) >= LEAST_COSINE
     if query.phrases:
         return np.ones(len(measured.bm25), np.bool_)
-    return (measured.bm25 > 0) | (measured.session_bm25 > 0) | (measured.speaker > 0) | (measured.date > 0)
+    if not (query.words or query.speakers or query.dates):
+        return np.zeros(len(measured.bm25), np.bool_)
+    by_words = (measured.bm25 > 0) | (measured.session_bm25 > 0) | (measured.speaker > 0) | (measured.date > 0)
+    if measured.cosine is None or measured.before is None or measured.after is None:
+        return by_words
+    nearest = np.maximum(np.maximum(measured.cosine, measured.before), measured.after)
+    return by_words | (nearest >= LEAST_COSINE)
+
+
+def _similarity(measured: Signals) -> Floats:
+    """The cosine, from 0 to 1."""
+    if measured.cosine is None:
+        return np.zeros(len(measured.bm25), np.float32)
+    similarity: Floats = np.clip(measured.cosine, 0.0, 1.0)
+    return similarity

@@ -8,7 +8,6 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Protocol
 
 import Stemmer
@@ -64,7 +63,6 @@ def _stemmer(language: str) -> _Stemmer:
     return stemmers[language]
 
 
-@lru_cache(maxsize=16_384)
 def term_hash(term: str) -> int:
     """A hash of 32 bits that is the same in every process."""
     return zlib.crc32(term.encode("utf-8", "surrogatepass"))

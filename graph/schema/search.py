@@ -14,9 +14,10 @@ from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
 from graph.operations import recall
 from graph.operations.messages import find_messages
-from graph.operations.recall import Found, Results
+from graph.operations.recall import Found, Results, SearchMode
 from graph.operations.times import cut, rounded_up
 from graph.schema.context import Info
+from graph.schema.enums import described_enum
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType
 from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
@@ -25,6 +26,18 @@ from graph.store.keyset import Key, Window
 
 _RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
 _MATCHES = Size(20, 20)
+
+
+described_enum(
+    SearchMode,
+    description="What a search compares.",
+    values={
+        "HYBRID": "Words and meanings, as one score; words alone without an embedding model, or while it is away.",
+        "LEXICAL": "Words, speakers and dates.",
+        "VECTOR": "Meanings alone. UNAVAILABLE without an embedding model.",
+    },
+)
+Mode = Annotated[SearchMode, strawberry.argument(description="What is compared.")]
 
 
 @strawberry.input(description="Which messages a search may find: those that meet everything that is given.")
@@ -88,9 +101,10 @@ class SearchQueries:
 
     @resolved(
         size=_RESULTS,
-        description="Messages that meet a query by its words, in any inflection, and by the speakers and dates that it"
-        " names; a message counts together with its session. End users search their own sessions; a service key gives"
-        " userId or sessionId. Empty where the query has function words alone. At most 10,000 messages are searched.",
+        description="Messages that meet a query by its words, in any inflection, by its meaning, and by the speakers"
+        " and dates that it names; a message counts together with its session. Without userId and sessionId, all"
+        " sessions that the caller sees are searched. Empty where the query has function words alone. At most 10,000"
+        " messages are searched; the words of a message are found at once, its meaning soon after its entities.",
     )
     async def search(
         self,
@@ -120,8 +134,9 @@ class SearchQueries:
         filter: Annotated[  # noqa: A002
             MessageFilter | None, strawberry.argument(description="Only messages that meet all of it.")
         ] = None,
+        mode: Mode = SearchMode.HYBRID,
     ) -> MessageSearchConnection:
-        cursors = _cursors_of(query, user_id, session_id)
+        cursors = _cursors_of(query, user_id, session_id, mode.value)
         window = window_of(cursors, first, after, last, before, most=recall.MAX_RESULTS)
         results = await recall.search(
             info.context.backend,
@@ -130,13 +145,14 @@ class SearchQueries:
             user_id=user_id,
             session_id=session_id,
             filter_=filter.as_operation() if filter else None,
+            mode=mode,
         )
         return as_source(await _page(info, cursors, results, window))
 
 
-def _cursors_of(query: str, user_id: str | None, session_id: str | None) -> Cursors:
+def _cursors_of(*named_by: str | None) -> Cursors:
     """The cursors of one query: with another query, the places mean nothing."""
-    named = repr((query, user_id, session_id)).encode("utf-8", "surrogatepass")
+    named = repr(named_by).encode("utf-8", "surrogatepass")
     return Cursors(f"search {zlib.crc32(named)}", (int, str))
 
 

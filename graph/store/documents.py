@@ -117,7 +117,7 @@ class RecallDocument(OwnedMessage):
     scale: NotRequired[float]
     """What the numbers are multiplied by."""
     at: NotRequired[datetime]
-    """When the vector was stored, by the clock of MongoDB."""
+    """When the vector was stored, by the clock of MongoDB: searches look for later ones."""
     lease: NotRequired[str]
     attempts: NotRequired[int]
     failure: NotRequired[str]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from graph.operations import recall
+from graph.operations import recall, searched
 from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.access import SECRET, as_caller, served_with, token
@@ -144,12 +144,12 @@ async def test_text_in_quotes_must_occur_as_it_stands(chats: Client) -> None:
 
 async def test_filters(chats: Client, database: Database) -> None:
     query = "sister job hiked weather nurse"
+    at = datetime(2023, 5, 7, 12, tzinfo=UTC)
+    await database.messages.update_one({"sessionId": "hike", "seq": 1}, {"$set": {"createdAt": at}})
     by_role = await found(chats, query, userId="ada", filter={"roles": ["assistant"]})
     assert {*contents(by_role)} == {ADA["job"][1], ADA["hike"][1]}
     by_session = await found(chats, query, userId="ada", filter={"sessionIds": ["hike", "other"]})
     assert {edge["node"]["session"]["sessionId"] for edge in by_session} == {"hike"}
-    at = datetime(2023, 5, 7, 12, tzinfo=UTC)
-    await database.messages.update_one({"sessionId": "hike", "seq": 1}, {"$set": {"createdAt": at}})
     before = await found(chats, query, userId="ada", filter={"until": "2023-05-08T00:00:00Z"})
     assert contents(before) == [ADA["hike"][0]]
     assert await found(chats, query, userId="ada", filter={"since": "2999-01-01T00:00:00Z"}) == []
@@ -175,7 +175,6 @@ async def test_a_query_without_words_finds_nothing(chats: Client, query: str) ->
         ({"words": "a" * 8_193, "userId": "ada"}, "query has 8,193 bytes, and at most 8,192 are accepted"),
         ({"words": "a", "userId": "ada", "first": 101}, "first must be from 0 to 100, not 101"),
         ({"words": "a", "userId": "ada", "first": -1}, "first must be from 0 to 100, not -1"),
-        ({"words": "a"}, "search needs userId or sessionId: this key sees the sessions of all users"),
     ],
 )
 async def test_what_is_not_accepted(chats: Client, variables: dict[str, Any], message: str) -> None:
@@ -194,8 +193,12 @@ async def test_a_scope_that_is_too_large_is_refused(chats: Client, monkeypatch: 
     assert error["code"] == "TOO_COSTLY"
     assert "more than 5 messages" in error["message"]
     assert await found(chats, "sister", sessionId="job")
-    monkeypatch.setattr(recall, "MAX_SEARCHED_BYTES", 10)
-    assert (await chats.error(SEARCH, words="sister", sessionId="job"))["code"] == "TOO_COSTLY"
+    monkeypatch.setattr(searched, "MAX_READ", 10)
+    assert (await chats.error(SEARCH, words="sister", sessionId="hike"))["code"] == "TOO_COSTLY"
+
+
+async def test_a_service_searches_all_sessions(chats: Client) -> None:
+    assert {*contents(await found(chats, "sister"))} >= {ADA["job"][0], "My sister likes mountains"}
 
 
 async def test_end_users_find_only_what_is_theirs(settings: Settings, mongodb_uri: str, database: Database) -> None:

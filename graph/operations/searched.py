@@ -1,0 +1,292 @@
+"""The messages that searches compare, kept in memory by scope and brought up to date by what changed since.
+
+What is kept was read within the scope of the caller, of the sessions that the scope has at each search. It is dropped a
+minute after the last search, so that nothing of what is erased stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cachetools import TTLCache
+
+from graph.enrichment.models import use_one_thread
+from graph.errors import TooCostly
+from graph.operations.beside import beside
+from graph.store.database import Database
+from graph.store.documents import MessageDocument, RecallDocument, SessionDocument, now
+from graph.store.recall import (
+    changed_messages,
+    later_messages,
+    messages_of,
+    messages_with,
+    vectors_of,
+    version_of,
+)
+from graph.store.visible import Visible
+
+if TYPE_CHECKING:
+    from graph.recall.columns import Columns
+    from graph.recall.entries import Entry
+
+MOST_BYTES = 134_217_728
+"""Of all scopes that a process keeps."""
+SECONDS = 60.0
+"""For which a scope is kept after its last search."""
+MAX_READ = 33_554_432
+"""Characters of contents that one search reads."""
+_EXPIRE_SECONDS = 10.0
+_OVERLAP = timedelta(seconds=60)
+"""Changes are looked for again from so long before the last look: clocks differ, and transactions take their time."""
+_OVERLAP_OF_VECTORS = timedelta(seconds=10)  # these have the clock of MongoDB
+
+Key = tuple[str | None, str | None]
+"""The user and the session of a scope."""
+Version = tuple[datetime | None, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The messages of a scope.
+
+    Attributes:
+        columns: as the score is computed on them.
+        entries: of each row.
+        size: bytes that both take, about.
+    """
+
+    columns: Columns
+    entries: Sequence[Entry]
+    size: int
+
+
+@dataclass(slots=True)
+class _Session:
+    part: Visible
+    last_seq: int
+    entries: dict[str, Entry] = field(default_factory=dict)
+    versions: dict[str, Version] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was read of a scope."""
+
+    model: str | None
+    since: datetime
+    vectors_since: datetime | None = None
+    sessions: dict[str, _Session] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+
+
+class Searched:
+    """The scopes that a process keeps.
+
+    Args:
+        database: the open database.
+        seconds: for which a scope is kept after its last search.
+    """
+
+    def __init__(self, database: Database, *, seconds: float = SECONDS) -> None:
+        self._database = database
+        self._known: TTLCache[Key, _Known] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
+        self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._expiring: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    async def snapshot(self, key: Key, sessions: Sequence[SessionDocument], model: str | None) -> Snapshot:
+        """The messages of a scope as they are now.
+
+        Args:
+            key: the scope.
+            sessions: all that the scope has now, as `searched_sessions` reads them.
+            model: the name of the model whose vectors are compared; None for none.
+
+        Raises:
+            TooCostly: the contents are too large.
+        """
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            known = self._known.pop(key, None)
+            if known is None or known.model != model:
+                known = _Known(model, now())
+            changed = await _Refresh(self._database, known, sessions).run()
+            if changed or known.snapshot is None:
+                entries = [entry for session in known.sessions.values() for entry in session.entries.values()]
+                known.snapshot = await beside(_snapshot_of, entries)
+            self._keep(key, known)
+            return known.snapshot
+
+    def _keep(self, key: Key, known: _Known) -> None:
+        if _size_of(known) <= MOST_BYTES:
+            self._known[key] = known
+        if self._expiring is None or self._expiring.done():
+            self._expiring = self._database.run(self._expire())
+
+    async def _expire(self) -> None:
+        while self._known:
+            await asyncio.sleep(_EXPIRE_SECONDS)
+            self._known.expire()
+
+
+class _Refresh:
+    """Brings what is known of a scope up to date."""
+
+    def __init__(self, database: Database, known: _Known, sessions: Sequence[SessionDocument]) -> None:
+        self._database = database
+        self._known = known
+        self._sessions = {session["_id"]: session for session in sessions}
+        self._read = 0
+        self._changed = False
+
+    async def run(self) -> bool:
+        """True where anything has changed."""
+        began = now()
+        fresh, grown = self._take_sessions()
+        await self._take(messages_of(self._database, fresh))
+        await self._take(later_messages(self._database, grown))
+        await self._take_changes([name for name in self._sessions if name not in {part.session_id for part in fresh}])
+        await self._read_where_some_are_gone({part.session_id for part in fresh})
+        await self._take_vectors([part.session_id for part in fresh])
+        self._known.since = began - _OVERLAP
+        return self._changed
+
+    def _take_sessions(self) -> tuple[list[Visible], list[Visible]]:
+        """The sessions to read whole, and the ends to read of others."""
+        known = self._known.sessions
+        for gone in known.keys() - self._sessions.keys():
+            del known[gone]
+            self._changed = True
+        fresh: list[Visible] = []
+        grown: list[Visible] = []
+        for session_id, session in self._sessions.items():
+            part, there = Visible.of(session), known.get(session_id)
+            if there is None or there.part != part:
+                known[session_id] = _Session(part, session["lastSeq"])
+                fresh.append(part)
+            elif session["lastSeq"] > there.last_seq:
+                grown.append(part.beyond(there.last_seq))
+                there.last_seq = session["lastSeq"]
+        self._changed |= bool(fresh)
+        return fresh, grown
+
+    async def _take(self, batches: AsyncIterator[list[MessageDocument]]) -> None:
+        async for messages in batches:
+            self._read += sum(len(message["content"]) for message in messages)
+            if self._read > MAX_READ:
+                raise TooCostly(
+                    f"the search would read more than {MAX_READ:,} characters, the maximum: search one session with"
+                    " sessionId"
+                )
+            for message, entry in zip(messages, await beside(_entries_of, messages), strict=True):
+                self._put(message, entry)
+
+    def _put(self, message: MessageDocument, entry: Entry) -> None:
+        session = self._known.sessions.get(entry.session_id)
+        # What was added after the sessions were read is read by the next search: so the numbers stay comparable.
+        if session is None or not session.part.sees(entry.seq) or entry.seq > session.last_seq:
+            return
+        version, former = version_of(message), session.versions.get(entry.message_id)
+        if former is not None and former[0] == version[0]:  # not edited: the vector is still its own
+            old = session.entries[entry.message_id]
+            entry = replace(entry, vector=old.vector, scale=old.scale)
+        session.entries[entry.message_id] = entry
+        session.versions[entry.message_id] = version
+        self._changed = True
+
+    async def _take_changes(self, session_ids: Sequence[str]) -> None:
+        versions = {
+            uuid: version
+            for session_id in session_ids
+            for uuid, version in self._known.sessions[session_id].versions.items()
+        }
+        found = await changed_messages(self._database, session_ids, self._known.since) if session_ids else {}
+        changed = [uuid for uuid, version in found.items() if uuid in versions and versions[uuid] != version]
+        if changed:
+            await self._take(messages_with(self._database, changed))
+
+    async def _read_where_some_are_gone(self, fresh: set[str]) -> None:
+        """Read sessions again that have another number of messages than is known."""
+        known = self._known.sessions
+        differ = [
+            session_id
+            for session_id, session in self._sessions.items()
+            if session_id not in fresh and len(known[session_id].entries) != session["messageCount"]
+        ]
+        if not differ:
+            return
+        for session_id in differ:
+            known[session_id] = _Session(known[session_id].part, known[session_id].last_seq)
+        self._changed = True
+        await self._take(messages_of(self._database, [known[session_id].part for session_id in differ]))
+        await self._put_vectors(differ, None)
+
+    async def _take_vectors(self, fresh: Sequence[str]) -> None:
+        if fresh:
+            await self._put_vectors(fresh, None)
+        others = [session_id for session_id in self._sessions if session_id not in set(fresh)]
+        if others:
+            await self._put_vectors(others, self._known.vectors_since)
+
+    async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
+        if self._known.model is None:
+            return
+        for document in await vectors_of(self._database, session_ids, self._known.model, since):
+            self._put_vector(document)
+
+    def _put_vector(self, document: RecallDocument) -> None:
+        session = self._known.sessions[document["sessionId"]]
+        entry = session.entries.get(document["_id"])
+        if entry is None or entry.seq != document["seq"]:
+            return
+        latest = document["at"] - _OVERLAP_OF_VECTORS
+        self._known.vectors_since = max(latest, self._known.vectors_since or latest)
+        vector = document.get("vector", b"")
+        if vector != entry.vector:
+            session.entries[document["_id"]] = replace(entry, vector=vector, scale=document.get("scale", 0.0))
+            self._changed = True
+
+
+def _size_of(known: _Known) -> int:
+    return 0 if known.snapshot is None else known.snapshot.size
+
+
+def _entries_of(messages: Iterable[MessageDocument]) -> list[Entry]:
+    """On a thread, where the libraries of the search are loaded with the first one."""
+    use_one_thread()
+    from graph.recall.entries import entry_of  # noqa: PLC0415 - a web process without a search does not load it
+
+    return [
+        entry_of(
+            message["_id"],
+            message["sessionId"],
+            message["seq"],
+            speaker=message["role"],
+            content=message["content"],
+            at=message["createdAt"],
+            labels=[entity["label"] for entity in message["entities"]],
+        )
+        for message in messages
+    ]
+
+
+def _snapshot_of(entries: Sequence[Entry]) -> Snapshot:
+    use_one_thread()
+    from graph.recall.columns import columns_of  # noqa: PLC0415 - as above
+
+    ordered = sorted(entries, key=lambda entry: (entry.session_id, entry.seq))
+    dimension = next((len(entry.vector) for entry in ordered if entry.vector), 0)
+    columns = columns_of(ordered, dimension)
+    return Snapshot(columns, ordered, columns.nbytes + sum(_bytes_of(entry) for entry in ordered))
+
+
+def _bytes_of(entry: Entry) -> int:
+    return 600 + 100 * len(entry.terms) + len(entry.vector)

@@ -1,0 +1,236 @@
+"""What searches keep in memory is what is stored: after adds, edits, deletions, erasures, and as vectors arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from graph.enrichment.entities import Extractor
+from graph.enrichment.tokens import load_counter
+from graph.enrichment.worker import Worker
+from graph.errors import Unavailable
+from graph.operations import deletion, messages, searched, sessions
+from graph.operations.backend import Backend
+from graph.operations.memory import MessageToAdd, add_memory
+from graph.operations.recall import SearchMode, search
+from graph.operations.searched import Searched, Snapshot
+from graph.settings import Settings
+from graph.store import edits
+from graph.store.database import Database
+from graph.store.edits import Edit
+from graph.store.recall import searched_sessions
+from graph.store.scope import EVERYTHING, Scope
+from tests.support.embedding_server import EmbeddingServer
+
+SPOKEN = ("My sister found a job in Berlin", "She is a nurse", "It rained on the mountain", "We ate soup")
+
+
+@pytest.fixture
+async def backend(settings: Settings, database: Database) -> AsyncIterator[Backend]:
+    opened = Backend(settings, database, load_counter())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="module")
+def extractor() -> Extractor:
+    return Extractor()
+
+
+async def say(backend: Backend, session_id: str, *contents: str, user_id: str = "ada") -> list[str]:
+    new = [MessageToAdd("user", content, uuid=str(uuid4())) for content in contents]
+    await add_memory(backend, EVERYTHING, session_id, new, user_id=user_id)
+    return [message.uuid for message in new if message.uuid]
+
+
+async def embed(backend: Backend, extractor: Extractor) -> None:
+    worker = Worker(backend.database, extractor, backend.settings, embedder=backend.embedder)
+    await worker.run(asyncio.Event(), drain=True)
+
+
+async def found(backend: Backend, query: str, scope: Scope = EVERYTHING, **named: Any) -> list[str]:
+    results = await search(backend, scope, query, **named)
+    return [one.message_id for one in results.found]
+
+
+async def snapshot(backend: Backend, kept: Searched) -> Snapshot:
+    of_ada = await searched_sessions(backend.database, EVERYTHING, user_id="ada", session_id=None, limit=1_000)
+    return await kept.snapshot(("ada", None), of_ada, await backend.embedding_model())
+
+
+async def test_a_message_is_found_by_its_meaning_once_it_is_embedded(backend: Backend, extractor: Extractor) -> None:
+    uuids = await say(backend, "s", *SPOKEN)
+    query = "What profession does her sibling have?"
+    assert await found(backend, query, user_id="ada") == []
+    await embed(backend, extractor)
+    assert (await found(backend, query, user_id="ada"))[0] in uuids[:2]
+    assert (await found(backend, query, user_id="ada", mode=SearchMode.VECTOR))[0] in uuids[:2]
+    assert await found(backend, query, user_id="ada", mode=SearchMode.LEXICAL) == []
+
+
+async def test_meanings_of_another_model_are_not_compared(
+    backend: Backend, extractor: Extractor, settings: Settings
+) -> None:
+    await say(backend, "s", *SPOKEN)
+    await embed(backend, extractor)
+    with EmbeddingServer() as server:
+        other = Backend(
+            settings.model_copy(update={"embedding_base_url": server.base_url, "embedding_model": "m"}),
+            backend.database,
+            load_counter(),
+        )
+        assert await found(other, "profession", user_id="ada") == []
+        assert await found(other, "sister", user_id="ada")
+        await other.close()
+
+
+async def test_words_are_found_while_the_model_is_away(backend: Backend, settings: Settings) -> None:
+    await say(backend, "s", *SPOKEN)
+    with EmbeddingServer(503) as server:
+        other = Backend(
+            settings.model_copy(update={"embedding_base_url": server.base_url, "embedding_model": "m"}),
+            backend.database,
+            load_counter(),
+        )
+        assert await found(other, "sister", user_id="ada")
+        with pytest.raises(Unavailable, match="does not answer"):
+            await found(other, "sister", user_id="ada", mode=SearchMode.VECTOR)
+        await other.close()
+
+
+async def test_mode_vector_without_a_model_is_refused(backend: Backend, settings: Settings) -> None:
+    await say(backend, "s", *SPOKEN)
+    off = Backend(settings.model_copy(update={"embedding_model": "off"}), backend.database, load_counter())
+    assert await found(off, "sister", user_id="ada")
+    with pytest.raises(Unavailable, match="no embedding model"):
+        await found(off, "sister", user_id="ada", mode=SearchMode.VECTOR)
+
+
+async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extractor) -> None:
+    """Against a reading without memory, after each of many changes."""
+    chance = random.Random(7)
+    kept = Searched(backend.database)
+    uuids: list[str] = []
+    for step in range(60):
+        session_id = f"s{chance.randrange(3)}"
+        act = chance.randrange(8)
+        if act < 3 or not uuids:
+            uuids += await say(backend, session_id, *(f"{chance.choice(SPOKEN)} {step}" for _ in range(3)))
+        elif act == 3:
+            uuid = chance.choice(uuids)
+            await edits.edit_message(backend.database, EVERYTHING, uuid, Edit(content=f"edited {step}"), one_token)
+        elif act == 4:
+            await messages.delete_message(backend, EVERYTHING, uuids.pop(chance.randrange(len(uuids))))
+        elif act == 5:
+            await embed(backend, extractor)
+        elif act == 6 and step % 3 == 0:
+            await deletion.delete_memory(backend, EVERYTHING, session_id)
+            uuids = await still_there(backend)
+        elif step % 3 == 1:
+            await sessions.delete_session(backend, EVERYTHING, session_id)
+            uuids = await still_there(backend)
+        one, other = await snapshot(backend, kept), await snapshot(backend, Searched(backend.database))
+        assert one.entries == other.entries, step
+        assert [entry.message_id for entry in one.entries] == list(one.columns.message_ids)
+        assert {entry.message_id for entry in one.entries} == set(uuids)
+
+
+async def one_token(_role: str, _content: str) -> int:
+    return 1
+
+
+async def still_there(backend: Backend) -> list[str]:
+    return [message["_id"] for message in await backend.database.messages.find({}, {"_id": 1})]
+
+
+async def test_searches_during_changes_find_nothing_that_is_gone_and_all_that_is_acknowledged(
+    backend: Backend, extractor: Extractor
+) -> None:
+    there: set[str] = set(await say(backend, "s", "zebra 0", "zebra 1"))
+    gone: set[str] = set()
+    changing = True
+
+    async def change() -> None:
+        nonlocal changing
+        for number in range(40):
+            (uuid,) = await say(backend, f"s{number % 3}", f"zebra {number}")
+            there.add(uuid)
+            if number % 2:
+                victim = min(there)
+                there.discard(victim)
+                await messages.delete_message(backend, EVERYTHING, victim)
+                gone.add(victim)
+            if number % 13 == 0:
+                await embed(backend, extractor)
+        changing = False
+
+    async def look() -> None:
+        while changing:
+            acknowledged, deleted = set(there), set(gone)
+            results = set(await found(backend, "zebra", user_id="ada"))
+            assert not results & deleted
+            assert acknowledged - results <= gone | (acknowledged - there)
+
+    await asyncio.gather(change(), look(), look())
+
+
+async def test_nobody_finds_what_belongs_to_others(backend: Backend, extractor: Extractor) -> None:
+    (own,) = await say(backend, "of ada", "the zebra of ada")
+    (other,) = await say(backend, "of bob", "the zebra of bob", user_id="bob")
+    await embed(backend, extractor)
+    for mode in SearchMode:
+        assert set(await found(backend, "zebra", mode=mode)) == {own, other}
+        assert await found(backend, "zebra", Scope("ada"), mode=mode) == [own]
+        assert await found(backend, "zebra", Scope("ada"), user_id="bob", mode=mode) == []
+        assert await found(backend, "zebra", Scope("ada"), session_id="of bob", mode=mode) == []
+        assert await found(backend, "zebra", Scope("carol"), mode=mode) == []
+    await backend.database.sessions.update_one({"_id": "of ada"}, {"$set": {"userId": "bob"}})
+    assert await found(backend, "zebra", Scope("ada")) == []
+    assert set(await found(backend, "zebra", Scope("bob"))) == {own, other}
+
+
+async def test_two_processes_agree(backend: Backend, extractor: Extractor, settings: Settings) -> None:
+    other = Backend(settings, backend.database, load_counter())
+    await say(backend, "s", *SPOKEN)
+    await embed(backend, extractor)
+    for query in ("sister", "a job in healthcare", "weather"):
+        assert await search(backend, EVERYTHING, query, user_id="ada") == await search(
+            other, EVERYTHING, query, user_id="ada"
+        )
+    await other.close()
+
+
+async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searched, "_EXPIRE_SECONDS", 0.05)
+    kept = Searched(backend.database, seconds=2.0)
+    await say(backend, "s", *SPOKEN)
+    await say(backend, "t", "zebra")
+    await snapshot(backend, kept)
+    await sessions.delete_session(backend, EVERYTHING, "s")
+    assert {entry.session_id for entry in (await snapshot(backend, kept)).entries} == {"t"}
+    await sessions.delete_session(backend, EVERYTHING, "t")
+    async with asyncio.timeout(30):
+        while len(kept):  # noqa: ASYNC110 - it is dropped in the background
+            await asyncio.sleep(0.02)
+
+
+async def test_what_is_kept_is_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    await say(backend, "s", *SPOKEN)
+    size = (await snapshot(backend, Searched(backend.database))).size
+    monkeypatch.setattr(searched, "MOST_BYTES", size - 1)
+    kept = Searched(backend.database)
+    assert len((await snapshot(backend, kept)).entries) == len(SPOKEN)
+    assert not len(kept)
+
+
+async def test_a_scope_is_read_once(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has not changed is not read again."""
+    await say(backend, "s", *SPOKEN)
+    await found(backend, "sister", user_id="ada")
+    monkeypatch.setattr(searched, "MAX_READ", 0)
+    assert await found(backend, "sister", user_id="ada")
