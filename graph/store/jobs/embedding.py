@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from graph.store.database import Database
 from graph.store.documents import Document, RecallDocument, new_uuid, now
 from graph.store.driver.types import UpdateOne
+from graph.store.jobs.lease import Lease
+
+LEASE = Lease()
 
 _KILLED = "the worker ended while it embedded this message, at each of its attempts"
 _CLAIM = {"lease": "", "attempts": ""}
@@ -52,7 +55,7 @@ class Claimed:
     @property
     def held(self) -> Document:
         """The filter of what is still held."""
-        return {"_id": {"$in": [text.uuid for text in self.texts]}, "lease": self.lease}
+        return {"_id": {"$in": [text.uuid for text in self.texts]}, **LEASE.held(self.lease)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +86,17 @@ async def claim(
         attempts: after which a message that ended each of its workers gets no vector.
         session_id: only messages of this session.
     """
-    lease, at = new_uuid(), now()
-    due = {**_without(model, session_id), "dueAt": {"$lte": at}}
+    token = new_uuid()
+    due = {**_without(model, session_id), **LEASE.due(now())}
     found = await database.recall.find(due, {"memoryId": 1, "lease": 1, "attempts": 1}, limit=limit)
     exhausted = [one["_id"] for one in found if "lease" in one and one.get("attempts", 0) >= attempts]
     if exhausted:
         await database.recall.update_many({"_id": {"$in": exhausted}, **due}, _failed(model, _KILLED))
     chosen = _together([one for one in found if one["_id"] not in exhausted])
     ids = {"_id": {"$in": [one["_id"] for one in chosen]}}
-    await database.recall.update_many(
-        {**ids, **due},
-        {"$set": {"lease": lease, "dueAt": at + timedelta(seconds=lease_seconds)}, "$inc": {"attempts": 1}},
-    )
-    held = await database.recall.find({**ids, "lease": lease}, {"memoryId": 1, "attempts": 1})
-    return Claimed(lease, await _texts(database, held, lease), len(found))
+    await LEASE.claim(database.recall, {**ids, **due}, token, seconds=lease_seconds)
+    held = await database.recall.find({**ids, **LEASE.held(token)}, {"memoryId": 1, "attempts": 1})
+    return Claimed(token, await _texts(database, held, token), len(found))
 
 
 def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
@@ -112,7 +112,7 @@ async def _texts(database: Database, held: Sequence[RecallDocument], lease: str)
     contents = {(message["_id"], message["memoryId"]): message["content"] for message in messages}
     gone = [one["_id"] for one in held if (one["_id"], one["memoryId"]) not in contents]
     if gone:
-        await database.recall.delete_many({"_id": {"$in": gone}, "lease": lease})
+        await database.recall.delete_many({"_id": {"$in": gone}, **LEASE.held(lease)})
     return [
         Text(one["_id"], contents[one["_id"], one["memoryId"]], one.get("attempts", 1))
         for one in held
@@ -122,14 +122,12 @@ async def _texts(database: Database, held: Sequence[RecallDocument], lease: str)
 
 async def renew(database: Database, claimed: Claimed, *, lease_seconds: float) -> None:
     """Keep what is still held for another `lease_seconds`."""
-    await database.recall.update_many(claimed.held, {"$set": {"dueAt": now() + timedelta(seconds=lease_seconds)}})
+    await LEASE.renew(database.recall, claimed.held, seconds=lease_seconds)
 
 
 async def release(database: Database, claimed: Claimed) -> None:
     """Give back what was not embedded, as if it had never been claimed."""
-    await database.recall.update_many(
-        claimed.held, {"$set": {"dueAt": now()}, "$unset": {"lease": ""}, "$inc": {"attempts": -1}}
-    )
+    await LEASE.release(database.recall, claimed.held)
 
 
 async def complete(database: Database, claimed: Claimed, model: str, vectors: Mapping[str, Vector]) -> int:
@@ -139,7 +137,7 @@ async def complete(database: Database, claimed: Claimed, model: str, vectors: Ma
     at = now()
     writes = [
         UpdateOne(
-            {"_id": uuid, "lease": claimed.lease},
+            {"_id": uuid, **LEASE.held(claimed.lease)},
             {
                 "$set": {"model": model, "vector": vector.numbers, "scale": vector.scale, "dueAt": at},
                 "$currentDate": {"at": True},
@@ -155,14 +153,12 @@ async def complete(database: Database, claimed: Claimed, model: str, vectors: Ma
 
 async def put_off(database: Database, claimed: Claimed, uuid: str, due_at: datetime) -> None:
     """Let a message that could not be embedded be tried again."""
-    await database.recall.update_one(
-        {"_id": uuid, "lease": claimed.lease}, {"$set": {"dueAt": due_at}, "$unset": {"lease": ""}}
-    )
+    await LEASE.postpone(database.recall, {"_id": uuid, **LEASE.held(claimed.lease)}, due_at)
 
 
 async def give_up(database: Database, claimed: Claimed, model: str, uuid: str, reason: str) -> None:
     """Leave a message that can't be embedded without a vector of this model."""
-    await database.recall.update_one({"_id": uuid, "lease": claimed.lease}, _failed(model, reason))
+    await database.recall.update_one({"_id": uuid, **LEASE.held(claimed.lease)}, _failed(model, reason))
 
 
 def _failed(model: str, reason: str) -> dict[str, Any]:

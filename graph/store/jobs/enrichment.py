@@ -32,12 +32,15 @@ from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities.mentions import Change, replace_all
 from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
+from graph.store.jobs.lease import Lease
 from graph.store.jobs.turns import Turns
 from graph.store.projection import projection
 from graph.store.vectors import await_vectors
 from graph.store.visible import Visible
 
 _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
+LEASE = Lease("enrichment")
+
 MOST_ENTITIES = 4_000
 """Of one message, and of one transaction: from some 8,000 on, it does not fit into the least cache that mongod has."""
 _MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB holds 16 MiB, and the content is there too
@@ -92,6 +95,11 @@ class Claim:
         """The ids of the messages."""
         return [message["_id"] for message in self.messages]
 
+    @property
+    def match(self) -> Document:
+        """The filter of the messages that are still held."""
+        return {"_id": {"$in": self.uuids}, **LEASE.held(self.lease)}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -114,7 +122,7 @@ class Outcome:
 
 def _due(at: datetime, session_id: str | None) -> Document:
     within = {} if session_id is None else {"sessionId": session_id}
-    return {**within, "enrichment.state": _PENDING, "enrichment.dueAt": {"$lte": at}}
+    return {**within, "enrichment.state": _PENDING, **LEASE.due(at)}
 
 
 async def claim(
@@ -146,7 +154,7 @@ async def claim(
     due = _due(at, session_id)
     if fresh or long:
         due["enrichment.lease"] = {"$exists": False}
-    lease = new_uuid()
+    token = new_uuid()
     found = await _look(database, due, limits)
     sessions = await _sessions_of_messages(database, found)
     erased = _erased(found, sessions)
@@ -161,26 +169,15 @@ async def claim(
     chosen = ordered[:1] if long else batch(ordered, limits)
     long_waits = bool(long_ones) and not long
     if not chosen:
-        return Claim(lease, contended=bool(erased or exhausted), long_waits=long_waits)
+        return Claim(token, contended=bool(erased or exhausted), long_waits=long_waits)
     ids = {"_id": {"$in": [message["_id"] for message in chosen]}}
-    taken = await database.messages.update_many(
-        {**ids, **due},
-        {
-            "$set": {
-                "enrichment.lease": lease,
-                "enrichment.dueAt": at + timedelta(seconds=lease_seconds),
-                "enrichment.together": len(chosen),
-            },
-            "$inc": {"enrichment.attempts": 1},
-        },
-    )
-    if not taken.modified_count:
-        return Claim(lease, contended=True, long_waits=long_waits)
-    held = await database.messages.find(
-        {**ids, "enrichment.lease": lease}, {"sessionId": 1, "content": 1, "enrichment": 1}
-    )
+    also = {"enrichment.together": len(chosen)}
+    if not await LEASE.claim(database.messages, {**ids, **due}, token, seconds=lease_seconds, also=also):
+        return Claim(token, contended=True, long_waits=long_waits)
+    fields = {"sessionId": 1, "content": 1, "enrichment": 1}
+    held = await database.messages.find({**ids, **LEASE.held(token)}, fields)
     turns.took(chosen, sessions)
-    return Claim(lease, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
+    return Claim(token, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
 
 
 async def _look(database: Database, due: Document, limits: Limits) -> list[MessageDocument]:
@@ -258,23 +255,13 @@ async def _give_up(database: Database, uuids: list[str], due: Document, attempts
 
 
 async def renew(database: Database, held: Claim, *, lease_seconds: float) -> None:
-    """Keep what is still held for another `lease_seconds`."""
-    await database.messages.update_many(
-        {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
-        {"$set": {"enrichment.dueAt": now() + timedelta(seconds=lease_seconds)}},
-    )
+    """Keep the messages that are still held for another `lease_seconds`."""
+    await LEASE.renew(database.messages, held.match, seconds=lease_seconds)
 
 
 async def release(database: Database, held: Claim) -> None:
-    """Give back what was claimed and not begun, as if it had never been claimed."""
-    await database.messages.update_many(
-        {"_id": {"$in": held.uuids}, "enrichment.lease": held.lease},
-        {
-            "$set": {"enrichment.dueAt": now()},
-            "$unset": {"enrichment.lease": "", "enrichment.together": ""},
-            "$inc": {"enrichment.attempts": -1},
-        },
-    )
+    """Give back the messages that were claimed and not begun, as if they had never been claimed."""
+    await LEASE.release(database.messages, held.match, unset={"enrichment.together": ""})
 
 
 async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:
@@ -313,7 +300,7 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
         # The lease of a message is gone once it is stored or its content has changed; a change after this
         # transaction's snapshot makes the write below fail, and the next attempt no longer finds it.
         held: Sequence[_Held] = await database.messages.find(
-            {"_id": {"$in": list(by_uuid)}, "enrichment.lease": lease},
+            {"_id": {"$in": list(by_uuid)}, **LEASE.held(lease)},
             {"sessionId": 1, "memoryId": 1, "seq": 1, "createdAt": 1, "entities": 1},
             session=tx,
         )

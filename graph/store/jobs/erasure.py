@@ -26,12 +26,15 @@ from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, ErasureDocument, SessionDocument, new_uuid, now
 from graph.store.driver.transactions import in_transaction
-from graph.store.driver.types import ReturnDocument, Transaction, UpdateOne
+from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import ownership
+from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
 from graph.store.visible import Visible
 
 logger = logging.getLogger(__name__)
+
+_JOBS = Lease()
 
 SMALL = 1_000
 """Most numbers of a session, or of a user's sessions together, that a deletion's own transaction takes away."""
@@ -238,13 +241,7 @@ async def run_pending(database: Database) -> int:
         if small := await _finish_small(database):
             number += small
             continue
-        job = await database.erasures.find_one_and_update(
-            {"dueAt": {"$lte": now()}},
-            {"$set": {"dueAt": now() + LEASE}},
-            sort=[("dueAt", 1)],
-            projection={"_id": 1},
-            return_document=ReturnDocument.AFTER,
-        )
+        job = await _JOBS.join(database.erasures, _JOBS.due(now()), seconds=LEASE.total_seconds())
         if job is None:
             return number
         await finish(database, job["_id"])
@@ -269,7 +266,7 @@ async def _finish_or_log(database: Database, job: str) -> None:
 
 async def _finish_small(database: Database) -> int:
     """Do several due jobs of small sessions in one transaction: one by one they would take a dozen times as long."""
-    chosen = {"dueAt": {"$lte": now()}, "whole": True, "entities": {"$exists": False}, "lastSeq": {"$lte": SMALL}}
+    chosen = {**_JOBS.due(now()), "whole": True, "entities": {"$exists": False}, "lastSeq": {"$lte": SMALL}}
     if await database.erasures.find_one(chosen, {"_id": 1}) is None:
         return 0
 
@@ -294,11 +291,7 @@ async def _finish_small(database: Database) -> int:
 
 async def _step(database: Database, job_id: str) -> bool:
     """One batch; True when the job is done, by any process. An import whose part this is stores nothing more."""
-    job = await database.erasures.find_one_and_update(
-        {"_id": job_id},
-        {"$set": {"dueAt": now() + LEASE}, "$unset": {"importing": ""}},
-        return_document=ReturnDocument.AFTER,
-    )
+    job = await _JOBS.join(database.erasures, {"_id": job_id}, seconds=LEASE.total_seconds(), unset={"importing": ""})
     if job is None:
         return True
     more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)
@@ -318,8 +311,8 @@ async def _under(database: Database, job: ErasureDocument, work: Callable[[Trans
     """Do a part of a job in a transaction, in which the job is there; False when it is not, or no more is left."""
 
     async def attempt(tx: Transaction) -> bool:
-        held = await database.erasures.update_one(_same(job), {"$set": {"dueAt": now() + LEASE}}, session=tx)
-        return bool(held.matched_count) and await work(tx)
+        held = await _JOBS.renew(database.erasures, _same(job), seconds=LEASE.total_seconds(), tx=tx)
+        return held and await work(tx)
 
     return await in_transaction(database.client, attempt, deadline=database.write_deadline)
 

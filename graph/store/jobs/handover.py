@@ -18,10 +18,13 @@ from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, HandoverDocument, new_uuid, now
 from graph.store.driver.transactions import in_transaction
-from graph.store.driver.types import ReturnDocument, Transaction
+from graph.store.driver.types import Transaction
 from graph.store.entities import ownership
+from graph.store.jobs.lease import Lease
 
 logger = logging.getLogger(__name__)
+
+_JOBS = Lease()
 
 ENTITIES_AT_ONCE = 2_000
 """Most entities that the transaction which gives a session to a user counts for the user."""
@@ -76,7 +79,7 @@ async def run_pending(database: Database) -> int:
     """Do the jobs that no process holds; returns their number."""
     number = 0
     while True:
-        job = await _held(database, {"dueAt": {"$lte": now()}})
+        job = await _held(database, _JOBS.due(now()))
         if job is None:
             return number
         await finish(database, job["_id"])
@@ -84,9 +87,7 @@ async def run_pending(database: Database) -> int:
 
 
 async def _held(database: Database, match: Document) -> HandoverDocument | None:
-    return await database.handovers.find_one_and_update(
-        match, {"$set": {"dueAt": now() + LEASE}}, sort=[("dueAt", 1)], return_document=ReturnDocument.AFTER
-    )
+    return await _JOBS.join(database.handovers, match, seconds=LEASE.total_seconds())
 
 
 async def _give_all(database: Database, job: HandoverDocument) -> bool:

@@ -87,8 +87,7 @@ class Lease:
         self, collection: Collection[D], held: Document, *, seconds: float, tx: Transaction | None = None
     ) -> bool:
         """Keep what is still held for another `seconds`; False where nothing is."""
-        renewed = await collection.update_many(held, {"$set": self._until(seconds)}, session=tx)
-        return renewed.matched_count > 0
+        return await _updated(collection, held, {"$set": self._until(seconds)}, tx)
 
     async def join(
         self, collection: Collection[D], match: Document, *, seconds: float, unset: Document | None = None
@@ -104,24 +103,22 @@ class Lease:
 
     async def release(self, collection: Collection[D], held: Document, *, unset: Document | None = None) -> None:
         """Give back what was not begun: it is due at once, and the attempt does not count."""
-        await collection.update_many(
-            held,
-            {
-                "$set": self._until(0),
-                "$unset": {self.field("lease"): "", **(unset or {})},
-                "$inc": {self.field("attempts"): -1},
-            },
-        )
+        update = {
+            "$set": self._until(0),
+            "$unset": {self.field("lease"): "", **(unset or {})},
+            "$inc": {self.field("attempts"): -1},
+        }
+        await _updated(collection, held, update)
 
     async def postpone(self, collection: Collection[D], held: Document, until: datetime) -> None:
         """Give back what failed, due at a time."""
-        await collection.update_many(held, {"$set": {self.field("dueAt"): until}, "$unset": {self.field("lease"): ""}})
+        update = {"$set": {self.field("dueAt"): until}, "$unset": {self.field("lease"): ""}}
+        await _updated(collection, held, update)
 
     async def end(self, collection: Collection[D], held: Document) -> bool:
         """Note that nothing is to be done, because it is done or given up; False where it is not held any more."""
         names = [self.path] if self.path else ["dueAt", "lease", "attempts"]
-        ended = await collection.update_many(held, {"$unset": dict.fromkeys(names, "")})
-        return ended.matched_count > 0
+        return await _updated(collection, held, {"$unset": dict.fromkeys(names, "")})
 
     def _claimed(self, token: str, seconds: float, also: Document) -> Document:
         return {
@@ -131,6 +128,13 @@ class Lease:
 
     def _until(self, seconds: float) -> Document:
         return {self.field("dueAt"): now() + timedelta(seconds=seconds)}
+
+
+async def _updated(collection: Collection[D], held: Document, update: Document, tx: Transaction | None = None) -> bool:
+    """Whether there was something to update."""
+    # After a fail-over, the driver repeats only the writes of one document.
+    write = collection.update_one if isinstance(held.get("_id"), str) else collection.update_many
+    return (await write(held, update, session=tx)).matched_count > 0
 
 
 @dataclass(frozen=True, slots=True)

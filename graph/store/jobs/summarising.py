@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast
 
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, SummaryDocument, new_uuid, now
 from graph.store.driver.transactions import in_transaction
-from graph.store.driver.types import DuplicateKeyError, ReturnDocument, Transaction
+from graph.store.driver.types import DuplicateKeyError, Transaction
+from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
 from graph.store.visible import AFTER_SEQ, Visible
+
+LEASE = Lease("summarising")
 
 _COVERED = {"$max": ["$summarySeq", AFTER_SEQ]}
 
@@ -38,7 +41,7 @@ class Due:
     @property
     def held(self) -> Document:
         """The filter of the session while it is held."""
-        return {"_id": self.session_id, "summarising.lease": self.lease}
+        return {"_id": self.session_id, **LEASE.held(self.lease)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,47 +84,30 @@ async def mark_due(database: Database, window: int, session_ids: Collection[str]
 
 async def claim_session(database: Database, *, lease_seconds: float, session_id: str | None = None) -> Due | None:
     """Claim the session that has been due longest, or None when no session is due."""
-    at = now()
-    lease = new_uuid()
+    token = new_uuid()
     within: Document = {} if session_id is None else {"_id": session_id}
-    found = await database.sessions.find_one_and_update(
-        {**within, "summarising.dueAt": {"$lte": at}},
-        {
-            "$set": {"summarising.lease": lease, "summarising.dueAt": at + timedelta(seconds=lease_seconds)},
-            "$inc": {"summarising.attempts": 1},
-        },
-        sort=[("summarising.dueAt", 1)],
-        projection={"summarising": 1},
-        return_document=ReturnDocument.AFTER,
-    )
-    return None if found is None else Due(found["_id"], lease, found["summarising"]["attempts"])
+    found = await LEASE.claim_next(database.sessions, within, token, seconds=lease_seconds, fields={"summarising": 1})
+    return None if found is None else Due(found["_id"], token, found["summarising"]["attempts"])
 
 
 async def renew_session(database: Database, due: Due, *, lease_seconds: float) -> None:
     """Keep a session for another `lease_seconds`."""
-    await database.sessions.update_one(
-        due.held, {"$set": {"summarising.dueAt": now() + timedelta(seconds=lease_seconds)}}
-    )
+    await LEASE.renew(database.sessions, due.held, seconds=lease_seconds)
 
 
 async def postpone(database: Database, due: Due, until: datetime) -> None:
     """Give a session back, due at `until`."""
-    await database.sessions.update_one(
-        due.held, {"$set": {"summarising.dueAt": until}, "$unset": {"summarising.lease": ""}}
-    )
+    await LEASE.postpone(database.sessions, due.held, until)
 
 
 async def give_up(database: Database, due: Due) -> None:
     """Give a session back as not due, until further messages of it are enriched."""
-    await database.sessions.update_one(due.held, {"$unset": {"summarising": ""}})
+    await LEASE.end(database.sessions, due.held)
 
 
 async def finish(database: Database, due: Due, standing: Standing) -> bool:
     """Note that nothing is due; False when the session has got further messages since, and may be due again."""
-    result = await database.sessions.update_one(
-        {**due.held, "lastSeq": standing.last_seq}, {"$unset": {"summarising": ""}}
-    )
-    if result.matched_count:
+    if await LEASE.end(database.sessions, {**due.held, "lastSeq": standing.last_seq}):
         return True
     return await database.sessions.find_one(due.held, {"_id": 1}) is None
 

@@ -30,8 +30,11 @@ from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure, handover
 from graph.store.jobs.enrichment import HELD_BACK
+from graph.store.jobs.lease import Lease
 from graph.store.transfer.documents import Contents, insert_contents, numbered, touch_users, write_unique
 from graph.store.writes import write
+
+_JOBS = Lease()
 
 STAGING_LEASE = timedelta(minutes=10)
 """How long a part stays when its import has died."""
@@ -140,10 +143,8 @@ class Staging:
         Raises:
             Conflict: a session of the id was made meanwhile.
         """
-        held = await self._database.erasures.update_one(
-            self._job, {"$set": {"dueAt": now() + STAGING_LEASE}}, session=tx
-        )
-        if not held.matched_count:
+        seconds = STAGING_LEASE.total_seconds()
+        if not await _JOBS.renew(self._database.erasures, self._job, seconds=seconds, tx=tx):
             raise self._taken()
 
     async def abandon(self) -> None:
