@@ -318,9 +318,11 @@ async def test_after_the_oplog_is_lost_subscribers_read_the_store(client: Client
     async with socket_to(url(client)) as socket:
         await socket.subscribe(ADDED, {"id": "s", "after": 0})
         await watching(app)
-        publish, hub._publish = hub._publish, lambda *_: None
+        lost = asyncio.Queue[None]()
+        publish, hub._publish = hub._publish, lambda *_: lost.put_nowait(None)
         await add(client, "s", 3)
-        await asyncio.sleep(0.3)
+        for _ in range(3):
+            await asyncio.wait_for(lost.get(), 30)
         hub._publish = publish
         hub._hand_out(Opened(hub.at, lost=True), lost=False)
         assert await socket.seqs(3) == [1, 2, 3]

@@ -16,7 +16,7 @@ import bson
 import pymongo
 import pytest
 
-from graph.mongod.embedded import EmbeddedMongo
+from graph.mongod.embedded import EmbeddedMongo, running_uri
 from graph.store import sessions, users
 from graph.store.database import Database
 from graph.store.documents import now, pending
@@ -25,7 +25,6 @@ from graph.store.driver.types import Transaction
 from graph.store.jobs import enrichment, erasure, progress, summarising
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
-from graph.store.jobs.pending import PAUSE
 from graph.store.scope import EVERYTHING
 from graph.store.visible import erased_until
 from tests.support.graphql_client import ADD, OCTAVIA, Client
@@ -720,6 +719,17 @@ async def test_adds_and_deletions_of_one_session_at_once(client: Client, databas
     assert [message["seq"] for message in messages] == list(range(first, session["lastSeq"] + 1))
 
 
+def wait_for_erasures(data_dir: Path) -> None:
+    """Wait until a running server has taken up and finished the jobs that an earlier one left."""
+    uri = running_uri(data_dir)
+    assert uri is not None
+    until = time.monotonic() + 240
+    with pymongo.MongoClient[Any](uri) as opened, pymongo.timeout(60):
+        while opened["recallql"]["erasures"].count_documents({}):
+            assert time.monotonic() < until, "the erasure was not finished"
+            time.sleep(0.5)
+
+
 @pytest.mark.slow
 def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
@@ -735,7 +745,7 @@ def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Pa
     server = ServerProcess(data_dir, "--enrichment-processes", "0")
     try:
         assert server.graphql('{ session(sessionId: "planted-session") { uuid } }')["session"] is None
-        time.sleep((erasure.LEASE.total_seconds() + PAUSE) * 2)
+        wait_for_erasures(data_dir)
     finally:
         server.stop()
     with EmbeddedMongo(data_dir) as mongo, pymongo.MongoClient[Any](mongo.uri) as opened, pymongo.timeout(60):
