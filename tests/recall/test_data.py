@@ -10,9 +10,15 @@ import pytest
 
 FOLDER = Path(__file__).parent.parent / "data" / "recall"
 FILES = sorted(FOLDER.glob("*.json"))
+LANGUAGES = {"en", "de", "ja"}
+HALVES = ("tune", "held out")
 KINDS = {"fact", "hops", "time", "paraphrase", "name", "number", "quoted"}
 LEAST_CONVERSATIONS = 15
 LEAST_QUESTIONS = 536
+SHARES_OF_A_HALF = (0.4, 0.6)
+LEAST_SHARE_OF_A_KIND = 0.04
+LONG_ANSWER = 700
+"""Characters of an answer that does not fit into a line of a prompt."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -26,6 +32,16 @@ def messages_of(conversation: dict[str, Any]) -> list[dict[str, Any]]:
     return [m for session in conversation["sessions"] for m in session["messages"]]
 
 
+def questions_of(conversations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the questions about all the conversations."""
+    return [question for conversation in conversations for question in conversation["questions"]]
+
+
+def in_half(half: str) -> list[dict[str, Any]]:
+    """Return the conversations of one half of the set."""
+    return [conversation for conversation in CONVERSATIONS if conversation["half"] == half]
+
+
 CONVERSATIONS = [read(path) for path in FILES]
 each = pytest.mark.parametrize("conversation", CONVERSATIONS, ids=[p.stem for p in FILES])
 
@@ -33,6 +49,34 @@ each = pytest.mark.parametrize("conversation", CONVERSATIONS, ids=[p.stem for p 
 def test_number_does_not_fall() -> None:
     assert len(CONVERSATIONS) >= LEAST_CONVERSATIONS
     assert sum(len(c["questions"]) for c in CONVERSATIONS) >= LEAST_QUESTIONS
+
+
+def test_languages_are_covered() -> None:
+    assert {c["language"] for c in CONVERSATIONS} == LANGUAGES
+
+
+def test_each_half_has_its_share_of_the_questions() -> None:
+    assert {c["half"] for c in CONVERSATIONS} == set(HALVES)
+    least, most = SHARES_OF_A_HALF
+    total = len(questions_of(CONVERSATIONS))
+    for half in HALVES:
+        assert least <= len(questions_of(in_half(half))) / total <= most
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_each_half_has_every_kind_of_question(half: str) -> None:
+    questions = questions_of(in_half(half))
+    counts = Counter(q["kind"] for q in questions)
+    assert {kind for kind in KINDS if counts[kind] < LEAST_SHARE_OF_A_KIND * len(questions)} == set()
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_each_half_has_every_sort_of_message(half: str) -> None:
+    messages = [m for c in in_half(half) for m in messages_of(c)]
+    assert {m["role"] for m in messages} == {"user", "assistant", "tool"}
+    assert any("name" in m for m in messages)
+    assert any("```" in m["content"] for m in messages)
+    assert any(m["role"] == "assistant" and len(m["content"]) > LONG_ANSWER for m in messages)
 
 
 def test_names_match_files() -> None:
@@ -79,6 +123,14 @@ def test_evidence_exists(conversation: dict[str, Any]) -> None:
     for question in conversation["questions"]:
         assert question["evidence"]
         assert set(question["evidence"]) <= known
+        assert len(set(question["evidence"])) == len(question["evidence"])
+
+
+@each
+def test_question_of_several_hops_has_several_messages(conversation: dict[str, Any]) -> None:
+    for question in conversation["questions"]:
+        if question["kind"] == "hops":
+            assert len(question["evidence"]) > 1
 
 
 @each
