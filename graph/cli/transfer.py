@@ -1,4 +1,4 @@
-"""What the commands share that write or read whole databases: their files, progress bar and last line."""
+"""Files, progress bar and last line of the commands that export or import."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _may_be_name(word: str) -> bool:
 
 
 def _likely_slips(word: str) -> Iterator[str]:
-    """What was meant where a letter was added, doubled or not doubled, or swapped with the next; also a singular."""
+    """The words with one letter removed, doubled, not doubled, or swapped with the next; also the singular."""
     for position, letter in enumerate(word):
         head, tail = word[:position], word[position + 1 :]
         yield head + tail

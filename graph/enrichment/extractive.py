@@ -3,7 +3,7 @@
 The method is TextRank (Mihalcea and Tarau, 2004) with the TF-IDF cosine of LexRank (Erkan and Radev, 2004) as the
 similarity, and two additions. A sentence lends weight to the one that follows it in the conversation, since an answer
 rarely repeats the words of its question. And what is taken is chosen by the coverage of ranked terms for the tokens
-that it costs (Lin and Bilmes, 2010), which leaves out what says the same again.
+that it costs (Lin and Bilmes, 2010), which leaves out sentences that repeat others.
 
 A line of a summary is `role: sentences`; " … " stands where sentences of that role were left out in between. The
 previous summary is read back from that form, and its sentences compete with the new ones.
@@ -38,10 +38,10 @@ _MAX_CHARACTERS_OF_ALL: Final = 400_000  # shared by the messages where there ar
 _MAX_SENTENCES: Final = 400  # ranked at once: similarities are their square
 _DAMPING: Final = 0.85
 _ROUNDS: Final = 50
-_FOLLOWING: Final = 0.15  # what a sentence lends to the next one, as a cosine
+_FOLLOWING: Final = 0.15  # the share of its score that a sentence lends to the next one, as a cosine
 _PREVIOUS: Final = 2.0  # a sentence of the previous summary has been chosen from many
 _COST_EXPONENT: Final = 0.7
-_OVERHEAD: Final = 4  # tokens added to what a sentence costs, so that scraps don't win for being short
+_OVERHEAD: Final = 4  # tokens added to the cost of a sentence, so that scraps don't win for being short
 _WORTHWHILE: Final = (
     0.25  # of the average sentence's worth: a sentence that adds less is left out even where it would fit
 )
@@ -106,7 +106,7 @@ def _sentences(previous: str | None, messages: Sequence[tuple[str, str]]) -> lis
     for speaker, content in messages:
         name = " ".join(speaker.split()) or None
         pieces += [(name, text, 1.0) for text in _split(_shortened(content, share))]
-    found: dict[tuple[str | None, str], _Sentence] = {}  # what a role says twice counts once
+    found: dict[tuple[str | None, str], _Sentence] = {}  # a sentence that a role repeats counts once
     place = 0
     for role, text, bias in pieces:
         place += 1 + (text == _GAP)
@@ -214,7 +214,7 @@ def _ranks(sentences: list[_Sentence]) -> NDArray[np.float64]:
 def _choose(
     sentences: list[_Sentence], importance: dict[str, float], max_tokens: int, count: Callable[[str], int]
 ) -> list[_Sentence]:
-    """Take the sentence that adds most for what it costs, again and again, while one fits."""
+    """Take the sentence that adds most for its cost, repeatedly, while one fits."""
     costs = [(count(f"{sentence.role}: {sentence.text}") + _OVERHEAD) ** _COST_EXPONENT for sentence in sentences]
     open_terms = dict(importance)
     worth = [sum(importance[term] for term in sentence.terms) for sentence in sentences]

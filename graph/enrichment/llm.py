@@ -1,6 +1,6 @@
 """Summaries written by a language model behind any OpenAI-compatible `/chat/completions`.
 
-Nothing of what goes wrong reaches a log or an error with the API key or a message's text in it. Runs in the worker
+No log line and no error has the API key or the text of a message in it. Runs in the worker
 process only.
 """
 
@@ -40,7 +40,7 @@ DEFAULT_PROMPT: Final = (
 
 _RETRIED_BELOW_500: Final = frozenset({408, 409, 425, 429})
 _MAX_ANSWER_BYTES: Final = 1 << 20
-_OVERHEAD: Final = 64  # tokens for the headings, and for what a server's chat template adds
+_OVERHEAD: Final = 64  # tokens for the headings, and for the server's chat template
 _THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 
@@ -48,7 +48,7 @@ class LLMUnavailable(RecallQLError):
     """The model gave no summary, however often it was asked.
 
     Attributes:
-        reason: why, in a few words, free of secrets and of what was said.
+        reason: why, in a few words, without secrets and without texts of messages.
     """
 
     def __init__(self, reason: str) -> None:
@@ -61,7 +61,7 @@ class LLMOptions:
     """How to reach the model, and how much of everything it gets.
 
     Attributes:
-        base_url: what `/chat/completions` is added to, such as `https://api.openai.com/v1`.
+        base_url: the address before `/chat/completions`, such as `https://api.openai.com/v1`.
         model: the model's name.
         api_key: sent as a bearer token.
         timeout: seconds for one whole attempt, connecting and answering.
@@ -69,7 +69,7 @@ class LLMOptions:
         backoff: seconds before the second attempt, at most; doubled for each further one, and drawn at random below.
         max_backoff: the longest wait; a server that asks for a longer one with `Retry-After` isn't asked again.
         prompt: the system message; `$max_tokens` stands for the length wanted.
-        max_input_tokens: bound on what is sent.
+        max_input_tokens: most tokens of a request.
         max_output_tokens: bound on the summary.
         extra_body: further entries of the request, which win over the own ones; None leaves an own one out. For servers
             that want `max_completion_tokens` instead of `max_tokens`, a temperature, and so on.
@@ -125,7 +125,7 @@ class ChatCompletionsSummariser:
 
         Args:
             options: how to reach the model.
-            count_tokens: counts what is sent and what comes back; in `cl100k_base` by default.
+            count_tokens: counts the tokens of requests and answers; in `cl100k_base` by default.
 
         Raises:
             StartupError: an option can't work; the message names its setting.
@@ -189,7 +189,7 @@ class ChatCompletionsSummariser:
         return {name: value for name, value in body.items() if value is not None}
 
     def _material(self, previous: str | None, messages: Sequence[tuple[str, str]]) -> str:
-        """Return what is sent: the previous summary always, and the newest messages that fit, long ones shortened."""
+        """The texts to send: the previous summary always, and the newest messages that fit, long ones shortened."""
         parts: list[str] = []
         if previous and previous.strip():
             parts.append("Summary so far:\n" + clip(previous.strip(), self._options.max_output_tokens, self._count))
@@ -284,14 +284,14 @@ def _prepared(options: LLMOptions, count: Callable[[str], int]) -> _Prepared:
     key = options.api_key.get_secret_value() if options.api_key else None
     headers = {"content-type": "application/json", "accept": "application/json", **bearer(key, "RECALLQL_LLM_API_KEY")}
     if not options.model.strip():
-        raise StartupError("RECALLQL_LLM_MODEL is empty: name the model that RECALLQL_LLM_BASE_URL serves.")
+        raise StartupError("RECALLQL_LLM_MODEL is empty: name the model that RECALLQL_LLM_BASE_URL serves")
     system = Template(options.prompt).safe_substitute(max_tokens=options.max_output_tokens)
     budget = options.max_input_tokens - count(system) - _OVERHEAD
     if budget < options.max_output_tokens:
         least = options.max_input_tokens - budget + 2 * options.max_output_tokens
         raise StartupError(
-            f"RECALLQL_LLM_MAX_INPUT_TOKENS is {options.max_input_tokens}: beside the prompt, the summary so far "
-            f"and new messages do not fit. Set it to {least} or more."
+            f"RECALLQL_LLM_MAX_INPUT_TOKENS is {options.max_input_tokens}, which leaves no space for "
+            f"the prompt, the previous summary and new messages: set it to {least} or more"
         )
     return _Prepared(url, headers, system, budget)
 

@@ -25,7 +25,7 @@ class LongText:
 
     Attributes:
         held: the claim of it, which holds nothing else.
-        result: what came of it; None until it is read to its end.
+        result: the outcome; None until it is read to its end.
     """
 
     held: Claim
@@ -53,6 +53,6 @@ def _next(parts: _Parts) -> _Result | None:
     except StopIteration as end:
         result: _Result = end.value
         return result
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the message's failure, not the worker's
+    except Exception as error:  # noqa: BLE001 - any exception is the failure of the message, not of the worker
         return ExtractionFailure(f"{type(error).__name__}: {error}"[:300])
     return None

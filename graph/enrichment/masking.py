@@ -1,4 +1,4 @@
-"""Blanking out what is not prose, so that a model trained on prose is not misled by it.
+"""Blanking out text that is not prose, so that a model trained on prose is not misled by it.
 
 Every mask replaces a character by one character: offsets into the masked text are offsets into the original.
 The patterns are bounded or possessive, since a message may be a million characters that nearly match.
@@ -13,7 +13,7 @@ _INLINE_CODE = re.compile(r"`[^`\n]+`")
 _URL = re.compile(r"(?:https?://|ftp://|www\.)\S+", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>")
-# What chat transcripts put before a turn. A name there is a name, and stays.
+# The labels that chat transcripts put before a turn. A name there is a name, and stays.
 _ROLE = re.compile(
     r"^[ \t>*]{0,8}(?:user|assistant|system|human|ai|bot|tool|q|a)[*]{0,2}:", re.IGNORECASE | re.MULTILINE
 )
@@ -31,8 +31,8 @@ _EMOJI = re.compile(
 )
 _HANDLE = re.compile(r"(?<!\w)(?:@(?=\w)|#(?=[^\W\d_]))")
 
-# What no writer of prose types without a space: encoded data, serialised data, a key held down. Scripts that write no
-# spaces are exempt.
+# Text that no writer of prose types without a space: encoded data, serialised data, a key held down. Scripts that
+# write no spaces are exempt.
 _LONGEST_WORD = 40
 _ENCODED = re.compile(
     r"[A-Za-z0-9+/=_-]{40,}+"

@@ -58,7 +58,7 @@ def require_model(name: str) -> Path:
 
 
 def require_language(code: str, name: str) -> None:
-    """Check that a model is of a language, or of several, by what it says of itself.
+    """Check that a model is of a language, or of several, by its `meta.json`.
 
     Raises:
         ModelNotFoundError: there is no such model.
@@ -85,7 +85,7 @@ def check_language(code: str, name: str, language: str) -> None:
 
 
 def load_model(name: str) -> Language:
-    """Load an installed spaCy package, or a model from its directory, with what entities need and no more.
+    """Load an installed spaCy package, or a model from its directory, with the components that entities need.
 
     Raises:
         ModelNotFoundError: there is no such package or directory.
@@ -118,7 +118,7 @@ def load_model(name: str) -> Language:
 
 
 def version_warning(name: str) -> str | None:
-    """What spaCy says of an installed model that was made for another version of it; None when both fit."""
+    """The warning of spaCy about a model that was made for another version of spaCy; None where the versions fit."""
     from spacy import util  # noqa: PLC0415 - as above
 
     directory = require_model(name)
@@ -146,8 +146,8 @@ def _how_to_install(name: str) -> str:
         return f"RECALLQL_SPACY_MODEL: the spaCy model {_shown(name)} is not found: there is no such directory"
     command = _INSTALLABLE.get(name, f"python -m spacy download {name}")
     return (
-        f"The spaCy model {_shown(name)} is not installed: run `{command[:_MOST_SHOWN]}`, or set RECALLQL_SPACY_MODEL"
-        " to one that is"
+        f"RECALLQL_SPACY_MODEL: the spaCy model {_shown(name)} is not installed: run"
+        f" `{command[:_MOST_SHOWN]}`, or name one that is installed"
     )
 
 

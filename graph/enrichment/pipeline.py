@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Piece = tuple[str, tuple[int, int]]  # text, (index of the whole text, offset into it)
 
-# What one pass holds at most. Beyond it a pass is no faster and only takes memory.
+# The most that one pass holds. A larger pass is no faster and only takes memory.
 PASS_CHARACTERS = 50_000
 PASS_TEXTS = 256
 
@@ -40,7 +40,7 @@ class Pipeline:
         self._zone.enter_context(self._nlp.memory_zone())
 
     def read(self, texts: Sequence[str]) -> list[list[Span]]:
-        """The entities of each text, in order, without overlap. Raises whatever the model raises on any of them."""
+        """The entities of each text, in order, without overlap. Exceptions of the model pass through."""
         found: list[list[Span]] = [[] for _ in texts]
         for part in self.passes(texts):
             for index, span in part:
@@ -50,7 +50,7 @@ class Pipeline:
     def passes(self, texts: Sequence[str]) -> Iterator[list[tuple[int, Span]]]:
         """The entities of all texts in order, pass by pass, each with the index of its text.
 
-        Other texts may be read between two passes. Raises whatever the model raises.
+        Other texts may be read between two passes. Exceptions of the model pass through.
         """
         for group in _groups(texts):
             self._forget(sum(len(piece) for piece, _ in group))

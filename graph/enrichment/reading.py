@@ -22,7 +22,7 @@ class Reading:
     """A text as a model reads it.
 
     Attributes:
-        text: what is read.
+        text: the normalised text.
         starts: for each character of it, where what it stands for begins in the stored text; None where all are at the
             same place in both.
         ends: where that ends.
@@ -40,7 +40,7 @@ class Reading:
 
 
 def reading_of(text: str) -> Reading:
-    """What is read of a stored text: in normal form C, every space a plain one, without marks of no width."""
+    """A stored text as it is read: in normal form C, every space a plain one, without marks of no width."""
     if text.isascii():
         return Reading(text)
     spaced = _SPACES.sub(" ", text)

@@ -2,7 +2,7 @@
 
 The rule: once at least a message window of messages is not yet covered, all but the newest half window of them are
 summarised, and each summary takes the one before it in. However many messages come at once, all of them are covered:
-what is too much for one summary is taken in by several, one after the other.
+messages that are too many for one summary are covered by several, one after the other.
 
 A caller repeats, until `next_step` returns None: read the oldest uncovered messages, at most `StepLimits.page_size` of
 them; summarise the step's messages together with the newest summary; store that with the range from `cover`. No state
@@ -33,7 +33,7 @@ class Uncovered:
 class StepLimits:
     """The most that one summary newly takes in.
 
-    The token limit gives way where half a window of messages is more than that; a summariser bounds what it reads
+    The token limit gives way where half a window of messages is more than that; a summariser bounds its input
     anyway.
     """
 
@@ -42,7 +42,7 @@ class StepLimits:
 
     def __post_init__(self) -> None:
         if self.max_messages < 1 or self.max_tokens < 1:
-            raise ValueError("A summary must be allowed to take in at least one message and one token.")
+            raise ValueError("the limits of a summary allow no message or no token: allow at least one of both")
 
     def page_size(self, window: int) -> int:
         """Return how many of the oldest uncovered messages `next_step` has to see, where there are that many."""
@@ -60,7 +60,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What a summary records: it speaks of every message from `first_seq` to `last_seq`, both included."""
+    """The range of a summary: it covers every message from `first_seq` to `last_seq`, both included."""
 
     first_seq: int
     last_seq: int
@@ -74,7 +74,7 @@ def is_due(uncovered: int, window: int = DEFAULT_WINDOW) -> bool:
 def next_step(
     page: Sequence[Uncovered], *, more: bool, window: int = DEFAULT_WINDOW, limits: StepLimits | None = None
 ) -> Step | None:
-    """Return what the next summary takes in, or None when no summary is due.
+    """Return the range that the next summary adds, or None when no summary is due.
 
     Args:
         page: the oldest uncovered messages in the order of their `seq`, which may have holes.
@@ -87,9 +87,9 @@ def next_step(
     """
     limits = limits or StepLimits()
     if more and len(page) < limits.page_size(window):
-        raise ValueError(f"Give {limits.page_size(window)} messages where there are more, not {len(page)}.")
+        raise ValueError(f"{len(page)} messages were given, and there are more: give {limits.page_size(window)}")
     if any(a.seq >= b.seq for a, b in pairwise(page)):
-        raise ValueError("Uncovered messages have to be in the order of their seq.")
+        raise ValueError("the uncovered messages are not in the order of their seq: sort them")
     if not is_due(len(page), window):
         return None
     wanted = len(page) - window // 2
@@ -141,5 +141,5 @@ def _fitting(page: Sequence[Uncovered], limits: StepLimits) -> int:
 
 def _checked(window: int) -> int:
     if window < 1:
-        raise ValueError(f"A message window holds at least one message, not {window}.")
+        raise ValueError(f"the message window is {window}: it holds at least 1 message")
     return window

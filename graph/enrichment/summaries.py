@@ -85,7 +85,7 @@ class SummaryJobs:
         self._wake.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write what is due until `stop` is set."""
+        """Write due summaries until `stop` is set."""
         while not stop.is_set():
             self._wake.clear()
             started = time.monotonic()

@@ -43,7 +43,7 @@ class TokenCounter:
         """Return the tokens of a text as such, the rule for a summary.
 
         The names of special tokens, such as ``<|endoftext|>``, are counted as the plain text they are.
-        The time taken grows in proportion to the length, whatever the text is.
+        The time taken grows in proportion to the length, for any text.
         """
         return sum(len(self._encoding.encode_ordinary(part)) for part in _parts(text))
 
@@ -54,7 +54,7 @@ class TokenCounter:
     def rarity(self, word: str) -> float:
         """Return how rare a word is in general, from 0 for the most frequent to 1, in any language.
 
-        The table of an encoding was built by merging what is most frequent first, so the place of a word's only token
+        The table of an encoding was built by merging the most frequent pairs first, so the place of a word's only token
         follows the rank of its frequency; a word of several tokens was too rare to get one.
         """
         tokens = self._encoding.encode_ordinary(f" {word}")
@@ -64,7 +64,7 @@ class TokenCounter:
         return max(0.0, math.log(max(tokens[0], first) / first) / math.log(self._encoding.max_token_value / first))
 
     async def count_message_async(self, role: str, content: str) -> int:
-        """Do what ``count_message`` does, away from the event loop where the message is long."""
+        """Do the work of ``count_message``, away from the event loop where the message is long."""
         return (await self.count_messages_async([(role, content)]))[0]
 
     async def count_messages_async(self, messages: Sequence[tuple[str, str]]) -> list[int]:
@@ -90,11 +90,11 @@ def load_counter(encoding_name: str = DEFAULT_ENCODING) -> TokenCounter:
         raise StartupError(f"RECALLQL_TOKEN_ENCODING: unknown encoding {encoding_name[:100]!r}: choose one of {known}")
     try:
         return TokenCounter(tiktoken.get_encoding(name))
-    except Exception as error:  # whatever the download, the cache folder or the hash check may raise
+    except Exception as error:  # of the download, the cache folder or the hash check
         raise StartupError(
             f"RECALLQL_TOKEN_ENCODING: the table of {encoding_name!r} can't be loaded ({type(error).__name__}). Only "
             f"{DEFAULT_ENCODING} works without the network: set TIKTOKEN_CACHE_DIR to a folder that holds the table, "
-            f"allow the download from openaipublic.blob.core.windows.net, or use {DEFAULT_ENCODING}."
+            f"allow the download from openaipublic.blob.core.windows.net, or use {DEFAULT_ENCODING}"
         ) from error
 
 
@@ -109,7 +109,7 @@ def count_message_tokens(role: str, content: str) -> int:
 
 
 async def count_message_tokens_async(role: str, content: str) -> int:
-    """Do what ``count_message_tokens`` does, away from the event loop where the message is long."""
+    """Do the work of ``count_message_tokens``, away from the event loop where the message is long."""
     return await load_counter().count_message_async(role, content)
 
 
@@ -118,7 +118,7 @@ def clip(text: str, max_tokens: int, count: Callable[[str], int], mark: str = "â
 
     It is cut after a word where there is one. Where not even the mark fits, nothing is left.
     """
-    # No table has a token for more than 128 characters, so a longer text is over the limit whatever it says.
+    # No table has a token for more than 128 characters, so a longer text is over the limit with any content.
     if len(text) <= max_tokens * 128 and count(text) <= max_tokens:
         return text
     fits, over = 0, min(len(text), max_tokens * 16) + 1  # an overlong word or rule of dashes may be cut shorter

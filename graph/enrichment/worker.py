@@ -42,12 +42,12 @@ logger = logging.getLogger(__name__)
 _BATCH_MESSAGES = 256
 _BATCH_TOKENS = 16_384
 _PAUSE_FOR_SUSPECTS = 0.05  # seconds
-_DRAIN_POLL = 0.2  # seconds: what ends a drain is no event
+_DRAIN_POLL = 0.2  # seconds: no event says that the last message is enriched
 
 
 @dataclass(slots=True)
 class Done:
-    """What a worker has done so far."""
+    """The counts of the messages that a worker has enriched."""
 
     stored: int = 0
     failed: int = 0
@@ -110,13 +110,13 @@ class Worker:
         self.done = Done()
 
     async def run(self, stop: asyncio.Event, *, drain: bool = False) -> None:
-        """Work until `stop` is set, or, to `drain`, until nothing is pending. What was not begun is given back."""
+        """Work until `stop` is set, or, to `drain`, until nothing is pending; release unbegun claims."""
         renewed = renewing(self._renew, seconds=self._settings.enrichment_lease)
         async with renewed, self._summarising(stop), self._embedding(stop):
             try:
                 while not stop.is_set():
-                    await self._work_while_there_is_any(stop)
-                    if drain and await self._nothing_is_left():
+                    await self._work_until_idle(stop)
+                    if drain and await self._is_drained():
                         return
                     if not stop.is_set():
                         await wait_for_work(
@@ -131,11 +131,11 @@ class Worker:
             finally:
                 await self._finish(stop)
 
-    async def _work_while_there_is_any(self, stop: asyncio.Event) -> None:
+    async def _work_until_idle(self, stop: asyncio.Event) -> None:
         held = await self._claim(stop)
         while held is not None or self._long is not None:
             if stop.is_set():
-                break  # what is held is given back
+                break  # the claim is given back
             if held is not None:
                 held = await (self._read_alone if held.suspect else self._read_ahead)(held, stop)
             if self._long is not None and not (held is not None and held.suspect):
@@ -157,7 +157,7 @@ class Worker:
         return following or await self._claim(stop)
 
     async def _read_alone(self, held: Claim, stop: asyncio.Event) -> Claim | None:
-        """Read what may end this worker with nothing else in its hands, which would then be suspected as well."""
+        """Read messages that may end this worker. It holds no other messages then: they would be suspected as well."""
         await self._stored()
         async with self._model:
             outcomes = await asyncio.to_thread(self._extract, held.messages)
@@ -165,7 +165,7 @@ class Worker:
         return await self._claim(stop)
 
     async def _read_part(self, long: LongText, stop: asyncio.Event) -> None:
-        """Read the next part of a long message, and store what came of it after the last one."""
+        """Read the next part of a long message, and store the outcome after the last one."""
         async with self._model:
             await long.read_part()
         if long.result is not None:
@@ -194,17 +194,17 @@ class Worker:
 
     async def _claim_once(self, *, fresh: bool) -> Claim:
         fresh = fresh or self._long is not None
-        # Not while a summary is read: one that ends this worker would count against what is claimed here.
+        # Not while a summary is read: where it ends this worker, the messages claimed here would be suspected.
         async with contextlib.nullcontext() if fresh else self._model:
-            held = await self._take(fresh=fresh)
+            held = await self._claim_messages(fresh=fresh)
             if held.messages:
                 self._held[held.lease] = held
             if held.long_waits and self._long is None and not held.suspect:
-                with contextlib.suppress(Unavailable):  # not at the cost of what is held already
-                    await self._take_long()
+                with contextlib.suppress(Unavailable):  # the messages that are held already are kept
+                    await self._claim_long()
             return held
 
-    async def _take(self, *, fresh: bool = False, long: bool = False) -> Claim:
+    async def _claim_messages(self, *, fresh: bool = False, long: bool = False) -> Claim:
         return await enrichment.claim(
             self._database,
             self._limits,
@@ -215,14 +215,14 @@ class Worker:
             turns=self._turns_of_long if long else self._turns,
         )
 
-    async def _take_long(self) -> None:
-        held = await self._take(long=True)
+    async def _claim_long(self) -> None:
+        held = await self._claim_messages(long=True)
         if held.messages:
             self._held[held.lease] = held
             self._long = long_text(held, self._extractor)
 
     def _extract(self, messages: Sequence[MessageDocument]) -> list[Outcome]:
-        """Read the messages with the model. Whatever it raises is a message's failure, not the worker's."""
+        """Read the messages with the model. Any exception is the failure of a message, not of the worker."""
         try:
             results = self._extractor.extract([message["content"] for message in messages])
         except Exception as error:
@@ -297,7 +297,7 @@ class Worker:
             await enrichment.release(self._database, held)
 
     async def _renew(self) -> None:
-        """Keep the leases of what is being read or stored."""
+        """Renew the leases of the messages that are being read or stored."""
         for held in list(self._held.values()):
             with contextlib.suppress(Unavailable):  # the next one may be renewed
                 await enrichment.renew(self._database, held, lease_seconds=self._settings.enrichment_lease)
@@ -309,7 +309,7 @@ class Worker:
             yield
             return
         with contextlib.suppress(Unavailable):
-            # Another message window, an import, or messages that failed: what no batch of ours will note.
+            # Another message window, an import, or failed messages: no batch of this worker would mark their sessions.
             within = None if self._session_id is None else [self._session_id]
             await summarising.mark_due(self._database, self._settings.message_window, within)
         writing = asyncio.create_task(self.summaries.run(stop))
@@ -357,7 +357,7 @@ class Worker:
                     return entity_documents(found) if isinstance(found, list) else []
             await asyncio.sleep(_PAUSE_FOR_SUSPECTS)
 
-    async def _nothing_is_left(self) -> bool:
+    async def _is_drained(self) -> bool:
         try:
             return not await self._dues() and not (self.vectors is not None and await self.vectors.is_any_left())
         except Unavailable:

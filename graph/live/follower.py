@@ -36,7 +36,7 @@ class Follower:
     async def payloads(self) -> AsyncGenerator[Any, None]:
         """The stored events after the follower's place, then the live ones, each once and in order.
 
-        Waits while the database does not answer. Ends when what is followed is gone.
+        Waits while the database does not answer. Ends when the source is gone.
 
         Raises:
             OperationError: that of `refuse`.
@@ -100,7 +100,7 @@ class Follower:
         return nullcontext() if size <= SMALL else self._hub.memory.sent(self._outlet.caller, size)
 
     async def _comes_next(self, place: Place) -> bool | None:
-        """As `Source.is_next`; looks at what is followed where that is due."""
+        """As `Source.is_next`; checks the source where that is due."""
         source = self._source
         if place is DELETION:
             await self._persistently(source.check_life)
@@ -112,7 +112,7 @@ class Follower:
         return source.is_next(place)
 
     async def _stored(self) -> AsyncGenerator[Any, None]:
-        """What the store has after the follower's place. What it does not have yet comes in under a later number."""
+        """The stored events after the follower's place. Later events have a later number in the group."""
         memory, outlet = self._hub.memory, self._outlet
         async for attempt in attempts():
             with attempt:

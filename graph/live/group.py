@@ -48,7 +48,7 @@ class Group:
     """The followers of one topic that share a request.
 
     Events are numbered as they come in. Payloads are kept in that order, a bounded number of them, and each until the
-    last follower has taken it; what a follower misses it reads from the store.
+    last follower has taken it; a follower reads missed events from the store.
     """
 
     def __init__(self, execute: Execute, memory: Memory) -> None:
@@ -149,7 +149,7 @@ class Group:
         return number >= self._first
 
     def kept(self, number: int) -> Kept | None:
-        """What is known of the payload with this number, or None while it is still to come."""
+        """The payload with this number as far as it is known, or None while it is still to come."""
         index = number - self._first
         return self._kept[index] if index < len(self._kept) else None
 

@@ -33,9 +33,9 @@ class Hub:
     """Opens the change stream with the first follower and closes it with the last.
 
     Attributes:
-        memory: what all followers together may take.
+        memory: bounds the memory of all followers together.
         at: the moment up to which changes have been handed to the groups; None while the stream is not open.
-        is_closing: followers end because the service stops, and not because what they follow is gone.
+        is_closing: followers end because the service stops, and not because their source is gone.
     """
 
     def __init__(self, database: Database, memory: Memory | None = None) -> None:
@@ -62,8 +62,8 @@ class Hub:
         """Follow a source from now on; close the follower when it is done with.
 
         Args:
-            source: what to follow, and from where.
-            request: what the result depends on besides the event; followers with an equal one share their results.
+            source: the session, user or all sessions to follow, and the place to start at.
+            request: identifies the other inputs of a result; followers with an equal one share their results.
             execute: makes the result of an event.
             outlet: where the results go; one of its own by default.
         """
@@ -187,7 +187,7 @@ class Hub:
             group.publish(place, shared)
 
     async def _look_up(self) -> None:
-        """Read what changed, since an update's event does not hold it: all that changed during one read is the next."""
+        """Read changed documents, which the events of updates do not hold; changes during a read are read next."""
         while True:
             await self._look.wait()
             self._look.clear()

@@ -1,4 +1,4 @@
-"""How much memory the subscriptions of a process take: what is kept for followers, and what is being sent to clients.
+"""The memory of the subscriptions of a process: results that are kept for followers, or being sent to clients.
 
 What is kept can be made again from the store, so the least recently used of it goes when it becomes too much. What is
 being sent can't go, so whatever is large waits until there is capacity for it.
@@ -49,7 +49,7 @@ class Event:
     """A live event, the same one for all groups that it is for.
 
     Attributes:
-        document: what happened.
+        document: the event.
         size: memory that it takes, about, in bytes.
     """
 
@@ -70,7 +70,7 @@ class Memory:
         """Bound the memory that subscriptions take.
 
         Args:
-            most: bytes; 0 disables the limit. A half is for what is kept, a half for what is being sent.
+            most: bytes; 0 disables the limit. One half is for kept results, one half for results that are being sent.
         """
         self._half = most / 2 or math.inf
         self._held: LRUCache[Hashable, _Held] = LRUCache(self._half, getsizeof=lambda held: held.size)

@@ -1,4 +1,4 @@
-"""What can be followed, and how each kind of it is read where the live events don't reach back."""
+"""The sources that subscribers follow, and how each is read where the live events don't reach back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _no_mark(needed: str) -> BadUserInput:
 
 
 class UpdateKind(StrEnum):
-    """What happened to a message."""
+    """The kinds of changes of a message."""
 
     EDITED = "EDITED"
     DELETED = "DELETED"
@@ -61,14 +61,14 @@ class Gone(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Source(ABC):
-    """What one follower follows.
+    """The source of one follower.
 
     Attributes:
         database: the open database.
-        scope: what the follower may see.
+        scope: the sessions and users that the follower may see.
         place: how far it has come.
         resumes: whether the place is that of a client that was there before.
-        known: whether what is followed has been found to be visible. What does not exist yet may come to life as
+        known: whether the followed session has been found to be visible. One that does not exist yet may be made as
             another's.
     """
 
@@ -106,13 +106,13 @@ class Source(ABC):
     @property
     @abstractmethod
     def topic(self) -> Topic:
-        """What the hub publishes its events under."""
+        """The topic under which the hub publishes its events."""
 
     @abstractmethod
     def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
         """The stored events after the place, which it moves on, as a read causally after a moment finds them.
 
-        Nothing refers to an event that was given, and what was read beyond it can go when memory is short.
+        Nothing refers to an event that was given, and later events that were read can go when memory is short.
         """
 
     def is_next(self, place: Place) -> bool | None:
@@ -121,7 +121,7 @@ class Source(ABC):
         return True
 
     async def check(self, after: Moment | None) -> None:
-        """Find out about what was not `known`: it stays so while it is another's."""
+        """Look whether the session is `known` by now: it is not while it belongs to another user."""
         del after
 
     async def check_life(self, after: Moment | None) -> None:
@@ -266,7 +266,7 @@ class MessagesUpdated(_ByTime, _InSession):
         return Feed.UPDATED, self.session_id
 
     async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
-        """What changed since the place, edits first. A deletion leaves nothing to be found."""
+        """The changes since the place, edits first. A deletion leaves nothing to be found."""
         since, until = self.since, now()
         session = await self.session(after)
         if session is None:

@@ -32,7 +32,7 @@ def database_dir(data_dir: Path) -> Path:
 
 
 def data_dir_error(path: Path, error: OSError) -> StartupError:
-    """What to tell the user when the file system refuses `path`."""
+    """The error for a `path` that the file system refuses."""
     shown = str(path)[:_SHOWN]
     if error.errno in _NO_SPACE:
         return StartupError(f"the disk that holds {shown} is full: free some space, or {_ELSEWHERE}")

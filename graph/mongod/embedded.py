@@ -92,7 +92,7 @@ class EmbeddedMongo:
         self._min_free_mb = min_free_mb
         self._lock = DataDirLock(self.data_dir)
         self._process: subprocess.Popen[bytes] | None = None
-        self._program: Path | None = None  # what was started; by now it may be gone
+        self._program: Path | None = None  # the program that was started; its file may be gone
         self._port = 0
 
     def __enter__(self) -> Self:

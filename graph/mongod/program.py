@@ -35,7 +35,7 @@ _EXIT_WRONG_VERSION = 62
 _EXIT_DBPATH_IN_USE = 100
 
 _NO_THREAD_WORDS = ("pthread_create", "terminate() called. No exception is active")
-"""What mongod's log has where it aborts for lack of a thread: its C library's words, or a thread object's end."""
+"""The log line of a mongod that aborts for lack of a thread: its C library's words, or a thread object's end."""
 _WRONG_VERSION_WORDS = (
     "UPGRADE PROBLEM",
     "Wrong mongod version",
@@ -127,7 +127,7 @@ def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: 
     command += ["--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
     command += ["--logpath", str(log), "--logappend", "--quiet"]
     command += ["--wiredTigerCacheSizeGB", f"{cache_mb / 1024:g}"]
-    # What a subscriber that was away can resume from, and how much of deleted content MongoDB still holds. The option
+    # The time for which a subscriber can resume, and for which MongoDB still holds deleted content. The option
     # counts when the oplog is made; `EmbeddedMongo` resizes an existing one.
     command += ["--oplogSize", str(oplog_mb)]
     # The log has slow operations whole, with the contents of messages: this threshold excludes every operation.

@@ -33,7 +33,7 @@ _MOST_SKEW = 5.0  # seconds; a lease is compared with the clocks of several mach
 
 
 class Grade(StrEnum):
-    """How a thing is."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -42,13 +42,13 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one thing.
+    """The result of a check, with advice.
 
     Attributes:
-        thing: what was looked at.
-        grade: how it is.
-        text: what it is like.
-        advice: what to do about it.
+        thing: the part that was checked.
+        grade: the result.
+        text: describes the state.
+        advice: the repair, where one is needed.
     """
 
     thing: str
@@ -129,7 +129,7 @@ def _graded(found: Checkup, settings: Settings) -> Iterator[Finding]:
 
 
 def _indexes(found: Checkup) -> Finding:
-    advice = "Start `recallql serve` or `recallql worker` once: they make what is missing."
+    advice = "Start `recallql serve` or `recallql worker` once: they create missing indexes."
     if found.empty:
         return Finding("Indexes", Grade.OK, "the database is not there yet; the first start makes it")
     if not found.missing:
@@ -167,7 +167,7 @@ def _backlog(found: Checkup, settings: Settings) -> Iterator[Finding]:
         advice = "Message.enrichment has their reasons; `recallql enrich --failed` begins them again."
         yield Finding("Enrichment", Grade.WARNING, text, advice)
     elif waits > max(_LONGEST_WAIT, 2 * settings.enrichment_lease):
-        advice = "Look whether a worker runs and what it logs; `recallql enrich` works off what is pending."
+        advice = "Look whether a worker runs and what it logs; `recallql enrich` enriches pending messages."
         yield Finding("Enrichment", Grade.WARNING, f"{text}, the oldest for {waits / 60:,.0f} minutes", advice)
     else:
         yield Finding("Enrichment", Grade.OK, text)
@@ -191,7 +191,7 @@ def _oplog(found: Checkup) -> Finding:
 def _memory(found: Checkup) -> Finding:
     free = f"{psutil.virtual_memory().available / 2**30:.1f} GiB of memory are free on this machine"
     if found.memory is None:
-        return Finding("Memory", Grade.OK, f"{free}; this MongoDB user may not read what mongod takes")
+        return Finding("Memory", Grade.OK, f"{free}; this MongoDB user may not read the memory use of mongod")
     return Finding("Memory", Grade.OK, f"{free}; mongod takes {found.memory / 2**30:.2f} GiB")
 
 

@@ -28,7 +28,7 @@ class Store:
     """Where a server or a command keeps its data.
 
     Attributes:
-        places: what the place may be called; two stores are one where they share a place and the database.
+        places: names of the place; two stores are one where they share a place and the database.
         database: the name of the MongoDB database.
     """
 
@@ -49,7 +49,7 @@ class Store:
         return cls((own,) if uri is None else (own, _hosts(uri)), settings.database)
 
     def is_same(self, other: Store) -> bool:
-        """Whether what one writes the other reads."""
+        """Whether both are the same database."""
         return self.database == other.database and not set(self.places).isdisjoint(other.places)
 
     def __str__(self) -> str:

@@ -36,20 +36,20 @@ class Children:
     """
 
     def __init__(
-        self, settings: Settings, uri: str, what: str, *command: str, count: int, shared: Sequence[int] = ()
+        self, settings: Settings, uri: str, name: str, *command: str, count: int, shared: Sequence[int] = ()
     ) -> None:
         """Children that run `recallql COMMAND`.
 
         Args:
             settings: this process's, which the children get too.
             uri: the MongoDB to use.
-            what: what one is called in the log.
+            name: the name of one in the log.
             command: the command and its flags.
             count: how many.
             shared: file descriptors that they inherit.
         """
         self._environment = {**os.environ, **_as_environment(settings), f"{PREFIX}MONGODB_URI": uri}
-        self._what = what
+        self._name = name
         self._command = [sys.executable, "-m", "graph", *command]
         self._shared = tuple(shared)
         self._threads = [
@@ -101,7 +101,7 @@ class Children:
                 return
             if time.monotonic() - started > _STEADY_AFTER:
                 pause = _SHORTEST_PAUSE
-            logger.warning("%s %s; starting another in %.1f seconds", self._what, ended, pause)
+            logger.warning("%s %s; starting another in %.1f seconds", self._name, ended, pause)
             self._stopping.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -157,7 +157,7 @@ def web_processes(settings: Settings, uri: str, listener: socket.socket) -> Chil
 def _as_environment(settings: Settings) -> dict[str, str]:
     """The settings that were given, as a child's environment: flags reach it that way."""
     given = settings.model_dump(exclude_unset=True, exclude={"mongodb_uri"}, mode="json")
-    # A dump hides what is secret.
+    # A dump hides secrets.
     secrets = {name: getattr(settings, name) for name in given}
     given |= {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
     return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}

@@ -61,7 +61,7 @@ def announce(listener: socket.socket) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Make what takes long to make and needs no database.
+    """Do the slow work of a start that needs no database.
 
     Raises:
         StartupError: the token encoding can't be loaded.
@@ -72,7 +72,7 @@ def prepare(settings: Settings) -> None:
 
 
 _OTHER_FILES = 1_000
-"""File descriptors for what is no connection of a client: MongoDB's, logs, the event loop."""
+"""File descriptors that no connection of a client uses: those of MongoDB, logs, the event loop."""
 
 
 def _allow_files(connections: int) -> None:
@@ -112,7 +112,7 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
         ws_max_size=settings.body_limit or sys.maxsize,
         ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
     )
-    # What is there by now stays: the collector need not look through the schema and the modules again and again.
+    # Objects that exist by now stay: the collector need not visit the schema and the modules each time.
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)  # an answer is a thousand objects that all go at once
     _Server(config, app, then).run(sockets=[listener])

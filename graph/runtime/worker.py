@@ -30,7 +30,7 @@ from graph.store.jobs.pending import keep_running
 if TYPE_CHECKING:
     from graph.settings import Settings
 
-_COUNT_SECONDS = 2.0  # between counts of what is left, for the progress bar
+_COUNT_SECONDS = 2.0  # between counts of pending messages, for the progress bar
 
 
 def run(settings: Settings, *, quiet: bool, end_with_input: bool = False) -> None:
@@ -54,7 +54,7 @@ def drain(settings: Settings, *, failed: bool, session_id: str | None) -> int:
 
     Args:
         settings: how it is set.
-        failed: begin again what has failed.
+        failed: retry failed enrichment.
         session_id: only this session.
 
     Returns:

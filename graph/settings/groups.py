@@ -136,7 +136,7 @@ class AuthSettings(CheckedSettings):
         None,
         max_length=100,
         description="How ids of sessions that end users make must begin: {sub}: stands for the user's id and a colon."
-        " What follows {sub} must be in no user's id. Without it, any free id is accepted.",
+        " The text after {sub} must be in no user's id. Without it, any free id is accepted.",
     )
     allowed_origins: Origins = Field(
         (),
@@ -150,7 +150,7 @@ class AuthSettings(CheckedSettings):
 
 
 class LimitSettings(CheckedSettings):
-    """What one operation, and one caller, may take."""
+    """Limits of one operation, and of one caller."""
 
     max_text: int = Field(20_000, ge=0, description="Maximum number of characters of a document; 0 disables the limit.")
     max_query_tokens: int = Field(
@@ -305,7 +305,7 @@ class EnrichmentSettings(CheckedSettings):
 
 
 class SummarySettings(CheckedSettings):
-    """When a session is summarised, and at what length."""
+    """When a session is summarised, and the length of its summary."""
 
     message_window: int = Field(
         12,
@@ -359,7 +359,7 @@ class LLMSettings(CheckedSettings):
 
 
 class LoggingSettings(CheckedSettings):
-    """What is logged."""
+    """The level and the format of the log."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
 
@@ -378,4 +378,4 @@ class Settings(
     MongoDBSettings,
     ServerSettings,
 ):
-    """All groups: what one process is given."""
+    """All groups: the settings of one process."""

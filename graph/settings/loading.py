@@ -51,7 +51,7 @@ def _refuse_old_names() -> None:
 
 
 def _problem(item: Any) -> str:
-    """What is wrong with one setting."""
+    """The error of one setting."""
     name = str(item["loc"][0])
     cause = item.get("ctx", {}).get("error")
     text = str(cause) if isinstance(cause, ValueError) else item["msg"]

@@ -19,7 +19,7 @@ ENCODING = "utf-8-sig"  # editors of Windows put a mark of three bytes first
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NUL = re.compile(r"\x00")
-# Of what has no bound of its own: far above use, exact as a float, and a time that every library takes.
+# Of a number that has no bound of its own: far above use, exact as a float, and a time that every library takes.
 _MOST: Mapping[type, float] = {int: 10**12, float: 31_536_000}
 _LONGEST_HOST = 253  # characters, the most that DNS has
 _LONGEST_DATABASE_NAME = 38  # bytes: with the name of a collection, within the limit of MongoDB

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 STATUS = {
     ErrorCode.BAD_USER_INPUT: 400,
     ErrorCode.NOT_FOUND: 404,
-    ErrorCode.CONFLICT: 400,  # Zep has no 409: what exists already is a bad request
+    ErrorCode.CONFLICT: 400,  # Zep has no 409: a duplicate is a bad request
     ErrorCode.UNAUTHENTICATED: 401,
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.TOO_COSTLY: 429,
@@ -47,11 +47,11 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,1000}")
 
 
 class Call:
-    """One request: who asks, and what for.
+    """One request.
 
     Attributes:
         backend: the open parts of the process.
-        scope: what the caller may see.
+        scope: the sessions and users that the caller may see.
         changes: whether it changes anything.
     """
 
@@ -96,7 +96,7 @@ class Call:
         await self._guards.budgets.spend(self._caller, items)
 
     async def body(self) -> dict[str, Any]:
-        """The body, a JSON object whatever its Content-Type says: the JavaScript client sends some as text/plain.
+        """The body, a JSON object with any Content-Type: the JavaScript client sends some as text/plain.
 
         Raises:
             BadUserInput: it is none.
@@ -167,7 +167,7 @@ async def _caller_of(request: Request, right: Right, items: int) -> Caller:
 
 
 def _refuse_foreign_page(request: Request) -> None:
-    """Refuse what a page of another site sends from its visitor's browser, which would need no credentials here."""
+    """Refuse requests that a page of another site sends from its visitor's browser: they would need no credentials."""
     origins: Origins = request.app.state.origins
     refused = origins.refused(request.headers)
     if refused is not None:
@@ -178,8 +178,8 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
     """The handler as Starlette calls it, with every error answered as Zep's clients expect.
 
     Args:
-        handler: what answers.
-        right: what the caller needs.
+        handler: makes the response.
+        right: the right that the caller needs.
         items: how many items the answer usually has, where the request does not say.
     """
 

@@ -1,6 +1,6 @@
 """Moving from a Zep v1 server: its users, sessions and messages, read over its API and written by the operations.
 
-Everything keeps its uuid, so the same import can be run again: what is here already is left as it is or updated.
+Everything keeps its uuid, so the same import can be run again: it leaves stored items as they are, or updates them.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _ATTEMPTS = 6
 _BATCH_CHARACTERS = 1_000_000
 """Content that one transaction takes, unless one message has more."""
 
-# What Go leaves as it is in a path: Zep's router reads anything else that is encoded without decoding it.
+# The characters that Go does not encode in a path: Zep's router does not decode them where they are encoded.
 _SAFE_IN_PATH = "$&+,:;=@"
 
 
 @dataclass(slots=True)
 class Report:
-    """What has been imported so far.
+    """The progress of an import.
 
     Attributes:
-        refused: what could not be taken over, each with the reason.
+        refused: the items that could not be imported, each with the reason.
     """
 
     users: int = 0
@@ -150,15 +150,15 @@ class Importer:
                 uuid = message.get("uuid") if isinstance(message, dict) else message
                 await self._keep(f"session {shown(session_id)}, message {uuid}", lambda one: add([one]), message)
 
-    async def _listed(self, what: str) -> AsyncIterator[dict[str, Any]]:
+    async def _listed(self, path: str) -> AsyncIterator[dict[str, Any]]:
         """All users or sessions, page by page, in the order of their integer ids."""
         cursor = 0
         while True:
-            page = await self._get(what, {"limit": self._page, "cursor": cursor})
+            page = await self._get(path, {"limit": self._page, "cursor": cursor})
             if not page:
                 return
             if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
-                message = f"{self._source.base_url}{what} does not answer as Zep v1 does"
+                message = f"{self._source.base_url}{path} does not answer as Zep v1 does"
                 raise TransferError(message)
             for item in page:
                 if not item.get("deleted_at"):

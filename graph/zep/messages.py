@@ -54,7 +54,7 @@ async def update(call: Call) -> Response:
 
 
 def _metadata(body: Document) -> Any:
-    """What is to be merged in: `{"metadata": {…}}`, or the bare map, which the Python client sends."""
+    """The metadata to merge: `{"metadata": {…}}`, or the bare map, which the Python client sends."""
     if "metadata" not in body or not body.keys() <= _FIELDS_OF_A_MESSAGE:
         return own_metadata(body)
     if not isinstance(body["metadata"], dict):

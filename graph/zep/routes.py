@@ -1,4 +1,4 @@
-"""Where Zep's clients find what."""
+"""The routes of Zep's clients."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def zep_routes() -> list[BaseRoute]:
     """The routes; `ZepPaths` must stand before them."""
     return [
         Route("/healthz", _health),
-        Route("/api/v1", _nothing, methods=_METHODS),
+        Route("/api/v1", _refuse_prefix, methods=_METHODS),
         Mount(
             "/api/v1",
             routes=[
@@ -72,7 +72,7 @@ def _route(path: str, **handlers: Handler) -> Route:
 
 
 def _right(method: str, handler: Handler) -> Right:
-    """What a caller needs, by the rules that GraphQL has."""
+    """The right that a caller needs, by the rules of GraphQL."""
     if method == "GET" or handler is search.search:
         return needed_right("query", [])
     return needed_right("mutation", ["deleteUser"] if handler is users.delete else [])
@@ -82,8 +82,8 @@ async def _health(_request: Request) -> Response:
     return PlainTextResponse(".")
 
 
-async def _nothing(_request: Request) -> Response:
-    return refusal("there is nothing at /api/v1 itself", 404)
+async def _refuse_prefix(_request: Request) -> Response:
+    return refusal("/api/v1 itself is no route: name one of its routes", 404)
 
 
 async def _collections(_request: Request) -> Response:

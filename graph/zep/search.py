@@ -27,7 +27,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 async def search(call: Call) -> Response:
-    """What the session's messages or summaries have to say to a query."""
+    """The session's messages or summaries that match a query."""
     limit = call.limit(_DEFAULT_LIMIT)
     body = await call.body()
     searched = _SCOPES[_one_of(body, "search_scope", _SCOPES.keys(), "messages")]

@@ -44,7 +44,7 @@ async def get(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    """Merge metadata into a session; what else the body has can't change and is passed over, as Zep does."""
+    """Merge metadata into a session; other fields of the body can't change and are ignored, as Zep does."""
     body = await call.body()
     session = await operations.update_session(
         call.backend, call.scope, call.path("session_id"), metadata=own_metadata(body.get("metadata"))

@@ -8,7 +8,7 @@ from typing import Any
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument, UserDocument
 
 MESSAGE = {"_id", "role", "content", "metadata", "tokenCount", "entities", "createdAt", "updatedAt"}
-"""What `message_of` reads."""
+"""The fields that `message_of` reads."""
 
 _SYSTEM = "system"
 
@@ -21,7 +21,7 @@ def time_of(time: datetime) -> str:
 
 
 def own_metadata(value: object) -> Any:
-    """Metadata as a caller may write it: the top-level key `system` is the server's. What is no map stays as it is."""
+    """Metadata as a caller may write it: the top-level key `system` is the server's. Other values stay as they are."""
     if not isinstance(value, dict) or _SYSTEM not in value:
         return value
     own = dict(value)
@@ -60,7 +60,7 @@ def user_of(user: UserDocument) -> Document:
 
 
 def message_of(message: MessageDocument) -> Document:
-    """A Message, with what was found in it under `metadata.system`."""
+    """A Message, with its entities under `metadata.system`."""
     shaped: Document = {
         "uuid": message["_id"],
         "created_at": time_of(message["createdAt"]),

@@ -41,7 +41,7 @@ async def get(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    """Change what is sent, and merge metadata in."""
+    """Change the fields that are sent, and merge the metadata."""
     body = await call.body()
     user = await operations.update_user(
         call.backend, call.scope, call.path("user_id"), metadata=own_metadata(body.get("metadata")), **_fields(body)

@@ -3,8 +3,8 @@ r"""The metadata filters of Zep's search: `{"where": {"jsonpath": …}}`, with `
 Zep hands a path to PostgreSQL, whose dialect (lax SQL/JSON path) differs from RFC 9535 in a few forms. They are
 rewritten here, and the library evaluates them:
 
-* `$.a[*] ? (@.b == 1)` keeps what the filter in parentheses lets through; `[*]` on what is no list is the thing itself,
-  and a filter looks at each item of a list.
+* `$.a[*] ? (@.b == 1)` keeps the items that the filter in parentheses accepts; `[*]` on a value that is no list is
+  the value itself, and a filter looks at each item of a list.
 * `<>`, `exists(…)`, `@."a key"`, `starts with "x"`; `@.a[*] == 1` is true when one item is equal.
 
 `like_regex` is refused: a caller's regular expression could hold the service for as long as it liked.
@@ -67,7 +67,7 @@ _ITEMS = re.compile(r"\[\s*\*\s*\]")
 
 
 def predicate_of(where: object) -> Predicate:
-    """What a `where` lets through, as a function of metadata, for one search.
+    """The filter of a `where`, as a function of metadata, for one search.
 
     The function raises `TooCostly` when it has looked at too many values.
 
@@ -78,7 +78,7 @@ def predicate_of(where: object) -> Predicate:
 
 
 class _Meter:
-    """Counts what one search does.
+    """Counts the steps of one search.
 
     Attributes:
         conditions: those that it consists of.
@@ -140,7 +140,7 @@ def _path_predicate(path: str, meter: _Meter) -> Predicate:
             for step in steps:
                 nodes = [result for node in nodes for result in step(node)]
         except (JSONPathError, RecursionError):
-            return False  # as in PostgreSQL's lax mode, what can't be evaluated does not match
+            return False  # as in PostgreSQL's lax mode, a condition that can't be evaluated does not match
         return bool(nodes)
 
     return holds
@@ -174,7 +174,7 @@ def _accessor_end(text: str) -> int:
 
 
 def _parenthesised(text: str) -> tuple[str, str]:
-    """A condition in parentheses, and what comes after it."""
+    """A condition in parentheses, and the rest after it."""
     depth = 0
     for place, sign in _signs(text):
         depth += (sign == "(") - (sign == ")")
@@ -193,7 +193,7 @@ def _signs(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _refuse_long(path: str) -> None:
-    """Refuse too many steps, and what leads to one node several times: repeated, it would take time without bound."""
+    """Refuse too many steps, and paths that reach one node several times: they would take time without bound."""
     signs = [sign for _, sign in _signs(path)]
     steps = signs.count(".") + signs.count("[")
     if steps > MAX_STEPS:
@@ -215,7 +215,7 @@ def _accessor(text: str, meter: _Meter) -> Iterator[Step]:
 
 
 def _looking(path: str, meter: _Meter) -> Callable[[Any], None]:
-    """Counts what a path looks at from a node: all below it where the path has wildcards or descends."""
+    """Counts the values that a path visits from a node: all below it where the path has wildcards or descends."""
     signs = [sign for _, sign in _signs(path)]
     descends = any(pair == (".", ".") for pair in pairwise(signs))
     if "*" in signs or descends:

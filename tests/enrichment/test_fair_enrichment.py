@@ -99,7 +99,7 @@ def test_turns_are_kept_in_bounded_memory() -> None:
     turns = Turns()
     at = datetime.now(UTC)
     for number in range(20_000):
-        turns.took([_message(f"s{number}", 10**6, at)], {})
+        turns.note([_message(f"s{number}", 10**6, at)], {})
     assert len(turns._taken) <= 10_000
 
 

@@ -1,4 +1,5 @@
 """The commands: each module has its command, or its group of commands, as `app`.
 
-All modules are imported for the help, so that each imports where it is used what takes long to import.
+All modules are imported for the help. So a library that takes long to import is imported in
+the function that uses it.
 """

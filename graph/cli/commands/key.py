@@ -32,7 +32,7 @@ _with_database = with_settings(MongoDBSettings)
 @_with_database
 def create(
     settings: Settings,
-    name: Annotated[str, typer.Argument(help="What the key is for; unique.")],
+    name: Annotated[str, typer.Argument(help="Unique name that says which service uses the key.")],
     scope: Annotated[
         Literal["read", "write", "admin"],
         typer.Option(help="read: queries and subscriptions. write: mutations too. admin: also deleteUser and retries."),

@@ -159,7 +159,7 @@ async def claim(
     sessions = await _sessions_of_messages(database, found)
     erased = _erased(found, sessions)
     if erased:
-        await _pass_over(database, [message for message in found if message["_id"] in erased], due)
+        await _exclude(database, [message for message in found if message["_id"] in erased], due)
     exhausted = {message["_id"] for message in found if is_exhausted(message, limits)} - erased
     if exhausted:
         await _give_up(database, list(exhausted), due, limits.attempts)
@@ -176,7 +176,7 @@ async def claim(
         return Claim(token, contended=True, long_waits=long_waits)
     fields = {"sessionId": 1, "content": 1, "enrichment": 1}
     held = await database.messages.find({**ids, **LEASE.held(token)}, fields)
-    turns.took(chosen, sessions)
+    turns.note(chosen, sessions)
     return Claim(token, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
 
 
@@ -226,7 +226,7 @@ def _erased(messages: Iterable[MessagePlace], sessions: dict[str, SessionDocumen
     }
 
 
-async def _pass_over(database: Database, messages: Sequence[MessageDocument], due: Document) -> None:
+async def _exclude(database: Database, messages: Sequence[MessageDocument], due: Document) -> None:
     """Exclude messages that are being erased from claims; those that an import holds back are held back again."""
     # By the memory as well: the uuid of an erased message may be that of a new one at any moment.
     these = {

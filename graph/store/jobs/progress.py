@@ -25,13 +25,13 @@ async def retry(database: Database, *, session_id: str | None = None, uuid: str 
     chosen: Document = {"enrichment.state": _FAILED}
     if uuid is not None:
         chosen["_id"] = uuid
-    chosen |= await _there(database, session_id)
+    chosen |= await _visible_filter(database, session_id)
     result = await database.messages.update_many(chosen, {"$set": {"enrichment": pending(now())}})
     count: int = result.modified_count
     return count
 
 
-async def _there(database: Database, session_id: str | None, tx: Transaction | None = None) -> Document:
+async def _visible_filter(database: Database, session_id: str | None, tx: Transaction | None = None) -> Document:
     """The filter of the messages of a session, or of all, without those that are being erased."""
     if session_id is None:
         erased = await _being_erased(database, tx)
@@ -72,7 +72,7 @@ async def progress(database: Database, session_id: str | None = None, *, model: 
 
 
 async def _progress(database: Database, session_id: str | None, model: str | None, tx: Transaction) -> Document:
-    within = {} if session_id is None else await _there(database, session_id, tx)
+    within = {} if session_id is None else await _visible_filter(database, session_id, tx)
     erased = await _being_erased(database, tx) if session_id is None else None
 
     async def number_of(collection: AnyCollection, chosen: Document) -> int:

@@ -45,7 +45,7 @@ class Turns:
                 start += _cost(message)
         return [message for _, message in sorted(started, key=_start)]
 
-    def took(self, messages: Iterable[MessageDocument], sessions: Mapping[str, SessionDocument]) -> None:
+    def note(self, messages: Iterable[MessageDocument], sessions: Mapping[str, SessionDocument]) -> None:
         """Note what one claim has taken."""
         for owner, taken in list(self._taken.items()):
             if taken < _EACH:
