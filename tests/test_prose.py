@@ -21,6 +21,10 @@ WORDS = (
 BANNED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 """Archaic or vague words. Say who does what, with the field's terms."""
 
+NO_PRONOUN_WHAT = ("cli", "enrichment", "explorer", "live", "mongod", "runtime", "settings", "zep")
+"""Packages that name the thing instead of "what"; the prompt in `enrichment/llm.py` speaks to a model."""
+WHAT = re.compile(r"\bwhat(?:ever)?\b(?! to )", re.IGNORECASE)
+
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "schema.graphql", "docker-compose.yml")
 
 
@@ -36,13 +40,22 @@ def prose(source: str) -> Iterator[tuple[int, str]]:
                 yield token.start[0] + offset, line
 
 
-def found(lines: Iterator[tuple[int, str]]) -> list[str]:
-    return [f"{number}: {match[0]}: {line.strip()}" for number, line in lines for match in BANNED.finditer(line)]
+def found(lines: Iterator[tuple[int, str]], banned: re.Pattern[str] = BANNED) -> list[str]:
+    return [f"{number}: {match[0]}: {line.strip()}" for number, line in lines for match in banned.finditer(line)]
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_texts_of_a_module_are_plain(path: Path) -> None:
     assert found(prose(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sources() if path.relative_to(ROOT).parts[1] in NO_PRONOUN_WHAT and path.name != "llm.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_module_names_things(path: Path) -> None:
+    assert found(prose(path.read_text(encoding="utf-8")), WHAT) == []
 
 
 @pytest.mark.parametrize("name", [*DOCUMENTS, *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))])

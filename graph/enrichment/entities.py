@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from graph.enrichment.places import Span
 
-    _Prepared = tuple[str, Reading, str]  # the text, what is read of it, and that as the model sees it
+    _Prepared = tuple[str, Reading, str]  # the text, its reading, and the text for the model
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 The method is TextRank (Mihalcea and Tarau, 2004) with the TF-IDF cosine of LexRank (Erkan and Radev, 2004) as the
 similarity, and two additions. A sentence lends weight to the one that follows it in the conversation, since an answer
-rarely repeats the words of its question. And what is taken is chosen by the coverage of ranked terms for the tokens
-that it costs (Lin and Bilmes, 2010), which leaves out sentences that repeat others.
+rarely repeats the words of its question. And sentences are chosen by their coverage of ranked terms for the tokens
+that they cost (Lin and Bilmes, 2010), which leaves out sentences that repeat others.
 
 A line of a summary is `role: sentences`; " … " stands where sentences of that role were left out in between. The
 previous summary is read back from that form, and its sentences compete with the new ones.

@@ -23,9 +23,9 @@ class Reading:
 
     Attributes:
         text: the normalised text.
-        starts: for each character of it, where what it stands for begins in the stored text; None where all are at the
-            same place in both.
-        ends: where that ends.
+        starts: for each of its characters, where the characters that it stands for begin in the stored text; None where
+            all are at the same place in both.
+        ends: where those end.
     """
 
     text: str

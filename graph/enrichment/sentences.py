@@ -4,13 +4,13 @@ Rules rather than a model: it must cost next to nothing beside entity extraction
 million-character message, and never depend on a spaCy model being loaded.
 """
 
-# ruff: noqa: RUF001 - the punctuation of many scripts is what this module is about
+# ruff: noqa: RUF001 - this module is about the punctuation of many scripts
 
 from __future__ import annotations
 
 import re
 
-# Consumes whole runs and looks at what follows in Python: a lookahead after the runs would make the search
+# Consumes whole runs and looks at the next character in Python: a lookahead after the runs would make the search
 # quadratic on a message that is one long run of dots.
 _CANDIDATE = re.compile(
     r"(?P<line>[\n\r\x85\u2028\u2029]\s*)"

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 DEFAULT_ENCODING: Final = "cl100k_base"
 
 # tiktoken needs about 0.5 µs for a character of the worst text and a tenth of that for prose. Below this many
-# characters a thread costs about what the counting does; above it the event loop would be held for more than a few ms.
+# characters a thread costs about as much as the counting; above it the event loop would be held for more than a few ms.
 THREAD_FROM_CHARACTERS: Final = 16_384
 
 # fancy-regex, beneath tiktoken, backtracks one step a character over blanks that text follows, and panics after
 # 1,000,000.
 _BLANKS_AT_ONCE: Final = 250_000
-# Unicode White_Space without CR and LF, which is what the encodings' patterns mean by \s; Python's own \s differs.
+# Unicode White_Space without CR and LF, as \s means in the patterns of the encodings; Python's own \s differs.
 _BLANK: Final = r"[\t\v\f \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _LONG_BLANK = re.compile(rf"(?<!{_BLANK}){_BLANK}{{{_BLANKS_AT_ONCE},}}+(?=[^\r\n])")
 
@@ -143,8 +143,8 @@ def _parts(text: str) -> Iterator[str]:
     r"""Cut a text around blanks too long for the pattern matcher, only where the encoding's own pattern cuts as well.
 
     In ``cl100k_base`` and ``o200k_base``, white space before text is cut into all up to the last line end
-    (``\s*[\r\n]``), all but the last of the blanks after it (``\s+(?!\S)``), and that last one, which may begin what
-    follows: the sum over the parts is the exact count. In the older encodings, a line end before such blanks makes
+    (``\s*[\r\n]``), all but the last of the blanks after it (``\s+(?!\S)``), and that last one, which may begin the
+    next token: the sum over the parts is the exact count. In the older encodings, a line end before such blanks makes
     it one too many.
     """
     position = 0

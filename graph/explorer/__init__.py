@@ -1,6 +1,6 @@
 """The GraphiQL page and its assets.
 
-The page is what a browser gets at the GraphQL path. Its assets are bundled when the wheel is built (`hatch_build.py`),
+A browser gets the page at the GraphQL path. Its assets are bundled when the wheel is built (`hatch_build.py`),
 so that the browser asks no other host; a build without npm falls back to a CDN, with the same pinned versions.
 """
 

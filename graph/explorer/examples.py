@@ -1,4 +1,4 @@
-"""What a first-time visitor finds in the explorer's tabs: a whole round through the service, ready to run."""
+"""The examples in the explorer's tabs: a whole round through the service, ready to run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ mutation AddMemory($input: AddMemoryInput!) {
 """
 
 _MEMORY = """\
-# What the session remembers: the newest summary,
+# The memory of the session: the newest summary,
 # the messages after it, and the people, places and
 # works they mention. A field that you leave out is
 # not read from the database.

@@ -1,7 +1,7 @@
 """The memory of the subscriptions of a process: results that are kept for followers, or being sent to clients.
 
-What is kept can be made again from the store, so the least recently used of it goes when it becomes too much. What is
-being sent can't go, so whatever is large waits until there is capacity for it.
+A kept result can be made again from the store, so the least recently used ones are dropped at the limit. A result that
+is being sent can't be dropped, so a large one waits until there is capacity for it.
 """
 
 from __future__ import annotations

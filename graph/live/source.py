@@ -219,7 +219,7 @@ class MessagesAdded(_InSession):
         return True if place == self.place + 1 else None
 
     async def check_life(self, after: Moment | None) -> None:
-        """What was followed from its first message on, and was never looked at, is gone."""
+        """A session that was followed from its first message on, and was never looked at, is gone."""
         if self.session_uuid is None and self.place > 0:
             raise Gone
         await _InSession.check_life(self, after)

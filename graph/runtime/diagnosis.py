@@ -167,7 +167,7 @@ def _backlog(found: Checkup, settings: Settings) -> Iterator[Finding]:
         advice = "Message.enrichment has their reasons; `recallql enrich --failed` begins them again."
         yield Finding("Enrichment", Grade.WARNING, text, advice)
     elif waits > max(_LONGEST_WAIT, 2 * settings.enrichment_lease):
-        advice = "Look whether a worker runs and what it logs; `recallql enrich` enriches pending messages."
+        advice = "Look whether a worker runs, and read its log; `recallql enrich` enriches pending messages."
         yield Finding("Enrichment", Grade.WARNING, f"{text}, the oldest for {waits / 60:,.0f} minutes", advice)
     else:
         yield Finding("Enrichment", Grade.OK, text)

@@ -52,7 +52,7 @@ def serve(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Refuse what can't be used before anything runs, and settings that a worker would refuse at each of its starts.
+    """Refuse settings that can't be used before anything runs, those of workers included.
 
     Raises:
         StartupError: a setting can't be used; the message is one line that names it.
