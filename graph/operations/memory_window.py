@@ -9,7 +9,7 @@ from graph.operations.validation import check_last, is_id
 from graph.store import sessions
 from graph.store.documents import Document, MessageDocument
 from graph.store.memory_window import Recent, find_recent_memory
-from graph.store.messages import messages_in_range
+from graph.store.messages import count_between, messages_in_range
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 
@@ -45,6 +45,18 @@ async def recalled_messages(
     if last is None:
         visible, last = visible.beyond(summary_seq), backend.settings.message_window
     return await messages_in_range(backend.database, visible, fields, last=last)
+
+
+async def omitted_messages(backend: Backend, visible: Visible, summary_seq: int) -> int:
+    """The number of messages between the newest summary and the message window.
+
+    Args:
+        backend: the open parts of this process.
+        visible: the session's visible part.
+        summary_seq: the number of the last message that is summarised.
+    """
+    uncovered = await count_between(backend.database, visible.beyond(summary_seq))
+    return max(0, uncovered - backend.settings.message_window)
 
 
 async def recalled_memory(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -99,10 +99,12 @@ class Results:
     Attributes:
         words: of the query, each with the hashes that stand for it.
         found: the messages, the best first, those of equal score by their id.
+        snapshot: what was searched; None where the scope has no session.
     """
 
     words: Sequence[frozenset[int]] = ()
     found: Sequence[Found] = ()
+    snapshot: Snapshot | None = field(default=None, compare=False)
 
 
 async def search(
@@ -213,7 +215,7 @@ def _rank(
     from graph.recall.ranking import Mode, rank  # noqa: PLC0415 - as above
 
     ranking = rank(snapshot.columns, query, vector, mode=Mode(mode.value), allowed=allowed)
-    return Results(query.words, list(map(Found, ranking.message_ids, ranking.millionths)))
+    return Results(query.words, list(map(Found, ranking.message_ids, ranking.millionths)), snapshot)
 
 
 async def matches_in(contents: Sequence[str], results: Results) -> list[list[tuple[int, int]]]:

@@ -8,11 +8,21 @@ from graph.schema.enrichment.queries import EnrichmentQueries
 from graph.schema.memory.queries import MemoryQueries
 from graph.schema.messages.queries import MessageQueries
 from graph.schema.nodes import NodeQueries
+from graph.schema.prompt_context import ContextQueries
 from graph.schema.search import SearchQueries
 from graph.schema.sessions.queries import SessionQueries
 from graph.schema.users.queries import UserQueries
 
 
 @strawberry.type(description="What can be read. Unknown things are null.")
-class Query(MemoryQueries, SessionQueries, MessageQueries, UserQueries, EnrichmentQueries, NodeQueries, SearchQueries):
+class Query(
+    MemoryQueries,
+    SessionQueries,
+    MessageQueries,
+    UserQueries,
+    EnrichmentQueries,
+    NodeQueries,
+    SearchQueries,
+    ContextQueries,
+):
     """Each domain's queries; add a domain as a further base."""

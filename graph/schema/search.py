@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -24,8 +25,12 @@ from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
 from graph.store.keyset import Key, Window
 
-_RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
+RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
+FOUND = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first",))
+"""The size of a search that is only read forwards."""
 _MATCHES = Size(20, 20)
+Paging = tuple[int | None, str | None, int | None, str | None]
+"""The arguments `first`, `after`, `last` and `before`."""
 
 
 described_enum(
@@ -89,10 +94,59 @@ class MessageSearchEdge(DocumentType):
 
 @strawberry.type(description="A page of the messages that were found, the best first.")
 class MessageSearchConnection(DocumentType):
-    """Built by `SearchQueries.search`."""
+    """Built by `found_page`."""
 
     edges: list[MessageSearchEdge] = stored("edges", size=PAGE, description="The messages of the page.")
     page_info: PageInfo = stored("pageInfo", description="Whether more messages follow, and from where to go on.")
+
+
+Query = Annotated[
+    str,
+    strawberry.argument(
+        description="The words to look for, up to 8 KiB. Text in double quotes must occur as it stands."
+    ),
+]
+First = Annotated[int | None, strawberry.argument(description="Return the first N messages, 0 to 100; 20 by default.")]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description="Return the last N messages, 0 to 100. Not together with first."),
+]
+Filter = Annotated[MessageFilter | None, strawberry.argument(description="Only messages that meet all of it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a search is asked for, by whichever field.
+
+    Attributes:
+        query: the text.
+        user_id: only messages of this user's sessions.
+        session_id: only messages of this session.
+        filter_: only messages that meet it.
+        mode: what is compared.
+    """
+
+    query: str
+    user_id: str | None = None
+    session_id: str | None = None
+    filter_: MessageFilter | None = None
+    mode: SearchMode = SearchMode.HYBRID
+
+
+async def found_page(info: Info, asked: Asked, window_by: Paging) -> Document:
+    """A page of what a search finds, as the source of a connection."""
+    cursors = _cursors_of(asked.query, asked.user_id, asked.session_id, asked.mode.value)
+    window = window_of(cursors, *window_by, most=recall.MAX_RESULTS)
+    results = await recall.search(
+        info.context.backend,
+        info.context.scope,
+        asked.query,
+        user_id=asked.user_id,
+        session_id=asked.session_id,
+        filter_=asked.filter_.as_operation() if asked.filter_ else None,
+        mode=asked.mode,
+    )
+    return await _page(info, cursors, results, window)
 
 
 @strawberry.type
@@ -100,7 +154,7 @@ class SearchQueries:
     """Queries that search."""
 
     @resolved(
-        size=_RESULTS,
+        size=RESULTS,
         description="Messages that meet a query by its words, in any inflection, by its meaning, and by the speakers"
         " and dates that it names; a message counts together with its session. Without userId and sessionId, all"
         " sessions that the caller sees are searched. Empty where the query has function words alone. At most 10,000"
@@ -110,44 +164,22 @@ class SearchQueries:
         self,
         info: Info,
         *,
-        query: Annotated[
-            str,
-            strawberry.argument(
-                description="The words to look for, up to 8 KiB. Text in double quotes must occur as it stands."
-            ),
-        ],
+        query: Query,
         user_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Only messages of this user's sessions.")
         ] = None,
         session_id: Annotated[
             strawberry.ID | None, strawberry.argument(description="Only messages of this session.")
         ] = None,
-        first: Annotated[
-            int | None, strawberry.argument(description="Return the first N messages, 0 to 100; 20 by default.")
-        ] = None,
+        first: First = None,
         after: After = None,
-        last: Annotated[
-            int | None,
-            strawberry.argument(description="Return the last N messages, 0 to 100. Not together with first."),
-        ] = None,
+        last: Last = None,
         before: Before = None,
-        filter: Annotated[  # noqa: A002
-            MessageFilter | None, strawberry.argument(description="Only messages that meet all of it.")
-        ] = None,
+        filter: Filter = None,  # noqa: A002
         mode: Mode = SearchMode.HYBRID,
     ) -> MessageSearchConnection:
-        cursors = _cursors_of(query, user_id, session_id, mode.value)
-        window = window_of(cursors, first, after, last, before, most=recall.MAX_RESULTS)
-        results = await recall.search(
-            info.context.backend,
-            info.context.scope,
-            query,
-            user_id=user_id,
-            session_id=session_id,
-            filter_=filter.as_operation() if filter else None,
-            mode=mode,
-        )
-        return as_source(await _page(info, cursors, results, window))
+        asked = Asked(query, user_id, session_id, filter, mode)
+        return as_source(await found_page(info, asked, (first, after, last, before)))
 
 
 def _cursors_of(*named_by: str | None) -> Cursors:

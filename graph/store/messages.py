@@ -37,6 +37,11 @@ def list_messages(database: Database, visible: Visible) -> Listing:
     return Listing(database.messages, visible.match("seq"), ("seq",), ("sessionId", "seq"))
 
 
+async def count_between(database: Database, after: Visible, until: int | None = None) -> int:
+    """The number of messages in a part of a session, up to a number."""
+    return await database.messages.count_documents(after.match("seq", until))
+
+
 async def messages_in_range(
     database: Database,
     visible: Visible,

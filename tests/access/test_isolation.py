@@ -27,7 +27,7 @@ from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.graphql_client import ADD, Client
 from tests.support.live_client import Socket
 from tests.support.mentions import NAMES, read_once
-from tests.support.walk import operations, selection
+from tests.support.walk import MARK, operations, selection
 
 SCHEMA = build_schema()._schema
 OFF = dict.fromkeys(
@@ -44,7 +44,6 @@ OFF = dict.fromkeys(
     ),
     0,
 )
-MARK = "BOBSPRIVATE"
 DEPTH = 4
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -72,6 +71,8 @@ class World:
             return [self.unknown_value(item) for item in value]
         if value == "bob":
             return "nob"
+        if isinstance(value, int):
+            return value
         try:
             decoded = urlsafe_b64decode(value + "=" * (-len(value) % 4)).decode()
         except ValueError:
@@ -142,7 +143,7 @@ def _ids(value: Any) -> list[str]:
 async def _probes(world: World) -> list[dict[str, Any]]:
     message = await world.database.messages.find_one({"sessionId": "bob-chat"})
     assert message is not None
-    common = {"userId": "bob", "sessionId": "bob-chat", "uuid": message["_id"]}
+    common = {"userId": "bob", "sessionId": "bob-chat", "uuid": message["_id"], "query": MARK, "maxTokens": 200}
     base: list[dict[str, Any]] = [
         {"sessionId": "bob-chat"},
         {"userId": "bob"},
@@ -184,6 +185,7 @@ async def _asked(client: Client, query: str, variables: dict[str, Any]) -> tuple
     return answer, [response.status_code, headers]
 
 
+@pytest.mark.holds_loop("operations beyond every limit are executed at once")
 async def test_every_query_and_mutation_treats_anothers_things_as_unknown(world: World) -> None:
     before = await _everything_of_bob(world.database)
     tried = set()
@@ -262,6 +264,12 @@ async def test_anothers_cursors_and_names_lead_to_nothing_of_theirs(world: World
         if "after" in field.args
     }
     assert set(bobs) == lists
+    found = {key: bobs.pop(key) for key in ("Session_search", "User_search")}  # these name their query, and are refused
+    for cursor in found.values():
+        searched = (
+            f'{{ session(sessionId: "ada-chat") {{ search(query: "{MARK}", after: "{cursor}") {{ __typename }} }} }}'
+        )
+        assert (await world.client.error(searched))["code"] == "BAD_USER_INPUT"
     for argument in ("after", "before"):
         given = {key: f'(first: 2, {argument}: "{cursor}")' for key, cursor in bobs.items()}
         below = selection(SCHEMA, SCHEMA.get_type("Session"), DEPTH, arguments=given)

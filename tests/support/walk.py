@@ -18,6 +18,9 @@ from graphql import (
     is_leaf_type,
 )
 
+MARK = "BOBSPRIVATE"
+"""What only Bob's things hold; every search looks for it."""
+
 
 def selection(
     schema: GraphQLSchema,
@@ -34,7 +37,7 @@ def selection(
         type_: what to select on.
         depth: how deep.
         seen: types above.
-        arguments: by `Type_field`; otherwise they are left out, and lists are short.
+        arguments: by `Type_field`; otherwise those that are needed are given, and lists are short.
     """
     if is_leaf_type(type_):
         return ""
@@ -51,10 +54,17 @@ def selection(
             parts.append(f"{type_.name}_{name}: {name}")
         elif depth > 0 and seen.count(below.name) < 2:
             key = f"{type_.name}_{name}"
-            given = arguments.get(key, "(first: 2)" if "first" in field.args else "")
+            given = arguments.get(key, _needed(field))
             inner = selection(schema, below, depth - 1, seen=(*seen, below.name), arguments=arguments)
             parts.append(f"{key}: {name}{given} {inner}")
     return "{ " + " ".join(parts) + " }"
+
+
+def _needed(field: GraphQLField) -> str:
+    """The arguments without which a field can't be selected, and the number of items of a list."""
+    literals = {"query": f'"{MARK}"', "maxTokens": "200", "first": "2"}
+    given = ", ".join(f"{name}: {literals[name]}" for name in field.args if name in literals)
+    return f"({given})" if given else ""
 
 
 def values_for(type_: Any, name: str, probe: dict[str, Any]) -> Any:

@@ -12,7 +12,12 @@ from graph.execution.selection import Selection
 from graph.execution.size import Size
 from graph.operations.entities import entities_of_memory, list_session_entities
 from graph.operations.memories import messages_of_memory
-from graph.operations.memory_window import find_session_memory, recalled_memory, recalled_messages
+from graph.operations.memory_window import (
+    find_session_memory,
+    omitted_messages,
+    recalled_memory,
+    recalled_messages,
+)
 from graph.operations.pages import read_page
 from graph.operations.summaries import newest_summary
 from graph.operations.validation import MAX_LAST, MAX_MESSAGES, check_first
@@ -109,6 +114,17 @@ class Memory(Node, DocumentType):
             visible, summary_seq = Visible.of_memory(root), root.get("summarySeq", 0)
             found = await recalled_messages(backend, visible, summary_seq, fields, last=last)
         return as_source(found)
+
+    @resolved(
+        *Visible.MEMORY_FIELDS,
+        "summarySeq",
+        description="Of a session's memory: the number of messages between the newest summary and the first of"
+        " `messages`, as it is without `last`; 0 of what one `addMemory` persisted.",
+    )
+    async def omitted_messages(root: strawberry.Parent[Any], info: Info) -> int:
+        if _is_persisted(root):
+            return 0
+        return await omitted_messages(info.context.backend, Visible.of_memory(root), root.get("summarySeq", 0))
 
     @resolved(
         *Visible.MEMORY_FIELDS,

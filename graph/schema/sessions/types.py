@@ -13,6 +13,7 @@ from graph.operations.enrichment import session_progress
 from graph.operations.entities import list_session_entities
 from graph.operations.memories import list_memories
 from graph.operations.messages import list_messages
+from graph.operations.recall import SearchMode
 from graph.operations.summaries import list_summaries
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
@@ -21,8 +22,11 @@ from graph.schema.entities.types import Entity
 from graph.schema.memory.types import MESSAGES_OF_SESSION, Memory, session_memory
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.prompt_context import Context, ContextQuery, MaxTokens, Recent, context_of
 from graph.schema.relay import CONNECTION, After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
+from graph.schema.search import FOUND, Asked, Filter, MessageSearchConnection, Mode, Query, found_page
+from graph.schema.search import First as FirstFound
 from graph.schema.summaries import Summary
 from graph.schema.users.types import User
 from graph.store.visible import Visible
@@ -135,3 +139,28 @@ class Session(Node, DocumentType):
         window = window_of(_MEMORY_CURSORS, first, after, last, before)
         listing = list_memories(info.context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _MEMORY_CURSORS, window))
+
+    @resolved("_id", size=FOUND, description="Its messages that meet a query: see `Query.search`.")
+    async def search(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        query: Query,
+        first: FirstFound = None,
+        after: After = None,
+        filter: Filter = None,  # noqa: A002
+        mode: Mode = SearchMode.HYBRID,
+    ) -> MessageSearchConnection:
+        asked = Asked(query, session_id=root["_id"], filter_=filter, mode=mode)
+        return as_source(await found_page(info, asked, (first, after, None, None)))
+
+    @resolved("_id", description="What a prompt of this session should hold.")
+    async def context(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        max_tokens: MaxTokens,
+        query: ContextQuery = None,
+        recent: Recent = None,
+    ) -> Context:
+        return as_source(await context_of(info, max_tokens, query=query, session_id=root["_id"], recent=recent))

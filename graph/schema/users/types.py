@@ -9,13 +9,17 @@ import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.operations.entities import list_user_entities
+from graph.operations.recall import SearchMode
 from graph.operations.sessions import list_sessions
 from graph.schema.context import Info
 from graph.schema.entities.listing import Labels, Search, connect_entities
 from graph.schema.entities.types import Entity
 from graph.schema.node import DocumentType, Node, global_id
+from graph.schema.prompt_context import Context, ContextQuery, MaxTokens, context_of
 from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
+from graph.schema.search import FOUND, Asked, Filter, MessageSearchConnection, Mode, Query, found_page
+from graph.schema.search import First as FirstFound
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionOrder, session_cursors
 from graph.store.sessions import SessionFilter
 
@@ -80,3 +84,27 @@ class User(Node, DocumentType):
     ) -> Connection[Entity]:
         listing = list_user_entities(info.context.backend, root["_id"], labels=labels, search=search)
         return as_source(await connect_entities(info, listing, (first, after, last, before)))
+
+    @resolved("_id", size=FOUND, description="The messages of its sessions that meet a query: see `Query.search`.")
+    async def search(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        query: Query,
+        first: FirstFound = None,
+        after: After = None,
+        filter: Filter = None,  # noqa: A002
+        mode: Mode = SearchMode.HYBRID,
+    ) -> MessageSearchConnection:
+        asked = Asked(query, user_id=root["_id"], filter_=filter, mode=mode)
+        return as_source(await found_page(info, asked, (first, after, None, None)))
+
+    @resolved("_id", description="What the user's sessions recall for a query, which is needed here.")
+    async def context(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        max_tokens: MaxTokens,
+        query: ContextQuery = None,
+    ) -> Context:
+        return as_source(await context_of(info, max_tokens, query=query, user_id=root["_id"]))

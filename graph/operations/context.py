@@ -1,0 +1,210 @@
+"""What a prompt should hold: the newest summary, the latest messages, and what search recalls, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from graph.errors import BadUserInput
+from graph.operations.backend import Backend
+from graph.operations.beside import beside
+from graph.operations.packing import Packed, Packing, Recalled
+from graph.operations.recall import MAX_QUERY_BYTES, Found, Results, search
+from graph.operations.searched import Snapshot
+from graph.operations.sessions import find_session
+from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
+from graph.store.messages import count_between, find_messages, messages_in_range
+from graph.store.scope import Scope
+from graph.store.summaries import newest_summary
+from graph.store.visible import Visible
+
+if TYPE_CHECKING:
+    from graph.recall.entries import Entry
+
+MAX_TOKENS = 1_000_000
+MAX_RECENT = 100
+MAX_RECALLED = 100
+_CANDIDATES = 50
+"""Found messages that are tried."""
+_LOOKED_AT = 20
+"""Messages among which the last one of a user is looked for."""
+_USERS = frozenset({"user", "human"})
+_READS = frozenset({"_id", "sessionId", "seq", "role", "content", "createdAt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a context is asked for.
+
+    Attributes:
+        max_tokens: of the text.
+        query: what to recall for; None for the last message of a user.
+        session_id: the session whose summary and latest messages are taken.
+        user_id: the user whose sessions are searched.
+        recent: the number of latest messages; None for the message window.
+        summary_fields: what to read of the summary.
+        message_fields: what to read of each message.
+    """
+
+    max_tokens: int
+    query: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    recent: int | None = None
+    summary_fields: Collection[str] = ()
+    message_fields: Collection[str] = ()
+
+    def check(self) -> None:
+        """Refuse what is out of range.
+
+        Raises:
+            BadUserInput: something is.
+        """
+        if not 1 <= self.max_tokens <= MAX_TOKENS:
+            raise BadUserInput(f"maxTokens must be from 1 to {MAX_TOKENS:,}, not {self.max_tokens:,}")
+        if self.recent is not None and not 0 <= self.recent <= MAX_RECENT:
+            raise BadUserInput(f"recent must be from 0 to {MAX_RECENT}, not {self.recent:,}")
+        if self.session_id is None and self.query is None:
+            raise BadUserInput("context needs query where it is given no sessionId")
+
+
+async def context(backend: Backend, scope: Scope, wanted: Wanted) -> Document:
+    """What a prompt should hold.
+
+    Args:
+        backend: the open parts of this process.
+        scope: what the caller may see.
+        wanted: what it is asked for.
+
+    Returns:
+        `text`, `tokenCount`, `summary`, `messages`, `recalled` with `message` and `score`, `omittedMessages`. All is
+        empty where the caller sees no such session.
+
+    Raises:
+        BadUserInput: an argument is not accepted.
+        TooCostly: the scope has more messages than a search reads.
+    """
+    wanted.check()
+    packing = Packing(backend.tokens.count, wanted.max_tokens)
+    session = None
+    if wanted.session_id is not None:
+        session = await find_session(backend, scope, wanted.session_id, {"_id", "userId", *Visible.FIELDS})
+        if session is None or wanted.user_id not in (None, session.get("userId")):
+            return await _described(backend, packing, None)
+        await _take_session(backend, packing, Visible.of(session), wanted)
+    query = wanted.query
+    if query is None and session is not None:
+        query = await _last_said(backend, Visible.of(session))
+    if query is not None:
+        user_id = wanted.user_id if session is None else session.get("userId")
+        alone = session["_id"] if session is not None and user_id is None else None
+        results = await search(backend, scope, query, user_id=user_id, session_id=alone)
+        await _take_recalled(backend, scope, packing, results, wanted)
+    return await _described(backend, packing, session)
+
+
+async def _take_session(backend: Backend, packing: Packing, visible: Visible, wanted: Wanted) -> None:
+    """The newest summary and the latest messages of a session."""
+    fields = {"content", "lastSeq", *wanted.summary_fields}
+    await beside(packing.take_summary, await newest_summary(backend.database, visible, fields))
+    recent = min(backend.settings.message_window, MAX_RECENT) if wanted.recent is None else wanted.recent
+    sizes = await messages_in_range(backend.database, visible, {"_id", "seq", "tokenCount"}, last=recent)
+    first = _first_that_may_fit(sizes, wanted.max_tokens)
+    if first is None:
+        return
+    fields = {*_READS, *wanted.message_fields}
+    latest = await messages_in_range(backend.database, visible.beyond(first - 1), fields, last=recent)
+    await beside(packing.take_latest, latest[::-1])
+
+
+def _first_that_may_fit(sizes: Sequence[MessageDocument], max_tokens: int) -> int | None:
+    """The number of the first of the latest messages that may fit, so that no more is read of their contents."""
+    first, tokens = None, 0
+    for message in reversed(sizes):
+        first = message["seq"]
+        tokens += message["tokenCount"]
+        if tokens > 2 * max_tokens:  # the count may be of another encoding
+            break
+    return first
+
+
+async def _last_said(backend: Backend, visible: Visible) -> str | None:
+    """The last message of a user, or the last one; without quotes, which would have to occur as they stand."""
+    latest = await messages_in_range(backend.database, visible, {"_id", "seq", "role"}, last=_LOOKED_AT)
+    last = next((message for message in reversed(latest) if message["role"] in _USERS), latest[-1] if latest else None)
+    if last is None:
+        return None
+    of_it = await messages_in_range(backend.database, visible.beyond(last["seq"] - 1), {"seq", "content"}, limit=1)
+    if not of_it:
+        return None
+    said = of_it[0]["content"].replace('"', " ").replace("\0", " ")
+    return said.encode("utf-8", "replace")[:MAX_QUERY_BYTES].decode("utf-8", "ignore") or None
+
+
+async def _take_recalled(backend: Backend, scope: Scope, packing: Packing, results: Results, wanted: Wanted) -> None:
+    """What search recalls of the user's sessions, or of this one where it belongs to no user."""
+    if results.snapshot is None:
+        return
+    taken = packing.packed.ids
+    found, questions = await beside(_candidates, results, results.snapshot, taken, wanted.max_tokens)
+    uuids = {*(one.message_id for one in found), *questions.values()}
+    fields = {*_READS, *wanted.message_fields}
+    messages = {one["_id"]: one for one in await find_messages(backend.database, scope, uuids, fields)}
+    recalled = [
+        Recalled(messages[one.message_id], one.millionths / 1_000_000, messages.get(questions.get(one.message_id, "")))
+        for one in found
+        if one.message_id in messages
+    ]
+    await beside(packing.take_recalled, recalled)
+
+
+def _candidates(
+    results: Results, snapshot: Snapshot, taken: set[str], max_tokens: int
+) -> tuple[list[Found], dict[str, str]]:
+    """The best that may fit, and of those that are answers the questions before them.
+
+    The best one of all is among them whatever its length, since it may be cut.
+    """
+    rows = {message_id: row for row, message_id in enumerate(snapshot.columns.message_ids)}
+    entries = snapshot.entries
+    found: list[Found] = []
+    questions: dict[str, str] = {}
+    for one in results.found:
+        row = rows[one.message_id]
+        if one.message_id in taken or (found and entries[row].length > max_tokens):
+            continue
+        found.append(one)
+        before = entries[row - 1] if row else None
+        if before is not None and before.session_id == entries[row].session_id and _asks(before, max_tokens):
+            questions[one.message_id] = before.message_id
+        if len(found) == _CANDIDATES:
+            break
+    return found, {answer: question for answer, question in questions.items() if question not in taken}
+
+
+def _asks(entry: Entry, max_tokens: int) -> bool:
+    from graph.recall.questions import Flag  # noqa: PLC0415 - a web process without a search does not load it
+
+    return Flag.QUESTION in entry.flags and entry.length <= max_tokens
+
+
+async def _described(backend: Backend, packing: Packing, session: SessionDocument | None) -> Document:
+    text, tokens = await beside(packing.finish)
+    packed = packing.packed
+    return {
+        "text": text,
+        "tokenCount": tokens,
+        "summary": packed.summary,
+        "messages": packed.messages,
+        "recalled": [{"message": message, "score": score} for message, score in packed.recalled],
+        "omittedMessages": 0 if session is None else await _omitted(backend, packed, Visible.of(session)),
+    }
+
+
+async def _omitted(backend: Backend, packed: Packed, visible: Visible) -> int:
+    """Messages of the session that are neither summarised in the context nor among its latest ones."""
+    summary: SummaryDocument | None = packed.summary
+    after = visible if summary is None else visible.beyond(summary["lastSeq"])
+    until = packed.messages[0]["seq"] - 1 if packed.messages else None
+    return await count_between(backend.database, after, until)

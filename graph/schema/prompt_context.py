@@ -1,0 +1,129 @@
+"""What a prompt should hold: `context`, of a session or of a user."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from graph.execution.fields import as_source, resolved, stored
+from graph.execution.selection import Selection
+from graph.execution.size import Size
+from graph.operations import context as operation
+from graph.operations.context import Wanted
+from graph.schema.context import Info
+from graph.schema.messages.types import Message
+from graph.schema.node import DocumentType
+from graph.schema.summaries import Summary
+from graph.store.documents import Document
+
+_LATEST = Size(operation.MAX_RECENT, operation.MAX_RECENT)
+_RECALLED = Size(operation.MAX_RECALLED, operation.MAX_RECALLED)
+
+MaxTokens = Annotated[
+    int, strawberry.argument(description="The maximum number of tokens of `text`, from 1 to 1,000,000.")
+]
+ContextQuery = Annotated[
+    str | None,
+    strawberry.argument(
+        description="What to recall for, up to 8 KiB. By default the session's last message of the role user or human."
+    ),
+]
+Recent = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Take at most this number of the session's latest messages, 0 to 100; by default the message"
+        " window."
+    ),
+]
+
+
+@strawberry.type(description="A message that was recalled.")
+class RecalledMessage(DocumentType):
+    """Built by `graph.operations.context.context`."""
+
+    message: Message = stored("message", description="The message.")
+    score: float = stored(
+        "score", description="How well it meets the query, from 0 to 1; of a question, the score of its answer."
+    )
+
+
+@strawberry.type(
+    description="What a prompt should hold, within a number of tokens: the newest summary, the latest messages, and"
+    " then what search recalls of the user's sessions. No message is in it twice."
+)
+class Context(DocumentType):
+    """Built by `graph.operations.context.context`."""
+
+    text: str = stored(
+        "text",
+        description="Ready to paste, in time order: recalled messages by session, the summary, the latest messages,"
+        " each with its date and role. A message that does not fit even alone is cut at the end of a sentence, and"
+        " marked with […].",
+    )
+    token_count: int = stored("tokenCount", description="The tokens of `text`, counted on it: never above `maxTokens`.")
+    summary: Summary | None = stored("summary", description="The session's newest summary, where it fits.")
+    messages: list[Message] = stored(
+        "messages", size=_LATEST, description="The session's latest messages that fit, oldest first."
+    )
+    recalled: list[RecalledMessage] = stored(
+        "recalled", size=_RECALLED, description="The messages that were recalled, the best first."
+    )
+    omitted_messages: int = stored(
+        "omittedMessages",
+        description="Messages of the session between `summary`, or its beginning, and the first of `messages`.",
+    )
+
+
+async def context_of(
+    info: Info,
+    max_tokens: int,
+    *,
+    query: str | None,
+    session_id: str | None = None,
+    user_id: str | None = None,
+    recent: int | None = None,
+) -> Document:
+    """A context as the source of the current field."""
+    selected = Selection.of(info)
+    recalled = selected.below("recalled")
+    of_messages = [selected.below("messages"), recalled.below("message") if recalled else None]
+    of_summary = selected.below("summary")
+    wanted = Wanted(
+        max_tokens,
+        query,
+        session_id,
+        user_id,
+        recent,
+        summary_fields=of_summary.reads() if of_summary else frozenset(),
+        message_fields=frozenset().union(*(each.reads() for each in of_messages if each)),
+    )
+    return await operation.context(info.context.backend, info.context.scope, wanted)
+
+
+@strawberry.type
+class ContextQueries:
+    """Queries for prompts."""
+
+    @resolved(
+        description="What a prompt should hold, of a session, or without one of what a user's sessions recall. Empty"
+        " where the caller sees no such session.",
+    )
+    async def context(
+        self,
+        info: Info,
+        *,
+        max_tokens: MaxTokens,
+        query: ContextQuery = None,
+        user_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Whose sessions are searched; by default, those of the session's user."),
+        ] = None,
+        session_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="The session whose summary and latest messages are taken."),
+        ] = None,
+        recent: Recent = None,
+    ) -> Context:
+        found = await context_of(info, max_tokens, query=query, session_id=session_id, user_id=user_id, recent=recent)
+        return as_source(found)
