@@ -122,14 +122,14 @@ def _prepare(key: _Key, schema: GraphQLSchema) -> Prepared:
         document = parse(key.text, max_tokens=key.limits.tokens or None)
     except (GraphQLError, RecursionError):
         return Prepared(None, size=size)  # Strawberry parses it again and reports it
-    tokens = _tokens(document)
+    tokens = _unlink_tokens(document)
     size += tokens * _BYTES_A_TOKEN
     try:
         check_limits(document, key.limits)
     except TooCostly as error:
-        return Prepared(document, [GraphQLError(str(error), original_error=error)], size=size)
+        return Prepared(document, [_refusal(str(error), error)], size=size)
     except RecursionError as error:
-        return Prepared(document, [GraphQLError("", original_error=error)], size=size)
+        return Prepared(document, [_refusal("", error)], size=size)
     errors = validate_within(key.limits, schema, document, _RULES if key.introspection else _RULES_OF_THE_HIDDEN)
     if errors:
         return Prepared(document, errors, size=size)
@@ -138,17 +138,27 @@ def _prepare(key: _Key, schema: GraphQLSchema) -> Prepared:
     return Prepared(document, [], operations, size)
 
 
+def _refusal(message: str, error: Exception) -> GraphQLError:
+    """An error that may be kept: without the frames of its traceback, which hold what is prepared, and it with them."""
+    return GraphQLError(message, original_error=error.with_traceback(None))
+
+
 _BYTES = 2_000
 _BYTES_A_TOKEN = 700
-"""Of a parsed document: each node holds its tokens, and they each other. A little more than was measured."""
+"""Of a parsed document: each node holds its tokens. A little more than was measured."""
 
 
-def _tokens(document: DocumentNode) -> int:
+def _unlink_tokens(document: DocumentNode) -> int:
+    """The number of a document's tokens, which hold each other no more.
+
+    Such a ring would stay in memory, with all nodes, until the collector looks at old objects, which it seldom does.
+    """
     count = 0
     token = document.loc.start_token if document.loc else None
     while token is not None:
         count += 1
-        token = token.next
+        following, token.prev, token.next = token.next, None, None
+        token = following
     return count
 
 

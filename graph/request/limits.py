@@ -71,7 +71,7 @@ def check_text(text: str, limits: Limits) -> None:
     Raises:
         TooCostly: the message names the limit, what was sent, and what is allowed.
     """
-    _refuse(len(text), limits.text, "characters: send long values as variables,", "RECALLQL_MAX_TEXT")
+    _refuse(len(text), limits.text, "characters", "RECALLQL_MAX_TEXT", ": send long values as variables")
 
 
 def check_limits(document: DocumentNode, limits: Limits) -> None:
@@ -131,9 +131,9 @@ def _bounded_merging(most: int) -> type[OverlappingFieldsCanBeMergedRule]:
     return BoundedMergingRule
 
 
-def _refuse(found: int, most: int, what: str, setting: str) -> None:
+def _refuse(found: int, most: int, what: str, setting: str, advice: str = "") -> None:
     if most and found > most:
-        message = f"the operation has {found:,} {what}, and at most {most:,} are accepted"
+        message = f"the operation has {found:,} {what}, and at most {most:,} are accepted{advice}"
         raise TooCostly(message, limit={"requested": found, "allowed": most}, setting=setting)
 
 

@@ -58,5 +58,7 @@ def _problem(item: Any) -> str:
     field = Settings.model_fields[name]
     may_be_shown = not {field.annotation, *get_args(field.annotation)} & {SecretStr} and name != "llm_base_url"
     shown = repr(item["input"]) if may_be_shown else ""
+    if "not '" in text:  # it shows the part that is wrong
+        shown = ""
     said = f", not {shown[:_SHOWN]}{'…' if len(shown) > _SHOWN else ''}" if shown else ""
     return f"{PREFIX}{name.upper()}: {text[0].lower()}{text[1:]}{said}"
