@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from graph.errors import StartupError
+from graph.errors import StartupError, shown
 from graph.recall.remote import RemoteModel
 
 if TYPE_CHECKING:
@@ -101,13 +101,22 @@ def embedder_of(settings: Settings) -> Embedder | None:
         return Embedder(RemoteModel(url, model, settings.embedding_api_key))
     if model is None:
         return Embedder(_LocalModel(_packaged_files, _packaged_name))
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
+    folder = _folder_at(model)
+    if folder is None:
         raise StartupError(
-            f"RECALLQL_EMBEDDING_MODEL is {model!r}, which is no folder: name a folder with model.onnx and"
+            f"RECALLQL_EMBEDDING_MODEL is {shown(model)}, which is no folder: name a folder with model.onnx and"
             " tokenizer.json, set RECALLQL_EMBEDDING_BASE_URL to a server that has the model, or set off"
         )
     return Embedder(_LocalModel(lambda: _files_in(folder), lambda: _name_of(folder)))
+
+
+def _folder_at(path: str) -> Path | None:
+    """The folder at a path; None where there is none, or no file system could have one."""
+    try:
+        folder = Path(path).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user, with a null
+        return None
 
 
 class _LocalModel:
