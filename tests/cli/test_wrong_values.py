@@ -50,6 +50,7 @@ ANY_TEXT = {
     "llm_prompt",
     "jwt_secret",
     "llm_api_key",
+    "embedding_api_key",
     "allowed_headers",  # almost any word is one
 }
 AT_USE = {"mongodb_uri", "data_dir", "mongod_path"}
@@ -434,4 +435,4 @@ def test_every_setting_is_in_one_group_and_secrets_of_tokens_have_no_flag() -> N
     assert sorted(fields) == sorted(Settings.model_fields)
     command = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
     flags = {parameter.name for parameter in command.params}
-    assert set(Settings.model_fields) - flags == {"jwt_secret", "llm_api_key"}
+    assert set(Settings.model_fields) - flags == {"jwt_secret", "llm_api_key", "embedding_api_key"}
