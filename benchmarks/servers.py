@@ -21,15 +21,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
 
 from graph.app import create_app
 from graph.enrichment.tokens import load_counter
 from graph.execution.executor import SelectingExecutor
 from graph.schema.build import build_schema
+from graph.schema.context import Context
 from graph.settings import Settings
 from graph.store.documents import new_uuid, now, pending
 from graph.store.driver import client as driver
-from graph.transport.endpoint import GraphQLView
 
 
 def recallql(uri: str, database: str) -> Starlette:
@@ -37,13 +39,19 @@ def recallql(uri: str, database: str) -> Starlette:
     return create_app(Settings.model_construct(database=database, data_dir=Path()), uri)
 
 
+class _StockView(GraphQL[Context, None]):
+    """Strawberry's own view, which parses and validates every request."""
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        del response
+        return Context(request.app.state.backend)
+
+
 def stock(uri: str, database: str) -> Starlette:
-    """The same schema on the stock executor, which parses and validates every request."""
+    """The same schema on Strawberry's own view, executor and resolvers."""
     app = recallql(uri, database)
-    for route in app.routes:
-        endpoint = getattr(route, "endpoint", None)
-        if isinstance(endpoint, GraphQLView):
-            endpoint.schema = build_schema(executor=SelectingExecutor, cached=False)
+    view = _StockView(build_schema(executor=SelectingExecutor))
+    app.router.routes.insert(0, Route("/graphql", view, methods=None))
     return app
 
 

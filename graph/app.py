@@ -17,9 +17,10 @@ from graph.explorer import explorer_routes
 from graph.operations.backend import Backend
 from graph.operations.opening import opened
 from graph.request.guards import Guards
+from graph.request.pipeline import Pipeline
 from graph.settings import Settings
 from graph.store.jobs.pending import keep_running
-from graph.transport.endpoint import GraphQLView
+from graph.transport.endpoint import GraphQLEndpoint
 from graph.transport.origins import Origins
 from graph.transport.security import middleware
 from graph.transport.websocket import OpenSockets
@@ -44,16 +45,21 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             database.run(keep_running(database))
             app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
             app.state.guards = guards = Guards(settings, database)
+            app.state.pipeline = Pipeline(backend, guards)
             open_parts.push_async_callback(backend.close)
             open_parts.push_async_callback(guards.authenticator.close)
             guards.authenticator.start()
             yield
 
-    view = GraphQLView(settings)
+    endpoint = GraphQLEndpoint(settings)
     origins = Origins(settings.allowed_origins)
     app = Starlette(
         routes=[
-            *(route for path in _GRAPHQL for route in (Route(path, view, methods=None), WebSocketRoute(path, view))),
+            *(
+                route
+                for path in _GRAPHQL
+                for route in (Route(path, endpoint, methods=None), WebSocketRoute(path, endpoint))
+            ),
             Route("/", _home),
             Route("/health", _health),
             *(explorer_routes() if settings.explorer else ()),

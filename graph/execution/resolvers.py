@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema
+import strawberry
+from graphql import GraphQLField, GraphQLObjectType
 
 from graph.execution.arguments import arguments_of
 from graph.execution.fields import definition_of
+from graph.execution.internals import core_schema
 
 
-def replace_resolvers(strawberry_schema: Any) -> None:
+def replace_resolvers(strawberry_schema: strawberry.Schema) -> None:
     """Replace the resolvers of a schema's asynchronous fields without extensions by direct calls."""
-    schema: GraphQLSchema = strawberry_schema._schema  # noqa: SLF001 - graphql-core's own schema
+    schema = core_schema(strawberry_schema)
     for type_ in schema.type_map.values():
         if isinstance(type_, GraphQLObjectType) and type_ is not schema.subscription_type and type_.extensions:
             for field in type_.fields.values():
@@ -37,7 +39,7 @@ def _resolver(field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]
     takes_self = bool(declared.self_parameter)
 
     def resolve(source: object, raw_info: object, **values: object) -> Any:
-        info = info_class(_raw_info=raw_info, _field=definition)
+        info = info_class(raw_info, definition)
         given = arguments.convert(values, info)
         for name in source_names:
             given[name] = source

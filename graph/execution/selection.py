@@ -12,6 +12,7 @@ from graphql import GraphQLError, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import FieldDetails
 
 from graph.execution.arguments import argument_values
+from graph.execution.internals import core_info
 from graph.execution.plan import Plan, plan_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Selection:
             info: Strawberry's info of the resolver.
             type_name: the object type, where the field's own type is an interface.
         """
-        raw = info._raw_info  # noqa: SLF001 - Strawberry has no public way to graphql-core's info
+        raw = core_info(info)
         named = raw.schema.get_type(type_name) if type_name else get_named_type(raw.return_type)
         return cls(raw.executor, named, [FieldDetails(node, None) for node in raw.field_nodes])
 

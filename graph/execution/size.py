@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLField
+from graphql import GraphQLField, GraphQLNamedType, GraphQLSchema
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from graph.settings import Settings
 
 SIZE = "size"
 """Key in a Strawberry field's metadata: the `Size` of the field's list, or of the list of the connection that it is."""
 SIZES_BELOW = "sizesBelow"
 """Key in a Strawberry field's metadata: the sizes that lists below the field have there without arguments, by path."""
+
+
+MUTATION = 10
+"""Cost of each mutation beside its answer: a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,18 @@ def sizes_below(field: GraphQLField) -> Mapping[tuple[str, ...], Size]:
     """The declared sizes of lists below a field, by the names of the fields that lead there."""
     declared: Mapping[str, Size] = _metadata(field).get(SIZES_BELOW, {})
     return {tuple(path.split(".")): size for path, size in declared.items()}
+
+
+def assumed_size(size: Size) -> int:
+    """The maximum number of items without numbers in the arguments; of a setting, by its default."""
+    if size.setting is not None:
+        return int(Settings.model_fields[size.setting].default)
+    return size.default or size.most
+
+
+def weight_of(schema: GraphQLSchema, parent: GraphQLNamedType) -> int:
+    """The cost of each field of a type beside the objects that it gives."""
+    return MUTATION if parent is schema.mutation_type else 0
 
 
 def _metadata(field: GraphQLField) -> Mapping[str, Any]:

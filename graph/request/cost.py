@@ -16,7 +16,6 @@ from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLList,
-    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -28,25 +27,9 @@ from graphql import (
 )
 from graphql.language import DirectiveNode, FragmentDefinitionNode, OperationDefinitionNode, VariableNode
 
-from graph.execution.size import Size, size_of, sizes_below
+from graph.execution.size import Size, size_of, sizes_below, weight_of
 from graph.request.introspection import introspected
 from graph.settings import Settings
-
-MUTATION = 10
-"""Cost of each mutation beside its answer: a transaction."""
-
-
-def weight_of(schema: GraphQLSchema, parent: GraphQLNamedType) -> int:
-    """The cost of each field of a type beside the objects that it gives."""
-    return MUTATION if parent is schema.mutation_type else 0
-
-
-def assumed_size(size: Size) -> int:
-    """The maximum number of items without numbers in the arguments; of a setting, by its default."""
-    if size.setting is not None:
-        return int(Settings.model_fields[size.setting].default)
-    return size.default or size.most
-
 
 _Below: TypeAlias = tuple[tuple[tuple[str, ...], int], ...]
 """Sizes that lists below have without arguments, by the names of the fields that lead there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import NamedTuple
@@ -12,17 +12,16 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
-    NameNode,
     NoSchemaIntrospectionCustomRule,
     parse,
     specified_rules,
 )
-from graphql.language import OperationDefinitionNode, OperationType, SelectionSetNode
-from strawberry.extensions import SchemaExtension
+from graphql.language import OperationDefinitionNode
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+from strawberry.types.graphql import OperationType
 
-from graph.errors import TooCostly
+from graph.errors import BadUserInput, TooCostly
 from graph.request.limits import Limits, check_limits, check_text, validate_within
 from graph.request.operation import Operation, copies_of
 from graph.settings import Settings
@@ -37,11 +36,44 @@ class _Key(NamedTuple):
     introspection: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document and what is wrong with it; no document where it isn't or can't be parsed.
+class InvalidDocument(Exception):
+    """The document can't be executed.
 
     Attributes:
+        errors: what is wrong with it.
+    """
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__("the document is invalid")
+        self.errors = errors
+
+
+class UnknownOperation(BadUserInput):
+    """The document has no operation of the name."""
+
+    def __init__(self, name: str | None) -> None:
+        super().__init__("Can't get GraphQL operation type" if name is None else f'Unknown operation named "{name}".')
+
+
+class WrongKind(BadUserInput):
+    """The transport does not serve operations of this kind.
+
+    Attributes:
+        kind: the operation's.
+    """
+
+    def __init__(self, kind: OperationType) -> None:
+        super().__init__(f"a {kind.value} is not accepted here")
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document and what is wrong with it.
+
+    Attributes:
+        document: None where the text was not parsed.
+        errors: those of parsing and validation, and of limits.
         operations: those of a valid document, by name; the only one also under None.
         size: bytes that it may come to hold.
     """
@@ -51,77 +83,83 @@ class Prepared:
     operations: dict[str | None, Operation] = field(default_factory=dict)
     size: int = 0
 
-    def operation(self, name: str | None) -> Operation:
-        """The operation that is about to be executed; a valid document has it."""
-        return self.operations.get(name) or next(iter(self.operations.values()))
+    def kind(self, name: str | None) -> OperationType | None:
+        """The kind of an operation of a document, valid or not; of the first where no name is given."""
+        for node in self.document.definitions if self.document else ():
+            if isinstance(node, OperationDefinitionNode) and name in {None, node.name and node.name.value}:
+                return OperationType(node.operation.value)
+        return None
 
 
 class Documents:
-    """The documents of a process, each parsed and validated when it is first met."""
+    """The documents of a process, each parsed and validated when it is first met.
 
-    def __init__(self, *, cached: bool) -> None:
-        self._kept: LRUCache[_Key, Prepared] | None = (
-            LRUCache(BYTES_KEPT, lambda prepared: prepared.size) if cached else None
-        )
+    Args:
+        schema: what they must be valid for.
+    """
 
-    def prepare(self, text: str, settings: Settings, schema: GraphQLSchema) -> Prepared:
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._kept: LRUCache[_Key, Prepared] = LRUCache(BYTES_KEPT, lambda prepared: prepared.size)
+
+    def operation(self, text: str, name: str | None, kinds: Collection[OperationType], settings: Settings) -> Operation:
+        """The operation that is to be executed.
+
+        Args:
+            text: the document.
+            name: the operation's; None for the only one of the document.
+            kinds: those that are accepted.
+            settings: say which documents are accepted.
+
+        Raises:
+            InvalidDocument: the document is not valid, or has several operations and no name is given.
+            UnknownOperation: no operation of the document has the name.
+            WrongKind: the operation is of another kind.
+        """
+        prepared = self.prepare(text, settings)
+        operation = prepared.operations.get(name)
+        if operation is not None and operation.kind in kinds:
+            return operation
+        if prepared.document is not None:
+            kind = prepared.kind(name)
+            if kind is None:
+                raise UnknownOperation(name)
+            if kind not in kinds:
+                raise WrongKind(kind)
+        raise InvalidDocument(prepared.errors or [GraphQLError(_NO_NAME)])
+
+    def prepare(self, text: str, settings: Settings) -> Prepared:
         """A document, parsed and validated.
 
         Args:
             text: the document.
             settings: say what is accepted.
-            schema: what it must be valid for; always the same.
         """
         key = _Key(text, Limits.of(settings), settings.introspection)
         try:
             check_text(text, key.limits)
         except TooCostly as error:
             return Prepared(None, [GraphQLError(str(error), original_error=error)])
-        found = self._kept.get(key) if self._kept is not None else None
+        found = self._kept.get(key)
         if found is None:
-            found = _prepare(key, schema)
-            if self._kept is not None and found.size <= BYTES_KEPT:
+            found = _prepare(key, self._schema)
+            if found.size <= BYTES_KEPT:
                 self._kept[key] = found
         return found
 
 
-class PreparedDocuments(SchemaExtension):
-    """Gives Strawberry the parsed and validated document.
-
-    Unlike Strawberry's own caches, it looks at the limits between parsing and validation, keeps no text of megabytes,
-    and leaves errors of parsing to Strawberry, whose streams can't take an exception from an extension.
-    """
-
-    def __init__(self, documents: Documents) -> None:
-        super().__init__()
-        self._documents = documents
-
-    def on_parse(self) -> Iterator[None]:
-        """Set the document, when it can be parsed."""
-        execution = self.execution_context
-        settings = execution.context.backend.settings
-        tokens = Limits.of(settings).tokens
-        if tokens:
-            execution.parse_options = {"max_tokens": tokens}
-        schema: GraphQLSchema = execution.schema._schema  # noqa: SLF001 - graphql-core's own schema
-        self._prepared = self._documents.prepare(execution.query or "", settings, schema)
-        execution.graphql_document = self._prepared.document
-        if self._prepared.document is None and self._prepared.errors:
-            execution.graphql_document = _stand_in(execution.operation_name)
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        """Set what is wrong with it."""
-        self.execution_context.pre_execution_errors = list(self._prepared.errors)
-        yield
+_NO_NAME = "Must provide operation name if query contains multiple operations."
+"""As graphql-core says it: clients know the text."""
 
 
 def _prepare(key: _Key, schema: GraphQLSchema) -> Prepared:
     size = _BYTES + getsizeof(key.text)
     try:
         document = parse(key.text, max_tokens=key.limits.tokens or None)
-    except (GraphQLError, RecursionError):
-        return Prepared(None, size=size)  # Strawberry parses it again and reports it
+    except GraphQLError as error:
+        return Prepared(None, [error.with_traceback(None)], size=size)
+    except RecursionError as error:
+        return Prepared(None, [_refusal("", error)], size=size)
     tokens = _unlink_tokens(document)
     size += tokens * _BYTES_A_TOKEN
     try:
@@ -167,16 +205,6 @@ _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 
 _RULES_OF_THE_HIDDEN = (*_RULES, NoSchemaIntrospectionCustomRule)
 """The rules where introspection is turned off."""
-
-
-def _stand_in(name: str | None) -> DocumentNode:
-    """In place of a document that is not parsed: Strawberry would parse it, and looks for the named operation."""
-    operation = OperationDefinitionNode(
-        operation=OperationType.QUERY,
-        name=NameNode(value=name) if name else None,
-        selection_set=SelectionSetNode(selections=()),
-    )
-    return DocumentNode(definitions=(operation,))
 
 
 def _operations(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, Operation]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -13,11 +12,9 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from graph.access.caller import ANYONE, Caller
-from graph.live.source import Source
 from graph.operations import entities, memories, messages, sessions, summaries, users
 from graph.operations.backend import Backend
 from graph.operations.filters import FilterBounds
-from graph.request.guards import Guards
 from graph.store.documents import (
     Document,
     MemoryDocument,
@@ -42,37 +39,24 @@ class Context:
 
     Attributes:
         backend: the open parts of the process.
-        guards: what the operation is admitted by.
-        scope: what the caller may see.
-        request: the HTTP request or WebSocket, for transports.
-        caller: who asks; its scope is `scope`.
-        connection_params: the payload of a WebSocket's `connection_init`.
+        caller: who asks.
         changes: whether the operation is a mutation.
         filter_bounds: counts what the filters of the operation ask for.
-        take_over: set by a transport that follows subscriptions itself: it is given graphql-core's executor and the
-            source, and shares results among subscribers. Without it, each executes its events on its own.
-        until_closed: what ends with the WebSocket.
     """
 
     backend: Backend
-    guards: Guards
-    scope: Scope
-    request: Any = None
     caller: Caller = ANYONE
-    connection_params: dict[str, Any] | None = None
     changes: bool = False
-    take_over: Callable[[Any, Source], None] | None = None
-    until_closed: ExitStack | None = None
 
     # Not arguments, so that `dataclasses.replace` makes a context with loaders of its own.
     filter_bounds: FilterBounds = field(init=False, default_factory=FilterBounds)
     _loaders: dict[object, DataLoader[_Key, Any]] = field(init=False, default_factory=dict)
     _mentions: DataLoader[Any, list[Document]] | None = field(init=False, default=None)
 
-    def identify(self, caller: Caller) -> None:
-        """Go on as this caller."""
-        self.caller = caller
-        self.scope = caller.scope
+    @property
+    def scope(self) -> Scope:
+        """What the caller may see."""
+        return self.caller.scope
 
     async def session(self, session_id: str, fields: Collection[str]) -> SessionDocument | None:
         """A session within the scope."""

@@ -27,8 +27,7 @@ from graphql import (
     print_schema,
 )
 
-from graph.execution.size import Size, size_of, sizes_below
-from graph.request.cost import assumed_size, weight_of
+from graph.execution.size import Size, assumed_size, size_of, sizes_below, weight_of
 
 _NAMES = GraphQLList(GraphQLNonNull(GraphQLString))
 

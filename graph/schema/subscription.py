@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from graph.execution.fields import stored
 from graph.live.source import Source, UpdateKind
 from graph.operations import following
-from graph.schema.context import Context, Info
+from graph.schema.context import Info
 from graph.schema.enums import described_enum
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType
@@ -45,13 +43,14 @@ class MessageUpdate(DocumentType):
     description="What can be followed, over a WebSocket (graphql-transport-ws), server-sent events or multipart HTTP."
 )
 class Subscription:
-    """The root of every subscription."""
+    """The root of every subscription. A field's resolver returns the source of its events, which `Pipeline` follows."""
 
     @strawberry.subscription(
+        graphql_type=Message,
         description="Every message of a session after `afterSeq`, each once and in order: those already stored, then"
         " those to come. A client that reconnects with the last `seq` it saw misses nothing. A session that does not"
         " exist is waited for (an end user with a JWT makes it first); the subscription completes when the session is"
-        " deleted."
+        " deleted.",
     )
     async def message_added(
         self,
@@ -65,14 +64,14 @@ class Subscription:
                 description="`seq` of the last message that you have, 0 for every message; without it, those to come."
             ),
         ] = None,
-    ) -> AsyncIterator[Message]:
+    ) -> Source:
         context = info.context
-        source = await following.messages_added(context.backend, context.scope, session_id, after_seq)
-        return _events(info, source)
+        return await following.messages_added(context.backend, context.scope, session_id, after_seq)
 
     @strawberry.subscription(
+        graphql_type=MessageUpdate,
         description="Edits, deletions and finished enrichments of a session's messages, from now on. After the service"
-        " could not follow MongoDB's oplog, edits and enrichments are delivered late; deletions of that time are not."
+        " could not follow MongoDB's oplog, edits and enrichments are delivered late; deletions of that time are not.",
     )
     async def message_updated(
         self,
@@ -80,13 +79,13 @@ class Subscription:
         session_id: Annotated[
             strawberry.ID, strawberry.argument(description="The application's own id of the session.")
         ],
-    ) -> AsyncIterator[MessageUpdate]:
-        source = await following.messages_updated(info.context.backend, info.context.scope, session_id)
-        return _events(info, source)
+    ) -> Source:
+        return await following.messages_updated(info.context.backend, info.context.scope, session_id)
 
     @strawberry.subscription(
+        graphql_type=Session,
         description="Sessions that are new or changed (a message, a summary, metadata), from now on: for a list of"
-        " conversations that stays fresh. Changes that come close together may come as one."
+        " conversations that stays fresh. Changes that come close together may come as one.",
     )
     async def session_updated(
         self,
@@ -95,33 +94,5 @@ class Subscription:
             strawberry.ID | None,
             strawberry.argument(description="Only sessions of this user; without it, all that you may see."),
         ] = None,
-    ) -> AsyncIterator[Session]:
-        source = await following.sessions_updated(info.context.backend, info.context.scope, user_id)
-        return _events(info, source)
-
-
-def _events(info: Info, source: Source) -> AsyncIterator[Any]:
-    take_over = info.context.take_over
-    if take_over is None:
-        return _own_events(info.context, source)
-    take_over(info._raw_info.executor, source)  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry has no public way to it
-    return _no_events()
-
-
-async def _own_events(context: Context, source: Source) -> AsyncGenerator[Any, None]:
-    follower = context.backend.hub.follow(source, object(), _unchanged)
-    try:
-        async with aclosing(follower.payloads()) as payloads:
-            async for event in payloads:
-                yield event
-    finally:
-        follower.close()
-
-
-async def _unchanged(event: Any) -> Any:
-    return event
-
-
-async def _no_events() -> AsyncIterator[Any]:
-    return
-    yield
+    ) -> Source:
+        return await following.sessions_updated(info.context.backend, info.context.scope, user_id)

@@ -14,10 +14,9 @@ from email.message import Message
 from functools import lru_cache
 from typing import Any, NoReturn, TypeAlias
 
-import orjson
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from strawberry.types import ExecutionResult
 
 from graph.errors import (
     BadUserInput,
@@ -28,6 +27,9 @@ from graph.errors import (
     Unauthenticated,
 )
 from graph.operations.beside import beside
+from graph.request.answer import Answer, encode_json
+from graph.request.persisted import OperationTexts
+from graph.request.pipeline import OperationRequest
 
 _Scan: TypeAlias = Callable[[str, int], tuple[Any, int]]
 
@@ -273,6 +275,28 @@ def check_request(data: object) -> dict[str, Any]:
     return data
 
 
+def operation_request(
+    data: Mapping[str, Any], texts: OperationTexts, *, reports_cost: bool = False
+) -> OperationRequest:
+    """The operation that a checked request asks for.
+
+    Args:
+        data: the request, as `check_request` leaves it.
+        texts: find the document that a request names by its hash.
+        reports_cost: whether the transport's headers ask for the cost.
+
+    Raises:
+        OperationError: as from `OperationTexts.text_of`.
+    """
+    return OperationRequest(
+        texts.text_of(data),
+        data.get("variables") or {},
+        data.get("operationName") or None,
+        data.get("extensions") or {},
+        reports_cost,
+    )
+
+
 def is_unicode(text: str) -> bool:
     """Whether UTF-8 can hold the text: whether no surrogate in it stands alone."""
     try:
@@ -299,34 +323,20 @@ def response_type(accept: str) -> str:
     return chosen
 
 
-def encode_json(value: object) -> bytes:
-    """JSON in UTF-8; a lone surrogate that an answer quotes is escaped."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
-
-
-def result_response(result: ExecutionResult, *, media_type: str) -> Response:
-    """The answer with the result of an operation: without `data` where nothing was executed."""
-    answer: dict[str, Any] = {"data": result.data}
+def answer_response(answer: Answer, *, media_type: str) -> Response:
+    """The response with the answer to an operation."""
     status, headers = 200, {}
-    if result.errors:
-        answer["errors"] = [error.formatted for error in result.errors]
-        if result.data is None and all(error.path is None for error in result.errors):
-            del answer["data"]
-            # The older media type says 200 whatever became of a well-formed request.
-            status = 400 if media_type == GRAPHQL_TYPE else 200
-            if seconds := _retry_after(answer["errors"]):
-                status, headers = STATUS[ErrorCode.TOO_COSTLY], {"Retry-After": str(seconds)}
-    if result.extensions:
-        answer["extensions"] = result.extensions
-    return json_response(answer, media_type=media_type, status=status, headers=headers)
+    if answer.is_refusal:
+        # The older media type says 200 whatever became of a well-formed request.
+        status = 400 if media_type == GRAPHQL_TYPE else 200
+        if seconds := _retry_after(answer.errors):
+            status, headers = STATUS[ErrorCode.TOO_COSTLY], {"Retry-After": str(seconds)}
+    return json_response(answer.formatted(), media_type=media_type, status=status, headers=headers)
 
 
-def _retry_after(errors: Iterable[Mapping[str, Any]]) -> int | None:
+def _retry_after(errors: Iterable[GraphQLError]) -> int | None:
     """Seconds until the same request can succeed, where the caller's budget is spent."""
-    waits = [error.get("extensions", {}).get("retryAfter") for error in errors]
+    waits = [(error.extensions or {}).get("retryAfter") for error in errors]
     return next((seconds for seconds in waits if isinstance(seconds, int)), None)
 
 

@@ -7,44 +7,142 @@ https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/mult
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing, suppress
+from email.message import Message
+from functools import lru_cache
+from typing import ClassVar
 
-from strawberry.http.streaming import MultipartSubscriptionTransport, SSETransport
+from strawberry.types.graphql import OperationType
 
-from graph.transport.subscriptions import Result
+from graph.request.answer import Result
 
 _BUFFERED = 65_536
 """Bytes that the server writes to a connection without waiting for the client."""
 
 
-class EventStream(SSETransport):
+class StreamProtocol(ABC):
+    """How results are written to a response that stays open.
+
+    Attributes:
+        headers: of the response.
+        heartbeat: what is sent while there is no result.
+        heartbeat_interval: maximum number of seconds between two parts of the response.
+        begins_with_heartbeat: whether a heartbeat comes first.
+        resumes: whether a client that connects again sends the mark of the last result.
+    """
+
+    headers: ClassVar[Mapping[str, str]]
+    heartbeat: ClassVar[str]
+    heartbeat_interval: ClassVar[float]
+    begins_with_heartbeat: ClassVar[bool]
+    resumes: ClassVar[bool]
+
+    @abstractmethod
+    def accepts(self, accept: str) -> bool:
+        """Whether an Accept header asks for it."""
+
+    @abstractmethod
+    def kinds(self, method: str) -> Collection[OperationType]:
+        """The kinds of operation that it serves to requests with this method."""
+
+    @abstractmethod
+    def encode(self, result: Result) -> str:
+        """One result."""
+
+    @abstractmethod
+    def end(self) -> str:
+        """The end of the results."""
+
+
+class EventStream(StreamProtocol):
     """Server-sent events, with the line ends that every client reads."""
+
+    headers: ClassVar[Mapping[str, str]] = {
+        "Content-Type": "text/event-stream",
+        "Cache-Control": "no-cache, no-transform",  # a proxy that compresses would hold events back
+        "X-Accel-Buffering": "no",  # nginx would hold them back, too
+    }
+    heartbeat = ": ping\n\n"  # a comment, which clients ignore
+    heartbeat_interval = 15
+    begins_with_heartbeat = False
+    resumes = True
 
     def accepts(self, accept: str) -> bool:
         """Only as the first type: clients such as urql name it last on every query, and want JSON."""
         return accept.split(",", 1)[0].split(";", 1)[0].strip().lower() == "text/event-stream"
 
-    def encode_result(self, result: Result) -> str:
-        """One result. A browser's EventSource sends the last `id` when it connects again."""
-        event = self.encode_event("next", result.payload)
+    def kinds(self, method: str) -> Collection[OperationType]:
+        """A GET may be repeated, prefetched and linked to, so it never changes anything."""
+        return frozenset(OperationType) - ({OperationType.MUTATION} if method == "GET" else set())
+
+    def encode(self, result: Result) -> str:
+        """One event; a browser's EventSource sends the last `id` when it connects again."""
+        event = f"event: next\ndata: {result.payload}\n\n"  # the JSON has no line ends
         return event if result.mark is None else f"id: {result.mark}\n{event}"
 
-    def encode_event(self, event: str, data: str | None = None) -> str:
-        """One event. JSON as it is encoded here has no line ends."""
-        return f"event: {event}\ndata: {data or ''}\n\n"
-
-    def encode_comment(self, comment: str) -> str:
-        """A line that clients pass over."""
-        return f": {comment}\n\n"
+    def end(self) -> str:
+        """The event of completion; browsers discard an event without a data field."""
+        return "event: complete\ndata: \n\n"
 
 
-class MultipartStream(MultipartSubscriptionTransport):
+_BOUNDARY = "graphql"
+
+
+def _part(body: str) -> str:
+    return (
+        "\r\nContent-Type: application/json; charset=utf-8\r\n"
+        f"Content-Length: {len(body.encode())}\r\n\r\n{body}\r\n--{_BOUNDARY}"
+    )
+
+
+class MultipartStream(StreamProtocol):
     """The protocol of Apollo Client."""
 
-    def encode_result(self, result: Result) -> str:
-        """One result."""
-        return self.encode_multipart_data(f'{{"payload":{result.payload}}}', str)
+    headers: ClassVar[Mapping[str, str]] = {
+        "Content-Type": f"multipart/mixed;boundary={_BOUNDARY};subscriptionSpec=1.0,application/json"
+    }
+    heartbeat = _part("{}")
+    heartbeat_interval = 5
+    begins_with_heartbeat = True
+    resumes = False
+
+    def accepts(self, accept: str) -> bool:
+        """Where its parameters name the protocol, and no other boundary."""
+        return _asks_for_multipart(accept)
+
+    def kinds(self, method: str) -> Collection[OperationType]:  # noqa: ARG002 - as every protocol's
+        """It is for subscriptions alone."""
+        return frozenset({OperationType.SUBSCRIPTION})
+
+    def encode(self, result: Result) -> str:
+        """One part."""
+        return _part(f'{{"payload":{result.payload}}}')
+
+    def end(self) -> str:
+        """The last boundary."""
+        return f"\r\n--{_BOUNDARY}--\r\n"
+
+
+@lru_cache(maxsize=256)
+def _asks_for_multipart(accept: str) -> bool:
+    header = Message()
+    header["content-type"] = accept
+    specification = str(header.get_param("subscriptionspec", "")).strip("'\"")
+    return (
+        header.get_content_type() == "multipart/mixed"
+        and specification.startswith("1.0")
+        and header.get_param("boundary", _BOUNDARY) == _BOUNDARY
+    )
+
+
+_PROTOCOLS: tuple[StreamProtocol, ...] = (EventStream(), MultipartStream())
+
+
+def stream_asked_for(accept: str) -> StreamProtocol | None:
+    """The protocol that an Accept header asks for; None where it asks for one answer."""
+    return next((protocol for protocol in _PROTOCOLS if protocol.accepts(accept)), None)
 
 
 async def with_heartbeats(
@@ -52,7 +150,7 @@ async def with_heartbeats(
 ) -> AsyncGenerator[str, None]:
     """The chunks, and a heartbeat whenever none came for an interval.
 
-    The next chunk is asked for once the client has taken the one before: Strawberry's own way asks for two more.
+    The next chunk is asked for once the client has taken the one before.
 
     Args:
         chunks: what is sent.

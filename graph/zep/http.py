@@ -16,10 +16,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from graph.access.caller import Caller, Right
 from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
+from graph.execution.size import MUTATION
 from graph.operations.backend import Backend
 from graph.operations.bounds import read_bounds
 from graph.operations.validation import MAX_PAGE
-from graph.request.cost import MUTATION
 from graph.request.guards import Guards
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body

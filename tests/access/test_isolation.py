@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 
 from graph.access.caller import Right
 from graph.access.keys import create_key
+from graph.execution.internals import core_schema
 from graph.schema.build import build_schema
 from graph.settings import Settings
 from graph.store.database import Database
@@ -29,7 +30,7 @@ from tests.support.live_client import Socket
 from tests.support.mentions import NAMES, read_once
 from tests.support.walk import MARK, operations, selection
 
-SCHEMA = build_schema()._schema
+SCHEMA = core_schema(build_schema())
 OFF = dict.fromkeys(
     (
         "max_text",

@@ -20,15 +20,12 @@ from pymongo.errors import PyMongoError
 from graph.enrichment.tokens import load_counter
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.operations.backend import Backend
-from graph.request.guards import Guards
-from graph.schema.build import build_schema
-from graph.schema.context import Context
 from graph.schema.node import global_id
 from graph.settings import Settings
 from graph.store.database import open_database
-from graph.store.scope import EVERYTHING
 from tests.support.differential.documents import SESSIONS, fill
 from tests.support.differential.queries import Query
+from tests.support.executing import SCHEMA, execute_prepared, execute_stock
 
 pytestmark = [
     # The driver's threads use `random` while hypothesis draws, and it takes that for the strategies' doing.
@@ -61,16 +58,17 @@ class World:
     backend: Backend
     uuids: list[str]
 
-    def run(self, query: str, variables: dict[str, Any] | None = None, executor: Any = RecallQLExecutor) -> bytes:
-        """The result as JSON, with errors as they are before anything is masked."""
+    def run(self, query: str, variables: dict[str, Any] | None = None, executor: Any = None) -> bytes:
+        """The result as JSON: of the prepared operation, or of Strawberry with an executor."""
         return self.runner.get_loop().run_until_complete(self._run(query, variables, executor))
 
     async def _run(self, query: str, variables: dict[str, Any] | None, executor: Any) -> bytes:
-        schema = build_schema(executor=executor)
-        context = Context(self.backend, Guards(self.backend.settings, self.backend.database), EVERYTHING)
-        result: Any = await schema.execute(query, variable_values=variables, context_value=context)
-        errors = [_told(error) for error in result.errors or ()]
-        return orjson.dumps({"data": result.data, "errors": errors}, default=repr)
+        if executor is None:
+            data, found = await execute_prepared(self.backend, query, variables)
+        else:
+            data, found = await execute_stock(self.backend, query, variables, executor)
+        errors = [_told(error) for error in found]
+        return orjson.dumps({"data": data, "errors": errors}, default=repr)
 
     def values(self) -> dict[str, list[Any]]:
         """What arguments are chosen from."""
@@ -125,13 +123,15 @@ async def _backend(uri: str, directory: Path) -> AsyncIterator[Backend]:
 
 @pytest.fixture(scope="module")
 def world(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    logging.getLogger("graph").setLevel(logging.CRITICAL + 1)  # thousands of unforeseen errors are foreseen here
+    for name in ("graph", "strawberry"):  # thousands of unforeseen errors are foreseen here
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with asyncio.Runner() as runner:
         opened = _backend(mongodb_uri, tmp_path_factory.mktemp("data"))
         backend = runner.run(opened.__aenter__())
         yield World(runner, backend, runner.run(fill(backend)))
         runner.run(opened.__aexit__(None, None, None))
-    logging.getLogger("graph").setLevel(logging.NOTSET)
+    for name in ("graph", "strawberry"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def _compare(world: World, query: str, variables: dict[str, Any]) -> None:
@@ -157,8 +157,7 @@ def _of_any_item(answer: bytes) -> bytes:
 
 
 def _random_query(world: World, data: st.DataObject) -> None:
-    schema = build_schema()._schema
-    query = Query(schema, data.draw, world.values())
+    query = Query(SCHEMA, data.draw, world.values())
     text = query.text()
     _compare(world, text, query.variables)
 

@@ -31,9 +31,7 @@ from graph.execution.executor import SelectingExecutor
 from graph.execution.size import size_of
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
-from graph.request.guards import Guards
-from graph.schema.build import build_schema
-from graph.schema.context import Context
+from graph.request.pipeline import EVERY_KIND
 from graph.schema.node import global_id
 from graph.settings import Settings
 from graph.store.database import open_database
@@ -42,10 +40,10 @@ from graph.store.entities.mentions import replace_mentions
 from graph.store.scope import EVERYTHING
 from graph.store.writes import write
 from tests.support.differential.queries import Query
+from tests.support.executing import DOCUMENTS, SCHEMA, execute_stock
 from tests.support.graphql_client import Client
 
 LIMITS = ("text", "query_tokens", "depth", "aliases", "directives", "root_fields", "fields", "comparisons", "cost")
-SCHEMA = build_schema()._schema
 MEMORY_OF_ALL = "{ sessions(first: 1000) { edges { node { memory { entities { matches { text } } } } } } }"
 NAIVE = [
     '{ memory(sessionId: "s") { summary { content } messages { content entities { name matches { text } } } } }',
@@ -79,19 +77,15 @@ class World:
     def objects(self, text: str, variables: dict[str, Any]) -> int:
         """The objects of the answer."""
         CountingObjects.objects = 0
-        schema = build_schema(executor=CountingObjects)
-        context = Context(self.backend, Guards(self.backend.settings, self.backend.database), EVERYTHING)
-        running = schema.execute(text, variable_values=variables, context_value=context)
-        result: Any = self.runner.get_loop().run_until_complete(running)
-        assert not [error for error in result.errors or () if error.extensions.get("code") == "INTERNAL"]
+        running = execute_stock(self.backend, text, variables, CountingObjects)
+        _, errors = self.runner.get_loop().run_until_complete(running)
+        assert not [error for error in errors if (error.extensions or {}).get("code") == "INTERNAL"]
         return CountingObjects.objects
 
     def cost(self, text: str, variables: dict[str, Any]) -> int:
         """The cost of the operation."""
-        prepared = build_schema().documents.prepare(text, self.backend.settings, SCHEMA)  # type: ignore[attr-defined]
-        assert prepared.errors == []
-        cost: int = prepared.operation(None).cost(variables, self.backend.settings)
-        return cost
+        operation = DOCUMENTS.operation(text, None, EVERY_KIND, self.backend.settings)
+        return operation.cost(variables, self.backend.settings)
 
 
 async def fill(backend: Backend, seed: int) -> dict[str, list[Any]]:
@@ -197,9 +191,8 @@ def test_no_answer_has_more_objects_than_its_operation_costs(world: World, data:
 
 @pytest.mark.parametrize("text", NAIVE)
 def test_the_queries_that_everybody_types_first_are_accepted(text: str) -> None:
-    prepared = build_schema().documents.prepare(text, Settings.model_construct(), SCHEMA)  # type: ignore[attr-defined]
-    assert prepared.errors == []
-    assert prepared.operation(None).cost({}, Settings.model_construct()) <= Settings.model_construct().max_cost
+    operation = DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
+    assert operation.cost({}, Settings.model_construct()) <= Settings.model_construct().max_cost
 
 
 async def test_a_query_that_may_answer_with_everything_is_refused(client: Client) -> None:
@@ -210,13 +203,11 @@ async def test_a_query_that_may_answer_with_everything_is_refused(client: Client
 
 def test_mutations_through_a_fragment_cost_what_they_cost_written_out() -> None:
     one = 'addMemory(input: {sessionId: "s", messages: [{role: "human", content: "x"}]}) { replayed }'
-    documents = build_schema().documents  # type: ignore[attr-defined]
     written = "mutation { " + " ".join(f"a{number}: {one}" for number in range(20)) + " }"
     through = f"mutation {{ ...F }} fragment F on Mutation {written.removeprefix('mutation ')}"
+    no_limit = Settings.model_construct(max_query_tokens=0)
     costs = {
-        documents.prepare(text, Settings.model_construct(max_query_tokens=0), SCHEMA)
-        .operation(None)
-        .cost({}, Settings.model_construct())
+        DOCUMENTS.operation(text, None, EVERY_KIND, no_limit).cost({}, Settings.model_construct())
         for text in (written, through)
     }
     assert costs == {220}
@@ -224,7 +215,7 @@ def test_mutations_through_a_fragment_cost_what_they_cost_written_out() -> None:
 
 def test_the_cost_of_an_input_follows_the_messages_in_its_variable() -> None:
     text = "mutation M($input: AddMemoryInput!) { addMemory(input: $input) { memory { messages { uuid } } } }"
-    operation = build_schema().documents.prepare(text, Settings.model_construct(), SCHEMA).operation(None)  # type: ignore[attr-defined]
+    operation = DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
     for count in (1, 7, 500, 1):
         given = {"input": {"sessionId": "s", "messages": [{"role": "human", "content": "x"}] * count}}
         assert operation.cost(given, Settings.model_construct()) == 10 + 2 + count
@@ -232,7 +223,7 @@ def test_the_cost_of_an_input_follows_the_messages_in_its_variable() -> None:
 
 def test_the_window_of_messages_counts_as_it_is_set() -> None:
     text = '{ memory(sessionId: "s") { messages { uuid } } }'
-    operation = build_schema().documents.prepare(text, Settings.model_construct(), SCHEMA).operation(None)  # type: ignore[attr-defined]
+    operation = DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
     assert operation.cost({}, Settings.model_construct()) == 1 + 12
     assert operation.cost({}, Settings.model_construct(message_window=300)) == 1 + 300
 

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.errors import StartupError, TooCostly
+from graph.execution.internals import core_schema
 from graph.request.cost import operation_cost
 from graph.request.limits import Limits, check_limits
 from graph.request.trusted import TrustedDocuments
@@ -29,7 +30,7 @@ from tests.support.graphql_client import ADD, OCTAVIA, Client, serving
 
 MEMORY = 'memory(sessionId: "s")'
 HEAVY = "entities { matches(first: 1000) { text } }"
-SCHEMA = build_schema()._schema
+SCHEMA = core_schema(build_schema())
 
 
 def cost(query: str, variables: dict[str, Any] | None = None) -> int:

@@ -8,17 +8,17 @@ import weakref
 from collections.abc import Callable
 
 import pytest
-from graphql import GraphQLSchema
+from starlette.applications import Starlette
 
 from graph.request.documents import BYTES_KEPT, Documents
-from graph.schema.build import build_schema
+from graph.request.pipeline import EVERY_KIND
 from graph.schema.node import global_id, parse_global_id
 from graph.settings import Settings
 from graph.store.database import Database
+from tests.support.executing import SCHEMA
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 
 SETTINGS = Settings.model_construct()
-SCHEMA: GraphQLSchema = build_schema()._schema
 FIELDS = "uuid seq role content metadata tokenCount createdAt updatedAt entities { name label matches { start text } }"
 
 
@@ -41,14 +41,14 @@ def conditional(number: int) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("text", "texts"), [(small, 60), (large, 6), (conditional, 4)])
 async def test_prepared_documents_hold_no_more_than_is_counted(
-    client: Client, text: Callable[[int], str], texts: int
+    app: Starlette, client: Client, text: Callable[[int], str], texts: int
 ) -> None:
     await client.data(ADD, input={"sessionId": "octavia", "messages": OCTAVIA})
     variables = [{f"c{n}": bool(outcome >> n & 1) for n in range(4)} for outcome in range(16)]
     chosen = variables if text is conditional else [{}]
     for given in chosen:
         await client.data(text(0), **given)
-    documents = build_schema().documents  # type: ignore[attr-defined]
+    documents: Documents = app.state.pipeline._documents
     documents._kept.clear()
     gc.collect()
     tracemalloc.start()
@@ -67,11 +67,10 @@ async def test_prepared_documents_hold_no_more_than_is_counted(
 
 @pytest.mark.slow
 def test_the_bytes_of_all_documents_are_bounded() -> None:
-    documents = Documents(cached=True)
-    assert documents._kept is not None
-    first = weakref.ref(documents.prepare(large(0), SETTINGS, SCHEMA).operation(None))
+    documents = Documents(SCHEMA)
+    first = weakref.ref(documents.operation(large(0), None, EVERY_KIND, SETTINGS))
     for number in range(1, 150):
-        assert documents.prepare(large(number), SETTINGS, SCHEMA).errors == []
+        assert documents.prepare(large(number), SETTINGS).errors == []
         assert documents._kept.currsize <= BYTES_KEPT
     assert len(documents._kept) < 150
     gc.collect()
@@ -102,10 +101,9 @@ def test_a_refused_document_is_freed_without_the_collector(text: str) -> None:
 
 
 def test_a_document_that_can_not_be_parsed_counts_too() -> None:
-    documents = Documents(cached=True)
-    assert documents._kept is not None
+    documents = Documents(SCHEMA)
     for number in range(5_000):
-        documents.prepare("{" * 1_000 + " " * (15_000 + number % 4_000), SETTINGS, SCHEMA)
+        documents.prepare("{" * 1_000 + " " * (15_000 + number % 4_000), SETTINGS)
         assert documents._kept.currsize <= BYTES_KEPT
     assert documents._kept.currsize > BYTES_KEPT / 2
 

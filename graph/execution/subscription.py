@@ -1,0 +1,92 @@
+"""A subscription whose field has been resolved, ready to execute its selection for each event."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from graphql import ExecutionResult, GraphQLError, located_error
+from graphql.execution import execute_subscription_event
+from graphql.execution.collect_fields import FieldDetails
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import Path
+
+from graph.execution.identity import selection_digest
+
+if TYPE_CHECKING:
+    from graph.execution.executor import SelectingExecutor
+
+Outcome: TypeAlias = tuple[dict[str, Any] | None, list[GraphQLError]]
+"""The data, and the errors of whatever is missing in it."""
+
+
+class ResolvedSubscription:
+    """One subscription.
+
+    Attributes:
+        source: what the field's resolver returned.
+    """
+
+    def __init__(self, executor: SelectingExecutor, source: object) -> None:
+        self.source = source
+        self._executor = executor
+
+    def digest(self, *, without: str) -> bytes:
+        """A digest of the selection, see `selection_digest`."""
+        executor = self._executor
+        fragments = {name: details.definition for name, details in executor.fragments.items()}
+        variables = executor.variable_values.coerced
+        return selection_digest(executor.operation.selection_set, fragments, variables, without=without)
+
+    async def execute(self, event: object, context: object) -> Outcome:
+        """Execute the selection for one event.
+
+        Args:
+            event: the value of the subscription's field.
+            context: what resolvers find in `info.context`.
+        """
+        of_event = self._executor.build_per_event_executor(event)
+        of_event.context_value = context
+        result = execute_subscription_event(of_event)
+        if of_event.is_awaitable(result):
+            result = await cast("Awaitable[ExecutionResult]", result)
+        result = cast("ExecutionResult", result)
+        return result.data, result.errors or []
+
+
+async def resolve_subscription(
+    executor: SelectingExecutor, name: str, details: list[FieldDetails]
+) -> ResolvedSubscription:
+    """Resolve the field of a subscription, by the steps of graphql-core's `execute_subscription`.
+
+    graphql-core's own demands an event stream, where the resolvers here return a source that subscribers share.
+
+    Args:
+        executor: of the operation.
+        name: the field's name in the response.
+        details: the field's nodes.
+
+    Raises:
+        GraphQLError: the arguments are wrong, or the resolver failed.
+    """
+    root = executor.schema.subscription_type
+    assert root is not None  # noqa: S101 - the operation is valid
+    nodes = [item.node for item in details]
+    field = root.fields[nodes[0].name.value]
+    path = Path(None, name, root.name)
+    try:
+        info = executor.build_resolve_info(field, nodes, root, path)
+        arguments = get_argument_values(
+            field,
+            nodes[0],
+            executor.variable_values,
+            details[0].fragment_variable_values,
+            executor.hide_suggestions,
+        )
+        assert field.subscribe is not None  # noqa: S101 - the schema gives each field of the root a resolver
+        source = field.subscribe(executor.root_value, info, **arguments)
+        if executor.is_awaitable(source):
+            source = await source
+    except Exception as error:
+        raise located_error(error, nodes, path.as_list()) from error
+    return ResolvedSubscription(executor, source)

@@ -1,0 +1,73 @@
+"""A subscription's results: what subscribers that ask for the same get is made once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, closing
+from dataclasses import replace
+from typing import Any, cast
+
+from graphql import GraphQLError
+
+from graph.execution.subscription import ResolvedSubscription
+from graph.live.memory import Outlet
+from graph.live.source import Source
+from graph.request.admission import event_limit
+from graph.request.answer import Result, encode_json
+from graph.request.guards import Guards
+from graph.request.masking import public_error
+from graph.schema.context import Context
+
+_AFTER_SEQ = "afterSeq"
+"""The argument that says where a subscriber starts: the results of events do not depend on it."""
+
+
+async def follow(
+    resolved: ResolvedSubscription, context: Context, guards: Guards, outlet: Outlet, resume_after: str | None
+) -> AsyncGenerator[Result, None]:
+    """The results of a subscription, from where it starts.
+
+    Args:
+        resolved: the subscription.
+        context: of the operation.
+        guards: count the subscription, and end it when its caller's key is revoked.
+        outlet: where the results go.
+        resume_after: the mark of the last result that the subscriber has.
+
+    Raises:
+        OperationError: the subscription is refused, or ends because its caller may not go on.
+    """
+    source = cast("Source", resolved.source)
+    outlet.caller = context.caller.name
+    if resume_after:
+        source.resume(resume_after)
+    with guards.presence.subscription(context.caller):
+        shared_by = resolved.digest(without=_AFTER_SEQ), context.scope
+        follower = context.backend.hub.follow(source, shared_by, _execution(resolved, context), outlet)
+        del resolved
+        with closing(follower), guards.standing.watched(context.caller, follower.refuse):
+            async with aclosing(follower.payloads()) as payloads:
+                async for payload in payloads:
+                    yield Result(payload, source.mark)
+                    del payload
+
+
+def _execution(resolved: ResolvedSubscription, context: Context) -> Callable[[Any], Awaitable[str]]:
+    """Makes the JSON of a result from an event."""
+
+    async def execute(event: Any) -> str:
+        with event_limit(context):
+            data, errors = await resolved.execute(event, replace(context))
+        response: dict[str, Any] = {"data": data}
+        if errors:
+            response["errors"] = [_shared(public_error(error)) for error in errors]
+        return encode_json(response).decode()
+
+    return execute
+
+
+def _shared(error: GraphQLError) -> dict[str, Any]:
+    """An error without its place in the text, which is another one for each follower of the group."""
+    formatted: dict[str, Any] = dict(error.formatted)
+    formatted.pop("locations", None)
+    return formatted

@@ -1,0 +1,168 @@
+"""The one way from the text of an operation to its answer, for every transport."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import GraphQLError
+from strawberry.types.graphql import OperationType
+
+from graph.access.caller import Caller
+from graph.errors import OperationError
+from graph.execution.internals import core_schema
+from graph.live.memory import Outlet
+from graph.operations.backend import Backend
+from graph.request.admission import admit, cost_report, reading_limits
+from graph.request.answer import Answer, Result, encode_json
+from graph.request.documents import Documents, InvalidDocument
+from graph.request.following import follow
+from graph.request.guards import Guards
+from graph.request.masking import public_errors, public_failure
+from graph.request.operation import Operation
+from graph.schema.build import build_schema
+from graph.schema.context import Context
+
+ONE_ANSWER = frozenset({OperationType.QUERY, OperationType.MUTATION})
+"""The kinds of operation that have one answer."""
+EVERY_KIND = frozenset(OperationType)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    """What a client asks for, by the terms of GraphQL over HTTP.
+
+    Attributes:
+        text: the document.
+        variables: as they were sent.
+        name: of the operation; None for the only one of the document.
+        extensions: those of the request.
+        reports_cost: whether the answer is to report the cost.
+    """
+
+    text: str
+    variables: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
+    reports_cost: bool = False
+
+
+class OperationFailed(Exception):
+    """The operation ends with errors instead of a result.
+
+    Attributes:
+        errors: as the caller may see them.
+    """
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__("the operation failed")
+        self.errors = errors
+
+
+class Pipeline:
+    """Prepares, admits and executes the operations of one process.
+
+    A document is parsed and validated once; the caller's right is checked; the cost is taken from the caller's budget;
+    the reads of the execution are bounded; errors are masked.
+    """
+
+    def __init__(self, backend: Backend, guards: Guards, documents: Documents | None = None) -> None:
+        self._backend = backend
+        self._guards = guards
+        self._documents = documents or Documents(core_schema(build_schema()))
+
+    def context(self, caller: Caller) -> Context:
+        """A context for one operation of a caller."""
+        return Context(self._backend, caller)
+
+    async def execute(
+        self, request: OperationRequest, context: Context, kinds: Collection[OperationType] = ONE_ANSWER
+    ) -> Answer:
+        """Execute a query or mutation.
+
+        Args:
+            request: what the client asks for.
+            context: of the operation.
+            kinds: the kinds of operation that the transport serves.
+
+        Raises:
+            UnknownOperation: the document has no operation of the name.
+            WrongKind: the operation is of another kind.
+        """
+        try:
+            operation = self._documents.operation(request.text, request.name, kinds, self._backend.settings)
+        except InvalidDocument as invalid:
+            return Answer(None, self._public(invalid.errors, context))
+        return await self._run(operation, request, context)
+
+    async def subscribe(
+        self,
+        request: OperationRequest,
+        context: Context,
+        outlet: Outlet,
+        *,
+        kinds: Collection[OperationType] = EVERY_KIND,
+        resume_after: str | None = None,
+    ) -> AsyncGenerator[Result, None]:
+        """Each result of an operation: one of a query or mutation, any number of a subscription.
+
+        Ends early, without an error, when the service stops: see `Hub.is_closing`.
+
+        Args:
+            request: what the client asks for.
+            context: of the operation; each event has one of its own, and sees the database as it is then.
+            outlet: where the results go.
+            kinds: the kinds of operation that the transport serves.
+            resume_after: the mark of the last result that the subscriber has, see `Source.mark`.
+
+        Raises:
+            OperationFailed: the operation is refused, or the subscription turns out not to be the caller's.
+        """
+        try:
+            await self._guards.standing.check(context.caller)
+            operation = self._documents.operation(request.text, request.name, kinds, self._backend.settings)
+            if operation.kind is not OperationType.SUBSCRIPTION:
+                answer = await self._run(operation, request, context)
+                if answer.is_refusal:
+                    raise OperationFailed(answer.errors)
+                yield Result(encode_json(answer.formatted()).decode())
+                return
+            await admit(self._guards, context, request.text, operation, request.variables)
+            resolved = await operation.subscribe(request.variables, context, request.extensions)
+            if isinstance(resolved, list):
+                raise OperationFailed(self._public(resolved, context))
+            async with aclosing(follow(resolved, context, self._guards, outlet, resume_after)) as results:
+                del resolved  # the first subscriber of a group keeps its document; the others need not
+                async for result in results:
+                    yield result
+                    del result  # while the next one is waited for, which may be long
+        except InvalidDocument as invalid:
+            raise OperationFailed(self._public(invalid.errors, context)) from None
+        except OperationError as error:
+            raise OperationFailed([public_failure(error, context.caller)]) from None
+
+    async def _run(self, operation: Operation, request: OperationRequest, context: Context) -> Answer:
+        cost, data = None, None
+        errors: list[GraphQLError] = []
+        try:
+            cost = await admit(self._guards, context, request.text, operation, request.variables)
+            with reading_limits(context, operation.kind, operation.copies):
+                data, errors = await operation.run(request.variables, context, request.extensions)
+        except Exception as error:  # noqa: BLE001 - of any kind: `public_errors` distinguishes them
+            errors = [GraphQLError(str(error), original_error=error)]
+        wants_cost = request.reports_cost or request.extensions.get("cost") is True
+        return Answer(
+            data,
+            self._public(errors, context) if errors else errors,
+            cost_report(cost, self._backend.settings, wanted=wants_cost),
+        )
+
+    def _public(self, errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
+        return public_errors(
+            errors,
+            suggestions=self._backend.settings.suggestions,
+            changes=context.changes,
+            names_settings=context.caller.may_know_settings,
+        )
