@@ -19,6 +19,7 @@ from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.access import as_caller, served_with, token
 from tests.support.graphql_client import Client
+from tests.support.tcp import tcp_server
 
 ONE, TWO = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 HUGE = 300_000_000
@@ -52,7 +53,6 @@ class Provider:
             pass
         finally:
             self.ended.set()
-            writer.close()
 
     async def _good(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         items = [
@@ -88,13 +88,9 @@ class Provider:
 @asynccontextmanager
 async def provider() -> AsyncIterator[Provider]:
     made = Provider()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
-    try:
+    async with tcp_server(made.serve) as port:
+        made.url = f"http://127.0.0.1:{port}/keys"
         yield made
-    finally:
-        made.mode = "broken"
-        server.close()
 
 
 def signed(key_id: str, key: Any = ONE) -> str:

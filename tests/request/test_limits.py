@@ -27,6 +27,7 @@ from graph.settings import Settings, load_settings
 from graph.store.database import Database
 from tests.support.access import SECRET, as_caller, changed, served_with, token
 from tests.support.graphql_client import ADD, OCTAVIA, Client, serving
+from tests.support.tcp import closed_at_end
 
 MEMORY = 'memory(sessionId: "s")'
 HEAVY = "entities { matches(first: 1000) { text } }"
@@ -296,12 +297,12 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     del database
     async with served_with(settings, mongodb_uri, request_timeout=0.3) as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", client.http.base_url.port)
-        writer.write(
-            b"POST /graphql HTTP/1.1\r\nHost: localhost\r\n"
-            b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
-        )
-        assert (await asyncio.wait_for(reader.read(), 10)).startswith(b"HTTP/1.1 408")
-        writer.close()
+        async with closed_at_end(writer):
+            writer.write(
+                b"POST /graphql HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+            )
+            assert (await asyncio.wait_for(reader.read(), 60)).startswith(b"HTTP/1.1 408")
 
 
 NAMES = st.sampled_from(

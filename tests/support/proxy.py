@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from tests.support.tcp import closed_at_end, tcp_server
+
 _HEADER = struct.Struct("<iiii")  # messageLength, requestID, responseTo, opCode
 
 
@@ -38,25 +40,22 @@ class Proxy:
         self.dark = False
         self.lost = 0
         self.uri = ""
-        self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what comes on one connection, until either side closes it."""
         upstream, to_mongod = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, to_mongod}
         lost: set[int] = set()
-        passing = [
-            asyncio.ensure_future(self._requests(reader, to_mongod, lost)),
-            asyncio.ensure_future(self._answers(upstream, writer, lost)),
-        ]
-        try:
-            await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in passing:
-                task.cancel()
-            await asyncio.gather(*passing, return_exceptions=True)
-            writer.close()
-            to_mongod.close()
-            self._writers -= {writer, to_mongod}
+        async with closed_at_end(to_mongod):
+            passing = [
+                asyncio.ensure_future(self._requests(reader, to_mongod, lost)),
+                asyncio.ensure_future(self._answers(upstream, writer, lost)),
+            ]
+            try:
+                await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in passing:
+                    task.cancel()
+                await asyncio.gather(*passing, return_exceptions=True)
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: set[int]) -> None:
         while True:
@@ -82,10 +81,6 @@ class Proxy:
             writer.write(header + body)
             await writer.drain()
 
-    def close(self) -> None:
-        for writer in self._writers:
-            writer.close()
-
 
 @asynccontextmanager
 async def proxy(target: str) -> AsyncIterator[Proxy]:
@@ -95,11 +90,7 @@ async def proxy(target: str) -> AsyncIterator[Proxy]:
         target: the connection string of a mongod.
     """
     made = Proxy(target)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    # Directly: otherwise the driver would find the mongod behind it, and go there.
-    made.uri = f"mongodb://127.0.0.1:{server.sockets[0].getsockname()[1]}/?directConnection=true"
-    try:
+    async with tcp_server(made.serve) as port:
+        # Directly: otherwise the driver would find the mongod behind it, and go there.
+        made.uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
         yield made
-    finally:
-        server.close()
-        made.close()

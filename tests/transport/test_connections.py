@@ -7,7 +7,7 @@ import json
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.support.server_process import ServerProcess, served, until
+from tests.support.tcp import closed_at_end
 
 pytestmark = pytest.mark.timeout(120)
 UPGRADE = (
@@ -191,17 +192,18 @@ async def test_connections_beyond_the_limit_are_refused_and_others_go_on(tmp_pat
         port = urlsplit(server.url).port
         async with httpx.AsyncClient(timeout=60) as client:
             assert (await client.get(f"{server.url}/health")).status_code == 200
-            streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(19)]
-            for _, writer in streams[:10]:
-                writer.write(UPGRADE + b"\r\n")
-            for reader, _ in streams[:10]:
-                assert (await reader.readline()).startswith(b"HTTP/1.1 101")
-            beyond, last = await asyncio.open_connection("127.0.0.1", port)
-            assert (await beyond.read()).startswith(b"HTTP/1.1 503")
-            assert (await client.get(f"{server.url}/health")).status_code == 200
-            for _, writer in [*streams, (beyond, last)]:
-                writer.close()
-            streams.clear()
+            async with AsyncExitStack() as opened:
+                streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(19)]
+                for _, writer in streams:
+                    await opened.enter_async_context(closed_at_end(writer))
+                for _, writer in streams[:10]:
+                    writer.write(UPGRADE + b"\r\n")
+                for reader, _ in streams[:10]:
+                    assert (await reader.readline()).startswith(b"HTTP/1.1 101")
+                beyond, last = await asyncio.open_connection("127.0.0.1", port)
+                await opened.enter_async_context(closed_at_end(last))
+                assert (await beyond.read()).startswith(b"HTTP/1.1 503")
+                assert (await client.get(f"{server.url}/health")).status_code == 200
         await asyncio.to_thread(until, lambda: httpx.get(f"{server.url}/health", timeout=60).status_code == 200)
 
 

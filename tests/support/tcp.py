@@ -1,0 +1,62 @@
+"""TCP servers of tests, which leave no connection open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+_CLOSE_SECONDS = 5
+
+Handle: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def tcp_server(handle: Handle) -> AsyncIterator[int]:
+    """Serve connections on loopback for the length of a block, and end them with it.
+
+    Args:
+        handle: serves one connection, which is closed afterwards.
+
+    Yields:
+        The port.
+    """
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with closed_at_end(writer):
+            await handle(reader, writer)
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(serve(reader, writer))
+        serving.add(task)
+        task.add_done_callback(serving.discard)
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        while serving:  # a connection may be accepted while others end
+            tasks = list(serving)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def closed_at_end(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection after a block, and wait until its socket is closed."""
+    try:
+        yield
+    finally:
+        writer.close()
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await writer.wait_closed()
+        except TimeoutError:  # the peer does not read the rest
+            writer.transport.abort()
+            await asyncio.sleep(0)
+        except OSError:  # the peer has closed it before
+            pass
