@@ -131,7 +131,7 @@ class Hub:
                 async for change in changes:
                     self._hand_out(change, lost=was_lost)
 
-        await repeatedly(follow, pause=_PAUSE, name="the change stream")
+        await repeatedly(("the change stream", follow), pause=_PAUSE)
 
     def _hand_out(self, change: Change | Opened, *, lost: bool) -> None:
         # Nothing is awaited between the two: a follower that finds this moment finds these events in its group, too.

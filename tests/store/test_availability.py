@@ -129,7 +129,7 @@ async def test_work_goes_on_after_any_error(caplog: pytest.LogCaptureFixture) ->
             often.set()
 
     with caplog.at_level(logging.WARNING, "graph"):
-        working = asyncio.create_task(repeatedly(work, pause=0.01, name="things"))
+        working = asyncio.create_task(repeatedly(("things", work), pause=0.01))
         await asyncio.wait_for(often.wait(), 10)
     working.cancel()
     with pytest.raises(asyncio.CancelledError):

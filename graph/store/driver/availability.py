@@ -78,21 +78,21 @@ async def until_zero(count: Callable[[], Awaitable[int]], *, seconds: float) -> 
     await looks(look)
 
 
-async def repeatedly(work: Callable[[], Awaitable[object]], *, pause: float, name: str) -> None:
-    """Do work until cancelled, with `pause` seconds after each time. An error is logged, and the work is done again.
+async def repeatedly(*works: tuple[str, Callable[[], Awaitable[object]]], pause: float) -> None:
+    """Do works until cancelled, one after the other, with a pause after the last. An error of one is logged.
 
     Args:
-        work: does it once.
+        works: each with its name in the log.
         pause: seconds.
-        name: of the work, in the log.
     """
     while True:
-        try:
-            await work()
-        except Unavailable as error:
-            logger.warning("%s: put off: %s", name, error)
-        except Exception:  # it may pass, too
-            logger.exception("%s: put off", name)
+        for name, work in works:
+            try:
+                await work()
+            except Unavailable as error:
+                logger.warning("%s: put off: %s", name, error)
+            except Exception:  # it may pass, too
+                logger.exception("%s: put off", name)
         await asyncio.sleep(pause)
 
 

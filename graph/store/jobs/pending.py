@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from graph.store.database import Database
@@ -14,9 +13,13 @@ PAUSE = 5.0
 
 
 async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
-    """Take up, until cancelled, the jobs that a process left: at once, and then every `pause` seconds."""
-    async with asyncio.TaskGroup() as kinds:
-        kinds.create_task(repeatedly(partial(erasure.run_pending, database), pause=pause, name="erasures"))
-        kinds.create_task(
-            repeatedly(partial(handover.run_pending, database), pause=pause, name="handovers of entities")
-        )
+    """Take up, until cancelled, the jobs that a process left: at once, and then every `pause` seconds.
+
+    One kind after the other: a look needs a connection, the driver makes at most two at once, and where MongoDB is
+    silent two looks would keep all others from a new connection until the driver gives theirs up.
+    """
+    await repeatedly(
+        ("erasures", partial(erasure.run_pending, database)),
+        ("handovers of entities", partial(handover.run_pending, database)),
+        pause=pause,
+    )
