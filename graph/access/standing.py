@@ -41,7 +41,7 @@ class Standing:
         self._ends: dict[str, set[End]] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    async def check(self, caller: Caller) -> None:
+    async def require_valid(self, caller: Caller) -> None:
         """Look again at the credentials of a caller who was known before.
 
         Raises:

@@ -38,12 +38,12 @@ async def admit(
         BadUserInput: a list in the variables is too long.
         TooCostly: it costs too much, at once or over time.
     """
-    guards.trusted.check(text)
+    guards.trusted.require_trusted(text)
     if context.caller.seconds_left() == 0:
         raise Unauthenticated("the credentials have expired: connect again with new ones")
     context.caller.require(operation.right)
     context.changes = operation.changes
-    operation.lists.check(variables)
+    operation.lists.refuse_long(variables)
     cost = operation.cost(variables, context.backend.settings)
     most = context.backend.settings.max_cost
     if most and cost > most:

@@ -33,7 +33,7 @@ class Lists:
             name: type_ for name, type_ in types.items() if is_input_type(type_) and _may_hold_list(type_)
         }
 
-    def check(self, variables: Mapping[str, object]) -> None:
+    def refuse_long(self, variables: Mapping[str, object]) -> None:
         """Refuse a list that is longer than any that is accepted.
 
         Raises:

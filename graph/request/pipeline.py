@@ -121,7 +121,7 @@ class Pipeline:
             OperationFailed: the operation is refused, or the subscription turns out not to be the caller's.
         """
         try:
-            await self._guards.standing.check(context.caller)
+            await self._guards.standing.require_valid(context.caller)
             operation = self._documents.operation(request.text, request.name, kinds, self._backend.settings)
             if operation.kind is not OperationType.SUBSCRIPTION:
                 answer = await self._run(operation, request, context)

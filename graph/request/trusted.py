@@ -46,7 +46,7 @@ class TrustedDocuments:
             raise BadUserInput("no trusted document has that documentId")
         return text
 
-    def check(self, text: str | None) -> None:
+    def require_trusted(self, text: str | None) -> None:
         """Refuse what is not trusted, where nothing else is accepted.
 
         Raises:
