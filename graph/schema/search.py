@@ -26,8 +26,6 @@ from graph.store.documents import Document
 from graph.store.keyset import Key, Window
 
 RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
-FOUND = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first",))
-"""The size of a search that is only read forwards."""
 _MATCHES = Size(20, 20)
 Paging = tuple[int | None, str | None, int | None, str | None]
 """The arguments `first`, `after`, `last` and `before`."""

@@ -210,7 +210,7 @@ def _cost(
         if below.name.endswith("Connection"):
             own_page = 20 if asked is None else asked
         elif isinstance(get_nullable_type(definition.type), GraphQLList):
-            usual = {"messages": window, "matches": 5}.get(node.name.value, 20)
+            usual = 100 if type_.name == "Context" else {"messages": window, "matches": 5}.get(node.name.value, 20)
             times = page if page is not None and node.name.value == "edges" else usual if asked is None else asked
         own_window = 12 if node.name.value == "memory" and type_.name in {"Query", "Session"} else window
         if node.name.value == "memories":
@@ -300,8 +300,10 @@ def _codes(node: FieldNode, parent: Any, things: Things) -> tuple[set[str], set[
     wrong |= any(not 0 <= given[name] <= 1_000 for name in ("first", "last") if name in given)
     cursor = things.cursor if (parent.name, node.name.value) == ("Session", "messages") else None
     wrong |= any(given[name] not in {cursor, ""} for name in ("after", "before") if name in given)
-    if (parent.name, node.name.value) == ("Query", "search"):
+    if node.name.value == "search":
         wrong |= not _is_search(given)
+    if node.name.value == "context":
+        wrong |= not _is_context(given, parent.name)
     if "search" in given:
         wrong |= len(given["search"].encode()) > 256 or "\0" in given["search"]
     wrong |= len(given.get("ids", ())) > 1_000
@@ -317,9 +319,18 @@ def _is_search(given: dict[str, Any]) -> bool:
     lists = [chosen.get(name) or [] for name in ("roles", "sessionIds")]
     return (
         0 < len(given["query"].encode()) <= 8_192
-        and ("userId" in given or "sessionId" in given)
         and all(0 <= size <= 100 for size in sizes)
         and all(len(items) <= 100 for items in lists if isinstance(items, list))
+    )
+
+
+def _is_context(given: dict[str, Any], parent: str) -> bool:
+    of_session = parent == "Session" or "sessionId" in given
+    return (
+        1 <= given["maxTokens"] <= 1_000_000
+        and 0 <= given.get("recent", 0) <= 100
+        and ("query" in given or of_session)
+        and 0 < len(given.get("query", "a").encode()) <= 8_192
     )
 
 

@@ -25,8 +25,9 @@ from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.prompt_context import Context, ContextQuery, MaxTokens, Recent, context_of
 from graph.schema.relay import CONNECTION, After, Before, Connection, Cursors, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
-from graph.schema.search import FOUND, Asked, Filter, MessageSearchConnection, Mode, Query, found_page
+from graph.schema.search import RESULTS, Asked, Filter, MessageSearchConnection, Mode, Query, found_page
 from graph.schema.search import First as FirstFound
+from graph.schema.search import Last as LastFound
 from graph.schema.summaries import Summary
 from graph.schema.users.types import User
 from graph.store.visible import Visible
@@ -140,7 +141,7 @@ class Session(Node, DocumentType):
         listing = list_memories(info.context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _MEMORY_CURSORS, window))
 
-    @resolved("_id", size=FOUND, description="Its messages that meet a query: see `Query.search`.")
+    @resolved("_id", size=RESULTS, description="Its messages that meet a query: see `Query.search`.")
     async def search(
         root: strawberry.Parent[Any],
         info: Info,
@@ -148,11 +149,13 @@ class Session(Node, DocumentType):
         query: Query,
         first: FirstFound = None,
         after: After = None,
+        last: LastFound = None,
+        before: Before = None,
         filter: Filter = None,  # noqa: A002
         mode: Mode = SearchMode.HYBRID,
     ) -> MessageSearchConnection:
         asked = Asked(query, session_id=root["_id"], filter_=filter, mode=mode)
-        return as_source(await found_page(info, asked, (first, after, None, None)))
+        return as_source(await found_page(info, asked, (first, after, last, before)))
 
     @resolved("_id", description="What a prompt of this session should hold.")
     async def context(

@@ -18,8 +18,9 @@ from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.prompt_context import Context, ContextQuery, MaxTokens, context_of
 from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
-from graph.schema.search import FOUND, Asked, Filter, MessageSearchConnection, Mode, Query, found_page
+from graph.schema.search import RESULTS, Asked, Filter, MessageSearchConnection, Mode, Query, found_page
 from graph.schema.search import First as FirstFound
+from graph.schema.search import Last as LastFound
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionOrder, session_cursors
 from graph.store.sessions import SessionFilter
 
@@ -85,7 +86,7 @@ class User(Node, DocumentType):
         listing = list_user_entities(info.context.backend, root["_id"], labels=labels, search=search)
         return as_source(await connect_entities(info, listing, (first, after, last, before)))
 
-    @resolved("_id", size=FOUND, description="The messages of its sessions that meet a query: see `Query.search`.")
+    @resolved("_id", size=RESULTS, description="The messages of its sessions that meet a query: see `Query.search`.")
     async def search(
         root: strawberry.Parent[Any],
         info: Info,
@@ -93,11 +94,13 @@ class User(Node, DocumentType):
         query: Query,
         first: FirstFound = None,
         after: After = None,
+        last: LastFound = None,
+        before: Before = None,
         filter: Filter = None,  # noqa: A002
         mode: Mode = SearchMode.HYBRID,
     ) -> MessageSearchConnection:
         asked = Asked(query, user_id=root["_id"], filter_=filter, mode=mode)
-        return as_source(await found_page(info, asked, (first, after, None, None)))
+        return as_source(await found_page(info, asked, (first, after, last, before)))
 
     @resolved("_id", description="What the user's sessions recall for a query, which is needed here.")
     async def context(

@@ -16,7 +16,16 @@ export default [
         {
           exceptions: {
             // Parts of an answer, which no client looks up: their identity is that of what holds them.
-            types: ["Enrichment", "EnrichmentProgress", "Match", "MessageUpdate", "PageInfo", "SearchMatch"],
+            types: [
+              "Context",
+              "Enrichment",
+              "EnrichmentProgress",
+              "Match",
+              "MessageUpdate",
+              "PageInfo",
+              "RecalledMessage",
+              "SearchMatch",
+            ],
             suffixes: ["Connection", "Edge", "Payload"],
           },
         },
