@@ -81,7 +81,7 @@ def test_the_bytes_of_all_documents_are_bounded() -> None:
     "text",
     [
         "query Q { " + " ".join(f"a{number}: __typename" for number in range(190)) + " }",
-        "query Q { " + " ".join(f"a{number}: unknown" for number in range(15)) + " }",
+        "query Q { unknown(list: [" + "1 " * 500 + "]) }",
     ],
     ids=["too much", "invalid"],
 )
@@ -96,7 +96,7 @@ def test_a_refused_document_is_freed_without_the_collector(text: str) -> None:
         gc.collect(0)  # what validation leaves is young
         del prepared
         documents._kept.clear()
-        assert gc.collect() < 10
+        assert gc.collect() < 200  # some rings of a few objects are always there; a document has 500 tokens or more
     finally:
         gc.enable()
 
