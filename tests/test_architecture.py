@@ -126,6 +126,16 @@ def test_only_the_store_and_the_embedded_mongod_know_the_driver(path: Path) -> N
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_facade_imports_the_driver(path: Path) -> None:
+    imported = {name.split(".")[0] for name in imports(path)}
+    facade = path.is_relative_to(PACKAGE / "store" / "driver")
+    if not (facade and path.stem == "motor"):
+        assert "motor" not in imported
+    if not facade and package(path) != "mongod":  # which has PyMongo's blocking client, for commands alone
+        assert "pymongo" not in imported
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_enrichment_knows_spacy_and_only_recall_knows_numpy(path: Path) -> None:
     imported = {name.split(".")[0] for name in imports(path)}
     assert not imported & OF_NOBODY

@@ -17,9 +17,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import pymongo
-from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
+
+from graph.store.driver.motor import AsyncIOMotorClient
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from typing import Any
 import pymongo
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.dbref import DBRef
-from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorClient, AsyncIOMotorClientSession
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.errors import (
     AutoReconnect,
@@ -35,6 +34,7 @@ from pymongo.read_concern import ReadConcern
 
 from graph.errors import StartupError, TooCostly, Unavailable
 from graph.store.driver.abandoned import ended_when_cancelled
+from graph.store.driver.motor import AsyncIOMotorChangeStream, AsyncIOMotorClient, AsyncIOMotorClientSession
 from graph.store.driver.types import Transaction
 
 DRIVER: type[AsyncIOMotorClient[Any] | AsyncMongoClient[Any]] = AsyncIOMotorClient

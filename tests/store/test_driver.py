@@ -1,0 +1,43 @@
+"""Warnings of Motor about itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+WARNING = "Motor is past its end of life"
+
+
+@pytest.fixture
+def warning_motor(tmp_path: Path) -> Path:
+    """A directory with the installed Motor, which warns at its import as a later release may."""
+    found = find_spec("motor")
+    assert found is not None
+    assert found.origin is not None
+    copied = tmp_path / "motor"
+    shutil.copytree(Path(found.origin).parent, copied)
+    module = copied / "__init__.py"
+    warns = f"import warnings\nwarnings.warn({WARNING!r}, DeprecationWarning, stacklevel=2)\n"
+    module.write_text(module.read_text(encoding="utf-8") + warns, encoding="utf-8")
+    return tmp_path
+
+
+def run(code: str, path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "always", "-c", f"import sys; sys.path.insert(0, {str(path)!r}); {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_a_warning_of_motor_at_its_import_is_not_shown(warning_motor: Path) -> None:
+    assert WARNING in run("import motor", warning_motor).stderr
+    shown = run("import graph.store.driver.motor as driver, motor; print(motor.__file__)", warning_motor)
+    assert shown.stdout.strip() == str(warning_motor / "motor" / "__init__.py")
+    assert WARNING not in shown.stderr
