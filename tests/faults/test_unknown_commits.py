@@ -107,14 +107,10 @@ async def test_an_unknown_outcome_is_said_within_the_deadline(
     assert "look before you send it again" in error["message"]
     assert "idempotencyKey" in error["message"]
     assert await counts(database) == (2, 6)  # only the answer was lost
-    between.goes_dark, between.dark = is_never, False
+    between.heal()
     if key:
         assert (await client.data(BRIEF, input=said(**key)))["addMemory"]["replayed"] is True
         assert await counts(database) == (2, 6)
-
-
-def is_never(_request: bytes) -> bool:
-    return False
 
 
 async def test_an_unknown_outcome_of_another_change_is_said(client: Client, between: Proxy, database: Database) -> None:

@@ -40,11 +40,13 @@ class Proxy:
         self.dark = False
         self.lost = 0
         self.uri = ""
+        self._open: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what comes on one connection, until either side closes it."""
         upstream, to_mongod = await asyncio.open_connection(*self._target)
         lost: set[int] = set()
+        self._open.add(writer)
         async with closed_at_end(to_mongod):
             passing = [
                 asyncio.ensure_future(self._requests(reader, to_mongod, lost)),
@@ -53,9 +55,16 @@ class Proxy:
             try:
                 await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                self._open.discard(writer)
                 for task in passing:
                     task.cancel()
                 await asyncio.gather(*passing, return_exceptions=True)
+
+    def heal(self) -> None:
+        """Answer again, on new connections: on the old ones, the answers that were lost would be waited for."""
+        self.goes_dark, self.dark = never, False
+        for writer in self._open:
+            writer.close()
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: set[int]) -> None:
         while True:
