@@ -34,6 +34,8 @@ from tests.support.mentions import recount, shown
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 KILLINGS = 50
+FEW, MORE = 300, 600
+"""Pending messages below which more are added, and their number: fast workers are to have work at each killing."""
 
 
 def real_texts() -> Iterator[str]:
@@ -43,13 +45,13 @@ def real_texts() -> Iterator[str]:
         yield from (message["text"] for message in itertools.chain.from_iterable(chat["messages"]))
 
 
-async def backlog(database: Database, count: int, extra: dict[int, str] | None = None) -> None:
-    """Add real messages to sessions of 20, every third of which has one of two users."""
-    texts = list(itertools.islice(real_texts(), count))
-    for number, text in (extra or {}).items():
-        texts[number] = text
-    for number in range(0, count, 20):
-        messages = [NewMessage("human", text, len(text) // 4 + 1) for text in texts[number : number + 20]]
+async def backlog(database: Database, count: int, extra: dict[int, str] | None = None, *, first: int = 0) -> None:
+    """Add real messages, from the `first` on, to sessions of 20, every third of which has one of two users."""
+    texts = dict(enumerate(itertools.islice(real_texts(), first, first + count), first))
+    assert len(texts) == count
+    texts.update(extra or {})
+    for number in range(first, first + count, 20):
+        messages = [NewMessage("human", texts[n], len(texts[n]) // 4 + 1) for n in range(number, number + 20)]
         user_id = f"u{number % 2}" if number % 3 == 0 else None
         await add_memory(database, EVERYTHING, NewMemory(f"s{number}", messages, user_id=user_id))
 
@@ -161,12 +163,15 @@ async def test_workers_killed_at_random_lose_nothing_and_do_nothing_twice(
     killed = 0
     with nursery(mongodb_uri, many) as workers:
         while killed < KILLINGS:
+            if await pending(database) < FEW:
+                await backlog(database, MORE, first=count)
+                count += MORE
             while len(workers.alive()) < 2:
                 workers.start()
             await asyncio.sleep(chance.uniform(0.02, 0.6))
-            assert await pending(database), f"nothing was left to do after {killed} killings"
-            workers.send(chance.choice(sorted(workers.alive())), signal.SIGKILL)
-            killed += 1
+            if await pending(database):  # a worker without work has nothing to lose
+                workers.send(chance.choice(sorted(workers.alive())), signal.SIGKILL)
+                killed += 1
         await until_nothing_is_pending(database, workers)
     assert await outcome(database) == await without_faults(mongodb_uri, settings, count)
 
