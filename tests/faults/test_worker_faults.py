@@ -198,7 +198,7 @@ async def test_a_worker_paused_past_its_lease_stores_nothing_of_what_another_too
 
 
 async def test_workers_go_on_when_the_database_is_back(tmp_path: Path, settings: Settings) -> None:
-    count = 1_500
+    count = 3_000  # more than workers read while MongoDB is stopped and started three times
     mongo = EmbeddedMongo(tmp_path / "mongo")
     mongo.start()
     uri = mongo.uri
