@@ -142,6 +142,18 @@ def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: 
     return [*_dies_with_parent(), *command]
 
 
+_LEAST_FREE = 8 * 1_048_576
+"""Bytes below which a disk is taken to be full: half a file of mongod's journal."""
+
+
+def _is_full(path: Path) -> bool:
+    """Whether a disk is full: then mongod's log, which is on the same one, may end before it can name the reason."""
+    try:
+        return shutil.disk_usage(path).free < _LEAST_FREE
+    except OSError:
+        return False
+
+
 def _dies_with_parent() -> list[str]:
     """A prefix by which Linux sends mongod SIGTERM when this process is gone, even by SIGKILL.
 
@@ -168,7 +180,7 @@ def exit_error(  # noqa: PLR0911 - one for each cause
             f"the data in {dbpath} is of another MongoDB version than {mongod}: open it with a mongod of that version,"
             f" or choose another --data-dir (mongod: {[*reported, reason][0]})"
         )
-    if "No space left on device" in text:
+    if "No space left on device" in text or _is_full(dbpath):
         return EmbeddedMongoError(f"the disk that holds {dbpath} is full: free some space (log: {log})")
     if exit_code == -signal.SIGABRT and any(words in text for words in _NO_THREAD_WORDS):
         return EmbeddedMongoError(f"mongod was refused a thread {when}: {MORE_THREADS} (log: {log})")

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from graph.mongod.program import find_mongod
-from tests.support.server_process import ServerProcess, served
+from tests.support.server_process import ServerProcess, served, until
 
 ADD_LARGE = """mutation($content: String!) { addMemory(input: {
   sessionId: "s", messages: [{ role: "human", content: $content }] }) { session { messageCount } } }"""
@@ -139,6 +139,7 @@ def test_a_mongod_on_a_full_disk_is_started_again_when_there_is_room(
     with served(data_dir, "--enrichment-processes", "0") as server:
         assert count(server) == 1
         stored = fill(server, data_dir, resize)
+        until(lambda: "it is started again" in data_dir.with_suffix(".stderr").read_text(), WITHIN)
         resize(800)
         assert count(server) > 1 + stored
     said = data_dir.with_suffix(".stderr").read_text()
