@@ -121,6 +121,15 @@ class Visit:
     def run(self) -> None:
         self.page.locator("button.graphiql-execute-button").click()
 
+    def wait_until_kept(self, variables: str, tab: int) -> None:
+        """Wait until GraphiQL, which does it half a second later, has kept what is in the open tab, and which it is."""
+        kept = "[localStorage['graphiql:variables'], JSON.parse(localStorage['graphiql:tabState']).activeTabIndex]"
+        while True:
+            found, active = self.page.evaluate(kept)
+            if active == tab and variables in (found or ""):
+                return
+            self.page.wait_for_timeout(50)
+
     def open_tab(self, name: str) -> None:
         self.page.get_by_role("tab", name=name, exact=True).click()
 
@@ -175,6 +184,7 @@ def test_first_time_visitor_runs_the_examples_with_no_other_host_in_reach(visit:
     visit.expect_answer('"seq": 3')
     visit.page.screenshot(path=ARTIFACTS / "explorer-subscription.png")
 
+    visit.wait_until_kept('"afterSeq"', 2)
     visit.page.reload()
     expect(visit.page.locator(".graphiql-query-editor")).to_contain_text("sessionId", timeout=PATIENCE)
     visit.open_tab("AddMemory")
