@@ -151,11 +151,14 @@ class _Refresh:
         """True where anything has changed."""
         began = now()
         fresh, grown = self._take_sessions()
+        names = {part.session_id for part in fresh}
+        others = [session_id for session_id in self._sessions if session_id not in names]
         await self._take(messages_of(self._database, fresh))
         await self._take(later_messages(self._database, grown))
-        await self._take_changes([name for name in self._sessions if name not in {part.session_id for part in fresh}])
-        await self._read_where_some_are_gone({part.session_id for part in fresh})
-        await self._take_vectors([part.session_id for part in fresh])
+        await self._take_changes(others)
+        await self._read_where_some_are_gone(others)
+        await self._put_vectors(list(names), None)
+        await self._put_vectors(others, self._known.vectors_since)
         self._known.since = began - _OVERLAP
         return self._changed
 
@@ -213,13 +216,13 @@ class _Refresh:
         if changed:
             await self._take(messages_with(self._database, changed))
 
-    async def _read_where_some_are_gone(self, fresh: set[str]) -> None:
+    async def _read_where_some_are_gone(self, session_ids: Sequence[str]) -> None:
         """Read sessions again that have another number of messages than is known."""
         known = self._known.sessions
         differ = [
             session_id
-            for session_id, session in self._sessions.items()
-            if session_id not in fresh and len(known[session_id].entries) != session["messageCount"]
+            for session_id in session_ids
+            if len(known[session_id].entries) != self._sessions[session_id]["messageCount"]
         ]
         if not differ:
             return
@@ -228,13 +231,6 @@ class _Refresh:
         self._changed = True
         await self._take(messages_of(self._database, [known[session_id].part for session_id in differ]))
         await self._put_vectors(differ, None)
-
-    async def _take_vectors(self, fresh: Sequence[str]) -> None:
-        if fresh:
-            await self._put_vectors(fresh, None)
-        others = [session_id for session_id in self._sessions if session_id not in set(fresh)]
-        if others:
-            await self._put_vectors(others, self._known.vectors_since)
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
         if self._known.model is None:
