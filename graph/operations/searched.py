@@ -149,7 +149,7 @@ class _Refresh:
 
     async def run(self) -> bool:
         """True where anything has changed."""
-        began = now()
+        began, since = now(), self._known.vectors_since  # which vectors that are read move on
         fresh, grown = self._take_sessions()
         names = {part.session_id for part in fresh}
         others = [session_id for session_id in self._sessions if session_id not in names]
@@ -158,7 +158,7 @@ class _Refresh:
         await self._take_changes(others)
         await self._read_where_some_are_gone(others)
         await self._put_vectors(list(names), None)
-        await self._put_vectors(others, self._known.vectors_since)
+        await self._put_vectors(others, since)
         self._known.since = began - _OVERLAP
         return self._changed
 

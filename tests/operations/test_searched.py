@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from graph.operations.searched import Searched, Snapshot
 from graph.settings import Settings
 from graph.store import edits
 from graph.store.database import Database
+from graph.store.documents import now
 from graph.store.edits import Edit
 from graph.store.recall import searched_sessions
 from graph.store.scope import EVERYTHING, Scope
@@ -138,6 +140,18 @@ async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extra
         assert one.entries == other.entries, step
         assert [entry.message_id for entry in one.entries] == list(one.columns.message_ids)
         assert {entry.message_id for entry in one.entries} == set(uuids)
+
+
+async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Backend, extractor: Extractor) -> None:
+    kept = Searched(backend.database)
+    for age, session_id in ((300, "s"), (200, "s"), (0, "t")):
+        uuids = await say(backend, session_id, SPOKEN[0])
+        await embed(backend, extractor)
+        at = now() - timedelta(seconds=age)
+        await backend.database.recall.update_many({"_id": {"$in": uuids}}, {"$set": {"at": at}})
+        if age == 300:
+            assert all(entry.vector for entry in (await snapshot(backend, kept)).entries)
+    assert [bool(entry.vector) for entry in (await snapshot(backend, kept)).entries] == [True] * 3
 
 
 async def one_token(_role: str, _content: str) -> int:
