@@ -11,15 +11,20 @@ from graph.store.driver.client import time_limit
 
 
 @contextmanager
-def read_bounds(backend: Backend, *, changes: bool) -> Iterator[None]:
+def read_bounds(backend: Backend, *, changes: bool, copies: int = 1) -> Iterator[None]:
     """Bound the bytes that the database brings, and the time that it takes for a request that changes nothing.
 
     A change has a deadline of its own.
+
+    Args:
+        backend: the open parts of this process.
+        changes: whether the request changes anything.
+        copies: how often the answer may hold one value.
     """
     settings = backend.settings
     with (
         nullcontext() if changes else time_limit(settings.database_timeout),
-        answer_limit(settings.max_answer_bytes),
+        answer_limit(settings.max_answer_bytes, copies=copies),
     ):
         yield
 

@@ -1,20 +1,18 @@
-"""What is checked of a valid operation before it is executed: rights, cost, budget; and how long it may take."""
+"""The checks of a valid operation before it is executed: rights, cost, budget."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-from strawberry.types.graphql import OperationType
-
-from graph.errors import TooCostly, Unauthenticated
+from graph.access.standing import expired
+from graph.errors import TooCostly
 from graph.request.guards import Guards
 from graph.request.operation import Operation
 from graph.schema.context import Context
 from graph.settings import Settings
 from graph.store.driver.answer import answer_limit
-from graph.store.driver.client import time_limit
 
 
 async def admit(
@@ -40,7 +38,7 @@ async def admit(
     """
     guards.trusted.require_trusted(text)
     if context.caller.seconds_left() == 0:
-        raise Unauthenticated("the credentials have expired: connect again with new ones")
+        raise expired()
     context.caller.require(operation.right)
     context.changes = operation.changes
     operation.lists.refuse_long(variables)
@@ -54,20 +52,6 @@ async def admit(
         raise TooCostly(message, cost={"requested": cost, "allowed": most}, setting="RECALLQL_MAX_COST")
     await guards.budgets.spend(context.caller, cost)
     return cost
-
-
-@contextmanager
-def reading_limits(context: Context, kind: OperationType, copies: int) -> Iterator[None]:
-    """Bound the time that the database takes for a query, and the bytes that it brings for an answer.
-
-    A change has its own deadline.
-    """
-    settings = context.backend.settings
-    with (
-        time_limit(settings.database_timeout) if kind is OperationType.QUERY else nullcontext(),
-        answer_limit(settings.max_answer_bytes, copies=copies),
-    ):
-        yield
 
 
 def event_limit(context: Context) -> AbstractContextManager[None]:

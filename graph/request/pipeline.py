@@ -15,7 +15,8 @@ from graph.errors import OperationError
 from graph.execution.internals import core_schema
 from graph.live.memory import Outlet
 from graph.operations.backend import Backend
-from graph.request.admission import admit, cost_report, reading_limits
+from graph.operations.bounds import read_bounds
+from graph.request.admission import admit, cost_report
 from graph.request.answer import Answer, Result, encode_json
 from graph.request.documents import Documents, InvalidDocument
 from graph.request.following import follow
@@ -148,7 +149,7 @@ class Pipeline:
         errors: list[GraphQLError] = []
         try:
             cost = await admit(self._guards, context, request.text, operation, request.variables)
-            with reading_limits(context, operation.kind, operation.copies):
+            with read_bounds(self._backend, changes=operation.changes, copies=operation.copies):
                 data, errors = await operation.run(request.variables, context, request.extensions)
         except Exception as error:  # noqa: BLE001 - of any kind: `public_errors` distinguishes them
             errors = [GraphQLError(str(error), original_error=error)]
