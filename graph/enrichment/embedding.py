@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from graph.errors import Unavailable
-from graph.store.driver.availability import sleep, until_available
+from graph.store.driver.availability import sleep, sleep_until_any, until_available
 from graph.store.jobs import embedding
 from graph.store.jobs.embedding import Claimed, Text, Vector
 from graph.store.jobs.lease import Retries, renewing
@@ -90,13 +90,7 @@ class EmbeddingJobs:
                 await sleep(_PAUSE_AFTER_DEFECT, stop)
             else:
                 if not found:
-                    await self._wait(stop)
-
-    async def _wait(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
-        await asyncio.wait(waits, timeout=self._settings.enrichment_poll, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+                    await sleep_until_any(self._wake, stop, seconds=self._settings.enrichment_poll)
 
     async def embed_next(self, stop: asyncio.Event) -> bool:
         """Embed the next batch; False if nothing is due."""

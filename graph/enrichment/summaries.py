@@ -16,7 +16,7 @@ from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
 from graph.store.documents import Document, EntityDocument, MessageDocument, now
-from graph.store.driver.availability import sleep, until_available
+from graph.store.driver.availability import sleep, sleep_until_any, until_available
 from graph.store.jobs import summarising
 from graph.store.jobs.lease import Retries, renewing
 from graph.store.jobs.summarising import Due, Standing
@@ -98,15 +98,9 @@ class SummaryJobs:
                 await sleep(_PAUSE_AFTER_DEFECT, stop)
                 continue
             if not found:
-                await self._wait(stop)
+                await sleep_until_any(self._wake, stop, seconds=self._settings.enrichment_poll)
             elif self._busy():
                 await sleep((time.monotonic() - started) * (1 / _SHARE - 1), stop)
-
-    async def _wait(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.ensure_future(self._wake.wait()), asyncio.ensure_future(stop.wait())]
-        await asyncio.wait(waits, timeout=self._settings.enrichment_poll, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
 
     async def write_next(self, stop: asyncio.Event) -> bool:
         """Write the summaries of the next due session, or one of them when `stop` is set; False if nothing is due."""

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -312,12 +312,8 @@ class Worker:
             # Another message window, an import, or failed messages: no batch of this worker would mark their sessions.
             within = None if self._session_id is None else [self._session_id]
             await summarising.mark_due(self._database, self._settings.message_window, within)
-        writing = asyncio.create_task(self.summaries.run(stop))
-        try:
+        async with _meanwhile(self.summaries.run, stop):
             yield
-        finally:
-            stop.set()
-            await writing
 
     @asynccontextmanager
     async def _embedding(self, stop: asyncio.Event) -> AsyncIterator[None]:
@@ -325,12 +321,8 @@ class Worker:
         if self.vectors is None:
             yield
             return
-        embedding = asyncio.create_task(self.vectors.run(stop))
-        try:
+        async with _meanwhile(self.vectors.run, stop):
             yield
-        finally:
-            stop.set()
-            await embedding
 
     def _embedded(self, count: int) -> None:
         self.done.embedded += count
@@ -373,3 +365,14 @@ class Worker:
     async def _seconds_to_wait(self) -> float:
         dues = await self._dues()
         return min((max(0.05, (due - now()).total_seconds()) for due in dues), default=self._settings.enrichment_poll)
+
+
+@asynccontextmanager
+async def _meanwhile(run: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Run other work during the block; `stop` is set at its end, and the work's end is waited for."""
+    task = asyncio.ensure_future(run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

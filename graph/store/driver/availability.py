@@ -104,6 +104,14 @@ async def sleep(seconds: float, stop: asyncio.Event) -> None:
         return
 
 
+async def sleep_until_any(*events: asyncio.Event, seconds: float) -> None:
+    """Sleep, or until one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
 def _log(state: RetryCallState) -> None:
     if state.attempt_number == 1 and state.outcome is not None:
         logger.warning("waiting to try again: %s", state.outcome.exception())
