@@ -49,6 +49,7 @@ class TokenChecker:
         """
         self._settings = settings
         self._keys = _keys(settings)
+        self._roles = frozenset(settings.jwt_roles)
 
     def start(self) -> None:
         """Begin to fetch published keys, so that the first requests find them."""
@@ -89,7 +90,8 @@ class TokenChecker:
         if not _is_user_id(subject):
             message = f"the token's sub is no user id: it must have 1 to {_MAX_SUBJECT_BYTES} bytes of UTF-8, none NUL"
             raise Unauthenticated(message)
-        scope = Scope(subject, _session_prefix(settings.jwt_session_prefix, subject))
+        prefix = _session_prefix(settings.jwt_session_prefix, subject)
+        scope = Scope(subject, prefix, self._roles)
         return Caller(f"user:{subject}", scope, Right.WRITE, int(claims["exp"]) + settings.jwt_leeway)
 
 

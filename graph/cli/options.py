@@ -126,7 +126,8 @@ def _spelled(name: str) -> str:
 def _shown(default: Any, *, is_switch: bool) -> str:
     if default is None or default in ((), {}):
         return ""
-    text = ("on" if default else "off") if is_switch else default
+    given = ",".join(default) if isinstance(default, tuple) else default
+    text = ("on" if default else "off") if is_switch else given
     return f" \\[default: {text}]"
 
 

@@ -17,6 +17,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.beside import Turns
 from graph.operations.bounds import refuse_larger_answer
+from graph.operations.messages import check_own_role
 from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
 from graph.store import memories, messages
@@ -107,7 +108,7 @@ async def add_memory(
         BadUserInput: something is not accepted; nothing was stored.
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
-        Forbidden: the caller may not write for that user.
+        Forbidden: the caller may not write for that user, or messages of a role that is sent or would change.
         OutcomeUnknown: the database did not say whether the memory is stored.
         Unavailable: the database does not answer; nothing was stored.
     """
@@ -115,7 +116,7 @@ async def add_memory(
     check_user_id(scope, user_id)
     if idempotency_key is not None:
         validation.check_id(idempotency_key, "idempotencyKey")
-    messages_ = await _checked_messages(backend, sent)
+    messages_ = await _checked_messages(backend, scope, sent)
     metadata = validation.check_metadata(metadata)
     digest = None
     if idempotency_key is not None:  # in a thread: a payload may have 16 MB
@@ -127,7 +128,7 @@ async def add_memory(
     return added
 
 
-async def _checked_messages(backend: Backend, sent: Sequence[MessageToAdd]) -> list[NewMessage]:
+async def _checked_messages(backend: Backend, scope: Scope, sent: Sequence[MessageToAdd]) -> list[NewMessage]:
     if not sent:
         raise BadUserInput("messages must hold at least one message")
     if len(sent) > validation.MAX_MESSAGES:
@@ -145,7 +146,7 @@ async def _checked_messages(backend: Backend, sent: Sequence[MessageToAdd]) -> l
             seen.add(uuid)
         checked.append(
             MessageToAdd(
-                validation.check_role(message.role, f"{name}.role"),
+                check_own_role(scope, message.role, f"{name}.role"),
                 validation.check_content(message.content, f"{name}.content"),
                 validation.check_metadata(message.metadata, f"{name}.metadata"),
                 uuid,

@@ -16,6 +16,17 @@ from graph.store.scope import Scope
 from graph.store.visible import Visible
 
 
+def check_own_role(scope: Scope, value: str, name: str) -> str:
+    """The role of a message that the caller writes.
+
+    Raises:
+        BadUserInput: it is no usable role.
+        Forbidden: the caller does not write messages of that role.
+    """
+    scope.refuse_role(validation.check_role(value, name), name)
+    return value
+
+
 async def find_messages(
     backend: Backend, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[MessageDocument]:
@@ -82,10 +93,11 @@ async def update_message(
 
     Raises:
         BadUserInput: something is not accepted.
+        Forbidden: the caller does not write messages of its role, as it is or as it is to be.
         NotFound: the caller sees no such message.
     """
     edit = Edit(
-        None if role is None else validation.check_role(role, "role"),
+        None if role is None else check_own_role(scope, role, "role"),
         None if content is None else validation.check_content(content, "content"),
         None if metadata is None else validation.check_metadata(metadata),
     )
@@ -109,6 +121,7 @@ async def delete_message(backend: Backend, scope: Scope, uuid: str) -> MessageDo
 
     Raises:
         BadUserInput: `uuid` is not a UUID.
+        Forbidden: the caller does not write messages of its role.
         NotFound: the caller sees no such message.
     """
     return await edits.delete_message(backend.database, scope, validation.check_uuid(uuid, "uuid"))

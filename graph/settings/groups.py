@@ -20,6 +20,7 @@ from graph.settings.types import (
     Host,
     LanguageModels,
     Origins,
+    Roles,
     SessionPrefix,
     UserPath,
     WebAddress,
@@ -137,6 +138,10 @@ class AuthSettings(CheckedSettings):
         max_length=100,
         description="How ids of sessions that end users make must begin: {sub}: stands for the user's id and a colon."
         " The text after {sub} must be in no user's id. Without it, any free id is accepted.",
+    )
+    jwt_roles: Roles = Field(
+        ("user", "human"),
+        description="Roles of the messages that end users may add, edit and delete one by one, with commas between.",
     )
     allowed_origins: Origins = Field(
         (),

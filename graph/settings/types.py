@@ -24,6 +24,7 @@ _MOST: Mapping[type, float] = {int: 10**12, float: 31_536_000}
 _LONGEST_HOST = 253  # characters, the most that DNS has
 _LONGEST_DATABASE_NAME = 38  # bytes: with the name of a collection, within the limit of MongoDB
 _RESERVED_DATABASES = ("admin", "config", "local")  # MongoDB has no transactions in them
+_LONGEST_ROLE = 256  # bytes, as of any message's role
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")  # a token, as RFC 9110 has it
 _NOT_IN_DATABASE_NAMES = re.compile(r"""[\s/\\."$*<>:|?\x00-\x1f]""")
 
@@ -78,6 +79,12 @@ def _header_names(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name.lower() for name in value)
 
 
+def _roles(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or any(len(role.encode()) > _LONGEST_ROLE for role in value):
+        raise ValueError("one or more roles of at most 256 bytes are needed, as user,human")
+    return value
+
+
 def _web_address(value: str) -> str:
     web_address(value)
     return value
@@ -101,6 +108,7 @@ DatabaseName = Annotated[str, AfterValidator(_database_name)]
 SessionPrefix = Annotated[str, AfterValidator(_session_prefix)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)]
+Roles = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_roles)]
 HeaderNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_header_names)]
 LanguageModels = Annotated[dict[str, str], NoDecode, BeforeValidator(_models)]
 

@@ -130,7 +130,8 @@ def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Ap
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
         ErasureUnderWay: what is known is being erased.
-        Forbidden: the session is not the caller's.
+        Forbidden: the session is not the caller's, or a message that would change has a role that the caller does not
+            write.
     """
     if known.foreign is not None:
         _refuse_foreign(*known.foreign)
@@ -140,7 +141,7 @@ def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Ap
         return Append(tuple(new.messages), ())
     session = _session(new, known, scope, min(message["seq"] for message in known.messages.values()))
     fresh = tuple(message for message in new.messages if message.uuid not in known.messages)
-    edits = _edits(new, known)
+    edits = _edits(new, known, scope)
     if fresh:
         return Append(fresh, edits)
     memory_id = known.messages[new.messages[0].uuid or ""]["memoryId"]
@@ -185,9 +186,12 @@ def refuse_other_owner(session: SessionDocument, new: NewMemory, scope: Scope) -
     refuse_other_user(session, user_of(new, scope))
 
 
-def _edits(new: NewMemory, known: Known) -> Edits:
+def _edits(new: NewMemory, known: Known, scope: Scope) -> Edits:
     sent = [(known.messages.get(message.uuid or ""), message) for message in new.messages]
-    return tuple((old, message) for old, message in sent if old is not None and message.edit.changes(old))
+    edits = tuple((old, message) for old, message in sent if old is not None and message.edit.changes(old))
+    for old, _ in edits:
+        scope.refuse_role(old["role"], f"the role of message {old['_id']}")
+    return edits
 
 
 def _replay(new: NewMemory, earlier: MemoryDocument, session: SessionDocument) -> Replay:

@@ -97,11 +97,13 @@ async def edit_message(
         count: tokens of a role and content.
 
     Raises:
+        Forbidden: the caller does not write messages of its role.
         NotFound: there is no such message within the scope.
     """
 
     async def attempt(tx: Transaction) -> MessageDocument:
         old, _ = await message_with_session(database, scope, uuid, tx)
+        scope.refuse_role(old["role"], "the role of the message")
         if not edit.changes(old):
             return old
         tokens = old["tokenCount"] if edit.text(old) == (old["role"], old["content"]) else await count(*edit.text(old))
@@ -125,11 +127,13 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
         The deleted document.
 
     Raises:
+        Forbidden: the caller does not write messages of its role.
         NotFound: there is no such message within the scope.
     """
 
     async def attempt(tx: Transaction) -> MessageDocument:
         old, session = await message_with_session(database, scope, uuid, tx)
+        scope.refuse_role(old["role"], "the role of the message")
         await announce_deletion(database, old, tx)
         await database.messages.delete_one({"_id": uuid}, session=tx)
         await forget_vector(database, uuid, tx)

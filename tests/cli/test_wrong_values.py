@@ -52,6 +52,7 @@ ANY_TEXT = {
     "llm_api_key",
     "embedding_api_key",
     "allowed_headers",  # almost any word is one
+    "jwt_roles",
 }
 AT_USE = {"mongodb_uri", "data_dir", "mongod_path"}
 """What they name is looked at when it is used: see the tests of the commands below."""

@@ -28,6 +28,8 @@ def settings_table() -> str:
             shown = "`~/.local/share/recallql`"
         elif default in (None, "", [], ()):
             shown = "none"
+        elif isinstance(default, tuple):
+            shown = f"`{','.join(default)}`"
         else:
             shown = f"`{default}`"
         lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")

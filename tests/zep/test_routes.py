@@ -340,6 +340,7 @@ async def test_a_known_uuid_updates_its_message(http: httpx.AsyncClient) -> None
 
 
 async def test_who_may_do_what_is_as_for_graphql(settings: Settings, mongodb_uri: str, database: Database) -> None:
+    said = {"messages": [{"role": "human", "content": "Octavia Butler is an author."}]}
     async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET)) as client:
         http = client.http
         assert (await http.get("/healthz")).text == "."
@@ -349,14 +350,14 @@ async def test_who_may_do_what_is_as_for_graphql(settings: Settings, mongodb_uri
         as_caller(client, "nonsense")
         assert is_an_error(await http.get(f"{API}/sessions"), 401)
         as_caller(client, token("ada"))
-        assert (await http.post(f"{API}/sessions/hers/memory", json={"messages": OCTAVIA})).text == "OK"
+        assert (await http.post(f"{API}/sessions/hers/memory", json=said)).text == "OK"
         as_caller(client, token("bob"))
         assert is_an_error(await http.get(f"{API}/sessions/hers/memory"), 404)
         assert is_an_error(await http.get(f"{API}/sessions/hers"), 404)
         assert is_an_error(await http.get(f"{API}/user/ada"), 404)
         assert is_an_error(await http.delete(f"{API}/sessions/hers/memory"), 404)
         assert is_an_error(await http.delete(f"{API}/user/ada"), 403)
-        assert is_an_error(await http.post(f"{API}/sessions/hers/memory", json={"messages": OCTAVIA}), 403)
+        assert is_an_error(await http.post(f"{API}/sessions/hers/memory", json=said), 403)
         assert (await http.get(f"{API}/sessions")).json() == []
         assert (await http.get(f"{API}/sessions/hers/messages")).json()["messages"] == []
         assert (await http.post(f"{API}/sessions/hers/search", json={"text": "author"})).json() == []

@@ -32,7 +32,10 @@ class MessageInput:
         " that an end user chooses counts among that user's messages alone: the message's `uuid` is made of it, and the"
         " user may give either one.",
     )
-    role: str = strawberry.field(description="Who says it, at most 256 bytes: human, ai, user, assistant, tool, …")
+    role: str = strawberry.field(
+        description="Who says it, at most 256 bytes: human, ai, user, assistant, tool, … End users may send the"
+        " roles that the service is set up for alone, user and human by default."
+    )
     content: str = strawberry.field(description="The text, at most 1 MiB, kept byte for byte.")
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 

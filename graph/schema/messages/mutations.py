@@ -68,7 +68,7 @@ class MessageMutations:
 
     @strawberry.mutation(
         description="Change a message. Its tokens are counted again, and summaries that cover it become stale."
-        " NOT_FOUND for an unknown message."
+        " NOT_FOUND for an unknown message. FORBIDDEN to end users where its role is not one of theirs."
     )
     async def update_message(
         self,
@@ -87,7 +87,8 @@ class MessageMutations:
 
     @strawberry.mutation(
         description="Delete a message. Its `seq` is never used again. Summaries that cover it are deleted, and"
-        " written again without it. NOT_FOUND for an unknown message."
+        " written again without it. NOT_FOUND for an unknown message. FORBIDDEN to end users where its role is not"
+        " one of theirs."
     )
     async def delete_message(
         self,
