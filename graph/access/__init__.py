@@ -1,1 +1,1 @@
-"""Who may see and do what, and how much a query may cost."""
+"""Authentication and authorization: callers, their rights, and the data in their scope."""

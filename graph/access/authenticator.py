@@ -30,10 +30,10 @@ class Authenticator:
     """Finds out who asks."""
 
     def __init__(self, settings: Settings) -> None:
-        """Read the keys of tokens.
+        """Read the keys that sign tokens.
 
         Raises:
-            StartupError: they are unusable.
+            StartupError: a key in the settings can't be used.
         """
         self.on = authentication_is_on(settings)
         self._seconds = settings.database_timeout
@@ -45,20 +45,20 @@ class Authenticator:
             self._tokens.start()
 
     async def close(self) -> None:
-        """End what goes on in the background."""
+        """Stop fetching published keys."""
         if self._tokens is not None:
             await self._tokens.close()
 
     async def authenticate(self, database: Database, authorization: str | None) -> Caller:
-        """The caller with this `Authorization` header, or the same text from a WebSocket's `connection_init`.
+        """Return the caller with this `Authorization` header, or with the same text in a WebSocket's `connection_init`.
 
         Args:
             database: where service keys are kept.
             authorization: `Bearer` and a service key or JWT.
 
         Raises:
-            Unauthenticated: there is none, or it is not valid (any more).
-            Unavailable: what is needed to check it can't be reached.
+            Unauthenticated: the header is missing, or its key or token is unknown, expired or revoked.
+            Unavailable: MongoDB or the address of the published keys can't be reached.
         """
         if not self.on:
             return ANYONE
@@ -69,18 +69,20 @@ class Authenticator:
             message = f"authentication is required: send the header Authorization: Bearer and {kinds}"
             raise Unauthenticated(message)
         if token.startswith(keys.PREFIX):
-            with time_limit(self._seconds):  # else a MongoDB that hangs holds up who asks for as long as it likes
+            with time_limit(self._seconds):  # without a limit, a MongoDB that hangs would block the request
                 key = await keys.find_valid_key(database, token)
             if key is None:
                 raise Unauthenticated("the service key is unknown or revoked")
             return Caller(f"key:{key.id}", EVERYTHING, key.right, key_id=key.id)
         if self._tokens is None:
-            raise Unauthenticated("that is no service key: they begin with rql_, and JWTs are not set up here")
+            raise Unauthenticated(
+                "the credentials are not a service key (rql_…), and JWTs are not configured here: send a service key"
+            )
         return await self._tokens.check(token)
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to be reached from other machines without authentication.
+    """Refuse an address that other machines can reach while authentication is off.
 
     Raises:
         StartupError: the address is not loopback, and authentication is off.

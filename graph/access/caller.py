@@ -1,4 +1,4 @@
-"""Who asks, and what that allows."""
+"""The caller of a request, its scope and its right."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from graph.store.scope import EVERYTHING, Scope
 
 
 class Right(IntEnum):
-    """What a caller may do; each includes those before it.
+    """The right of a caller; each right includes those before it.
 
-    NOTHING: a WebSocket that has not said who it is. READ: queries and subscriptions. WRITE: mutations. ADMIN: what
-    reaches beyond a conversation, see `graph.access.rules`.
+    NOTHING: a WebSocket before `connection_init`. READ: queries and subscriptions. WRITE: mutations. ADMIN: mutations
+    that reach beyond a conversation, see `graph.access.rules`.
     """
 
     NOTHING = 0
@@ -28,9 +28,9 @@ class Caller:
     """The sender of a request, or the other end of a WebSocket.
 
     Attributes:
-        name: unique to the caller, for the log and for what is counted by caller; no secret.
-        scope: what it sees: a filter that reaches the database with every read and write.
-        right: what it may do.
+        name: unique to the caller, for the log and for counts per caller; not a secret.
+        scope: the data that the caller sees: a filter that reaches the database with every read and write.
+        right: the operations that the caller may run.
         expires_at: Unix time after which the credentials are void; None for never.
         key_id: the service key's, which may be revoked; None for others.
     """
@@ -51,13 +51,13 @@ class Caller:
         return self.scope.user_id is None
 
     def require(self, right: Right) -> None:
-        """Refuse what the caller may not do.
+        """Refuse an operation that needs a higher right than the caller has.
 
         Raises:
             Forbidden: the caller has a lesser right.
         """
         if self.right < right:
-            message = f"your credentials allow {self.right.name.lower()}, and this needs {right.name.lower()}"
+            message = f"your credentials allow {self.right.name.lower()}, and this operation needs {right.name.lower()}"
             raise Forbidden(message)
 
 
@@ -65,4 +65,4 @@ ANYONE = Caller("anyone", EVERYTHING, Right.ADMIN)
 """The caller where authentication is off."""
 
 NOBODY = Caller("nobody", Scope(user_id=""), Right.NOTHING)
-"""The caller before it is known: no user has the empty id."""
+"""The caller of a WebSocket before `connection_init`: no user has the empty id."""

@@ -1,7 +1,7 @@
 """The keys that an identity provider publishes (JWKS, RFC 7517), fetched in the background.
 
-No request waits for the provider while the key that it needs is known. A provider that hangs, sends slowly or sends too
-much costs one connection and `MAX_BYTES`, whatever number of requests come.
+No request waits for the provider while the key that signed its token is known. A provider that hangs, sends slowly or
+sends too much costs one connection and `MAX_BYTES`, independent of the number of requests.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ _ASYMMETRIC = frozenset({*RSA, *CURVES.values(), "EdDSA"})
 _SETTING = "RECALLQL_JWT_JWKS_URL"
 
 LIFETIME = 300.0
-"""Seconds after which the keys are fetched again: a withdrawn key is good for no longer."""
+"""Seconds after which the keys are fetched again, so the maximum time for which a withdrawn key is accepted."""
 LONGEST_AGE = 86_400.0
-"""Seconds for which keys stay good while fetches fail: a provider's outage locks no one out, but not for ever."""
+"""Seconds for which the last keys are accepted while fetches fail, so that a provider's outage locks no one out."""
 PAUSE = 10.0
-"""Seconds between fetches that failed, or that unknown key ids ask for, whatever number of them callers send."""
+"""Minimum seconds between fetches after a failure, or for unknown key ids."""
 TIMEOUT = 5.0
 """Seconds that one fetch may take, from the connection to the last byte."""
 MAX_BYTES = 262_144
-"""Maximum bytes of a key set: the largest that providers publish have some 20 KiB."""
+"""Maximum bytes of a key set: the largest published ones have about 20 KiB."""
 PATIENCE = 1.0
-"""Seconds from the begin of a fetch for which a token with an unknown key waits for it."""
+"""Maximum seconds, from the start of a fetch, that a token with an unknown key waits for the fetch."""
 
 
 class SigningKey(NamedTuple):
-    """A key, and the algorithms that it may be used with."""
+    """A key and the algorithms allowed with it."""
 
     key: Any
     algorithms: Sequence[str]
 
 
 class PublishedKeys:
-    """The keys at one address. They belong to the event loop that first asks for one."""
+    """The keys at one address. An instance belongs to the event loop that first uses it."""
 
     def __init__(self, url: str) -> None:
         """Check the address; nothing is fetched yet.
 
         Raises:
-            StartupError: keys from there could be forged, it is not an address, or the environment names a
+            StartupError: the text is not an address, its keys could be forged (http), or the environment names a
                 proxy that can't be used.
         """
         address = server_url(url, _SETTING)
@@ -78,7 +78,7 @@ class PublishedKeys:
             self._refreshing = asyncio.create_task(self._keep_fresh())
 
     async def close(self) -> None:
-        """End what goes on in the background."""
+        """Stop fetching keys."""
         tasks = [task for task in (self._refreshing, self._fetch) if task is not None]
         for task in tasks:
             task.cancel()
@@ -86,12 +86,12 @@ class PublishedKeys:
         await self._client.aclose()
 
     async def find(self, token: str) -> SigningKey:
-        """The key that must have signed the token.
+        """Return the key that must have signed the token.
 
         Raises:
             PyJWTError: the token has no readable header.
             Unauthenticated: no such key is published.
-            Unavailable: whether it is can't be found out now, or the keys are older than `LONGEST_AGE`.
+            Unavailable: the keys can't be fetched now, or are older than `LONGEST_AGE`.
         """
         key_id = jwt.get_unverified_header(token).get("kid")
         if self._is_due(key_id):
@@ -114,7 +114,7 @@ class PublishedKeys:
         return at - self._tried_at >= PAUSE and (at - self._fetched_at >= LIFETIME or self._known(key_id) is None)
 
     def _begin(self) -> asyncio.Task[None]:
-        """The fetch that is under way, or a new one."""
+        """Return the task of the current fetch, or start one."""
         if self._fetch is None:
             self._tried_at = time.monotonic()
             self._fetch = asyncio.create_task(self._refresh())
@@ -125,7 +125,7 @@ class PublishedKeys:
         self._fetch = None
 
     async def _keep_fresh(self) -> None:
-        """Fetch again when keys have reached their lifetime: requests may not come for hours."""
+        """Fetch the keys again at the end of their lifetime, even if no request comes."""
         while True:
             await asyncio.wait([self._begin()])
             await asyncio.sleep(PAUSE if self._failed else LIFETIME)
@@ -134,7 +134,7 @@ class PublishedKeys:
         try:
             async with asyncio.timeout(TIMEOUT):
                 keys = await self._published()
-        except Exception as error:  # noqa: BLE001 - whatever the address sends, what was fetched before stays in use
+        except Exception as error:  # noqa: BLE001 - after any failure, the keys fetched before stay in use
             reason = f"no whole answer within {TIMEOUT:g} seconds" if isinstance(error, TimeoutError) else str(error)
             again = self._failed and self._tried  # one warning for an outage, not one for each fetch
             level = logging.DEBUG if again else logging.WARNING
@@ -147,12 +147,12 @@ class PublishedKeys:
         self._tried = True
 
     async def _published(self) -> dict[str | None, SigningKey]:
-        # Not compressed: what is read is bounded in bytes, and a few of them may unpack to any number.
+        # Not compressed: the bound is in bytes, and a small compressed answer can decompress to any size.
         headers = {"accept": "application/json", "accept-encoding": "identity"}
         body = bytearray()
         async with self._client.stream("GET", self._url, headers=headers) as response:
             if response.status_code != httpx.codes.OK:
-                message = f"the status is {response.status_code}, and must be 200"
+                message = f"the status is {response.status_code}, not 200"
                 raise ValueError(message)
             async for chunk in response.aiter_raw():
                 body += chunk
@@ -163,18 +163,18 @@ class PublishedKeys:
 
 
 def _usable(body: bytes) -> dict[str | None, SigningKey]:
-    """The keys of a set that can sign tokens, by their id; where there is only one, by None too.
+    """Return the signing keys of a JSON key set by their id; the key of a set of one also under None.
 
     Raises:
-        ValueError: it is no key set.
+        ValueError: the text is not a JSON key set.
     """
     published = json.loads(body)
     items = published.get("keys") if isinstance(published, dict) else None
     if not isinstance(items, list):
-        raise ValueError("the answer is no key set: a JSON object with keys, a list")  # noqa: TRY004 - of a text
+        raise ValueError("the answer is not a key set, a JSON object with a list of keys")  # noqa: TRY004 - of a text
     usable = []
     for item in items:
-        # Keys of kinds that are not known here stand beside those that are.
+        # Keys of unknown kinds may be in the set, and are ignored.
         with contextlib.suppress(jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError):
             key = PyJWK(item)
             if key.algorithm_name in _ASYMMETRIC and key.public_key_use in (None, "sig"):

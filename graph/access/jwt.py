@@ -1,4 +1,4 @@
-"""JSON Web Tokens of end users: which keys sign them, and what is checked."""
+"""JSON Web Tokens (RFC 7519) of end users: the keys that sign them, and the checks of their claims."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LAST_TIME = 253_402_300_799  # the end of the year 9999, in Unix time: MongoDB,
 
 class _Keys(Protocol):
     async def find(self, token: str) -> SigningKey:
-        """The key that must have signed the token; raises `Unauthenticated` when no such key is known."""
+        """Return the key that must have signed the token; raise `Unauthenticated` when the key is unknown."""
 
 
 class _OneKey:
@@ -57,15 +57,15 @@ class TokenChecker:
             self._keys.start()
 
     async def close(self) -> None:
-        """End what goes on in the background."""
+        """Stop fetching published keys."""
         if isinstance(self._keys, PublishedKeys):
             await self._keys.close()
 
     async def check(self, token: str) -> Caller:
-        """The caller that a token speaks for.
+        """Return the caller that a token identifies.
 
         Raises:
-            Unauthenticated: it is no valid token; the message says why, and never quotes it.
+            Unauthenticated: the token is not valid; the message gives the reason and never quotes the token.
             Unavailable: the keys can't be fetched.
         """
         settings = self._settings
@@ -83,12 +83,12 @@ class TokenChecker:
         except jwt.PyJWTError as error:
             raise Unauthenticated(_reason(error)) from None
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-            # Claims that PyJWT did not expect: the token is signed, and it is no valid one nevertheless.
+            # PyJWT raises other errors for claims of unexpected types, in tokens with a valid signature.
             raise Unauthenticated(_reason(jwt.DecodeError())) from None
         _check_times(claims)
         subject = claims["sub"]
         if not _is_user_id(subject):
-            message = f"the token's sub is no user id: it must have 1 to {_MAX_SUBJECT_BYTES} bytes of UTF-8, none NUL"
+            message = f"the token's sub is not a user id: send 1 to {_MAX_SUBJECT_BYTES} bytes of UTF-8 without NUL"
             raise Unauthenticated(message)
         prefix = _session_prefix(settings.jwt_session_prefix, subject)
         scope = Scope(subject, prefix, self._roles)
@@ -96,33 +96,33 @@ class TokenChecker:
 
 
 def _session_prefix(template: str | None, subject: str) -> str:
-    """How ids of sessions that a user makes must begin.
+    """Return the required prefix of the ids of sessions that the user creates.
 
-    No user's prefix may begin with another's: so the text after `{sub}` must be found first where the user's id ends.
+    No user's prefix may begin with another user's prefix, so the text after `{sub}` must not occur in the user's id.
 
     Raises:
-        Unauthenticated: the user's id holds that text.
+        Unauthenticated: the user's id holds the text after `{sub}`.
     """
     if template is None:
         return ""
     end = template.partition("{sub}")[2]
     if (subject + end).find(end) != len(subject):
-        message = f"the token's sub must not hold {end!r}, which ends it in the ids of sessions"
+        message = f"the token's sub must not hold {end!r}, the text that follows it in the ids of sessions"
         raise Unauthenticated(message)
     return template.replace("{sub}", subject)
 
 
 def _check_times(claims: Mapping[str, Any]) -> None:
-    """Refuse times that are no NumericDate (RFC 7519, section 2): PyJWT reads texts, booleans and any size too.
+    """Refuse times that are not a NumericDate (RFC 7519, section 2): PyJWT accepts texts, booleans and any size.
 
     Raises:
-        Unauthenticated: one is.
+        Unauthenticated: a claim is not a NumericDate.
     """
     for name in ("exp", "nbf", "iat"):
         value = claims.get(name, 0)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0 <= value <= _LAST_TIME:  # which no NaN is
-            message = f"the token's {name} is no time: it must be a number of seconds from 0 to {_LAST_TIME}"
+        if not number or not 0 <= value <= _LAST_TIME:  # false for NaN
+            message = f"the token's {name} is not a time: send a number of seconds from 0 to {_LAST_TIME}"
             raise Unauthenticated(message)
 
 
@@ -169,12 +169,12 @@ def _keys(settings: Settings) -> _Keys:
         return _OneKey(secret, ["HS256"])
     if settings.jwt_public_key is not None:
         return _public_key(settings.jwt_public_key)
-    assert settings.jwt_jwks_url is not None  # noqa: S101 - `Authenticator` asks first
+    assert settings.jwt_jwks_url is not None  # noqa: S101 - `Authenticator` makes a checker only where a key is set
     return PublishedKeys(settings.jwt_jwks_url)
 
 
 def _public_key(given: str) -> _OneKey:
-    """A key from PEM text, or from a file of it."""
+    """Read a key from PEM text, or from the path of a PEM file."""
     try:
         pem = given.replace("\\n", "\n") if given.lstrip().startswith("-----BEGIN") else Path(given).read_text()
         key = load_pem_public_key(pem.encode())
@@ -182,7 +182,7 @@ def _public_key(given: str) -> _OneKey:
         message = f"RECALLQL_JWT_PUBLIC_KEY is neither PEM text nor a readable file ({error.strerror})"
         raise StartupError(message) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise StartupError("RECALLQL_JWT_PUBLIC_KEY is no public key in PEM (-----BEGIN PUBLIC KEY-----)") from None
+        raise StartupError("RECALLQL_JWT_PUBLIC_KEY is not a public key in PEM (-----BEGIN PUBLIC KEY-----)") from None
     if isinstance(key, RSAPublicKey) and key.key_size >= 2048:
         return _OneKey(key, RSA)
     if isinstance(key, EllipticCurvePublicKey) and key.curve.name in CURVES:

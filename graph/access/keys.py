@@ -25,7 +25,7 @@ _MAX_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class ServiceKey:
-    """What is known of a key; not the key itself."""
+    """The stored description of a key, without its secret."""
 
     id: str
     name: str
@@ -49,13 +49,13 @@ def _hash(token: str) -> str:
 
 
 async def create_key(database: Database, name: str, right: Right) -> tuple[ServiceKey, str]:
-    """A new key and its text, which is not kept and can't be shown again.
+    """Create a key; return its description and its text, which is not stored and can't be shown again.
 
     Raises:
-        BadUserInput: the name is no name, or is in use.
+        BadUserInput: the name is not allowed, or is in use.
     """
     if not re.fullmatch(r"\S(.*\S)?", name) or len(name) > _MAX_NAME or not name.isprintable():
-        message = f"a key's name has 1 to {_MAX_NAME} printable characters, and no space at its ends"
+        message = f"the name of a key must have 1 to {_MAX_NAME} printable characters, without a space at either end"
         raise BadUserInput(message)
     key_id = secrets.token_hex(6)
     token = f"{PREFIX}{key_id}_{secrets.token_urlsafe(32)}"
@@ -67,31 +67,31 @@ async def create_key(database: Database, name: str, right: Right) -> tuple[Servi
         "createdAt": now(),
     }
     if not await service_keys.insert_key(database, document):
-        message = f"a key named {shown(name)} exists: choose another name, or revoke that one"
+        message = f"a key named {shown(name)} exists: choose another name, or revoke the existing key"
         raise BadUserInput(message)
     return _key(document), token
 
 
 async def list_keys(database: Database) -> list[ServiceKey]:
-    """All keys, oldest first."""
+    """Return all keys, oldest first."""
     return [_key(document) for document in await service_keys.all_keys(database)]
 
 
 async def revoke_key(database: Database, name_or_id: str) -> ServiceKey:
-    """Make a key void at once.
+    """Revoke a key: from now on, no process accepts the key.
 
     Raises:
-        NotFound: there is no such key.
+        NotFound: no key has the name or id.
     """
     document = await service_keys.delete_key(database, name_or_id)
     if document is None:
-        message = f"there is no key with the name or id {shown(name_or_id)}: see `recallql key list`"
+        message = f"no key has the name or id {shown(name_or_id)}: see `recallql key list`"
         raise NotFound(message)
     return _key(document)
 
 
 async def find_valid_key(database: Database, token: str) -> ServiceKey | None:
-    """The key with this text, or None; notes that it was used."""
+    """Return the key with this text, or None, and store the time of its use."""
     match = re.fullmatch(rf"{PREFIX}([0-9a-f]{{12}})_[\w-]{{43}}", token, re.ASCII)
     if match is None:
         return None

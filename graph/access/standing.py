@@ -1,4 +1,4 @@
-"""Whether the credentials of those who follow still hold: they end what goes on for longer than they do."""
+"""Expiry and revocation of credentials in use: a subscription or connection ends with its caller's credentials."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from graph.store.database import Database
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = 2.0
-"""Seconds between looks at the service keys in use. A subscription is to end within 5 seconds of a revocation."""
+"""Seconds between checks of the service keys in use: a subscription must end within 5 seconds of a revocation."""
 _LONGEST_TIMER = 86_400.0
-"""Seconds: what expires later is looked at again then. Event loops refuse times that are far off."""
+"""Maximum seconds of one timer: event loops refuse distant times, so a later expiry takes several timers."""
 
 End: TypeAlias = Callable[[OperationError], None]
 
 
 def expired() -> Unauthenticated:
-    """The error of credentials that were valid for a time."""
+    """Return the error for credentials that have expired."""
     return Unauthenticated("the credentials have expired: connect again with new ones")
 
 
 def revoked() -> Unauthenticated:
-    """The error for a revoked service key."""
+    """Return the error for a revoked service key."""
     return Unauthenticated("the service key was revoked: connect again with another one")
 
 
 class Standing:
-    """Watches credentials, for one process."""
+    """Watches the credentials in use by one process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -42,10 +42,10 @@ class Standing:
         self._looking: asyncio.Task[None] | None = None
 
     async def require_valid(self, caller: Caller) -> None:
-        """Look again at the credentials of a caller who was known before.
+        """Check the credentials of a known caller again.
 
         Raises:
-            Unauthenticated: they are void by now.
+            Unauthenticated: the credentials have expired or were revoked.
             Unavailable: MongoDB can't answer.
         """
         if caller.seconds_left() == 0:
@@ -55,11 +55,11 @@ class Standing:
 
     @contextmanager
     def watched(self, caller: Caller, end: End) -> Iterator[None]:
-        """Surrounds what ends with the caller's credentials.
+        """Call `end` if the caller's credentials expire or are revoked within the block.
 
         Args:
-            caller: whose credentials.
-            end: called with the error once they are void.
+            caller: the holder of the credentials.
+            end: called with the error.
         """
         timer = _Timer(caller, end)
         key_id = caller.key_id
@@ -86,7 +86,9 @@ class Standing:
             except Unavailable:
                 continue
             except Exception:
-                logger.exception("service keys in use could not be looked at")
+                logger.exception(
+                    "the service keys in use can't be checked: the next check is in %g seconds", _LOOK_EVERY
+                )
                 continue
             for key_id in set(asked) - found:
                 for end in self._ends.pop(key_id, set()):
@@ -94,7 +96,7 @@ class Standing:
 
 
 class _Timer:
-    """Ends what goes on when a caller's credentials expire."""
+    """Calls `end` when a caller's credentials expire."""
 
     def __init__(self, caller: Caller, end: End) -> None:
         self._caller = caller

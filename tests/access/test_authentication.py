@@ -88,7 +88,7 @@ def test_loopback_has_many_names() -> None:
         ({"jwt_secret": SECRET, "jwt_jwks_url": "https://x/"}, "only one kind"),
         ({"jwt_jwks_url": "http://example.com/keys"}, "https"),
         ({"jwt_public_key": "/nowhere"}, "readable file"),
-        ({"jwt_public_key": "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"}, "no public key"),
+        ({"jwt_public_key": "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"}, "not a public key"),
     ],
 )
 def test_a_wrong_key_ends_the_start_and_is_not_shown(given: dict[str, str], said: str) -> None:
