@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,10 +11,10 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.settings import Settings
-from graph.store.database import Database, open_database
+from graph.store.database import Database
 from tests.support import loop_plugin
 from tests.support.commands import COMMANDS, Commands
-from tests.support.databases import DATABASES
+from tests.support.databases import Databases, databases_of, new_name
 from tests.support.graphql_client import Client, serving
 from tests.support.loop_watch import WATCH
 from tests.support.memory_disk import memory_disk
@@ -51,22 +50,28 @@ def mongodb_uri(request: pytest.FixtureRequest) -> Iterator[str]:
         yield uri
 
 
+@pytest.fixture(scope="session")
+def databases(mongodb_uri: str) -> Iterator[Databases]:
+    """The databases that tests take, one after the other."""
+    with databases_of(mongodb_uri) as databases:
+        yield databases
+
+
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings that no environment variable or file changes, with a database of the test's own."""
     used_before = "database" in request.fixturenames and request.node.get_closest_marker("new_database") is None
-    name = DATABASES.take() if used_before else f"test_{uuid.uuid4().hex}"
+    name = request.getfixturevalue("databases").take() if used_before else new_name()
     return Settings.model_construct(database=name, data_dir=tmp_path, port=0)
 
 
 @pytest.fixture
-async def database(mongodb_uri: str, settings: Settings) -> AsyncIterator[Database]:
+async def database(databases: Databases, settings: Settings) -> AsyncIterator[Database]:
     """The open database, empty."""
-    opened = await open_database(mongodb_uri, name=settings.database)
-    await DATABASES.empty(opened)
+    opened = await databases.open(settings.database)
     yield opened
-    await DATABASES.give_back(opened)
     await opened.close()
+    databases.give_back(settings.database)
 
 
 @pytest.fixture

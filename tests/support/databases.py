@@ -2,57 +2,90 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from graph.store.database import Database
+from pymongo import MongoClient, WriteConcern
+from pymongo.database import Database as Opened
+
+from graph.store.database import Database, open_database
+from graph.store.driver import client as driver
 
 _RESTING = 8
 """Tests between two uses of one database: by then, all that the first test left to MongoDB is done."""
+_WRITE_DEADLINE = 20.0  # seconds, as `open_database` has it
 
 
 class Databases:
-    """The databases of this process of the run."""
+    """The databases of this process of the run.
 
-    def __init__(self) -> None:
+    They are looked at and emptied through the driver's blocking client, which takes a third of the processor time:
+    these are many small commands, and nothing else runs meanwhile.
+    """
+
+    def __init__(self, uri: str, client: MongoClient[dict[str, Any]]) -> None:
+        self._uri = uri
+        self._client = client
         self._resting: deque[str] = deque()
-        self._shape: Any = None
+        self._to_empty: set[str] = set()
+        self._shape: dict[str, Any] | None = None
 
     def take(self) -> str:
         """The name of a database: of one to be emptied, or a new one."""
-        return self._resting.popleft() if len(self._resting) > _RESTING else f"test_{uuid.uuid4().hex}"
+        if len(self._resting) <= _RESTING:
+            return new_name()
+        name = self._resting.popleft()
+        self._to_empty.add(name)
+        return name
 
-    async def empty(self, database: Database) -> None:
-        """Make an open database as if it were new."""
-        opened = database.client.get_database(database.name)
-        if self._shape is None:
-            self._shape = await _shape(opened)
-        await asyncio.gather(*(_clear(opened, name) for name in self._shape))
+    async def open(self, name: str) -> Database:
+        """Open a database as if it were new."""
+        if name in self._to_empty:
+            self._to_empty.discard(name)
+            self._empty(self._client[name])  # it was given back with every collection and index
+            return Database(driver.connect(self._uri, pool_size=32, timeout=10.0), name, _WRITE_DEADLINE)
+        database = await open_database(self._uri, name=name)
+        self._shape = self._shape or _shape(self._client[name])
+        return database
 
-    async def give_back(self, database: Database) -> None:
+    def give_back(self, name: str) -> None:
         """Keep a database for another test where its collections and indexes are unchanged; otherwise drop it."""
-        if await _shape(database.client.get_database(database.name)) == self._shape:
-            self._resting.append(database.name)
+        if _shape(self._client[name]) == self._shape:
+            self._resting.append(name)
         else:
-            await database.client.drop_database(database.name)
+            self._client.drop_database(name)
+
+    def _empty(self, opened: Opened[dict[str, Any]]) -> None:
+        for name in self._shape or ():
+            opened.get_collection(name, write_concern=_AT_ONCE).delete_many({})
+            opened.command("planCacheClear", name)
+        # Reads are of what a majority has: with one wait for that, all deletions before have it too.
+        opened.client[opened.name].get_collection("counters", write_concern=_MAJORITY).delete_many({})
 
 
-async def _shape(opened: Any) -> dict[str, Any]:
+_AT_ONCE = WriteConcern(w=1)
+_MAJORITY = WriteConcern("majority")
+
+
+def new_name() -> str:
+    """The name of a database that no other test has used."""
+    return f"test_{uuid.uuid4().hex}"
+
+
+@contextmanager
+def databases_of(uri: str) -> Iterator[Databases]:
+    """The databases of a mongod, for this process of the run."""
+    with MongoClient[dict[str, Any]](uri) as client:
+        yield Databases(uri, client)
+
+
+def _shape(opened: Opened[dict[str, Any]]) -> dict[str, Any]:
     """The options and indexes of each collection."""
-    found = [info async for info in await opened.list_collections()]
-    indexes = await asyncio.gather(*(_indexes(opened, info) for info in found))
-    return {info["name"]: (info["options"], made) for info, made in zip(found, indexes, strict=True)}
+    return {info["name"]: (info["options"], _indexes(opened, info)) for info in opened.list_collections()}
 
 
-async def _indexes(opened: Any, info: dict[str, Any]) -> Any:
-    return await opened[info["name"]].index_information() if info["type"] == "collection" else None
-
-
-async def _clear(opened: Any, name: str) -> None:
-    await opened[name].delete_many({})
-    await opened.command("planCacheClear", name)
-
-
-DATABASES = Databases()
+def _indexes(opened: Opened[dict[str, Any]], info: Any) -> Any:
+    return opened[info["name"]].index_information() if info["type"] == "collection" else None
