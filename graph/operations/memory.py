@@ -20,6 +20,7 @@ from graph.operations.bounds import refuse_larger_answer
 from graph.operations.messages import check_own_role
 from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
+from graph.operations.times import check_past
 from graph.store import memories, messages
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.driver.availability import until_zero
@@ -36,7 +37,9 @@ class MessageToAdd:
     """A message as a caller sends it, unchecked.
 
     Attributes:
-        created_at: when it was said, for a message that was kept elsewhere until now; UTC, in whole milliseconds.
+        created_at: when it was said; UTC. None for now.
+        name: the speaker.
+        tool_call_id: the call that it answers.
     """
 
     role: str
@@ -44,6 +47,8 @@ class MessageToAdd:
     metadata: Any = None
     uuid: str | None = None
     created_at: datetime | None = None
+    name: str | None = None
+    tool_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +155,23 @@ async def _checked_messages(backend: Backend, scope: Scope, sent: Sequence[Messa
                 validation.check_content(message.content, f"{name}.content"),
                 validation.check_metadata(message.metadata, f"{name}.metadata"),
                 uuid,
-                message.created_at,
+                None if message.created_at is None else check_past(message.created_at, f"{name}.createdAt"),
+                validation.check_optional(message.name, f"{name}.name", validation.check_speaker),
+                validation.check_optional(message.tool_call_id, f"{name}.toolCallId", validation.check_id),
             )
         )
     counts = await backend.tokens.count_messages_async([(message.role, message.content) for message in checked])
     return [
-        NewMessage(message.role, message.content, count, message.metadata, message.uuid, message.created_at)
+        NewMessage(
+            message.role,
+            message.content,
+            count,
+            message.metadata,
+            message.uuid,
+            message.created_at,
+            message.name,
+            message.tool_call_id,
+        )
         for message, count in zip(checked, counts, strict=True)
     ]
 

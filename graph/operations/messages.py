@@ -82,6 +82,8 @@ async def update_message(
     role: str | None = None,
     content: str | None = None,
     metadata: object = None,
+    name: str | None = None,
+    tool_call_id: str | None = None,
 ) -> MessageDocument:
     """Change a message: a value of None stays unchanged, and metadata is merged (RFC 7396).
 
@@ -98,8 +100,10 @@ async def update_message(
     """
     edit = Edit(
         None if role is None else check_own_role(scope, role, "role"),
-        None if content is None else validation.check_content(content, "content"),
+        validation.check_optional(content, "content", validation.check_content),
         None if metadata is None else validation.check_metadata(metadata),
+        validation.check_optional(name, "name", validation.check_speaker),
+        validation.check_optional(tool_call_id, "toolCallId", validation.check_id),
     )
 
     counted: dict[tuple[str, str], int] = {}

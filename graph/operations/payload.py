@@ -19,6 +19,11 @@ def payload_digest(messages: Sequence[NewMessage], metadata: Document, user_id: 
         metadata: that of the memory.
         user_id: the user who was named, if any.
     """
-    sent = [[message.uuid, message.role, message.content, message.metadata, message.created_at] for message in messages]
-    text = orjson.dumps([sent, metadata, user_id], option=orjson.OPT_SORT_KEYS)
+    text = orjson.dumps([[_sent(message) for message in messages], metadata, user_id], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
+
+
+def _sent(message: NewMessage) -> list[object]:
+    # What is absent adds nothing: so the digests of payloads that were stored before stay what they are.
+    given: list[object] = [message.uuid, message.role, message.content, message.metadata, message.created_at]
+    return [*given, names] if (names := message.edit.names()) else given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from graph.errors import MOST_SHOWN, shown
+from graph.errors import MOST_SHOWN, BadUserInput, shown
 
 EXAMPLE = "2026-01-31T12:00:00Z"
 
@@ -13,6 +13,8 @@ _DATE = r"(\d{4})-(\d\d)-(\d\d)"
 _RFC_3339 = re.compile(
     rf"{_DATE}[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII
 )
+_MOST_AHEAD = timedelta(minutes=1)
+"""How far the clock of a caller may be ahead."""
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -53,6 +55,20 @@ def rounded_up(time: datetime) -> datetime:
         return whole + _MILLISECOND
     except OverflowError:
         return whole
+
+
+def check_past(time: datetime, name: str) -> datetime:
+    """A moment that has passed, as it is kept.
+
+    A clock may be ahead by a minute: what it takes for now is accepted, and kept as the time of its arrival.
+
+    Raises:
+        BadUserInput: it is still to come.
+    """
+    if time > datetime.now(UTC) + _MOST_AHEAD:
+        message = f"{name} is {time.isoformat()}, which is still to come: send a time that has passed, or leave it out"
+        raise BadUserInput(message)
+    return cut(time)
 
 
 def _moment(match: re.Match[str]) -> datetime:

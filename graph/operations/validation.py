@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import uuid as uuids
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -76,6 +76,16 @@ def is_id(value: str) -> bool:
 def check_role(value: str, name: str) -> str:
     """A message's role."""
     return check_text(value, name, most_bytes=MAX_ROLE_BYTES)
+
+
+def check_speaker(value: str, name: str) -> str:
+    """The name of a message's speaker."""
+    return check_text(value, name, most_bytes=MAX_ROLE_BYTES)
+
+
+def check_optional(value: str | None, name: str, check: Callable[[str, str], str]) -> str | None:
+    """A text that may be absent, by the check that it has where it is not."""
+    return None if value is None else check(value, name)
 
 
 def check_content(value: str, name: str) -> str:

@@ -24,7 +24,9 @@ class NewMessage:
     Attributes:
         uuid: the caller's, in canonical form; None lets the store choose.
         token_count: tokens of `"{role}: {content}"`.
-        created_at: when it was said, where it was kept elsewhere until now; None for now.
+        created_at: when it was said; None for now.
+        name: the speaker.
+        tool_call_id: the call that it answers.
     """
 
     role: str
@@ -33,11 +35,13 @@ class NewMessage:
     metadata: JSONObject = field(default_factory=dict)
     uuid: str | None = None
     created_at: datetime | None = None
+    name: str | None = None
+    tool_call_id: str | None = None
 
     @property
     def edit(self) -> Edit:
         """What it changes of the message that has its uuid already."""
-        return Edit(self.role, self.content, self.metadata)
+        return Edit(self.role, self.content, self.metadata, self.name, self.tool_call_id)
 
 
 @dataclass(frozen=True, slots=True)

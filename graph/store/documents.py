@@ -84,9 +84,14 @@ class MessageDocument(TypedDict):
     entities: list[EntityDocument]
     enrichment: EnrichmentDocument
     createdAt: datetime
+    """When it was said: `seq` is the order in which messages arrived, whatever their times are."""
     updatedAt: datetime
     editedAt: NotRequired[datetime]
     """When it was last edited: only then is it in the index that subscribers catch up with."""
+    name: NotRequired[str]
+    """The speaker, where the role does not say who it is."""
+    toolCallId: NotRequired[str]
+    """The call that the message answers."""
 
 
 class MessagePlace(TypedDict):
@@ -135,6 +140,8 @@ class MessageChanges(TypedDict, total=False):
 
     role: str
     content: str
+    name: str
+    toolCallId: str
     metadata: JSONObject
     tokenCount: int
     entities: list[EntityDocument]

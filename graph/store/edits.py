@@ -29,6 +29,8 @@ class Edit:
     role: str | None = None
     content: str | None = None
     metadata: JSONObject | None = None
+    name: str | None = None
+    tool_call_id: str | None = None
 
     def text(self, old: MessageDocument) -> tuple[str, str]:
         """Role and content afterwards."""
@@ -39,9 +41,20 @@ class Edit:
 
     def changes(self, old: MessageDocument) -> bool:
         """Whether the message differs afterwards."""
-        return self.text(old) != (old["role"], old["content"]) or (
-            merged_metadata(old["metadata"], self.metadata) is not old["metadata"]
+        return (
+            self.text(old) != (old["role"], old["content"])
+            or merged_metadata(old["metadata"], self.metadata) is not old["metadata"]
+            or any(old.get(name) != value for name, value in self.names().items())
         )
+
+    def names(self) -> MessageChanges:
+        """The names that it gives the message."""
+        names: MessageChanges = {}
+        if self.name is not None:
+            names["name"] = self.name
+        if self.tool_call_id is not None:
+            names["toolCallId"] = self.tool_call_id
+        return names
 
 
 async def apply_edit(
@@ -67,6 +80,7 @@ async def apply_edit(
         "metadata": merged_metadata(old["metadata"], edit.metadata),
         "updatedAt": max(at, old["updatedAt"]),
         "editedAt": at,
+        **edit.names(),
     }
     if content != old["content"]:
         changes["content"], changes["entities"], changes["enrichment"] = content, [], pending(at)

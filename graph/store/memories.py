@@ -354,4 +354,5 @@ def _message_document(message: NewMessage, memory: MemoryDocument, seq: int, at:
         "createdAt": min(message.created_at or at, at),
         "updatedAt": at,
         "enrichment": pending(at),
+        **message.edit.names(),
     }

@@ -29,7 +29,7 @@ from graph.transfer.source import Source
 _WRITES_AT_ONCE = 2
 _USER_FIELDS = ("email", "firstName", "lastName", "metadata")
 T = TypeVar("T", SessionDocument, MessageDocument, UserDocument)
-_TEXT_FIELDS = ("role", "content", "metadata")
+_TEXT_FIELDS = ("role", "content", "name", "toolCallId", "metadata")
 
 
 @dataclass(slots=True)
@@ -225,7 +225,7 @@ class Importer:
             return True
         before: Mapping[str, object] = stored
         after: Mapping[str, object] = given
-        same = all(_same(before[name], after[name]) for name in _TEXT_FIELDS)
+        same = all(_same(before.get(name), after.get(name)) for name in _TEXT_FIELDS)
         return not same and not self._changed_since(stored, given)
 
 

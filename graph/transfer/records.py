@@ -152,6 +152,8 @@ class _Message(TypedDict):
     seq: NotRequired[Place]
     role: str
     content: str
+    name: NotRequired[str]
+    toolCallId: NotRequired[str]
     metadata: NotRequired[dict[str, Any]]
     tokenCount: NotRequired[Count]
     entities: NotRequired[list[_Entity]]
@@ -305,6 +307,8 @@ def _check(record: dict[str, Any]) -> None:
     if record["type"] == "message":
         validation.check_role(record["role"], "role")
         validation.check_content(record["content"], "content")
+        validation.check_optional(record.get("name"), "name", validation.check_speaker)
+        validation.check_optional(record.get("toolCallId"), "toolCallId", validation.check_id)
     if record.get("metadata"):
         validation.check_metadata(record["metadata"], most_bytes=_MOST_METADATA_BYTES)
 

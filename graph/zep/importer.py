@@ -224,12 +224,13 @@ def _message(message: dict[str, Any]) -> MessageToAdd:
     role, content = message["role"], message["content"]
     if not isinstance(role, str) or not isinstance(content, str):
         raise TypeError("role and content must be texts")
+    time = _time(message.get("created_at"))
     return MessageToAdd(
         role,
         content,
         own_metadata(message.get("metadata")),
         check_uuid(message["uuid"], "uuid"),
-        _time(message.get("created_at")),
+        None if time is None else min(time, datetime.now(UTC)),  # a clock there may be ahead
     )
 
 

@@ -83,6 +83,8 @@ async def plant(client: Client, database: Database, user_id: str, session_id: st
                     {
                         "uuid": str(uuids.uuid4()),
                         "role": planted("role"),
+                        "name": planted("speaker"),
+                        "toolCallId": planted("call"),
                         "content": planted(f"content {part + number}"),
                         "metadata": {planted("key"): planted("value")},
                     }

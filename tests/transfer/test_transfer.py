@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -56,6 +57,7 @@ async def fill(database: Database) -> None:
     messages = [
         NewMessage("human", f"{number % 11}", 3, {"n": number, "deep": {"a": [None, 1.5]}}) for number in range(9)
     ]
+    messages[4] = replace(messages[4], name="Zoë", tool_call_id="call", created_at=datetime(2020, 1, 1, tzinfo=UTC))
     await users.create_user(
         database, "mia", {"email": "m@example.com", "metadata": {"plan": {"tier": 1}, "big": 2**40}}
     )

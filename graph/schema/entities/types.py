@@ -107,8 +107,8 @@ class Entity(Node, DocumentType):
     name: str = stored("name", description="As it is written where it first appears in the scope.")
     label: str = stored("label", description="spaCy's label: PERSON, ORG, GPE, DATE, WORK_OF_ART, …")
     mention_count: int = stored("mentionCount", description="How often the scope mentions it.")
-    first_seen_at: datetime = stored("firstSeenAt", description="When the first message that mentions it was added.")
-    last_seen_at: datetime = stored("lastSeenAt", description="When the last message that mentions it was added.")
+    first_seen_at: datetime = stored("firstSeenAt", description="`createdAt` of the first message that mentions it.")
+    last_seen_at: datetime = stored("lastSeenAt", description="`createdAt` of the last message that mentions it.")
 
     @resolved(
         *_WITHIN,

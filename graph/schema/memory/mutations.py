@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -38,6 +39,18 @@ class MessageInput:
     )
     content: str = strawberry.field(description="The text, at most 1 MiB, kept byte for byte.")
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
+    name: str | None = strawberry.field(
+        default=None, description="The speaker, where the role does not say who it is; at most 256 bytes."
+    )
+    tool_call_id: str | None = strawberry.field(
+        default=None, description="The tool call that the message answers, at most 512 bytes."
+    )
+    created_at: datetime | None = strawberry.field(
+        default=None,
+        description="When it was said, kept in milliseconds: a moment that has passed. Without it, and for what a clock"
+        " that is ahead takes for now, the time of arrival. Messages stay in the order of their arrival, `seq`,"
+        " whatever their times are. A message that is known keeps its own.",
+    )
 
 
 @compiled_input
@@ -92,6 +105,12 @@ class DeleteMemoryPayload:
     session: Session = strawberry.field(description="The session, which stays, without messages.")
 
 
+def _to_add(item: MessageInput) -> MessageToAdd:
+    return MessageToAdd(
+        item.role, item.content, item.metadata, item.uuid, item.created_at, item.name, item.tool_call_id
+    )
+
+
 def _answered(info: Info) -> Answered:
     """What the answer will hold of new messages."""
     memory = Selection.of(info).below("memory")
@@ -122,7 +141,7 @@ class MemoryMutations:
             context.backend,
             context.scope,
             input.session_id,
-            [MessageToAdd(item.role, item.content, item.metadata, item.uuid) for item in input.messages],
+            [_to_add(item) for item in input.messages],
             metadata=input.metadata,
             user_id=input.user_id,
             idempotency_key=input.idempotency_key,

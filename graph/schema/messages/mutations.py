@@ -29,6 +29,10 @@ class UpdateMessageInput:
         default=None,
         description=METADATA_PATCH,
     )
+    name: str | None = strawberry.field(default=None, description="The speaker, at most 256 bytes.")
+    tool_call_id: str | None = strawberry.field(
+        default=None, description="The tool call that the message answers, at most 512 bytes."
+    )
 
 
 @strawberry.type(description="The result of `updateMessage`.")
@@ -82,6 +86,8 @@ class MessageMutations:
             role=input.role,
             content=input.content,
             metadata=input.metadata,
+            name=input.name,
+            tool_call_id=input.tool_call_id,
         )
         return UpdateMessagePayload(message=as_source(updated))
 

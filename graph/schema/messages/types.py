@@ -29,9 +29,15 @@ class Message(Node, DocumentType):
     )
     uuid: UUID = stored("_id", description="The message's UUID: the caller's, or one given when it was added.")
     seq: int = stored("seq", description="Place in the session: 1, 2, 3, … A number is never used again.")
-    created_at: datetime = stored("createdAt", description="When it was added.")
-    updated_at: datetime = stored("updatedAt", description="When role, content or metadata last changed.")
+    created_at: datetime = stored(
+        "createdAt", description="When it was said: the time that was sent, or that of its arrival."
+    )
+    updated_at: datetime = stored("updatedAt", description="When what was sent of it last changed.")
     role: str = stored("role", description="Who says it: human, ai, user, assistant, tool, or any other name.")
+    name: str | None = stored("name", default=None, description="The speaker, where one was sent.")
+    tool_call_id: str | None = stored(
+        "toolCallId", default=None, description="The tool call that it answers, where one was sent."
+    )
     content: str = stored("content", description="The text, exactly as it was sent.")
     metadata: JSON = stored(
         "metadata", description="The JSON object sent with the message; empty where there was none."
