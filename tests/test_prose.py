@@ -21,7 +21,18 @@ WORDS = (
 BANNED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 """Archaic or vague words. Say who does what, with the field's terms."""
 
-NO_PRONOUN_WHAT = ("access", "cli", "enrichment", "explorer", "live", "mongod", "runtime", "settings", "zep")
+NO_PRONOUN_WHAT = (
+    "access",
+    "transport",
+    "cli",
+    "enrichment",
+    "explorer",
+    "live",
+    "mongod",
+    "runtime",
+    "settings",
+    "zep",
+)
 """Packages that name the thing instead of "what"; the prompt in `enrichment/llm.py` speaks to a model."""
 WHAT = re.compile(r"\bwhat(?:ever)?\b(?! to )", re.IGNORECASE)
 

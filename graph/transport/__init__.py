@@ -1,1 +1,1 @@
-"""How requests come in and answers go out: GraphQL over HTTP and WebSocket."""
+"""The transports of GraphQL: HTTP, server-sent events, multipart and WebSocket."""

@@ -1,6 +1,7 @@
-"""HTTP connections with bounds: uvicorn leaves the size of headers and the patience with silent clients open.
+"""HTTP connections with bounds: uvicorn limits neither the size of headers nor the time for silent clients.
 
-All of it holds before a request has a caller. A WebSocket begins as an HTTP request, so its headers are bounded here.
+The bounds hold before the caller of a request is known. A WebSocket begins as an HTTP request, so its headers are
+bounded here.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Bounds:
     Attributes:
         header_bytes: maximum size of a request's line and headers, and of its trailers.
         header_seconds: from the start of a connection or request until its headers have arrived.
-        send_seconds: for which a client may read nothing of an answer that waits for it.
+        send_seconds: for which a client may read nothing of the answer that waits in the send buffer.
         connections: maximum number of open connections of the process.
     """
 
@@ -41,12 +42,12 @@ class Bounds:
 
     @classmethod
     def of(cls, settings: Settings) -> Bounds:
-        """The bounds that are set."""
+        """Return the bounds in the settings."""
         return cls(settings.header_limit, settings.header_timeout, settings.send_timeout, settings.max_connections)
 
 
 class _Patience:
-    """Ends a connection whose client reads nothing of what waits for it; mixed into uvicorn's protocols."""
+    """Closes a connection whose client does not read the bytes in the send buffer; a mixin of uvicorn's protocols."""
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
@@ -54,7 +55,7 @@ class _Patience:
     _send_timer: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
-        """The client does not read: watch whether it goes on."""
+        """Start a timer: the client does not read, and the send buffer is full."""
         super().pause_writing()  # type: ignore[misc]
         if self._send_seconds and self._send_timer is None:
             self._watch_sending()
@@ -115,7 +116,7 @@ class BoundedHttpProtocol(_Patience, HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse in pieces, so that a header is refused before the rest of it is read."""
+        """Parse the bytes in pieces, so that a long header is refused before its end is read."""
         for start in range(0, len(data), self._piece):
             piece = data[start : start + self._piece]
             self._progressed = False
@@ -141,7 +142,7 @@ class BoundedHttpProtocol(_Patience, HttpToolsProtocol):
             self._expect_headers()
 
     def on_url(self, url: bytes) -> None:
-        """A part of the request's line."""
+        """Count a part of the request line."""
         self._header_size += len(url)
         super().on_url(url)
 
@@ -162,13 +163,13 @@ class BoundedHttpProtocol(_Patience, HttpToolsProtocol):
         self._header_size = 0
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body; a refused request has no cycle to take it."""
+        """Pass on a part of the body, unless the request was refused: a refused request has no cycle."""
         self._progressed = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The end of a request; its trailers count as headers."""
+        """End a request; its trailers count as headers."""
         self._progressed = True
         if not self._is_refused(self._header_size):
             super().on_message_complete()
@@ -194,14 +195,14 @@ class BoundedHttpProtocol(_Patience, HttpToolsProtocol):
             self.transport.close()
 
     def _is_refused(self, size: int) -> bool:
-        """Whether the connection ends, now because of headers of this size, or already."""
+        """Refuse the request if its headers have more than the maximum size; return whether it is refused."""
         most = self._bounds.header_bytes
         if most and size > most and not self.transport.is_closing():
             self._refuse_headers(f"{most:,} bytes")
         return self.transport.is_closing()
 
     def _is_too_much_for_websockets(self) -> bool:
-        """Whether the library that takes over would refuse the headers, which it does without an answer."""
+        """Whether the WebSocket library would refuse the headers, which it does without an answer."""
         longest = max(
             len(self.url) + len("GET  HTTP/1.1"), *(len(name) + len(value) + 4 for name, value in self.headers)
         )
@@ -223,7 +224,7 @@ class BoundedHttpProtocol(_Patience, HttpToolsProtocol):
 
 
 def bounded_http(settings: Settings) -> Callable[..., BoundedHttpProtocol]:
-    """The factory of connections that uvicorn calls."""
+    """Return the factory of HTTP connections for uvicorn."""
     bounds = Bounds.of(settings)
 
     def make(**given: Any) -> BoundedHttpProtocol:
@@ -233,7 +234,7 @@ def bounded_http(settings: Settings) -> Callable[..., BoundedHttpProtocol]:
 
 
 class BoundedWebSocketProtocol(_Patience, WebSocketsSansIOProtocol):
-    """One WebSocket, which replaces the HTTP connection that it began as."""
+    """One WebSocket, which replaces the HTTP connection of its handshake."""
 
     def __init__(self, bounds: Bounds, **given: Any) -> None:
         super().__init__(**given)
@@ -241,7 +242,7 @@ class BoundedWebSocketProtocol(_Patience, WebSocketsSansIOProtocol):
 
 
 def bounded_websockets(settings: Settings) -> Callable[..., BoundedWebSocketProtocol]:
-    """The factory of WebSockets that uvicorn calls."""
+    """Return the factory of WebSockets for uvicorn."""
     bounds = Bounds.of(settings)
 
     def make(**given: object) -> BoundedWebSocketProtocol:

@@ -36,16 +36,16 @@ _KINDS = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
 }
-"""The kinds of operation that have one answer, by the methods that may ask for them."""
+"""The kinds of operation with one answer that each HTTP method may send."""
 
 _COST_HEADER = "x-recallql-cost"
 
 
 class GraphQLEndpoint:
-    """Finds out who asks for what, and gives it to the process's pipeline.
+    """Authenticates the caller, reads the operation, and executes it with the pipeline of the process.
 
     Args:
-        settings: say what is accepted.
+        settings: the limits of requests, and the kinds of authentication.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -81,20 +81,20 @@ class GraphQLEndpoint:
         except Exception:
             error_id = uuid4().hex
             logger.exception("error %s in the answer to a request", error_id)
-            message = f"Something went wrong here; the service's log has it under {error_id}"
+            message = f"an internal error occurred: find its cause in the service's log under {error_id}"
             masked = {"message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "id": error_id}}
             return http.json_response({"errors": [masked]}, media_type=media_type, status=500)
         return http.refusal_response(refusal, media_type=media_type)
 
     async def _asked(self, request: Request) -> tuple[Caller, OperationRequest]:
-        """Who sent the request, and the operation that it asks for."""
+        """Return the caller and the operation of a request."""
         guards: Guards = request.app.state.guards
         caller = await guards.authenticate(request.headers.get("authorization"))
         if request.method not in _KINDS:
-            raise RequestRefused(BadUserInput("GraphQL is served to GET and POST"), 405, {"Allow": "GET, POST"})
+            raise RequestRefused(BadUserInput("the method must be GET or POST"), 405, {"Allow": "GET, POST"})
         if request.method == "GET":
             if not self._settings.get_queries:
-                raise RequestRefused(BadUserInput("Send the operation with POST"), 405, {"Allow": "POST"})
+                raise RequestRefused(BadUserInput("send the operation with POST"), 405, {"Allow": "POST"})
             data = http.read_query_parameters(request.query_params)
         else:
             data = await http.read_json_body(
@@ -105,7 +105,7 @@ class GraphQLEndpoint:
 
 
 async def _answer(request: Request, caller: Caller, asked: OperationRequest, media_type: str) -> Response:
-    """The response to an operation that has one answer."""
+    """Execute an operation that has one answer; return the response."""
     pipeline: Pipeline = request.app.state.pipeline
     context = pipeline.context(caller)
     try:
@@ -118,14 +118,14 @@ async def _answer(request: Request, caller: Caller, asked: OperationRequest, med
 
 def _wrong_kind(kind: OperationType) -> RequestRefused:
     if kind is OperationType.SUBSCRIPTION:
-        message = "A subscription needs a transport that streams: a WebSocket, or Accept: text/event-stream"
+        message = "a subscription needs a streaming transport: use a WebSocket, or send Accept: text/event-stream"
         return RequestRefused(BadUserInput(message), 400)
-    # A GET may be repeated, prefetched and linked to, so it never changes anything.
+    # Browsers and proxies repeat and prefetch GET requests, so a GET never changes data.
     return RequestRefused(BadUserInput("GET is for queries: send a mutation with POST"), 405, {"Allow": "POST"})
 
 
 def _stream(request: Request, caller: Caller, asked: OperationRequest, protocol: StreamProtocol) -> Response:
-    """The response with each result of an operation, which ends with the operation."""
+    """Return a response that streams the results of an operation."""
     backend: Backend = request.app.state.backend
     body = with_heartbeats(
         _chunks(request, caller, asked, protocol),
@@ -166,5 +166,5 @@ async def _chunks(
     if errors:
         failed = {"errors": [error.formatted for error in errors]}
         yield protocol.encode(Result(encode_json(failed).decode()))
-    if not backend.hub.is_closing:  # else the client is to come back, to this process's successor
+    if not backend.hub.is_closing:  # without `end`, the client connects again, to the next process
         yield protocol.end()

@@ -1,6 +1,6 @@
-"""Reading a GraphQL request out of an HTTP request, and writing the answer, as GraphQL over HTTP is specified.
+"""GraphQL requests in HTTP requests, and their answers.
 
-https://graphql.github.io/graphql-over-http/draft/ is the source of the rules here.
+The rules come from the GraphQL over HTTP specification, https://graphql.github.io/graphql-over-http/draft/.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ STATUS = {
     ErrorCode.PERSISTED_QUERY_NOT_FOUND: 400,
     ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED: 400,
 }
-"""The status of a request that is refused as a whole, before any of its operation is looked at."""
+"""The HTTP status of a request that is refused before its operation is validated, by the code of its error."""
 
 
 class RequestRefused(Exception):
-    """The HTTP request is answered with a status of its own.
+    """The HTTP request is refused before its operation runs.
 
     Attributes:
         error: the error that callers receive.
@@ -68,7 +68,7 @@ class RequestRefused(Exception):
 
 
 def refused(error: OperationError) -> RequestRefused:
-    """The request is refused for this error, with the status that its code has."""
+    """Return the refusal for an error, with the status of the error's code."""
     headers = {"WWW-Authenticate": 'Bearer realm="recallql"'} if isinstance(error, Unauthenticated) else {}
     if "retryAfter" in error.extensions:
         headers["Retry-After"] = str(error.extensions["retryAfter"])
@@ -80,31 +80,31 @@ def _refuse(message: str, status: int = 400, headers: Mapping[str, str] | None =
 
 
 def opens_page(request: Request) -> bool:
-    """Whether a request opens the page at the address, and has no operation."""
+    """Whether a request is a browser's navigation to the explorer, without an operation."""
     return request.method == "GET" and {"query", "documentId"}.isdisjoint(request.query_params)
 
 
 async def read_json_body(request: Request, *, limit: int, seconds: float, labelled: bool = True) -> Any:
-    """The body of a POST, as JSON.
+    """Read the body of a POST as JSON.
 
     Args:
         request: the request, whose body has not been read.
-        limit: most bytes of the body; 0 for no limit.
-        seconds: how long it may take to come; 0 for no limit.
-        labelled: whether its Content-Type must say that it is JSON.
+        limit: maximum bytes of the body; 0 disables the limit.
+        seconds: maximum time until the body has arrived; 0 disables the limit.
+        labelled: whether the Content-Type must be JSON.
 
     Raises:
-        RequestRefused: it is not JSON in UTF-8, not labelled so, compressed, or too big.
+        RequestRefused: the body is not JSON in UTF-8, has another Content-Type, is compressed, late or too large.
     """
     _check_headers(request.headers, limit, labelled=labelled)
     try:
         async with asyncio.timeout(seconds or None):
             body = await _read(request, limit)
     except TimeoutError:
-        _refuse(f"The body did not come within {seconds:g} seconds", 408, {"Connection": "close"})
+        _refuse(f"the body did not arrive within {seconds:g} seconds", 408, {"Connection": "close"})
     if not body:
         example = ' such as {"query": "{ __typename }"}' if labelled else ""
-        _refuse(f"The request has no body: send a JSON object{example} and its Content-Length")
+        _refuse(f"the request has no body: send a JSON object{example} and its Content-Length")
     return await decode_large_json(body, "The body")
 
 
@@ -126,10 +126,10 @@ def _check_headers(headers: Mapping[str, str], limit: int, *, labelled: bool) ->
     if labelled:
         declared = headers.get("content-type")
         if declared is None:
-            _refuse(f"The request has no Content-Type: send {JSON_TYPE}", 415)
+            _refuse(f"the request has no Content-Type:  send {JSON_TYPE}", 415)
         _check_content_type(declared)
     if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
-        _refuse("Send the body without a Content-Encoding", 415, {"Accept-Encoding": "identity"})
+        _refuse("the body has a Content-Encoding: send the body without one", 415, {"Accept-Encoding": "identity"})
     length = headers.get("content-length", "")
     if limit and length.isdecimal() and int(length[:20]) > limit:
         _too_big(limit)
@@ -143,18 +143,18 @@ def _check_content_type(declared: str) -> None:
         _refuse(f"Content-Type must be {JSON_TYPE}", 415)
     charset = content_type.get_param("charset", "utf-8")
     if not isinstance(charset, str) or charset.lower() not in {"utf-8", "utf8"}:
-        _refuse("The charset in Content-Type must be utf-8", 415)
+        _refuse("the charset in Content-Type must be utf-8", 415)
 
 
 def _too_big(limit: int) -> NoReturn:
-    _refuse(f"The body is larger than {limit:,} bytes, the most that is accepted", 413)
+    _refuse(f"the body has more than {limit:,} bytes, the maximum", 413)
 
 
 async def decode_large_json(body: bytes | bytearray | str, name: str) -> Any:
-    """JSON as `decode_json` reads it, without holding the event loop: a large text is read on a thread.
+    """Decode JSON like `decode_json`, a large text on a thread, so that the event loop is not blocked.
 
     Raises:
-        RequestRefused: it is not JSON in UTF-8.
+        RequestRefused: the body is not JSON in UTF-8.
     """
     if len(body) <= _LARGE:
         return _decode(body, name)
@@ -170,14 +170,14 @@ def _decode(body: bytes | bytearray | str, name: str) -> Any:
 
 
 _LARGE = 262_144
-"""Bytes of JSON from which on it is read on a thread; as many take up to 50 ms."""
+"""Minimum bytes of JSON that is decoded on a thread; this number of bytes takes up to 50 ms."""
 
 
 def decode_json(text: str, name: str) -> Any:
-    """JSON as RFC 8259 has it.
+    """Decode JSON (RFC 8259).
 
-    The standard library's parser, because orjson turns whole numbers above 64 bits into floats without a word, and
-    refuses a lone surrogate without saying where: the operations' own checks name the field.
+    The parser is the standard library's: orjson turns whole numbers above 64 bits into floats silently, and its error
+    for a lone surrogate does not give the place, while the operations' own checks name the field.
     """
     try:
         text = text.removeprefix(_BYTE_ORDER_MARK)
@@ -186,11 +186,11 @@ def decode_json(text: str, name: str) -> Any:
         _refuse(f"{name} is not JSON: {error}")
     except RecursionError:
         _refuse(f"{name} is nested too deep")
-    except ValueError as error:  # a number of thousands of digits, NaN, or beyond what a float holds
-        _refuse(f"{name} has a number that is not accepted: {error}")
+    except ValueError as error:  # a number of thousands of digits, NaN, or a number too large for a float
+        _refuse(f"{name} has a number out of range: {error}")
 
 
-_BYTE_ORDER_MARK = "\ufeff"  # RFC 8259 lets a parser ignore it
+_BYTE_ORDER_MARK = "\ufeff"  # RFC 8259 allows a parser to ignore the mark
 
 
 def _no_number(text: str) -> NoReturn:
@@ -207,20 +207,20 @@ def _finite(text: str) -> float:
 
 
 def _is_dense(text: str) -> bool:
-    """Whether the text may hold enough values to occupy compiled code for long."""
+    """Whether the text may hold more values than the compiled decoder should read at once."""
     return len(text) > _LARGE and sum(map(text.count, "[{,")) > _MOST_VALUES
 
 
 MAX_VALUES = 500_000
-"""Values of one body or message: no operation needs more, and to forget them would hold the event loop."""
+"""Maximum values of one body or message: no operation needs more, and freeing more would block the event loop."""
 _MOST_VALUES = 50_000
-"""Values that the compiled decoder reads at once, within 20 ms: it keeps the interpreter until it is done."""
+"""Maximum values that the compiled decoder reads at once, within 20 ms: it holds the interpreter lock until its end."""
 
 _DECODER = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
 
 
 class _YieldingDecoder(json.JSONDecoder):
-    """The same decoder in Python, ten times slower, which lets other threads run; it counts what it reads."""
+    """The same decoder in Python: ten times slower, but other threads run meanwhile; it counts the values."""
 
     def __init__(self) -> None:
         super().__init__(parse_constant=_no_number, parse_float=_finite)
@@ -239,14 +239,14 @@ class _YieldingDecoder(json.JSONDecoder):
         def counted(text: str, start: int) -> tuple[Any, int]:
             self._values += 1
             if self._values > MAX_VALUES:
-                _refuse(f"The JSON holds more than {MAX_VALUES:,} values, the most that is accepted", 413)
+                _refuse(f"the JSON has more than {MAX_VALUES:,} values, the maximum: send fewer", 413)
             return scan(text, start)
 
         return counted
 
 
 def read_query_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """The request of a GET: `variables` and `extensions` are JSON texts in the address."""
+    """Return the GraphQL request of a GET, whose parameters `variables` and `extensions` are JSON texts."""
     read: dict[str, Any] = dict(parameters)
     for name in ("variables", "extensions"):
         if name in read:
@@ -255,15 +255,15 @@ def read_query_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
 
 
 def check_request(data: object) -> dict[str, Any]:
-    """The parts of a GraphQL request, each of its type or None.
+    """Return the parts of a GraphQL request, each of its type or None.
 
     Raises:
-        RequestRefused: it is no JSON object, or a part has another type.
+        RequestRefused: the data is not a JSON object, or a part has another type.
     """
     if isinstance(data, list):
-        _refuse("A batch of operations is not accepted: send each as a request of its own")
+        _refuse("the body is a JSON array, and batches are not supported: send each operation in its own request")
     if not isinstance(data, dict):
-        _refuse('The body must be a JSON object such as {"query": "{ __typename }"}')
+        _refuse('the body must be a JSON object such as {"query": "{ __typename }"}')
     kinds = {"query": str, "operationName": str, "documentId": str, "variables": dict, "extensions": dict}
     for name, kind in kinds.items():
         value = data.get(name)
@@ -278,15 +278,15 @@ def check_request(data: object) -> dict[str, Any]:
 def operation_request(
     data: Mapping[str, Any], texts: OperationTexts, *, reports_cost: bool = False
 ) -> OperationRequest:
-    """The operation that a checked request asks for.
+    """Return the operation of a checked request.
 
     Args:
-        data: the request, as `check_request` leaves it.
-        texts: find the document that a request names by its hash.
-        reports_cost: whether the transport's headers ask for the cost.
+        data: the result of `check_request`.
+        texts: finds the document for a hash in the request.
+        reports_cost: whether the headers ask for the cost.
 
     Raises:
-        OperationError: as from `OperationTexts.text_of`.
+        OperationError: `OperationTexts.text_of` finds no document.
     """
     return OperationRequest(
         texts.text_of(data),
@@ -298,7 +298,7 @@ def operation_request(
 
 
 def is_unicode(text: str) -> bool:
-    """Whether UTF-8 can hold the text: whether no surrogate in it stands alone."""
+    """Whether UTF-8 can encode the text, so that no surrogate in the text stands alone."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -308,7 +308,7 @@ def is_unicode(text: str) -> bool:
 
 @lru_cache(maxsize=256)
 def response_type(accept: str) -> str:
-    """The media type of the answer: the one preferred, `application/json` where neither is named."""
+    """Return the media type of the answer: the preferred one, or `application/json` if `Accept` names neither."""
     best, chosen = 0.0, JSON_TYPE
     for part in accept.split(","):
         item = Message()
@@ -324,10 +324,10 @@ def response_type(accept: str) -> str:
 
 
 def answer_response(answer: Answer, *, media_type: str) -> Response:
-    """The response with the answer to an operation."""
+    """Return the HTTP response with the answer to an operation."""
     status, headers = 200, {}
     if answer.is_refusal:
-        # The older media type says 200 whatever became of a well-formed request.
+        # With `application/json`, each well-formed request has the status 200, even if its operation failed.
         status = 400 if media_type == GRAPHQL_TYPE else 200
         if seconds := _retry_after(answer.errors):
             status, headers = STATUS[ErrorCode.TOO_COSTLY], {"Retry-After": str(seconds)}
@@ -335,7 +335,7 @@ def answer_response(answer: Answer, *, media_type: str) -> Response:
 
 
 def _retry_after(errors: Iterable[GraphQLError]) -> int | None:
-    """Seconds until the same request can succeed, where the caller's budget is spent."""
+    """Return the seconds until the same request can succeed, if the caller's budget is spent."""
     waits = [(error.extensions or {}).get("retryAfter") for error in errors]
     return next((seconds for seconds in waits if isinstance(seconds, int)), None)
 
@@ -343,16 +343,16 @@ def _retry_after(errors: Iterable[GraphQLError]) -> int | None:
 def json_response(
     payload: object, *, media_type: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An answer in the media type that `response_type` found."""
+    """Return a JSON response in a media type from `response_type`."""
     said = {"content-type": f"{media_type}; charset=utf-8", "vary": "Accept", **(headers or {})}
     return Response(encode_json(payload), status_code=status, headers=said)
 
 
 def refusal_response(refusal: RequestRefused, *, media_type: str) -> Response:
-    """The answer to a request that was refused as a whole."""
-    # No setting is named: a request that is refused as a whole may be anyone's.
+    """Return the response to a request that was refused before its operation ran."""
+    # The errors name no settings: the caller of a refused request may be unknown.
     error = {"message": str(refusal.error), "extensions": refusal.error.extensions_for(names_settings=False)}
     status = refusal.status
     if media_type == JSON_TYPE and isinstance(refusal.error, PersistedQueryNotFound | PersistedQueryNotSupported):
-        status = 200  # the request is well formed, and clients that know only the older media type read no other
+        status = 200  # the request is well formed, and clients of `application/json` expect 200
     return json_response({"errors": [error]}, media_type=media_type, status=status, headers=refusal.headers)

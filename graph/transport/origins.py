@@ -1,4 +1,4 @@
-"""Which origins' web pages may call: the one rule for GraphQL over HTTP and WebSocket, and for the Zep routes."""
+"""The origins whose web pages may call, for GraphQL over HTTP and WebSocket and for the Zep routes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from graph.addresses import origin as normalised
 
 logger = logging.getLogger(__name__)
 
-_MOST_LOGGED = 100  # different origins: a caller that sends more can't fill the log
-_SHOWN = 200  # characters of what was sent
+_MOST_LOGGED = 100  # maximum different origins, so that no caller fills the log
+_SHOWN = 200  # maximum characters of an origin in the log
 
 _ANY = "*"
 
@@ -28,7 +28,7 @@ HEADERS = (
     "cache-control",
     "last-event-id",
     "x-recallql-cost",
-    # What clients of GraphQL add.
+    # Headers of GraphQL clients.
     "apollo-require-preflight",
     "apollographql-client-name",
     "apollographql-client-version",
@@ -37,7 +37,7 @@ HEADERS = (
     "x-apollo-operation-name",
     "x-apollo-operation-type",
     "x-requested-with",
-    # What tracing adds: W3C Trace Context and Baggage, B3, Sentry, Datadog, Elastic, New Relic.
+    # Headers of tracing: W3C Trace Context and Baggage, B3, Sentry, Datadog, Elastic, New Relic.
     "traceparent",
     "tracestate",
     "baggage",
@@ -62,27 +62,27 @@ HEADERS = (
 
 
 class Origins:
-    """The origins that are allowed, and a log of those that were refused."""
+    """The allowed origins, and a log of the refused ones."""
 
     def __init__(self, allowed: Collection[str]) -> None:
         self._any = _ANY in allowed
         self._allowed = frozenset(normalised(origin) for origin in allowed)
         self._refused = OnceLog()
         self.allows = lru_cache(maxsize=256)(self._allows)
-        """Whether pages of an origin, as an `Origin` header has it, may call."""
+        """Whether pages of the origin in an `Origin` header may call."""
 
     def _allows(self, sent: str) -> bool:
         if self._any:
             return True
         try:
             return normalised(sent) in self._allowed
-        except ValueError:  # `null`, which any page can be
+        except ValueError:  # `null`, which any page can send
             return False
 
     def refused(self, headers: Mapping[str, str]) -> str | None:
-        """The origin of a request from a page that may not call, which is then logged; None where it may.
+        """Return and log the origin of a request from a page that may not call; return None for other requests.
 
-        A page may call the service that it came from. What is no page sends no origin.
+        A page may call the service that served the page. Clients other than browsers send no origin.
         """
         sent = headers.get("origin")
         # A page can't write `Sec-Fetch-Site`; a proxy may have changed the host.
@@ -107,7 +107,7 @@ class OnceLog:
             return
         self._seen.add(value)
         if len(self._seen) > _MOST_LOGGED:
-            logger.warning("more than %d different ones were refused: further ones are not logged", _MOST_LOGGED)
+            logger.warning("more than %d different values were refused: further values are not logged", _MOST_LOGGED)
         else:
             logger.warning(text, value)
 
@@ -149,7 +149,7 @@ class Cors(CORSMiddleware):
         return self._origins.allows(origin)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """The answer to a preflight; a header that is refused is logged."""
+        """Return the response to a preflight request; log each refused header."""
         wanted = request_headers.get("access-control-request-headers", "")
         if not self.allow_all_headers and self.is_allowed_origin(request_headers["origin"]):
             for header in {name.strip().lower() for name in wanted.split(",") if name.strip()}:

@@ -1,4 +1,4 @@
-"""What every answer says to browsers, and which hosts and origins are served."""
+"""Security headers of every response, and the allowed hosts and origins."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Where a route says nothing else, as the explorer does."""
+"""Headers of each response whose route does not set them; the explorer sets its own."""
 
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
 
 
 def middleware(settings: Settings, origins: Origins) -> list[Middleware]:
-    """The layers around all routes, outermost first."""
+    """Return the middleware of all routes, outermost first."""
     layers = [Middleware(SecurityHeaders)]
     if not authentication_is_on(settings):
         layers.append(Middleware(LocalHostsOnly, origins=settings.allowed_origins))
@@ -49,7 +49,7 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and add to what is sent."""
+        """Call the application, and add the headers to its response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

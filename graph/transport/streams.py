@@ -1,7 +1,7 @@
 """Results as a stream over HTTP: server-sent events (graphql-sse, distinct connections) and multipart/mixed.
 
-https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md and
-https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol are the rules.
+The protocols are https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md and
+https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class StreamProtocol(ABC):
 
     Attributes:
         headers: of the response.
-        heartbeat: what is sent while there is no result.
+        heartbeat: the text that is sent while there is no result.
         heartbeat_interval: maximum number of seconds between two parts of the response.
         begins_with_heartbeat: whether a heartbeat comes first.
         resumes: whether a client that connects again sends the mark of the last result.
@@ -41,11 +41,11 @@ class StreamProtocol(ABC):
 
     @abstractmethod
     def accepts(self, accept: str) -> bool:
-        """Whether an Accept header asks for it."""
+        """Whether an `Accept` header asks for this protocol."""
 
     @abstractmethod
     def kinds(self, method: str) -> Collection[OperationType]:
-        """The kinds of operation that it serves to requests with this method."""
+        """Return the kinds of operation that this protocol serves to requests with this method."""
 
     @abstractmethod
     def encode(self, result: Result) -> str:
@@ -53,11 +53,11 @@ class StreamProtocol(ABC):
 
     @abstractmethod
     def end(self) -> str:
-        """The end of the results."""
+        """Return the text after the last result."""
 
 
 class EventStream(StreamProtocol):
-    """Server-sent events, with the line ends that every client reads."""
+    """Server-sent events (graphql-sse), with a line feed as line end."""
 
     headers: ClassVar[Mapping[str, str]] = {
         "Content-Type": "text/event-stream",
@@ -70,20 +70,20 @@ class EventStream(StreamProtocol):
     resumes = True
 
     def accepts(self, accept: str) -> bool:
-        """Only as the first type: clients such as urql name it last on every query, and want JSON."""
+        """Whether `text/event-stream` is the first type; urql names it last on every query, and expects JSON."""
         return accept.split(",", 1)[0].split(";", 1)[0].strip().lower() == "text/event-stream"
 
     def kinds(self, method: str) -> Collection[OperationType]:
-        """A GET may be repeated, prefetched and linked to, so it never changes anything."""
+        """Exclude mutations from GET: browsers and proxies repeat and prefetch GET requests."""
         return frozenset(OperationType) - ({OperationType.MUTATION} if method == "GET" else set())
 
     def encode(self, result: Result) -> str:
-        """One event; a browser's EventSource sends the last `id` when it connects again."""
+        """Return one event; a browser's EventSource sends the last `id` when it connects again."""
         event = f"event: next\ndata: {result.payload}\n\n"  # the JSON has no line ends
         return event if result.mark is None else f"id: {result.mark}\n{event}"
 
     def end(self) -> str:
-        """The event of completion; browsers discard an event without a data field."""
+        """Return the `complete` event; browsers discard an event without a data field."""
         return "event: complete\ndata: \n\n"
 
 
@@ -98,7 +98,7 @@ def _part(body: str) -> str:
 
 
 class MultipartStream(StreamProtocol):
-    """The protocol of Apollo Client."""
+    """The multipart protocol of Apollo Client and Apollo Router."""
 
     headers: ClassVar[Mapping[str, str]] = {
         "Content-Type": f"multipart/mixed;boundary={_BOUNDARY};subscriptionSpec=1.0,application/json"
@@ -109,11 +109,11 @@ class MultipartStream(StreamProtocol):
     resumes = False
 
     def accepts(self, accept: str) -> bool:
-        """Where its parameters name the protocol, and no other boundary."""
+        """Whether the parameters name the protocol, and no other boundary."""
         return _asks_for_multipart(accept)
 
     def kinds(self, method: str) -> Collection[OperationType]:  # noqa: ARG002 - as every protocol's
-        """It is for subscriptions alone."""
+        """Return subscriptions alone, as the protocol specifies."""
         return frozenset({OperationType.SUBSCRIPTION})
 
     def encode(self, result: Result) -> str:
@@ -141,20 +141,20 @@ _PROTOCOLS: tuple[StreamProtocol, ...] = (EventStream(), MultipartStream())
 
 
 def stream_asked_for(accept: str) -> StreamProtocol | None:
-    """The protocol that an Accept header asks for; None where it asks for one answer."""
+    """Return the protocol that an `Accept` header asks for; None if it asks for one answer."""
     return next((protocol for protocol in _PROTOCOLS if protocol.accepts(accept)), None)
 
 
 async def with_heartbeats(
     chunks: AsyncGenerator[str, None], heartbeat: str, interval: float, *, at_once: bool
 ) -> AsyncGenerator[str, None]:
-    """The chunks, and a heartbeat whenever none came for an interval.
+    """Yield the chunks, and a heartbeat after each interval without a chunk.
 
-    The next chunk is asked for once the client has taken the one before.
+    The next chunk is computed after the client has taken the one before.
 
     Args:
-        chunks: what is sent.
-        heartbeat: sent in between.
+        chunks: the parts of the response.
+        heartbeat: the text to send after an interval without a chunk.
         interval: seconds.
         at_once: whether a heartbeat comes first.
     """
@@ -179,4 +179,4 @@ async def with_heartbeats(
             yield chunk
             del chunk
             if is_large:
-                yield ""  # is sent when the client has taken what was before it
+                yield ""  # the server asks for the next chunk after it has sent the bytes before this one

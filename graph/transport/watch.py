@@ -1,4 +1,4 @@
-"""Ends the work of a request whose client has gone, or that takes too long."""
+"""Cancels the work of a request that takes too long, or whose client has disconnected."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from graph.errors import Unavailable
 from graph.operations.backend import Backend
 
 _PATIENCE = 0.05
-"""Seconds after which the client is watched. A task for each request would cost a tenth of a small one."""
+"""Seconds after which the client is watched. A task for every request would add a tenth to the cost of a small one."""
 
 
 class Watched(Protocol):
-    """What is known of a request's work."""
+    """The work of a request."""
 
     @property
     def backend(self) -> Backend:
@@ -24,13 +24,13 @@ class Watched(Protocol):
 
     @property
     def changes(self) -> bool:
-        """Whether it changes anything, as far as is known by then."""
+        """Whether the work changes data, as far as known at the time of the call."""
 
 
 class Watch:
     """Surrounds the work of a request whose body has been read.
 
-    A change is carried through, even if its client has gone: it is all or nothing, and has a deadline.
+    A change continues even if its client disconnects: a change is atomic, and has a deadline.
     """
 
     def __init__(self, request: Request, context: Watched) -> None:
@@ -53,11 +53,11 @@ class Watch:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End.
+        """Stop watching.
 
         Raises:
-            ClientDisconnect: the client has gone, and the work was cancelled.
-            Unavailable: it took too long, and was cancelled.
+            ClientDisconnect: the client disconnected, and the work was cancelled.
+            Unavailable: the work took too long, and was cancelled.
         """
         self._timer.cancel()
         if self._watcher is not None:
@@ -78,7 +78,9 @@ class Watch:
                     pass
             reason = ClientDisconnect()
         except TimeoutError:
-            reason = Unavailable(f"the operation took longer than {self._seconds:g} seconds, and was given up")
+            reason = Unavailable(
+                f"the operation took longer than {self._seconds:g} seconds: request less, or try again"
+            )
         if not self._context.changes:
             self._reason = reason
             self._task.cancel()

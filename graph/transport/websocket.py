@@ -1,6 +1,6 @@
 """GraphQL over WebSocket: the graphql-transport-ws protocol.
 
-https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md is the source of the rules here.
+The protocol is https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ _ID_IN_USE = 4409
 _TOO_MANY_INITS = 4429
 _INTERNAL_ERROR = 4500
 _COME_BACK = "the service is restarting: connect again"
-_MOST_REASON = 123  # bytes, as RFC 6455 has it
-_INIT_SECONDS = 60  # from the handshake until the client has said who it is
-_CLOSE_SECONDS = 0.5  # for a close frame to be written: a client that reads nothing does not hold up the end
+_MOST_REASON = 123  # bytes (RFC 6455, section 5.5)
+_INIT_SECONDS = 60  # from the handshake until `connection_init`
+_CLOSE_SECONDS = 0.5  # for writing a close frame: a client that reads nothing must not delay the end
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 _SHOWN_OF_ID = 20  # characters
 
 
 class _Gone(Exception):
-    """The client is gone, or the socket is closed."""
+    """The client has disconnected, or the socket is closed."""
 
 
 class _Closing(Exception):
-    """The connection is to be closed, for what the client sent.
+    """The client broke the protocol: the connection must be closed.
 
     Attributes:
         code: the close code of the protocol.
-        reason: why.
+        reason: the reason in the close frame.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -67,14 +67,14 @@ class _Closing(Exception):
 
 
 class OpenSockets:
-    """The connections of a process, so that a stop can say goodbye to each."""
+    """The open WebSockets of a process, which a shutdown closes."""
 
     def __init__(self) -> None:
         self._open: set[GraphQLSocket] = set()
 
     @contextmanager
     def holding(self, connection: GraphQLSocket) -> Iterator[None]:
-        """Count a connection among them for the length of a block."""
+        """Keep a connection in the set for the length of a block."""
         self._open.add(connection)
         try:
             yield
@@ -82,7 +82,7 @@ class OpenSockets:
             self._open.discard(connection)
 
     async def close(self) -> None:
-        """Close all of them, since the service stops: their clients are to connect again."""
+        """Close all connections, since the service stops, and ask the clients to connect again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.gather(*(connection.close(_RESTARTING, _COME_BACK) for connection in self._open))
@@ -91,8 +91,8 @@ class OpenSockets:
 class GraphQLSocket:
     """One connection, from its handshake to its end.
 
-    Each operation has a context of its own, subscribers share results, and every message that a client may send gets
-    an answer that the protocol knows.
+    Each operation has its own context, subscribers share results, and every message of a client, even an invalid
+    one, gets an answer of the protocol.
     """
 
     def __init__(self, socket: WebSocket) -> None:
@@ -132,12 +132,12 @@ class GraphQLSocket:
                 await _end([alive, *self._running.values()])
 
     async def close(self, code: int, reason: str) -> None:
-        """Close the socket; does nothing when it is closed."""
+        """Close the socket, if it is open."""
         with suppress(WebSocketDisconnect, RuntimeError):
             await self._socket.close(code, reason.encode(errors="replace")[:_MOST_REASON].decode(errors="ignore"))
 
     async def _keep_alive(self) -> None:
-        """Close a connection whose client does not say who it is; ping the others."""
+        """Close a connection that sends no `connection_init` in time; ping the others."""
         try:
             async with asyncio.timeout(_INIT_SECONDS):
                 await self._initialised.wait()
@@ -151,15 +151,17 @@ class GraphQLSocket:
                     await self._send({"type": "ping"})
 
     async def _receive(self) -> None:
-        """Act on each message that comes, until the client is gone or the socket closed.
+        """Handle each message, until the client disconnects or the socket is closed.
 
         Raises:
-            _Closing: a message is not one that the protocol has.
+            _Closing: a message breaks the protocol.
         """
         async for message in self._messages():
             kind = message.get("type") if isinstance(message, dict) else None
             if not isinstance(message, dict) or kind not in _TYPES:
-                raise _Closing(_BAD_REQUEST, f"A message is a JSON object, and its type {', '.join(_TYPES)}")
+                raise _Closing(
+                    _BAD_REQUEST, f"a message must be a JSON object with one of the types {', '.join(_TYPES)}"
+                )
             if message.get("payload", ...) is None:
                 del message["payload"]
             if kind == "connection_init":
@@ -172,22 +174,22 @@ class GraphQLSocket:
                 self._complete(message)
 
     async def _messages(self) -> AsyncGenerator[Any, None]:
-        # Starlette has two signs that no more come: `WebSocketDisconnect` when the client goes, and a RuntimeError
+        # Starlette has two signs of the end: `WebSocketDisconnect` when the client disconnects, and a RuntimeError
         # when this side has closed.
         with suppress(WebSocketDisconnect):
             while self._socket.application_state != WebSocketState.DISCONNECTED:
                 try:
                     yield await decode_large_json(await self._socket.receive_text(), "The message")
                 except KeyError:
-                    raise _Closing(_BAD_REQUEST, "WebSocket message type must be text") from None
+                    raise _Closing(_BAD_REQUEST, "the WebSocket message must be text") from None
                 except RequestRefused:
-                    raise _Closing(_BAD_REQUEST, "WebSocket message must be valid JSON") from None
+                    raise _Closing(_BAD_REQUEST, "the WebSocket message must be valid JSON") from None
 
     async def _initialise(self, message: dict[str, Any]) -> None:
-        """Find out who connects: from the message's payload, or from the header where that has nothing."""
+        """Authenticate the caller, by the payload of `connection_init`, or else by the header of the handshake."""
         payload = message.get("payload", {})
         if not isinstance(payload, dict):
-            raise _Closing(_BAD_REQUEST, "Invalid connection init payload")
+            raise _Closing(_BAD_REQUEST, "the payload of connection_init must be a JSON object")
         if self._initialised.is_set():
             raise _Closing(_TOO_MANY_INITS, "Too many initialisation requests")
         self._initialised.set()
@@ -196,7 +198,7 @@ class GraphQLSocket:
         try:
             self._caller = await self._guards.authenticate(given if isinstance(given, str) else None)
             self._until_closed.enter_context(self._guards.presence.connection(self._caller))
-        except (Unavailable, TooCostly) as error:  # who it is can't be said now, or it has too many connections
+        except (Unavailable, TooCostly) as error:  # the caller can't be authenticated now, or has too many connections
             raise _Closing(_TRY_AGAIN, str(error)) from error
         except OperationError as error:
             raise _Closing(_FORBIDDEN, "Forbidden") from error
@@ -220,7 +222,7 @@ class GraphQLSocket:
         most = self._backend.settings.subscriptions_per_connection
         if len(self._running) >= most:
             refusal = TooCostly(
-                f"{most} operations run on this connection, which is the maximum: complete one, or open another one",
+                f"{most} operations run on this connection, the maximum: complete one, or open another connection",
                 setting="RECALLQL_SUBSCRIPTIONS_PER_CONNECTION",
             )
             await self._refuse(operation_id, [public_failure(refusal, self._caller)])
@@ -228,7 +230,7 @@ class GraphQLSocket:
         self._running[operation_id] = asyncio.create_task(self._run(operation_id, request))
 
     def _complete(self, message: dict[str, Any]) -> None:
-        """End an operation whose results the client no longer wants."""
+        """Cancel an operation at its client's request."""
         operation_id = message.get("id")
         if not isinstance(operation_id, str):
             raise _Closing(_BAD_REQUEST, "complete needs an id, a string")
@@ -236,7 +238,7 @@ class GraphQLSocket:
             task.cancel()
 
     async def _run(self, operation_id: str, request: OperationRequest) -> None:
-        """Send the results of an operation until it is done, or the client is gone."""
+        """Send the results of an operation until its end, or until the client disconnects."""
         with suppress(_Gone):
             try:
                 await self._send_results(operation_id, request)
@@ -244,10 +246,10 @@ class GraphQLSocket:
                 errors = failure.errors
             except _Gone:
                 raise
-            except Exception as error:  # noqa: BLE001 - of any kind: the client is to know that no more comes
+            except Exception as error:  # noqa: BLE001 - the client must know of every error that ends the results
                 errors = [public_failure(error, self._caller)]
             else:
-                if not self._backend.hub.is_closing:  # else the socket is closed, and the client comes back
+                if not self._backend.hub.is_closing:  # else the socket is closed, and the client connects again
                     self._forget(operation_id)
                     await self._send({"id": operation_id, "type": "complete"})
                 return
@@ -255,7 +257,7 @@ class GraphQLSocket:
             await self._refuse(operation_id, errors)
 
     def _forget(self, operation_id: str) -> None:
-        """Let the client use the id again, which it may as soon as it has the last message."""
+        """Free the id, which the client may use again after the last message."""
         if self._running.get(operation_id) is asyncio.current_task():
             del self._running[operation_id]
 
@@ -268,7 +270,7 @@ class GraphQLSocket:
                 del result
 
     async def _refuse(self, operation_id: str, errors: list[GraphQLError]) -> None:
-        """Answer an operation that does not begin, or that ends with errors."""
+        """Send the errors of an operation that does not start, or that ends with errors."""
         payload = [error.formatted for error in errors]
         await self._send({"id": operation_id, "type": "error", "payload": payload})
 
@@ -279,7 +281,7 @@ class GraphQLSocket:
         """Send one message.
 
         Raises:
-            _Gone: the client is gone, or the socket is closed.
+            _Gone: the client has disconnected, or the socket is closed.
         """
         try:
             await self._socket.send_text(text)
@@ -295,7 +297,7 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 
 def _problem_of(message: dict[str, Any]) -> str | None:
-    """What is wrong with a subscribe message."""
+    """Return the error in a subscribe message, or None."""
     payload = message.get("payload")
     if not isinstance(message.get("id"), str) or not message["id"]:
         return "subscribe needs an id, a non-empty string"
