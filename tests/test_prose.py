@@ -22,6 +22,7 @@ BANNED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 """Archaic or vague words. Say who does what, with the field's terms."""
 
 NO_PRONOUN_WHAT = (
+    "request",
     "access",
     "transport",
     "cli",

@@ -21,20 +21,20 @@ async def admit(
     """Take the cost of a valid operation from the caller's budget.
 
     Args:
-        guards: decide.
+        guards: the checks of the process.
         context: of the operation.
         text: the document.
-        operation: the one of it that is asked for.
-        variables: as they were sent.
+        operation: the operation of the document to execute.
+        variables: the values of the request, unchecked.
 
     Returns:
         The cost.
 
     Raises:
         Unauthenticated: the caller's credentials have expired.
-        Forbidden: the caller may not send it.
+        Forbidden: the caller's right is too low for the operation.
         BadUserInput: a list in the variables is too long.
-        TooCostly: it costs too much, at once or over time.
+        TooCostly: the cost exceeds the maximum of an operation, or the rest of the caller's budget.
     """
     guards.trusted.require_trusted(text)
     if context.caller.seconds_left() == 0:
@@ -46,7 +46,7 @@ async def admit(
     most = context.backend.settings.max_cost
     if most and cost > most:
         message = (
-            f"the operation may give {cost:,} objects, and at most {most:,} are accepted:"
+            f"the operation can return {cost:,} objects, and at most {most:,} are accepted:"
             " ask for fewer with first or last"
         )
         raise TooCostly(message, cost={"requested": cost, "allowed": most}, setting="RECALLQL_MAX_COST")
@@ -55,17 +55,17 @@ async def admit(
 
 
 def event_limit(context: Context) -> AbstractContextManager[None]:
-    """Bounds the bytes that the database brings for one event of a subscription."""
+    """Bound the bytes that are read from the database for one event of a subscription."""
     return answer_limit(context.backend.settings.max_answer_bytes)
 
 
 def cost_report(cost: int | None, settings: Settings, *, wanted: bool) -> dict[str, Any]:
-    """The cost in the answer's `extensions`, where the caller or the settings ask for it.
+    """Return the cost for the answer's `extensions`, if the caller or the settings ask for it.
 
     Args:
         cost: of the operation; None where it was refused before its cost was known.
-        settings: say whether each answer reports it.
-        wanted: whether the caller asks for it.
+        settings: whether each answer reports its cost.
+        wanted: whether the caller asks for the cost.
     """
     if cost is None or not (wanted or settings.report_cost):
         return {}

@@ -16,7 +16,7 @@ class Answer:
 
     Attributes:
         data: the selected fields; None where nothing was executed, or where an error reached the root.
-        errors: as the caller may see them.
+        errors: the errors without internal details.
         extensions: the `extensions` of the response.
     """
 
@@ -30,7 +30,7 @@ class Answer:
         return self.data is None and bool(self.errors) and all(error.path is None for error in self.errors)
 
     def formatted(self) -> dict[str, Any]:
-        """The response, as the GraphQL specification lays it out."""
+        """Return the response map of the GraphQL specification (section 7.1)."""
         response: dict[str, Any] = {} if self.is_refusal else {"data": self.data}
         if self.errors:
             response["errors"] = [error.formatted for error in self.errors]
@@ -45,7 +45,8 @@ class Result:
 
     Attributes:
         payload: the response as JSON.
-        mark: with which the subscription resumes after it, see `Source.mark`; None for a query or mutation.
+        mark: the place from which the subscription resumes after this result, see `Source.mark`; None for a query or
+            mutation.
     """
 
     payload: str
@@ -53,7 +54,7 @@ class Result:
 
 
 def encode_json(value: object) -> bytes:
-    """JSON in UTF-8; a lone surrogate that an answer quotes is escaped."""
+    """Return JSON in UTF-8; a lone surrogate in the value is escaped."""
     try:
         return orjson.dumps(value)
     except TypeError:

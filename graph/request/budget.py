@@ -1,4 +1,4 @@
-"""How much a caller may cost over time."""
+"""The cost that a caller may cause in a minute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CALLERS = 100_000
 
 
 class Budgets:
-    """A leaky bucket for each caller, in this process alone: callers of several processes have one in each."""
+    """A leaky bucket for each caller, in this process alone: each process has its own buckets."""
 
     def __init__(self, settings: Settings) -> None:
         self._of_users = settings.user_budget
@@ -27,7 +27,7 @@ class Budgets:
         """Take the cost of an operation from the caller's budget.
 
         Raises:
-            TooCostly: not so much is left; `extensions.retryAfter` says in how many seconds it will be.
+            TooCostly: less is left; `extensions.retryAfter` has the seconds until the cost can be taken.
         """
         is_user = caller.scope.user_id is not None
         most = self._of_users if is_user else self._of_services
@@ -36,13 +36,17 @@ class Budgets:
             return
         details = {"requested": cost, "allowed": most}
         if cost > most:
-            message = f"the operation costs {cost:,}, and your whole budget is {most:,} a minute: ask for less at once"
+            message = (
+                f"the operation costs {cost:,}, and your budget is {most:,} a minute: request fewer objects at once"
+            )
             raise TooCostly(message, cost=details, setting=setting)
         bucket = self._buckets.get(caller.name)
         if bucket is None:
             bucket = self._buckets[caller.name] = AsyncLimiter(most, _PERIOD)
         if not bucket.has_capacity(cost):
             seconds = math.ceil(cost / most * _PERIOD)
-            message = f"the operation costs {cost:,}, and less than that is left of your budget of {most:,} a minute"
+            message = (
+                f"the operation costs {cost:,}, and less is left of your budget of {most:,} a minute: try again later"
+            )
             raise TooCostly(message, cost=details, retryAfter=seconds, setting=setting)
         await bucket.acquire(cost)

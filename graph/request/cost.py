@@ -32,7 +32,7 @@ from graph.request.introspection import introspected
 from graph.settings import Settings
 
 _Below: TypeAlias = tuple[tuple[tuple[str, ...], int], ...]
-"""Sizes that lists below have without arguments, by the names of the fields that lead there."""
+"""Default sizes of lists below an object, by the path of field names to the list."""
 
 
 def operation_cost(
@@ -42,14 +42,14 @@ def operation_cost(
     variables: Mapping[str, object],
     settings: Settings,
 ) -> int:
-    """The cost of a valid operation, at least 1.
+    """Return the cost of a valid operation, at least 1.
 
     Args:
         schema: the schema for which it is valid.
         document: holds the operation's fragments.
-        operation: the operation that is about to be executed.
-        variables: as they were sent, unchecked. Of their values only numbers, booleans and the lengths of lists count.
-        settings: some are the sizes of lists.
+        operation: the operation to execute.
+        variables: the values of the request, unchecked. Only numbers, booleans and the lengths of lists count.
+        settings: hold the default sizes of some lists.
     """
     root = schema.get_root_type(operation.operation)
     if root is None:
@@ -64,7 +64,7 @@ def operation_cost(
 
 
 class _Costs:
-    """Costs within one operation. Those of a fragment are kept: see `graph.request.limits`."""
+    """Costs within one operation; the cost of a fragment is computed once, see `graph.request.limits`."""
 
     def __init__(
         self, schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], settings: Settings
@@ -78,13 +78,13 @@ class _Costs:
         self._known: dict[tuple[str, int | None, _Below], int] = {}
 
     def below(self, selection_set: SelectionSetNode, parent: object, page: int | None, sizes: _Below) -> int:
-        """The cost of the fields that are selected on one object.
+        """Return the cost of the fields that are selected on one object.
 
         Args:
             selection_set: the selected fields.
             parent: the object's type.
-            page: items of the connection that the object is, if it is one.
-            sizes: of the lists below, where the way to the object decides them.
+            page: the number of items, if the object is a connection.
+            sizes: sizes of the lists below that depend on the path to the object.
         """
         return sum(self._cost(selection, parent, page, sizes) for selection in selection_set.selections)
 
@@ -120,7 +120,7 @@ class _Costs:
         return cost + (size if is_list and size is not None else 1) * (1 + below)
 
     def _size(self, node: FieldNode, field: GraphQLField, page: int | None, default: int | None) -> int | None:
-        """Items of the list or connection that a field gives; None where it gives no such thing."""
+        """Return the items of a field's list or connection; None for a field of another type."""
         size = size_of(field)
         if size is None or size.is_page:
             return None if size is None else page
@@ -132,7 +132,7 @@ class _Costs:
         return (*passed, *own)
 
     def _asked(self, size: Size, node: FieldNode, field: GraphQLField, default: int | None) -> int:
-        """How many items the arguments ask for, or there are without them."""
+        """Return the number of items that the arguments ask for, or the default number."""
         asked = [self._count(node, field, path.split(".")) for path in size.arguments]
         numbers = [number for number in asked if number is not None]
         if numbers:
@@ -142,7 +142,7 @@ class _Costs:
         return size.default if size.setting is None else int(getattr(self._settings, size.setting))
 
     def _count(self, node: FieldNode, field: GraphQLField, path: list[str]) -> int | None:
-        """The number that an argument gives, or the length of the list that it is; None where it is not given."""
+        """Return the value of a numeric argument, or the length of a list; None for a missing argument."""
         value: Any = next(
             (self._value(item.value) for item in node.arguments or () if item.name.value == path[0]), None
         )
@@ -169,5 +169,5 @@ class _Costs:
 
 
 def _is_whole(value: object) -> TypeGuard[float]:
-    """Whether GraphQL takes a value for an Int: `5.0` as well as `5`."""
+    """Whether GraphQL accepts a value as an Int: `5.0` as well as `5`."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())

@@ -1,4 +1,4 @@
-"""Parsing and validation, within limits, and once for each text."""
+"""Parsing and validation of documents, within limits, and once for each text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from graph.request.operation import Operation, copies_of
 from graph.settings import Settings
 
 BYTES_KEPT = 64 * 1_048_576
-"""Of prepared documents in a process: a thousand of the usual size, some thirty of the largest."""
+"""Maximum bytes of prepared documents in a process: about a thousand of the usual size, or thirty of the largest."""
 
 
 class _Key(NamedTuple):
@@ -40,7 +40,7 @@ class InvalidDocument(Exception):
     """The document can't be executed.
 
     Attributes:
-        errors: what is wrong with it.
+        errors: the errors of parsing, validation and limits.
     """
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -63,19 +63,19 @@ class WrongKind(BadUserInput):
     """
 
     def __init__(self, kind: OperationType) -> None:
-        super().__init__(f"a {kind.value} is not accepted here")
+        super().__init__(f"a {kind.value} is not accepted on this transport")
         self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document and what is wrong with it.
+    """A parsed and validated document, or its errors.
 
     Attributes:
-        document: None where the text was not parsed.
-        errors: those of parsing and validation, and of limits.
-        operations: those of a valid document, by name; the only one also under None.
-        size: bytes that it may come to hold.
+        document: None if the text was not parsed.
+        errors: the errors of parsing, validation and limits.
+        operations: the operations of a valid document, by name; the only one also under None.
+        size: maximum bytes that the prepared document can use.
     """
 
     document: DocumentNode | None
@@ -84,7 +84,7 @@ class Prepared:
     size: int = 0
 
     def kind(self, name: str | None) -> OperationType | None:
-        """The kind of an operation of a document, valid or not; of the first where no name is given."""
+        """Return the kind of an operation, of a valid or invalid document; without a name, of the first."""
         for node in self.document.definitions if self.document else ():
             if isinstance(node, OperationDefinitionNode) and name in {None, node.name and node.name.value}:
                 return OperationType(node.operation.value)
@@ -92,10 +92,10 @@ class Prepared:
 
 
 class Documents:
-    """The documents of a process, each parsed and validated when it is first met.
+    """The documents of a process, each parsed and validated at its first use.
 
     Args:
-        schema: what they must be valid for.
+        schema: the schema for the validation.
     """
 
     def __init__(self, schema: GraphQLSchema) -> None:
@@ -103,13 +103,13 @@ class Documents:
         self._kept: LRUCache[_Key, Prepared] = LRUCache(BYTES_KEPT, lambda prepared: prepared.size)
 
     def operation(self, text: str, name: str | None, kinds: Collection[OperationType], settings: Settings) -> Operation:
-        """The operation that is to be executed.
+        """Return the operation to execute.
 
         Args:
             text: the document.
-            name: the operation's; None for the only one of the document.
-            kinds: those that are accepted.
-            settings: say which documents are accepted.
+            name: the operation's name; None for the only operation of the document.
+            kinds: the accepted kinds.
+            settings: the limits of documents.
 
         Raises:
             InvalidDocument: the document is not valid, or has several operations and no name is given.
@@ -129,11 +129,11 @@ class Documents:
         raise InvalidDocument(prepared.errors or [GraphQLError(_NO_NAME)])
 
     def prepare(self, text: str, settings: Settings) -> Prepared:
-        """A document, parsed and validated.
+        """Return a parsed and validated document.
 
         Args:
             text: the document.
-            settings: say what is accepted.
+            settings: the limits of documents.
         """
         key = _Key(text, Limits.of(settings), settings.introspection)
         try:
@@ -149,7 +149,7 @@ class Documents:
 
 
 _NO_NAME = "Must provide operation name if query contains multiple operations."
-"""As graphql-core says it: clients know the text."""
+"""The text of graphql-core, which clients know."""
 
 
 def _prepare(key: _Key, schema: GraphQLSchema) -> Prepared:
@@ -177,19 +177,20 @@ def _prepare(key: _Key, schema: GraphQLSchema) -> Prepared:
 
 
 def _refusal(message: str, error: Exception) -> GraphQLError:
-    """An error that may be kept: without the frames of its traceback, which hold what is prepared, and it with them."""
+    """Return an error that may be kept: the frames of its traceback would keep the prepared document in memory."""
     return GraphQLError(message, original_error=error.with_traceback(None))
 
 
 _BYTES = 2_000
 _BYTES_A_TOKEN = 700
-"""Of a parsed document: each node holds its tokens. A little more than was measured."""
+"""Bytes of a parsed document for each token, a little more than measured; each node holds its tokens."""
 
 
 def _unlink_tokens(document: DocumentNode) -> int:
-    """The number of a document's tokens, which hold each other no more.
+    """Remove the links between a document's tokens; return the number of tokens.
 
-    Such a ring would stay in memory, with all nodes, until the collector looks at old objects, which it seldom does.
+    The links form a reference cycle: it would stay in memory, with all nodes, until the garbage collector visits its
+    oldest generation, which is rare.
     """
     count = 0
     token = document.loc.start_token if document.loc else None
@@ -201,14 +202,14 @@ def _unlink_tokens(document: DocumentNode) -> int:
 
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
-"""GraphQL's, and the two that Strawberry adds."""
+"""The rules of the GraphQL specification, and two of Strawberry."""
 
 _RULES_OF_THE_HIDDEN = (*_RULES, NoSchemaIntrospectionCustomRule)
-"""The rules where introspection is turned off."""
+"""The rules for a server with introspection turned off."""
 
 
 def _operations(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, Operation]:
-    copies = copies_of(document)  # once, not for each operation: a document may hold two hundred
+    copies = copies_of(document)  # once, not for each operation: a document may have two hundred
     found = [
         Operation(schema, document, node, copies)
         for node in document.definitions

@@ -1,4 +1,4 @@
-"""A subscription's results: what subscribers that ask for the same get is made once."""
+"""The results of subscriptions: subscribers with equal selections share each result."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from graph.request.masking import public_error
 from graph.schema.context import Context
 
 _AFTER_SEQ = "afterSeq"
-"""The argument that says where a subscriber starts: the results of events do not depend on it."""
+"""The argument for a subscriber's start: the results of events do not depend on its value."""
 
 
 async def follow(
     resolved: ResolvedSubscription, context: Context, guards: Guards, outlet: Outlet, resume_after: str | None
 ) -> AsyncGenerator[Result, None]:
-    """The results of a subscription, from where it starts.
+    """Yield the results of a subscription, from its start.
 
     Args:
         resolved: the subscription.
@@ -35,7 +35,7 @@ async def follow(
         resume_after: the mark of the last result that the subscriber has.
 
     Raises:
-        OperationError: the subscription is refused, or ends because its caller may not go on.
+        OperationError: the subscription is refused, or its caller's credentials are no longer valid.
     """
     source = cast("Source", resolved.source)
     outlet.caller = context.caller.name
@@ -53,7 +53,7 @@ async def follow(
 
 
 def _execution(resolved: ResolvedSubscription, context: Context) -> Callable[[Any], Awaitable[str]]:
-    """Makes the JSON of a result from an event."""
+    """Return a function from an event to the JSON of its result."""
 
     async def execute(event: Any) -> str:
         with event_limit(context):
@@ -67,7 +67,7 @@ def _execution(resolved: ResolvedSubscription, context: Context) -> Callable[[An
 
 
 def _shared(error: GraphQLError) -> dict[str, Any]:
-    """An error without its place in the text, which is another one for each follower of the group."""
+    """Return an error without its location, which differs between the followers of a group."""
     formatted: dict[str, Any] = dict(error.formatted)
     formatted.pop("locations", None)
     return formatted

@@ -1,4 +1,4 @@
-"""What decides whether a request of one process is accepted, before an operation runs."""
+"""The checks of a request before its operation runs, for one process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graph.store.database import Database
 
 
 class Guards:
-    """Shared by all requests of a process.
+    """The checks that all requests of a process share.
 
     Attributes:
         authenticator: verifies credentials.
@@ -35,10 +35,10 @@ class Guards:
         self.texts = OperationTexts(settings, self.trusted)
 
     async def authenticate(self, authorization: str | None) -> Caller:
-        """The caller that an Authorization header, or the same text of a WebSocket, stands for.
+        """Return the caller of an `Authorization` header, or of the same text from a WebSocket.
 
         Raises:
             Unauthenticated: the credentials are missing or wrong.
-            Unavailable: they can't be verified now.
+            Unavailable: the credentials can't be verified now.
         """
         return await self.authenticator.authenticate(self._database, authorization)

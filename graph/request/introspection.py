@@ -26,13 +26,13 @@ def introspected(
     fragments: Mapping[str, FragmentDefinitionNode],
     value_of: Callable[[Any], Any],
 ) -> int:
-    """The objects that `__schema` or `__type` gives; 0 for `__typename`.
+    """Return the number of objects that `__schema` or `__type` returns; 0 for `__typename`.
 
     Args:
         schema: the schema.
         node: the field.
         fragments: the document's, by name.
-        value_of: gives the value of an argument's node.
+        value_of: returns the value of an argument's node.
     """
     if node.selection_set is None:
         return 0
@@ -47,12 +47,12 @@ class _Walk:
     """Counts each part of the schema once for each selection on it, however often it is in the answer."""
 
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
-        self._info = SimpleNamespace(schema=schema)  # of an info, the resolvers of introspection read this alone
+        self._info = SimpleNamespace(schema=schema)  # the resolvers of introspection read no other attribute of an info
         self._fragments = fragments
         self._known: dict[tuple[int, int], tuple[Any, int]] = {}
 
     def of(self, value: object, selection_set: SelectionSetNode, type_name: str) -> int:
-        """The objects of a value: itself, and those below."""
+        """Return the number of objects of a value: the value itself and the objects below."""
         return 0 if value is None else 1 + self._below(value, selection_set, type_name)
 
     def _below(self, value: object, selection_set: SelectionSetNode, type_name: str) -> int:
@@ -73,7 +73,7 @@ class _Walk:
         if node.selection_set is None:
             return 0
         field: GraphQLField = introspection_types[type_name].fields[node.name.value]  # type: ignore[attr-defined]
-        # With what is deprecated, whatever is asked: there is little of it, and this is a bound.
+        # Deprecated fields count always: they are few, and the cost is a bound.
         given = {name: True for name in field.args if name == "includeDeprecated"}
         resolve: Any = field.resolve
         found = resolve(value, self._info, **given)

@@ -1,7 +1,7 @@
-"""What an operation may be like, from its text alone: checked before it is validated, which costs more than this.
+"""Limits of a document, checked on its text and syntax before the validation, which takes longer.
 
-Each limit is of the whole document, as a request sends it, through fragments where they are used. Together they hold
-what parsing and validating any document costs to a few hundredths of a second of a processor core.
+Each limit applies to the whole document of a request, with fragments expanded where they are spread. Together, the
+limits bound parsing and validation of any document to a few hundredths of a second of a processor core.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from graph.errors import TooCostly
 from graph.settings import Settings
 
 _MOST_ERRORS = 5
-"""Errors that are reported of one document. An error is found by searching and printing parts of the whole text."""
+"""Maximum errors reported for one document: to find and print an error takes time in proportion to the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most of each; 0 for no limit."""
+    """The maximum of each; 0 disables the limit."""
 
     text: int
     tokens: int
@@ -69,7 +69,7 @@ def check_text(text: str, limits: Limits) -> None:
     """Refuse a text that is too long to be parsed.
 
     Raises:
-        TooCostly: the message names the limit, what was sent, and what is allowed.
+        TooCostly: the message names the limit, the size of the document, and the maximum.
     """
     _refuse(len(text), limits.text, "characters", "RECALLQL_MAX_TEXT", ": send long values as variables")
 
@@ -78,7 +78,7 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
     """Refuse a document that is over a limit.
 
     Raises:
-        TooCostly: the message names the limit, what was sent, and what is allowed.
+        TooCostly: the message names the limit, the size of the document, and the maximum.
     """
     counts = _Counts()
     visit(document, counts)
@@ -97,7 +97,7 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
 def validate_within(
     limits: Limits, schema: GraphQLSchema, document: DocumentNode, rules: tuple[type[ASTValidationRule], ...]
 ) -> list[GraphQLError]:
-    """What is wrong with a document, by these rules."""
+    """Return the errors of a document by these rules."""
     if limits.comparisons:
         bounded = _bounded_merging(limits.comparisons)
         rules = tuple(bounded if rule is OverlappingFieldsCanBeMergedRule else rule for rule in rules)
@@ -109,7 +109,7 @@ def validate_within(
 
 @cache
 def _bounded_merging(most: int) -> type[OverlappingFieldsCanBeMergedRule]:
-    """graphql-core's rule that fields with one name in the answer are the same: it compares each with each."""
+    """Return graphql-core's rule that fields with equal response names can be merged, with a maximum of comparisons."""
 
     class BoundedMergingRule(OverlappingFieldsCanBeMergedRule):
         def __init__(self, context: ValidationContext) -> None:
@@ -123,17 +123,17 @@ def _bounded_merging(most: int) -> type[OverlappingFieldsCanBeMergedRule]:
                 if self.rule_context.remaining_complexity_budget >= 0:
                     raise  # too many errors
                 message = (
-                    f"the operation names fields of one object more than once so often that over {most:,} comparisons"
-                    " are needed to validate it: name each once, or under an alias"
+                    f"the operation repeats fields of one object: its validation needs over {most:,} comparisons, the"
+                    " maximum; select each field once, or under an alias"
                 )
                 raise TooCostly(message, setting="RECALLQL_MAX_COMPARISONS") from None
 
     return BoundedMergingRule
 
 
-def _refuse(found: int, most: int, what: str, setting: str, advice: str = "") -> None:
+def _refuse(found: int, most: int, unit: str, setting: str, advice: str = "") -> None:
     if most and found > most:
-        message = f"the operation has {found:,} {what}, and at most {most:,} are accepted{advice}"
+        message = f"the operation has {found:,} {unit}, and at most {most:,} are accepted{advice}"
         raise TooCostly(message, limit={"requested": found, "allowed": most}, setting=setting)
 
 
@@ -149,9 +149,9 @@ class _Counts(Visitor):
 
 
 class _Shape:
-    """How many fields a selection set has by itself, and how deep it is.
+    """Counts the fields of selection sets, and their depth.
 
-    What is known of a fragment is kept, so that fragments that use each other cost no more than their text.
+    The result for a fragment is cached, so that nested fragments take time in proportion to their text.
     """
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
@@ -161,7 +161,7 @@ class _Shape:
         self.widest = 0
 
     def of(self, selection_set: SelectionSetNode) -> tuple[int, int]:
-        """Fields at the top, and levels of fields."""
+        """Return the number of fields at the top, and the levels of fields."""
         parts = list(self._parts(selection_set))
         fields = sum(fields for fields, _ in parts)
         self.widest = max(self.widest, fields)
@@ -171,7 +171,7 @@ class _Shape:
         for selection in selection_set.selections:
             if isinstance(selection, FieldNode):
                 below = 0
-                # Introspection has a rule of its own: how often its lists may be nested.
+                # Another rule bounds how often the lists of introspection may be nested.
                 if selection.selection_set is not None and not selection.name.value.startswith("__"):
                     _, below = self.of(selection.selection_set)
                 yield 1, below + 1
@@ -182,7 +182,7 @@ class _Shape:
 
     def _of_fragment(self, name: str) -> tuple[int, int]:
         if name in self._open or name not in self._fragments:
-            return 0, 0  # the validation refuses both
+            return 0, 0  # the validation refuses an unknown fragment and a cycle
         if name not in self._known:
             self._open.add(name)
             self._known[name] = self.of(self._fragments[name].selection_set)

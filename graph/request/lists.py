@@ -1,4 +1,4 @@
-"""How long the lists are that come in variables: checked before each of their items is converted."""
+"""Bounds of the lists in variables, checked before the items are converted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from graphql.language import VariableDefinitionNode
 from graph.errors import BadUserInput
 
 MAX_ITEMS = 1_000
-"""Items of a list of any type: as many as `messages`, `ids` and other lists have at most by their own checks."""
+"""Maximum items of a list of any type, the same as the maximum of `messages`, `ids` and other lists."""
 
 
 class Lists:
@@ -34,10 +34,10 @@ class Lists:
         }
 
     def refuse_long(self, variables: Mapping[str, object]) -> None:
-        """Refuse a list that is longer than any that is accepted.
+        """Refuse a list with more than `MAX_ITEMS` items.
 
         Raises:
-            BadUserInput: the message names it.
+            BadUserInput: a list is too long; the message names the list.
         """
         for name, type_ in self._types.items():
             _check(type_, variables.get(name), name)

@@ -1,4 +1,4 @@
-"""How an exception becomes an error of the response."""
+"""Conversion of exceptions to errors of the response, without internal details."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from graph.errors import ErrorCode, OperationError
 logger = logging.getLogger(__name__)
 
 
-_SHORT = 200  # characters of a message that is left as it is
-_PIECE = 40  # characters of each value that a longer one repeats: there are at most four
+_SHORT = 200  # maximum characters of a message that is not shortened
+_PIECE = 40  # maximum characters of each value that a shortened message repeats, at most four
 _END = 100
 _REPEATED = (
     re.compile(r"( got invalid value )(.*?)(?=; | at ')", re.DOTALL),
@@ -27,11 +27,11 @@ _REPEATED = (
     re.compile(r"((?<!\w))('[^']*'|\"[^\"]*\")"),
     re.compile(r"()(\S{41,})"),
 )
-"""Where graphql-core repeats values and names of a request: in its own phrases, in quotes, and as long words."""
+"""Places where graphql-core repeats values and names of a request: its phrases, quoted texts, and long words."""
 
 
 def shortened(message: str) -> str:
-    """A message of graphql-core that repeats at most 200 characters of the request."""
+    """Shorten a message of graphql-core, so that it repeats at most 200 characters of the request."""
     if len(message) <= _SHORT:
         return message
     for repeated in _REPEATED:
@@ -48,14 +48,14 @@ def _beginning(found: re.Match[str]) -> str:
 
 
 class PublicError(GraphQLError):
-    """An error that callers may see as it is."""
+    """An error without internal details."""
 
 
 def public_error(error: GraphQLError, *, names_settings: bool = False) -> GraphQLError:
-    """The error as callers may see it: with its code, and without what only the log should hold.
+    """Return the error with its code and without internal details; write the details to the log.
 
     Args:
-        error: as the executor gives it.
+        error: the error of the executor.
         names_settings: whether `extensions.setting` is kept.
     """
     if isinstance(error, PublicError):
@@ -66,24 +66,26 @@ def public_error(error: GraphQLError, *, names_settings: bool = False) -> GraphQ
     if isinstance(cause, OperationError):
         return _with(error, str(cause), cause.extensions_for(names_settings=names_settings))
     if isinstance(cause, RecursionError) and error.path is None:
-        return _with(error, "The operation is nested too deep", {"code": ErrorCode.TOO_COSTLY.value})
+        return _with(
+            error, "the operation is nested too deep: select fewer levels", {"code": ErrorCode.TOO_COSTLY.value}
+        )
     if error.path is None and error.message.endswith("aborted."):  # by graphql-core, at its own limits
         return _with(error, error.message, {"code": ErrorCode.TOO_COSTLY.value})
     if cause is None or isinstance(cause, GraphQLError | CannotGetOperationTypeError | InvalidOperationTypeError):
-        # graphql-core's and Strawberry's own: the document, a variable or a value is not what the schema says.
+        # graphql-core and Strawberry raise it: the document, a variable or a value does not match the schema.
         extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
         return _with(error, shortened(error.message), extensions)
     error_id = uuid4().hex
     logger.error("error %s at %s", error_id, error.path, exc_info=cause)
     return _with(
         error,
-        f"Something went wrong here; the service's log has it under {error_id}",
+        f"an internal error occurred: find its cause in the service's log under {error_id}",
         {"code": ErrorCode.INTERNAL.value, "id": error_id},
     )
 
 
 def public_failure(failure: Exception, caller: Caller) -> GraphQLError:
-    """The error of an operation that did not begin, or that ends with this failure, as its caller may see it."""
+    """Return the public error of an operation that did not start, or that ended with this failure."""
     raised = GraphQLError(str(failure), original_error=failure)
     return public_error(raised, names_settings=caller.may_know_settings)
 
@@ -91,12 +93,12 @@ def public_failure(failure: Exception, caller: Caller) -> GraphQLError:
 def public_errors(
     errors: Iterable[GraphQLError], *, suggestions: bool, changes: bool = False, names_settings: bool = False
 ) -> list[GraphQLError]:
-    """The errors of a result as callers may see them.
+    """Return the errors of a result without internal details.
 
     Args:
-        errors: as the executor gives them.
-        suggestions: whether names that are like an unknown one are suggested.
-        changes: whether they are of a mutation.
+        errors: the errors of the executor.
+        suggestions: whether an error suggests names similar to an unknown one.
+        changes: whether the operation is a mutation.
         names_settings: whether `extensions.setting` is kept.
     """
     found = [public_error(error, names_settings=names_settings) for error in errors]
@@ -106,9 +108,9 @@ def public_errors(
 
 
 def _after_commit(error: GraphQLError) -> GraphQLError:
-    """The error of a mutation; one below a root field came when its change was stored, and says so.
+    """Add to an error below a root field of a mutation that the change is stored.
 
-    Otherwise the sender would take the change for refused, and send it again.
+    Without the addition, the client would take the change for refused, and send it again.
     """
     if error.path is None or len(error.path) < 2:
         return error
@@ -117,7 +119,7 @@ def _after_commit(error: GraphQLError) -> GraphQLError:
 
 
 def _without_suggestion(error: GraphQLError) -> GraphQLError:
-    """The error without graphql-core's suggestions, which reveal names of the schema."""
+    """Return the error without graphql-core's suggestions, which reveal names of the schema."""
     message, found, _ = error.message.partition(" Did you mean ")
     return _with(error, message, error.extensions or {}) if found else error
 

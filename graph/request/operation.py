@@ -1,4 +1,4 @@
-"""An operation, with the right that it needs and its cost, as far as its text decides them."""
+"""An operation with its required right and its cost."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from graph.request.lists import Lists
 from graph.settings import Settings
 
 _MOST_COSTS = 20
-"""Costs that are kept of one operation, each for other variables."""
+"""Maximum cached costs of one operation, for different variables."""
 
 _BYTES = 12_000
 _BYTES_A_TOKEN = 150
 _BYTES_A_TOKEN_AND_FORM = 100
-"""Of an operation, by the tokens of its document: a little more than was measured."""
+"""Bytes of an operation for each token of its document, a little more than measured."""
 
 
 class Operation(PreparedOperation):
     """One operation of a valid document.
 
     Attributes:
-        right: what its caller needs.
+        right: the right that its caller needs.
         changes: whether it is a mutation.
-        lists: its variables that may hold lists.
-        copies: how often the answer may hold one value, under several aliases.
+        lists: the variables that may hold lists.
+        copies: maximum times that the answer repeats one value, under several aliases.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class Operation(PreparedOperation):
         self._costs: LRUCache[tuple[Any, ...], int] = LRUCache(_MOST_COSTS)
 
     def size(self, tokens: int) -> int:
-        """The bytes that the operation may hold.
+        """Return the maximum bytes that the operation can use.
 
         Args:
-            tokens: of its document.
+            tokens: the number of tokens of its document.
         """
         return _BYTES + tokens * (_BYTES_A_TOKEN + self.forms * _BYTES_A_TOKEN_AND_FORM)
 
     def cost(self, variables: Mapping[str, object], settings: Settings) -> int:
-        """The cost, worked out once for all variables that give the same."""
+        """Return the cost, computed once for all variables with the same cost."""
         key = (settings.message_window, *[_deciding(variables, name) for name in self._names])
         known = self._costs.get(key)
         if known is None:
@@ -75,7 +75,7 @@ class Operation(PreparedOperation):
 
 
 def _deciding(variables: Mapping[str, object], name: str) -> Any:
-    """What of a variable's value makes a difference to the cost."""
+    """Return the part of a variable's value that affects the cost."""
     value = variables.get(name, _ABSENT)
     if value is None or value.__class__ is bool:
         return value
@@ -89,21 +89,21 @@ def _deciding(variables: Mapping[str, object], name: str) -> Any:
 
 
 _MOST_KEYS = 50
-"""Keys of an input object that GraphQL may take: no input object has more."""
+"""Maximum keys of an input object: no input type has more fields."""
 _ABSENT = object()
 _LARGE = 2**31
-"""Greater than any number that GraphQL takes."""
+"""A number greater than any Int of GraphQL."""
 
 
 def copies_of(document: DocumentNode) -> int:
-    """How often an answer to an operation of the document may hold one value, under several aliases."""
+    """Return the maximum times that an answer repeats one value, under several aliases."""
     names = _Names()
     visit(document, names)
     return max(map(len, names.found.values()), default=1)
 
 
 class _Names(Visitor):
-    """Finds the names in the answer of each field that has no fields below."""
+    """Collects the response names of each leaf field."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class _Names(Visitor):
 
 
 def root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
-    """The names of the fields that an operation selects at its root, through fragments too."""
+    """Return the names of an operation's root fields, those in fragments included."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     found: set[str] = set()
     waiting: list[SelectionSetNode] = [operation.selection_set]

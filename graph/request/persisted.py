@@ -1,8 +1,8 @@
-"""Which text a request's operation has: its own, a trusted document's, or one that was sent before.
+"""The text of a request's operation: sent with the request, of a trusted document, or persisted before.
 
-Clients may send an operation's hash in place of its text. One that is not known is refused with a code that makes
-them send both, once: automatic persisted queries, as Apollo's and urql's links speak them.
-https://www.apollographql.com/docs/apollo-server/performance/apq has the protocol.
+Clients may send the hash of a text in its place (automatic persisted queries, as in Apollo's and urql's links). An
+unknown hash is refused with a code, and the client then sends hash and text once. The protocol is
+https://www.apollographql.com/docs/apollo-server/performance/apq.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from graph.settings import Settings
 
 _VERSION = 1
 _HASH = re.compile(r"[0-9a-f]{64}")
-_ENTRY_BYTES = 400  # what the cache holds for each text besides it: the hash, and places in two tables
+_ENTRY_BYTES = 400  # overhead of the cache for each text: the hash, and entries in two tables
 
 
 class OperationTexts:
-    """Finds the text of each request's operation: the one rule for all transports."""
+    """Finds the text of each request's operation, for all transports."""
 
     def __init__(self, settings: Settings, trusted: TrustedDocuments) -> None:
         self._trusted = trusted
@@ -34,16 +34,16 @@ class OperationTexts:
         self._sent: LRUCache[str, str] = LRUCache(self._most, getsizeof=_size)
 
     def text_of(self, request: Mapping[str, Any]) -> str:
-        """The text of a request's operation.
+        """Return the text of a request's operation.
 
         Args:
-            request: its `query`, `documentId` and `extensions`, each of its type or None. An empty query is as absent:
-                clients send one beside a hash.
+            request: its `query`, `documentId` and `extensions`, each of its type or None. An empty query counts as
+                absent: clients send one with a hash.
 
         Raises:
-            BadUserInput: it has no text and names none, or has both, or names none that is known.
-            PersistedQueryNotFound: the hash is not known here (any more): the client sends the text.
-            PersistedQueryNotSupported: hashes alone are not accepted: the client sends texts from now on.
+            BadUserInput: the request has neither query nor `documentId`, has both, or its `documentId` is unknown.
+            PersistedQueryNotFound: the hash is unknown, or no longer cached: the client must send the text.
+            PersistedQueryNotSupported: hashes without texts are not accepted: the client must send texts.
         """
         text: str | None = request.get("query") or None
         document_id = request.get("documentId")
@@ -67,9 +67,11 @@ class OperationTexts:
                 raise PersistedQueryNotFound
             return found
         if self._longest and len(text) > self._longest:
-            return text  # which is refused for its length
+            return text  # a later check refuses its length
         if hashlib.sha256(text.encode()).hexdigest() != digest:
-            raise BadUserInput("extensions.persistedQuery.sha256Hash is not the SHA-256 of the query: send the query's")
+            raise BadUserInput(
+                "extensions.persistedQuery.sha256Hash is not the SHA-256 of the query: send the hash of the query"
+            )
         if _size(text) <= self._most:
             self._sent[digest] = text
         return text
@@ -80,10 +82,10 @@ def _size(text: str) -> int:
 
 
 def _digest_in(extensions: Mapping[str, object] | None) -> str | None:
-    """The hash that a request has in its extensions.
+    """Return the hash in a request's extensions.
 
     Raises:
-        BadUserInput: the extension is not one of the protocol's.
+        BadUserInput: the extension does not match the protocol.
     """
     given = (extensions or {}).get("persistedQuery")
     if given is None:

@@ -1,4 +1,4 @@
-"""The one way from the text of an operation to its answer, for every transport."""
+"""Execution of an operation from its text to its answer, for every transport."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ EVERY_KIND = frozenset(OperationType)
 
 @dataclass(frozen=True, slots=True)
 class OperationRequest:
-    """What a client asks for, by the terms of GraphQL over HTTP.
+    """The parameters of a GraphQL request (GraphQL over HTTP, "Request Parameters").
 
     Attributes:
         text: the document.
-        variables: as they were sent.
-        name: of the operation; None for the only one of the document.
-        extensions: those of the request.
-        reports_cost: whether the answer is to report the cost.
+        variables: the values of the request, unchecked.
+        name: the operation's name; None for the only operation of the document.
+        extensions: the `extensions` of the request.
+        reports_cost: whether the answer must report the cost.
     """
 
     text: str
@@ -54,7 +54,7 @@ class OperationFailed(Exception):
     """The operation ends with errors instead of a result.
 
     Attributes:
-        errors: as the caller may see them.
+        errors: the errors without internal details.
     """
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -75,7 +75,7 @@ class Pipeline:
         self._documents = documents or Documents(core_schema(build_schema()))
 
     def context(self, caller: Caller) -> Context:
-        """A context for one operation of a caller."""
+        """Create the context of one operation of a caller."""
         return Context(self._backend, caller)
 
     async def execute(
@@ -84,8 +84,8 @@ class Pipeline:
         """Execute a query or mutation.
 
         Args:
-            request: what the client asks for.
-            context: of the operation.
+            request: the request of the client.
+            context: the context of the operation.
             kinds: the kinds of operation that the transport serves.
 
         Raises:
@@ -107,19 +107,19 @@ class Pipeline:
         kinds: Collection[OperationType] = EVERY_KIND,
         resume_after: str | None = None,
     ) -> AsyncGenerator[Result, None]:
-        """Each result of an operation: one of a query or mutation, any number of a subscription.
+        """Yield each result of an operation: one of a query or mutation, any number of a subscription.
 
-        Ends early, without an error, when the service stops: see `Hub.is_closing`.
+        The results end early, without an error, when the service stops: see `Hub.is_closing`.
 
         Args:
-            request: what the client asks for.
-            context: of the operation; each event has one of its own, and sees the database as it is then.
-            outlet: where the results go.
+            request: the request of the client.
+            context: the context of the operation; each event has its own, with the database at its time.
+            outlet: the receiver of the results.
             kinds: the kinds of operation that the transport serves.
             resume_after: the mark of the last result that the subscriber has, see `Source.mark`.
 
         Raises:
-            OperationFailed: the operation is refused, or the subscription turns out not to be the caller's.
+            OperationFailed: the operation is refused, or the subscription's session is outside the caller's scope.
         """
         try:
             await self._guards.standing.require_valid(context.caller)
@@ -135,10 +135,10 @@ class Pipeline:
             if isinstance(resolved, list):
                 raise OperationFailed(self._public(resolved, context))
             async with aclosing(follow(resolved, context, self._guards, outlet, resume_after)) as results:
-                del resolved  # the first subscriber of a group keeps its document; the others need not
+                del resolved  # only the first subscriber of a group needs its document
                 async for result in results:
                     yield result
-                    del result  # while the next one is waited for, which may be long
+                    del result  # frees memory during the wait for the next result
         except InvalidDocument as invalid:
             raise OperationFailed(self._public(invalid.errors, context)) from None
         except OperationError as error:
@@ -151,7 +151,7 @@ class Pipeline:
             cost = await admit(self._guards, context, request.text, operation, request.variables)
             with read_bounds(self._backend, changes=operation.changes, copies=operation.copies):
                 data, errors = await operation.run(request.variables, context, request.extensions)
-        except Exception as error:  # noqa: BLE001 - of any kind: `public_errors` distinguishes them
+        except Exception as error:  # noqa: BLE001 - `public_errors` distinguishes the errors
             errors = [GraphQLError(str(error), original_error=error)]
         wants_cost = request.reports_cost or request.extensions.get("cost") is True
         return Answer(

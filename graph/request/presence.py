@@ -1,4 +1,4 @@
-"""How many connections and subscriptions a caller has open at once."""
+"""The number of open connections and subscriptions of a caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graph.settings import Settings
 
 
 class Presence:
-    """Counts by caller, in this process alone: callers of several processes are counted in each."""
+    """Counts by caller, in this process alone: each process has its own counts."""
 
     def __init__(self, settings: Settings) -> None:
         self._connections = _Bound(
@@ -24,20 +24,20 @@ class Presence:
 
     @contextmanager
     def connection(self, caller: Caller) -> Iterator[None]:
-        """Surrounds a WebSocket or stream.
+        """Count a WebSocket or stream for the length of a block.
 
         Raises:
-            TooCostly: the caller has as many as it may have.
+            TooCostly: the caller has the maximum number open.
         """
         with self._connections.one_more(caller):
             yield
 
     @contextmanager
     def subscription(self, caller: Caller) -> Iterator[None]:
-        """Surrounds a subscription.
+        """Count a subscription for the length of a block.
 
         Raises:
-            TooCostly: the caller has as many as it may have.
+            TooCostly: the caller has the maximum number open.
         """
         with self._subscriptions.one_more(caller):
             yield
@@ -57,7 +57,7 @@ class _Bound:
         most = self._of_users if is_user else self._of_services
         if most and self._open[caller.name] >= most:
             setting = self._setting.format("USER" if is_user else "SERVICE")
-            message = f"you have {most:,} {self._things} open, which is the maximum: close one first"
+            message = f"you have {most:,} {self._things} open, the maximum: close one first"
             raise TooCostly(message, limit={"requested": most + 1, "allowed": most}, setting=setting)
         self._open[caller.name] += 1
         try:

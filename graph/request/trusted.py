@@ -1,7 +1,7 @@
 """Trusted documents: operations known at the start, which a request names by the hash of their text.
 
-The manifest is what graphql-codegen's client preset writes (`persistedDocuments`): a JSON object of hash to text.
-https://github.com/graphql/graphql-over-http/blob/main/spec/Appendix%20A%20--%20Persisted%20Documents.md has the rules.
+The manifest is a JSON object of hash to text, the `persistedDocuments` of graphql-codegen's client preset. The rules:
+https://github.com/graphql/graphql-over-http/blob/main/spec/Appendix%20A%20--%20Persisted%20Documents.md
 """
 
 from __future__ import annotations
@@ -32,28 +32,30 @@ class TrustedDocuments:
             for name, text in _read(settings.trusted_documents).items():
                 self._texts[name] = self._texts[f"{_PREFIX}{hashlib.sha256(text.encode()).hexdigest()}"] = text
         elif self._only:
-            raise StartupError("RECALLQL_TRUSTED_DOCUMENTS_ONLY needs RECALLQL_TRUSTED_DOCUMENTS, a manifest's path")
+            raise StartupError(
+                "RECALLQL_TRUSTED_DOCUMENTS_ONLY is set: set RECALLQL_TRUSTED_DOCUMENTS, too, to the path of a manifest"
+            )
         self._trusted = frozenset(self._texts.values())
 
     def text(self, document_id: str) -> str:
-        """The text of the document with this identifier: `sha256:` and the hash, or the manifest's own.
+        """Return the text of the document with this identifier: `sha256:` and the hash, or a key of the manifest.
 
         Raises:
-            BadUserInput: no such document is known.
+            BadUserInput: the identifier is unknown.
         """
         text = self._texts.get(document_id)
         if text is None:
-            raise BadUserInput("no trusted document has that documentId")
+            raise BadUserInput("the documentId is unknown: send the documentId of a trusted document")
         return text
 
     def require_trusted(self, text: str | None) -> None:
-        """Refuse what is not trusted, where nothing else is accepted.
+        """Refuse a text outside the manifest, if only trusted documents are accepted.
 
         Raises:
             Forbidden: the text is not in the manifest.
         """
         if self._only and text not in self._trusted:
-            raise Forbidden("only trusted documents are accepted here: send the documentId of one")
+            raise Forbidden("only trusted documents are accepted: send the documentId of one")
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -127,7 +127,7 @@ class GraphQLSocket:
             except Exception:
                 error_id = uuid4().hex
                 logger.exception("error %s on a WebSocket", error_id)
-                await self.close(_INTERNAL_ERROR, f"Something went wrong: {error_id}")
+                await self.close(_INTERNAL_ERROR, f"internal error {error_id}")
             finally:
                 await _end([alive, *self._running.values()])
 
