@@ -1,4 +1,4 @@
-"""The messages of one scope in columns, as the score is computed on them."""
+"""The messages of one scope as columns of numbers, the input of the score."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Which rows have a term, and how often; sorted by the term."""
+    """The rows with each term and its frequencies, sorted by the term."""
 
     terms: NDArray[np.uint32]
     rows: NDArray[np.int32]
     counts: NDArray[np.float32]
 
     def of(self, forms: Iterable[int]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The rows that have any of the terms, and how often; a row stands there once for each term."""
+        """Return the rows with any of the terms, and the frequencies; a row occurs once for each of its terms."""
         spans = [
             slice(*(int(np.searchsorted(self.terms, np.uint32(form), side)) for side in ("left", "right")))
             for form in forms
@@ -36,21 +36,21 @@ class Postings:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The messages of one scope: row by row, by session and number.
+    """The messages of one scope, one row each, sorted by session and number.
 
     Attributes:
-        message_ids: of each row.
-        session_ids: of each session, by its index.
-        speakers: of each speaker, by its index.
-        languages: of any message.
+        message_ids: the id of each row.
+        session_ids: the session ids, by the index of the session.
+        speakers: the speakers, by the index of the speaker.
+        languages: the languages of the messages.
         session: the index of each row's session.
         speaker: the index of each row's speaker.
         days: since 1970-01-01, in UTC.
-        lengths: how many terms each row has.
-        flags: of each row, see `recall.questions`.
+        lengths: the number of terms of each row.
+        flags: the flags of each row, see `recall.questions`.
         postings: the terms.
-        vectors: of each row; zeros for a row without a vector.
-        scales: of each row's vector; 0 for a row without a vector.
+        vectors: the vector of each row, of shape (rows, dimension); zeros for a row without a vector.
+        scales: the scale of each row's vector; 0 for a row without a vector.
     """
 
     message_ids: Sequence[str]
@@ -68,7 +68,7 @@ class Columns:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the arrays, and about those of the names."""
+        """Return the bytes of the arrays, and an estimate of those of the names."""
         arrays = [getattr(self, each.name) for each in fields(self)] + [
             getattr(self.postings, each.name) for each in fields(Postings)
         ]
@@ -77,11 +77,11 @@ class Columns:
 
 
 def columns_of(entries: Iterable[Entry], dimension: int) -> Columns:
-    """The columns of messages.
+    """Return the columns of messages.
 
     Args:
         entries: the messages, in any order.
-        dimension: of the vectors; a vector of another one is of another model, and counts as none.
+        dimension: the dimension of the vectors; a vector of another dimension belongs to another model, and is ignored.
     """
     ordered = sorted(entries, key=lambda entry: (entry.session_id, entry.seq))
     session_ids, session = _indexed([entry.session_id for entry in ordered])
@@ -104,7 +104,7 @@ def columns_of(entries: Iterable[Entry], dimension: int) -> Columns:
 
 
 def _indexed(values: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
-    """The different values, and the index of each."""
+    """Return the distinct values, and the index of each given value."""
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
     return list(places), np.fromiter((places[value] for value in values), np.int32, len(values))
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 _MONTHS = {name.casefold(): number for number, name in enumerate(calendar.month_name) if name}
 _MONTHS |= {name.casefold(): number for number, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
 _NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
-# Words as well as months: as months only after a preposition, or beside a number.
+# These months are words as well: they count as months only after a preposition, or next to a number.
 _ALSO_WORDS = frozenset({"may", "march", "mar", "jan", "dec", "sun"})
 _WEEKDAYS = {name.casefold(): number for number, name in enumerate(calendar.day_name)}
 _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
@@ -62,11 +62,11 @@ Named = NamedDay | NamedMonth | NamedSpan | NamedYear
 
 
 def named_dates(query: str, now: datetime) -> list[Named]:
-    """The dates that a query names; each part of it is read once.
+    """Return the dates that a query names; each part of the query is read once.
 
     Args:
         query: the text.
-        now: what relative dates are relative to.
+        now: the reference time of relative dates.
     """
     text = query.casefold()
     today = now.astimezone(UTC).date()
@@ -104,7 +104,7 @@ def _day_month(match: re.Match[str], today: date) -> Iterator[Named]:
 
 
 def _dated(month: str, day: str, year: str | None, today: date) -> Iterator[Named]:
-    """A day without a year is the last one that is not in the future."""
+    """Yield a day; without a year, the latest such day that is not in the future."""
     number = _MONTHS[month]
     if year is not None:
         return _day(int(year), number, int(day))
@@ -150,7 +150,7 @@ def _unit(match: re.Match[str], today: date) -> Iterator[Named]:
 
 
 def _weekday(match: re.Match[str], today: date) -> Iterator[Named]:
-    """The last such day before today."""
+    """Yield the last such day of the week before today."""
     yield NamedDay(today - timedelta(days=(today.weekday() - _WEEKDAYS[match[1]] - 1) % 7 + 1))
 
 

@@ -1,4 +1,4 @@
-"""What embeds texts, as the settings name it: the packaged model, a model in a folder, a server, or nothing.
+"""The sentence model of the settings: the packaged model, a model in a folder, a server, or no model.
 
 Numpy and the model are loaded with the first text.
 """
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from graph.settings import Settings
 
 OFF = "off"
-"""The setting of no model."""
+"""The value of the setting that disables embeddings."""
 _PACKAGED = "all-MiniLM-L6-v2 int8 8199be6f699a395f"
 _MOST_CHARACTERS = 10_000
-"""Of a text that are read: more than any model takes in."""
+"""Maximum characters of a text that are embedded: more than any model reads."""
 
 
 class _Model(Protocol):
@@ -57,11 +57,11 @@ class Embedder:
         await self._model.load()
 
     async def aclose(self) -> None:
-        """Close what is open to a server."""
+        """Close the connections to the server of the model."""
         await self._model.aclose()
 
     async def name(self) -> str:
-        """The name of the model, which its vectors carry: those of another model are not compared.
+        """Return the name of the model, which is stored with its vectors: vectors of other models are not compared.
 
         Raises:
             StartupError: the model can't be used.
@@ -69,17 +69,17 @@ class Embedder:
         return await self._model.name()
 
     async def meaning(self, text: str) -> NDArray[np.float32]:
-        """The vector of a text, of length 1.
+        """Return the vector of a text, of length 1.
 
         Raises:
             Unavailable: the server of the model does not answer.
             StartupError: the model can't be used.
-            ValueError: the model does not take the text.
+            ValueError: the model refuses the text.
         """
         return (await self._model.embed([text[:_MOST_CHARACTERS]]))[0]
 
     async def embed(self, texts: Sequence[str]) -> list[tuple[bytes, float]]:
-        """The vectors of texts in whole numbers of 8 bits, each with its scale; raises as above."""
+        """Return the vectors of texts as 8-bit integers, each with its scale; raise the errors of `meaning`."""
         vectors = await self._model.embed([text[:_MOST_CHARACTERS] for text in texts])
         from graph.recall.vectors import quantise  # noqa: PLC0415 - a process without embeddings does not load it
 
@@ -87,40 +87,42 @@ class Embedder:
 
 
 def embedder_of(settings: Settings) -> Embedder | None:
-    """What embeds texts as the settings say; None where they say `off`. Close it.
+    """Return the embedder of the settings, which the caller must close; None if embeddings are `off`.
 
     Raises:
-        StartupError: a setting can't work.
+        StartupError: a setting can't be used.
     """
     model, url = settings.embedding_model, settings.embedding_base_url
     if model == OFF:
         return None
     if url is not None:
         if model is None:
-            raise StartupError("RECALLQL_EMBEDDING_BASE_URL needs RECALLQL_EMBEDDING_MODEL: name a model of the server")
+            raise StartupError(
+                "RECALLQL_EMBEDDING_BASE_URL is set: set RECALLQL_EMBEDDING_MODEL, too, to a model of the server"
+            )
         return Embedder(RemoteModel(url, model, settings.embedding_api_key))
     if model is None:
         return Embedder(_LocalModel(_packaged_files, _packaged_name))
     folder = _folder_at(model)
     if folder is None:
         raise StartupError(
-            f"RECALLQL_EMBEDDING_MODEL is {shown(model)}, which is no folder: name a folder with model.onnx and"
+            f"RECALLQL_EMBEDDING_MODEL is {shown(model)}, which is not a folder: name a folder with model.onnx and"
             " tokenizer.json, set RECALLQL_EMBEDDING_BASE_URL to a server that has the model, or set off"
         )
     return Embedder(_LocalModel(lambda: _files_in(folder), lambda: _name_of(folder)))
 
 
 def _folder_at(path: str) -> Path | None:
-    """The folder at a path; None where there is none, or no file system could have one."""
+    """Return the folder at a path; None if the folder does not exist, or the path is not valid."""
     try:
         folder = Path(path).expanduser()
         return folder if folder.is_dir() else None
-    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user, with a null
+    except (OSError, RuntimeError, ValueError):  # the path is too long, has an unknown user, or a null character
         return None
 
 
 class _LocalModel:
-    """A model in files, loaded once, by the first text."""
+    """A model in files, loaded once, with the first text."""
 
     def __init__(self, files: Callable[[], ModelFiles], name: Callable[[], str]) -> None:
         self._files = files
@@ -172,6 +174,6 @@ def _files_in(folder: Path) -> ModelFiles:
 
 
 def _name_of(folder: Path) -> str:
-    """The name of a model in a folder: another file has another name."""
+    """Return the name of a model in a folder; it has a part of the file's hash, so that it differs for another file."""
     with _files_in(folder).model.open("rb") as file:
         return f"{folder.resolve().name} {hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"

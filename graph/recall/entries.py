@@ -1,4 +1,4 @@
-"""What a search knows of one message."""
+"""The facts of one message that a search needs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from graph.recall.terms import count_terms, split_words, term_hash
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message, as a search sees it.
+    """The facts of one message that a search needs.
 
     Attributes:
         message_id: the message.
         session_id: its session.
-        seq: its number there.
-        speaker: the name, or the role, of who said it.
-        at: when it was said.
-        language: of its content, as `recall.languages` names it.
-        terms: how often each hash of a term occurs in the speaker and the content.
-        flags: what is known of the content.
-        vector: the content's meaning in whole numbers of 8 bits; empty until it is embedded.
-        scale: what the numbers of the vector are multiplied by.
+        seq: its number in the session.
+        speaker: the name of the speaker, or else the role.
+        at: the time of the message.
+        language: the language of the content, a name of `recall.languages`.
+        terms: the frequency of each term's hash in the speaker and the content.
+        flags: whether the content is a question, and the classes of its entities.
+        vector: the embedding of the content as 8-bit integers; empty until the content is embedded.
+        scale: the factor from the integers to the vector of length 1.
     """
 
     message_id: str
@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def length(self) -> int:
-        """How many terms it has, each as often as it occurs."""
+        """Return the number of terms, repetitions included."""
         return sum(self.terms.values())
 
 
@@ -55,16 +55,16 @@ def entry_of(
     labels: Iterable[str] = (),
     embedded: tuple[bytes, float] = (b"", 0.0),
 ) -> Entry:
-    """The entry of a message.
+    """Return the entry of a message.
 
     Args:
         message_id: the message.
         session_id: its session.
-        seq: its number there.
-        speaker: the name, or the role, of who said it.
+        seq: its number in the session.
+        speaker: the name of the speaker, or else the role.
         content: its text.
-        at: when it was said.
-        labels: of its entities.
+        at: the time of the message.
+        labels: the labels of its entities.
         embedded: the vector of its content, with its scale.
     """
     language, terms = count_terms(content)

@@ -1,16 +1,16 @@
-"""The function words of languages: they tell a text's language, and carry no meaning in a search."""
+"""The function words of languages: they identify the language of a text, and have no meaning in a search."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 DEFAULT = "english"
-"""The language of a text in plain Latin letters whose function words tell no other."""
+"""The language of a text in ASCII letters whose function words identify no other language."""
 NO_LANGUAGE = ""
-"""The language of a text whose words are taken as they are."""
+"""The language of a text whose words are not stemmed."""
 
-_SHARE = 5  # words, of which one has to be a function word, before a text is of a language
-_SAMPLE = 200  # words tell enough
+_SHARE = 5  # a language is detected if at least one of this number of words is a function word
+_SAMPLE = 200  # maximum words that the detection reads
 
 _WORDS = {
     "english": "a an the and or but if so as at by for from in into of off on onto out over to up with about after"
@@ -47,17 +47,17 @@ _WORDS = {
 }
 
 FUNCTION_WORDS: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _WORDS.items()}
-"""Those of each language that can be detected."""
+"""The function words of each language that can be detected."""
 
 
 def detect_language(words: Sequence[str]) -> str:
-    """The language of a text by its function words.
+    """Return the language of a text by its function words.
 
-    A wrong stemmer cuts words of another language where they have no ending: a text with letters beyond ASCII, in
-    which no language is found, has none.
+    The stemmer of a wrong language cuts words in wrong places, so a text with letters beyond ASCII whose language is
+    not found has no language.
 
     Args:
-        words: of the text, in lower case.
+        words: the words of the text, in lower case.
     """
     sample = words[:_SAMPLE]
     counts = {language: sum(word in known for word in sample) for language, known in FUNCTION_WORDS.items()}

@@ -1,4 +1,4 @@
-"""Where the words of a query stand in a content."""
+"""The places in a content where the words of a query occur."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from graph.recall.languages import NO_LANGUAGE, detect_language
 from graph.recall.terms import split_words, stem, term_hash
 
 MOST_MATCHES = 20
-"""Places that are given of one content: the first ones."""
+"""Maximum places of one content; further places are left out."""
 
 _WORD = re.compile(r"\w+")
 
 
 def find_matches(content: str, words: Sequence[frozenset[int]]) -> list[tuple[int, int]]:
-    """The offsets of the words of a query, end exclusive.
+    """Return the offsets of the words of a query, end exclusive.
 
     Args:
         content: the text.
-        words: of the query, each with the hashes that stand for it.
+        words: the words of the query, each as the hashes of its stems.
     """
     wanted = frozenset[int]().union(*words)
     language = detect_language(split_words(content))

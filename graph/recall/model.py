@@ -1,4 +1,4 @@
-"""The sentence model that embeds texts: ONNX, on the processor, without a network."""
+"""The sentence model that embeds texts: ONNX, on the CPU, without network access."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOKENIZER = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _MOST_TOKENS = 256
 _BATCH = 8
-"""Most texts of one pass: larger ones are no faster, and are padded to their longest text."""
+"""Maximum texts of one pass: larger passes are not faster, and are padded to their longest text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ModelFiles:
 
 
 def packaged_model() -> ModelFiles:
-    """all-MiniLM-L6-v2 with weights of 8 bits, from the packages that bring it; neither is imported.
+    """Return all-MiniLM-L6-v2 with 8-bit weights, from the files of its packages, which are not imported.
 
     Raises:
         StartupError: a package is not installed, or the model is another file than expected.
@@ -56,7 +56,7 @@ def _package(name: str) -> Path:
 
 
 def model_in(folder: Path) -> ModelFiles:
-    """The model of a folder with `tokenizer.json`, and `model.onnx` there or in its folder `onnx`.
+    """Return the model of a folder with `tokenizer.json`, and `model.onnx` or `onnx/model.onnx`.
 
     Raises:
         StartupError: a file is missing.
@@ -81,7 +81,7 @@ class SentenceModel:
     """A loaded model. Safe for use by several threads.
 
     Args:
-        files: of the model.
+        files: the files of the model.
 
     Raises:
         StartupError: a file can't be used.
@@ -94,7 +94,7 @@ class SentenceModel:
         try:
             self._session = onnxruntime.InferenceSession(str(files.model), options, providers=["CPUExecutionProvider"])
             self._tokenizer: Tokenizer = Tokenizer.from_file(str(files.tokenizer))
-        except Exception as error:  # both libraries raise whatever their native code does
+        except Exception as error:  # both libraries raise errors of many types
             reason = " ".join(str(error).split())[:300]
             raise StartupError(f"the sentence model {files.model} can't be loaded: {reason}") from error
         self._tokenizer.enable_truncation(files.most_tokens)
@@ -103,7 +103,7 @@ class SentenceModel:
         self.dimension: int = self.embed(["a"]).shape[1]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """A vector of length 1 for each text."""
+        """Return a vector of length 1 for each text, in an array of shape (texts, dimension)."""
         encoded = self._tokenizer.encode_batch(list(texts))
         ids = np.array([each.ids for each in encoded], np.int64)
         mask = np.array([each.attention_mask for each in encoded], np.int64)
@@ -112,7 +112,7 @@ class SentenceModel:
         return _normalised(_pooled(np.asarray(output, np.float32), mask))
 
     def embed_all(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """A vector of length 1 for each text, in passes of texts of about the same length."""
+        """Return a vector of length 1 for each text, computed in passes of texts of similar length."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         found: dict[int, NDArray[np.float32]] = {}
         for start in range(0, len(order), _BATCH):
@@ -122,7 +122,7 @@ class SentenceModel:
 
 
 def _pooled(output: NDArray[np.float32], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The mean over the tokens of each text; as it is where the model has pooled already."""
+    """Return the mean over the tokens of each text; an output that the model has pooled is returned unchanged."""
     if output.ndim == 2:
         return output
     shares = mask[..., None].astype(np.float32)

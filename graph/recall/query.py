@@ -1,4 +1,4 @@
-"""What a query looks for: its words, the speakers and dates that it names, and the class of the answer."""
+"""The parts of a query: its words, the named speakers and dates, and the class of the answer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _SHORTEST_FIRST_NAME = 3
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query, as the score is computed for it.
+    """The parts of a query that the score uses.
 
     Attributes:
-        words: of each word that carries meaning, the hashes under which messages may have it.
-        embedded: the text whose meaning is compared.
-        speakers: those that it names, as the columns write them.
-        dates: that it names.
-        asked: the class of entity that it asks for.
-        phrases: texts that have to occur as they stand.
+        words: for each word that is not a function word, the hashes of its stems in the languages of the messages.
+        embedded: the text that is embedded.
+        speakers: the named speakers, spelled as in the columns.
+        dates: the named dates.
+        asked: the class of entity that the query asks for.
+        phrases: texts that a found message must contain.
     """
 
     words: Sequence[frozenset[int]]
@@ -39,14 +39,14 @@ class Query:
 def read_query(text: str, speakers: Iterable[str], languages: Iterable[str], now: datetime) -> Query:
     """Read a query.
 
-    Speakers' names leave it: who said something seldom names themselves, and a name would find those who talk about
-    the speaker. "When did Caroline go" is compared as "When did I go".
+    The names of speakers are removed from the text, since a speaker's own messages seldom contain the name: it would
+    find messages about the speaker. "When did Caroline go" is embedded as "When did I go".
 
     Args:
         text: the query.
-        speakers: of the messages that are searched.
-        languages: of the messages that are searched.
-        now: what relative dates are relative to.
+        speakers: the speakers of the searched messages.
+        languages: the languages of the searched messages.
+        now: the reference time of relative dates.
     """
     named = [speaker for speaker in speakers if _names(text, speaker)]
     rest, embedded = text, text
@@ -64,18 +64,18 @@ def read_query(text: str, speakers: Iterable[str], languages: Iterable[str], now
 
 
 def phrases_of(text: str) -> list[str]:
-    """The parts of a query in double quotes."""
+    """Return the parts of a query in double quotes."""
     return [phrase for phrase in _PHRASE.findall(text) if phrase.strip()]
 
 
 def has_phrases(content: str, phrases: Sequence[str]) -> bool:
-    """Whether all phrases occur in a content, in upper or lower case."""
+    """Whether all phrases occur in a content, ignoring case."""
     folded = content.casefold() if phrases else ""
     return all(phrase.casefold() in folded for phrase in phrases)
 
 
 def _forms(speaker: str) -> list[str]:
-    """What a speaker is called: the whole name, or the first one."""
+    """Return the forms of a speaker's name: the full name, and the first name."""
     first = next(iter(speaker.split()), "")
     return [speaker] if first == speaker or len(first) < _SHORTEST_FIRST_NAME else [speaker, first]
 

@@ -1,4 +1,4 @@
-"""What a question asks for, and what a message has to say: as flags of a message."""
+"""Flags of a message: whether it is a question, and the classes of entities that it has or asks for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntFlag
 
 
 class Flag(IntFlag):
-    """What is known of a message: that it is a question, and the classes of its entities."""
+    """The flags of a message: QUESTION, and the classes of its entities."""
 
     QUESTION = 1
     TIME = 2
@@ -35,11 +35,11 @@ _ASKED = (
 
 
 def message_flags(content: str, labels: Iterable[str]) -> Flag:
-    """The flags of a message.
+    """Return the flags of a message.
 
     Args:
         content: the message's text.
-        labels: of its entities.
+        labels: the labels of its entities.
     """
     flags = Flag.QUESTION if content.rstrip().endswith(("?", "？")) else NO_FLAG  # noqa: RUF001 - as Japanese has it
     for label in labels:
@@ -48,6 +48,6 @@ def message_flags(content: str, labels: Iterable[str]) -> Flag:
 
 
 def asked_for(query: str) -> Flag:
-    """The class of entity that a query asks for; no flag where it asks for none."""
+    """Return the class of entity that a query asks for, or no flag."""
     text = query.casefold()
     return next((flag for pattern, flag in _ASKED if pattern.search(text)), NO_FLAG)

@@ -1,4 +1,4 @@
-"""The messages of a scope for a query, best first."""
+"""Ranking of the messages of a scope for a query."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from graph.recall.query import Query
 from graph.recall.scoring import Floats, Signals, signals
 
 LEAST_COSINE = 0.2
-"""Below it, the meaning of a message has nothing to do with that of the query."""
+"""Minimum cosine at which a message counts as similar in meaning to the query."""
 
 
 class Mode(Enum):
-    """What a search compares."""
+    """The signals that a search compares."""
 
     HYBRID = "HYBRID"
     LEXICAL = "LEXICAL"
@@ -30,7 +30,7 @@ class Ranking:
     """The results of a query, best first.
 
     Attributes:
-        message_ids: of the messages that were found.
+        message_ids: the ids of the found messages.
         millionths: their scores, from 0 to 1,000,000, as whole numbers.
     """
 
@@ -50,13 +50,13 @@ def rank(
 
     Args:
         columns: the messages.
-        query: what to look for.
-        vector: the meaning of the query; without one, meanings are not compared.
-        mode: what is compared.
-        allowed: which rows may be found; None for all. The others count in the score only.
+        query: the parts of the query.
+        vector: the embedding of the query; without one, embeddings are not compared.
+        mode: the signals to compare.
+        allowed: the rows that may be found; None for all. Other rows only affect the scores of these.
     """
     if vector is not None and (mode is Mode.LEXICAL or columns.vectors.shape[1] != len(vector)):
-        vector = None  # there is no vector of the model yet
+        vector = None  # no message has a vector of the model yet
     measured = signals(columns, query, vector)
     is_found = _is_found(measured, query, mode)
     rows = np.flatnonzero(is_found if allowed is None else is_found & np.array(allowed, np.bool_))
@@ -67,7 +67,7 @@ def rank(
 
 
 def _is_found(measured: Signals, query: Query, mode: Mode) -> NDArray[np.bool_]:
-    """Whether anything that the query names meets the message, its session or a neighbour."""
+    """Return for each row whether any signal is strong enough: of the message, its session or a neighbour."""
     if mode is Mode.VECTOR:
         return _similarity(measured) >= LEAST_COSINE
     if query.phrases:
@@ -82,7 +82,7 @@ def _is_found(measured: Signals, query: Query, mode: Mode) -> NDArray[np.bool_]:
 
 
 def _similarity(measured: Signals) -> Floats:
-    """The cosine, from 0 to 1."""
+    """Return the cosine of each row, cut to 0 to 1."""
     if measured.cosine is None:
         return np.zeros(len(measured.bm25), np.float32)
     similarity: Floats = np.clip(measured.cosine, 0.0, 1.0)

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 30.0  # seconds
 _REFUSED_TEXT = frozenset({400, 413, 422})
-"""Statuses by which a server refuses the text; by others it refuses everybody, or nobody for long."""
+"""Statuses with which a server refuses a text; other statuses apply to every request, or are temporary."""
 _SHOWN = 200  # characters of an answer in an error
 
 
 class RemoteModel:
-    """Asks the server. Close it.
+    """A model on a server; the caller must close it.
 
     Args:
-        base_url: of the API, as of `/embeddings` without it.
-        model: its name there.
-        api_key: of the API.
+        base_url: the URL of the API, without `/embeddings`.
+        model: the name of the model on the server.
+        api_key: the key of the API.
 
     Raises:
-        StartupError: an argument can't work; the message names its setting.
+        StartupError: an argument can't be used; the message names its setting.
     """
 
     def __init__(self, base_url: str, model: str, api_key: SecretStr | None = None) -> None:
@@ -50,7 +50,7 @@ class RemoteModel:
         await self._client.aclose()
 
     async def load(self) -> None:
-        """Nothing: the server has loaded it."""
+        """Do nothing: the server loads the model."""
 
     async def name(self) -> str:
         """The model's name."""
@@ -60,8 +60,8 @@ class RemoteModel:
         """A vector of length 1 for each text.
 
         Raises:
-            Unavailable: the server does not answer, or answers nobody.
-            ValueError: it refuses the texts, or its answer is malformed.
+            Unavailable: the server does not answer, or refuses every request.
+            ValueError: the server refuses the texts, or its answer is malformed.
         """
         # Servers refuse an empty text.
         asked = {"model": self._model, "input": [text or " " for text in texts], "encoding_format": "float"}

@@ -24,18 +24,18 @@ _EPOCH = datetime.fromtimestamp(0, UTC).date()
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the score of each row is made of, not yet weighted.
+    """The unweighted signals of each row.
 
     Attributes:
-        bm25: of the words of the message, from 0 to 1.
-        session_bm25: of the words of its session, from 0 to 1.
-        cosine: of its meaning; None where nothing is embedded.
-        before: of the meaning of the message before it.
-        after: of the meaning of the message after it.
-        speaker: 1 where the query names who said it.
-        date: how near it is to a date that the query names, from 0 to 1.
-        answer: 1 where it has an entity of the class asked for.
-        question: 1 where it is a question.
+        bm25: BM25 of the words of the message, from 0 to 1.
+        session_bm25: BM25 of the words of its session, from 0 to 1.
+        cosine: cosine of its embedding and the query's; None if no message is embedded.
+        before: cosine of the message before it.
+        after: cosine of the message after it.
+        speaker: 1 if the query names its speaker.
+        date: its nearness to a date that the query names, from 0 to 1.
+        answer: 1 if it has an entity of the class that the query asks for.
+        question: 1 if it is a question.
         length: the natural logarithm of 1 + the number of its terms.
     """
 
@@ -68,19 +68,19 @@ class Signals:
         return total
 
     def scaled(self) -> Floats:
-        """The weighted sum as a share of what it can be, from 0 to 1: comparable within one answer."""
+        """Return the weighted sum divided by its maximum, from 0 to 1: comparable within one answer."""
         most = _BY_WORDS + (0.0 if self.cosine is None else _BY_MEANING)
         scaled: Floats = np.clip(self.total() / np.float32(most), 0.0, 1.0)
         return scaled
 
 
 def signals(columns: Columns, query: Query, vector: Floats | None = None) -> Signals:
-    """The signals of every row.
+    """Return the signals of every row.
 
     Args:
         columns: the messages.
-        query: what to look for.
-        vector: the meaning of the query, of length 1; without one, meanings are not compared.
+        query: the parts of the query.
+        vector: the embedding of the query, of length 1; without one, embeddings are not compared.
     """
     cosine = None if vector is None else _cosine(columns, vector)
     return Signals(
@@ -110,14 +110,14 @@ def _session_bm25(columns: Columns, words: Sequence[frozenset[int]]) -> Floats:
 def _bm25(
     postings: Postings, words: Sequence[frozenset[int]], units: NDArray[np.int32], lengths: Floats, b: float
 ) -> Floats:
-    """BM25 of every unit, as a share of the greatest.
+    """Return BM25 (Robertson and Zaragoza, 2009) of every unit, divided by the greatest.
 
     Args:
         postings: the terms of the rows.
-        words: of the query, each with the hashes that stand for it.
-        units: of each row: itself, or its session.
-        lengths: of each unit.
-        b: how much the length counts.
+        words: the words of the query, each as the hashes of its stems.
+        units: the unit of each row: the row itself, or its session.
+        lengths: the number of terms of each unit.
+        b: the weight of the length, from 0 to 1.
     """
     scores = np.zeros(len(lengths), np.float32)
     norms = weights.K1 * (1 - b + b * lengths / max(float(lengths.mean()), 1e-9)) if len(lengths) else lengths
@@ -144,11 +144,11 @@ def _cosine(columns: Columns, vector: Floats) -> Floats:
 
 
 def _shifted(columns: Columns, values: Floats, by: int) -> Floats:
-    """The value of the neighbour in the same session; 0 where there is none."""
+    """Return the value of the neighbour in the same session; 0 for a row without a neighbour."""
     shifted, neighbour = np.roll(values, by), np.roll(columns.session, by)
     shifted[neighbour != columns.session] = 0.0
     if len(shifted):
-        shifted[0 if by > 0 else -1] = 0.0  # the neighbour there is the other end
+        shifted[0 if by > 0 else -1] = 0.0  # `roll` has put the value of the other end there
     return shifted
 
 
@@ -166,11 +166,11 @@ def _dated(columns: Columns, dates: Sequence[Named]) -> Floats:
 
 
 def _nearness(days: NDArray[np.int32], months: NDArray[np.int64], named: Named) -> Floats:
-    """How near days are to a date.
+    """Return the nearness of days to a date, from 0 to 1.
 
     Args:
-        days: since 1970-01-01.
-        months: of the days, since January 1970.
+        days: days since 1970-01-01.
+        months: the month of each day, in months since January 1970.
         named: the date.
     """
     match named:

@@ -1,4 +1,4 @@
-"""The terms of a text: words in lower case, without function words, stemmed, as hashes of 32 bits."""
+"""The terms of a text: words in lower case, without function words, stemmed, as 32-bit hashes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graph.recall.languages import FUNCTION_WORDS, NO_LANGUAGE, detect_language
 _WORD = re.compile(r"\w+")
 # Scripts that put no space between words: Hiragana, Katakana, Chinese characters, Thai.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
-_LONGEST = 64  # characters of a word; what is longer is no word that anybody looks for
+_LONGEST = 64  # maximum characters of a word; longer texts are not words of a search
 
 
 class _Stemmer(Protocol):
@@ -28,7 +28,7 @@ _local = threading.local()  # a stemmer is not safe for use by several threads
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text in lower case; of a script without spaces, each pair of neighbouring characters."""
+    """Return the words of a text in lower case; in a script without spaces, each pair of neighbouring characters."""
     found: list[str] = []
     for match in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold()):
         found += _split_unspaced(match.group())
@@ -52,7 +52,7 @@ def _pairs(run: str) -> list[str]:
 
 
 def stem(word: str, language: str) -> str:
-    """The word without its endings in a language; as it is without one."""
+    """Return the stem of a word in a language; without a language, return the word."""
     return word if language == NO_LANGUAGE else _stemmer(language).stemWord(word)
 
 
@@ -64,30 +64,30 @@ def _stemmer(language: str) -> _Stemmer:
 
 
 def term_hash(term: str) -> int:
-    """A hash of 32 bits that is the same in every process."""
+    """Return a 32-bit hash that is the same in every process."""
     return zlib.crc32(term.encode("utf-8", "surrogatepass"))
 
 
 def meaningful(words: Iterable[str], language: str) -> list[str]:
-    """The words without the function words of the language."""
+    """Return the words without the function words of the language."""
     return [word for word in words if word not in FUNCTION_WORDS.get(language, ())]
 
 
 def count_terms(text: str) -> tuple[str, Counter[int]]:
-    """The language of a text, and how often each of its terms occurs."""
+    """Return the language of a text, and the frequency of each of its terms."""
     words = split_words(text)
     language = detect_language(words)
     return language, Counter(term_hash(stem(word, language)) for word in meaningful(words, language))
 
 
 def query_terms(words: Sequence[str], languages: Iterable[str]) -> list[frozenset[int]]:
-    """For each different word of a query that carries meaning, the hashes under which messages may have it.
+    """Return the hashes of the stems of each distinct word of a query, without function words.
 
-    A query of a few words seldom shows its language: a word is stemmed for every language of the messages.
+    The language of a short query is seldom certain, so a word is stemmed in every language of the messages.
 
     Args:
-        words: of the query, in lower case.
-        languages: of the messages that are searched.
+        words: the words of the query, in lower case.
+        languages: the languages of the searched messages.
     """
     present = {NO_LANGUAGE, *languages}
     forms = (

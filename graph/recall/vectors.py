@@ -1,4 +1,4 @@
-"""Vectors in whole numbers of 8 bits: a quarter of the bytes of floats, and the same order of results."""
+"""Vectors of 8-bit integers: a quarter of the bytes of floats, and the same order of results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _GREATEST = 127
 
 
 def quantise(vector: NDArray[np.float32]) -> tuple[bytes, float]:
-    """A vector of length 1 in whole numbers, and what they are multiplied by.
+    """Return a vector of length 1 as 8-bit integers, and the factor back to floats.
 
     The scale makes the length of the result 1 again, so that the product of two vectors stays a cosine.
     """
