@@ -1,4 +1,4 @@
-"""The Starlette application: routes, middleware, lifespan; nothing else."""
+"""The Starlette application: routes, middleware and lifespan."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from graph.transport.websocket import OpenSockets
 from graph.zep.routes import ZepPaths, zep_routes
 
 _GRAPHQL = ("/graphql", "/graphql/")
-_HEALTH_SECONDS = 1.5  # for MongoDB to answer: what asks for the health waits for 2 seconds or more
+_HEALTH_SECONDS = 1.5  # for MongoDB's answer: clients of a health check wait for 2 seconds or more
 
 
 def create_app(settings: Settings, uri: str) -> Starlette:
-    """The application, which opens the database when it starts.
+    """Create the application, which opens the database when it starts.
 
     Args:
-        settings: how it is set.
-        uri: the MongoDB to use.
+        settings: the settings of the process.
+        uri: the connection string of MongoDB.
     """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as open_parts:  # what is open is closed, whatever fails
+        async with AsyncExitStack() as open_parts:  # closes the open parts after any failure
             database = await open_parts.enter_async_context(opened(settings, uri))
             database.run(keep_running(database))
             app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
@@ -70,7 +70,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
     )
     app.state.sockets = OpenSockets()
     app.state.origins = origins
-    # Starlette redirects to the host that the request names, which the client chooses.
+    # Starlette would redirect to the host in the request, which the client chooses.
     app.router.redirect_slashes = False
     return app
 
@@ -80,7 +80,7 @@ async def _home(_request: Request) -> RedirectResponse:
 
 
 async def _health(request: Request) -> PlainTextResponse:
-    """200 while the database answers; 503 otherwise."""
+    """Answer with 200 while MongoDB answers, else with 503."""
     try:
         await request.app.state.backend.database.ping(_HEALTH_SECONDS)
     except Unavailable as error:

@@ -17,7 +17,7 @@
     * PersistedQueryNotFound     PERSISTED_QUERY_NOT_FOUND
     * PersistedQueryNotSupported PERSISTED_QUERY_NOT_SUPPORTED
 
-Anything else that escapes is a defect: callers get `INTERNAL` with an id, and the log has the whole error.
+Any other exception is a defect: callers get `INTERNAL` with an id, and the log has the traceback.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ class ErrorCode(StrEnum):
 
 
 class RecallQLError(Exception):
-    """The root: catches all that RecallQL raises on purpose."""
+    """The base class of RecallQL's errors."""
 
 
 class StartupError(RecallQLError):
-    """The process can't start as it is set up; the message is one line that says what to change."""
+    """The process can't start with its settings; the message is one line with the change to make."""
 
 
 MORE_THREADS = (
     "raise the limit of processes and threads of this user (`ulimit -u`), of the systemd unit (TasksMax=) or of the"
     " container (pids)"
 )
-"""What to do where the system refuses a thread."""
+"""The advice when the system refuses a thread."""
 
 
 @contextmanager
 def named_thread_limit() -> Iterator[None]:
-    """Name the limit where the system refuses a thread within the block.
+    """Raise an error that names the limit if the system refuses a thread within the block.
 
     Raises:
-        StartupError: it did.
+        StartupError: the system refused a thread.
     """
     try:
         yield
@@ -74,11 +74,11 @@ def named_thread_limit() -> Iterator[None]:
 
 
 class TransferError(RecallQLError):
-    """An export or import can't go on; the message is one line that says where it stopped and what to change."""
+    """An export or import can't continue; the message is one line with the place and the change to make."""
 
 
 class ErasureUnderWay(RecallQLError):
-    """A write met what is being erased: the store finishes that and tries again.
+    """A write found data that is being erased: the store finishes the erasure and tries again.
 
     Attributes:
         job: the id of the erasure.
@@ -90,11 +90,11 @@ class ErasureUnderWay(RecallQLError):
 
 
 class OperationError(RecallQLError):
-    """An operation was refused and changed nothing; of an `OutcomeUnknown` that is not known.
+    """An operation was refused and changed nothing, except with the subclasses of `Unavailable`.
 
     Attributes:
-        code: what `extensions.code` says.
-        extensions: further entries of the GraphQL error's `extensions`. `setting` names the setting that decides; end
+        code: the value of `extensions.code`.
+        extensions: further entries of the GraphQL error's `extensions`. `setting` names the setting of the limit; end
             users do not get it.
     """
 
@@ -105,24 +105,24 @@ class OperationError(RecallQLError):
         self.extensions: dict[str, Any] = {"code": self.code.value, **extensions}
 
     def extensions_for(self, *, names_settings: bool) -> dict[str, Any]:
-        """The extensions for a caller, with or without `setting`."""
+        """Return the extensions for a caller, with or without `setting`."""
         return {name: value for name, value in self.extensions.items() if names_settings or name != "setting"}
 
 
 class BadUserInput(OperationError):
-    """A value can't be accepted; the message says which, and what is allowed."""
+    """A value is refused; the message names the value and the allowed ones."""
 
     code = ErrorCode.BAD_USER_INPUT
 
 
 class NotFound(OperationError):
-    """The thing to change does not exist, or is not the caller's."""
+    """The object does not exist, or is outside the caller's scope."""
 
     code = ErrorCode.NOT_FOUND
 
 
 class Conflict(OperationError):
-    """The change contradicts what is stored."""
+    """The change contradicts the stored data."""
 
     code = ErrorCode.CONFLICT
 
@@ -134,13 +134,13 @@ class Unauthenticated(OperationError):
 
 
 class Forbidden(OperationError):
-    """The credentials are valid and do not allow this."""
+    """The credentials are valid, but their right is too low for the operation."""
 
     code = ErrorCode.FORBIDDEN
 
 
 class TooCostly(OperationError):
-    """The query is over a limit."""
+    """The operation exceeds a limit."""
 
     code = ErrorCode.TOO_COSTLY
 
@@ -152,7 +152,7 @@ class Unavailable(OperationError):
 
 
 class PersistedQueryNotFound(OperationError):
-    """The hash of an automatic persisted query is unknown here. Clients know the message and the code."""
+    """The hash of an automatic persisted query is unknown. Clients depend on the message and the code."""
 
     code = ErrorCode.PERSISTED_QUERY_NOT_FOUND
 
@@ -161,7 +161,7 @@ class PersistedQueryNotFound(OperationError):
 
 
 class PersistedQueryNotSupported(OperationError):
-    """No automatic persisted query is accepted here. Clients know the message and the code."""
+    """Automatic persisted queries are disabled. Clients depend on the message and the code."""
 
     code = ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED
 
@@ -170,26 +170,26 @@ class PersistedQueryNotSupported(OperationError):
 
 
 class StoredNevertheless(Unavailable):
-    """A change is stored, and what follows it did not end: it goes on without the caller."""
+    """A change is stored, but the work after it has not ended: the work continues without the caller."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, outcome="STORED")
 
 
 class OutcomeUnknown(Unavailable):
-    """A change was sent, and MongoDB did not say whether it is stored: this error alone does not say that it is not."""
+    """A change was sent, and MongoDB did not confirm it: the change may be stored or not."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, outcome="UNKNOWN")
 
 
 MOST_SHOWN = 100
-"""Characters of one input that an error shows: two of them are at most 200."""
+"""Maximum characters of one input that an error shows; two inputs have at most 200."""
 
 
 def shown(value: object) -> str:
-    """A value of a caller, as an error quotes it: its beginning where it is long."""
+    """Return a caller's value for an error message, cut if it is long."""
     if isinstance(value, str | bytes):
-        value = value[: MOST_SHOWN + 1]  # so that the representation of megabytes is never made
+        value = value[: MOST_SHOWN + 1]  # without the cut, `repr` would process megabytes
     text = repr(value)
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"

@@ -1,7 +1,7 @@
-"""Arguments as resolvers take them, without asking for names and types each time.
+"""Conversion of arguments for resolvers, with names and types resolved once.
 
 Strawberry resolves the name and the annotation of every argument and every field of every input object of every
-request: a sixth of an `addMemory`.
+request, which takes a sixth of the time of an `addMemory`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _KEPT = "recallql-arguments"
 
 
 class Argument(NamedTuple):
-    """How one value is passed on.
+    """The conversion of one value.
 
     Attributes:
-        name: in GraphQL.
-        python_name: in Python.
-        kind: the type to which the value is converted; None where it is passed as it is.
+        name: the name in GraphQL.
+        python_name: the name in Python.
+        kind: the type to which the value is converted; None if the value is passed unchanged.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Argument(NamedTuple):
 
 
 def kind_to_convert(type_: object, registry: Mapping[object, object]) -> Any:
-    """The type itself, unless it is a scalar, whose values graphql-core has converted already."""
+    """Return the type, or None for a scalar, whose values graphql-core has converted already."""
     inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
     is_scalar = not isinstance(inner, StrawberryContainer) and inner in registry
     return None if is_scalar else type_
@@ -60,7 +60,7 @@ class Arguments:
         ]
 
     def convert(self, values: Mapping[str, object], info: Any = None) -> dict[str, Any]:
-        """The values that graphql-core found, as the field's function takes them."""
+        """Convert the values of graphql-core to the parameters of the field's function."""
         converted = {}
         for name, python_name, kind in self._arguments:
             if name in values:
@@ -72,7 +72,7 @@ class Arguments:
 
 
 def arguments_of(field: GraphQLField, schema: object) -> Arguments:
-    """The arguments of a field, worked out once."""
+    """Return the arguments of a field, computed once."""
     arguments: Arguments | None = field.extensions.get(_KEPT)
     if arguments is None:
         arguments = field.extensions[_KEPT] = Arguments(field, schema)
@@ -80,7 +80,7 @@ def arguments_of(field: GraphQLField, schema: object) -> Arguments:
 
 
 def argument_values(executor: Executor[Any], field: GraphQLField, details: FieldDetails) -> dict[str, Any]:
-    """A field's arguments as its function takes them, by the same steps as the stock executor's."""
+    """Return a field's arguments as its function's parameters, by the steps of the stock executor."""
     literals = form_of(executor).literals
     kept = literals.get(id(details.node))
     if kept is not None:
@@ -94,7 +94,7 @@ def argument_values(executor: Executor[Any], field: GraphQLField, details: Field
 
 
 def _is_literal(node: FieldNode) -> bool:
-    """Whether the arguments are literals, which no request can change, not variables, lists or objects."""
+    """Whether the arguments are scalar literals, the same for each request, not variables, lists or objects."""
     return not any(
         isinstance(item.value, VariableNode | ListValueNode | ObjectValueNode) for item in node.arguments or ()
     )

@@ -1,12 +1,12 @@
 """A selection as one Python function that turns documents into the response.
 
-The stock executor asks, for every field of every object, what its type is, how it resolves, whether the value can be
-awaited, and where in the response it stands: about 4 microseconds a field. All but the value is the same for each
-object of a list, so it is worked out once, here, and written down as a function.
+The stock executor determines, for every field of every object, the type, the resolver, whether the value is awaitable,
+and the path in the response: about 4 microseconds a field. Only the value differs between the objects of a list, so
+the rest is computed once, here, and compiled to a function.
 
-The function is right or raises: whatever is not plainly as the schema says (a null where none may be, a value of
-another type, a source that is no document) raises, and the caller takes the stock path, which gives the value or the
-error. The fields' functions are pure, so nothing is lost by calling them again.
+The function returns the result of the stock executor or raises: a null in a non-null field, a value of another type, or
+a source that is not a document raises, and the caller takes the stock path, which gives the value or the error. The
+functions of fields are pure, so that they can be called again.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Writer:
     """A compiled selection.
 
     Attributes:
-        rest: the fields that could not be compiled, by response name; `one` leaves null in their places.
-        is_document: whether any document at all is of the selection's type.
-        one: turns a document into its object of the response.
-        many: turns a list of documents into the list, where null is no item.
-        many_or_null: the same for a list whose items may be null.
+        rest: the fields that can't be compiled, by response name; `one` writes null for them.
+        is_document: whether every document is of the selection's type.
+        one: converts a document to its object in the response.
+        many: converts a list of documents, whose items must not be null.
+        many_or_null: converts a list of documents whose items may be null.
         with_arguments: the compiled fields that have arguments.
         source: the code, for tests and debugging.
     """
@@ -64,16 +64,16 @@ class Writer:
     source: str
 
     def arguments(self, executor: Executor[Any]) -> _Arguments:
-        """The values of the arguments in this operation, for `one` and `many`."""
+        """Return the values of the arguments in this operation, for `one` and `many`."""
         return tuple([argument_values(executor, field, details) for field, details in self.with_arguments])
 
 
 def compile_writer(plan: Plan, plan_of: _PlanOf) -> Writer | None:
-    """Compile a selection, or as much of it as can be; None where nothing is gained.
+    """Compile the fields of a selection that can be compiled; return None if there are too few.
 
     Args:
         plan: the selection.
-        plan_of: gives the plans of the selections below.
+        plan_of: returns the plans of the selections below.
     """
     code = _Code(plan_of)
     rest = code.add(plan)
@@ -97,7 +97,7 @@ class _NotPlainError(Exception):
 
 
 class _Code:
-    """The code of one writer, and what it calls."""
+    """The code of one writer, and the functions that it calls."""
 
     def __init__(self, plan_of: _PlanOf) -> None:
         self.names: dict[str, Any] = {}
@@ -106,7 +106,7 @@ class _Code:
         self._bodies: list[str] = []
 
     def source(self) -> str:
-        """The functions `one_n`, `many_n` and `many_or_null_n` of each selection; 0 is the outermost."""
+        """Return the code of `one_n`, `many_n` and `many_or_null_n` of each selection; 0 is the outermost."""
         return "\n".join(
             f"def one_{number}(d, a):\n"
             "    if d.__class__ is not dict: raise Unusual\n"
@@ -126,14 +126,14 @@ class _Code:
         )
 
     def add(self, plan: Plan) -> dict[str, list[FieldDetails]]:
-        """Write the functions of a selection; the fields that can't be compiled are returned."""
+        """Add the functions of a selection; return the fields that can't be compiled."""
         number = len(self._bodies)
         self._bodies.append("")
         self._bodies[number], rest = self._object(plan, "d")
         return rest
 
     def _object(self, plan: Plan, document: str) -> tuple[str, dict[str, list[FieldDetails]]]:
-        """The expression that turns the document of that name into an object, and the fields that it leaves null."""
+        """Return the expression that converts the named document to an object, and the fields that it leaves null."""
         rest: dict[str, list[FieldDetails]] = {}
         items: list[str] = []
         for response_name, group in plan.groups.items():
@@ -159,7 +159,7 @@ class _Code:
         return self._value(field.type, self._read(parent, group[0], document), group, document)
 
     def _read(self, parent: GraphQLObjectType, details: FieldDetails, document: str) -> str:
-        """The expression that reads a field's value from the document of that name."""
+        """Return the expression that reads a field's value from the named document."""
         name = details.node.name.value
         field = parent.fields[name]
         definition = definition_of(field)
@@ -176,14 +176,14 @@ class _Code:
         return f"{function}({document}, **a[{len(self.with_arguments) - 1}])"
 
     def _at_path(self, metadata: dict[str, Any], document: str) -> str:
-        """The expression of the value that stands in the document."""
+        """Return the expression of a value that is stored in the document."""
         path, size = metadata[PATH], metadata.get(SIZE)
         if DEFAULT in metadata:
             return f"{document}.get({path!r}, {metadata[DEFAULT]!r})"
         return f"{document}[{path!r}]" + (f"[:{size.default}]" if size is not None and size.default else "")
 
     def _value(self, type_: GraphQLOutputType, read: str, group: list[FieldDetails], document: str) -> str:
-        """The expression that completes a value."""
+        """Return the expression that completes a value."""
         nullable = not isinstance(type_, GraphQLNonNull)
         inner: Any = type_ if nullable else type_.of_type  # type: ignore[union-attr]
         if is_leaf_type(inner):
@@ -197,17 +197,17 @@ class _Code:
         return f"(None if (v := {read}) is None else {call})" if nullable else call
 
     def _list(self, item: Any, value: str, group: list[FieldDetails]) -> str:
-        """The expression that completes a list."""
+        """Return the expression that completes a list."""
         nullable = not isinstance(item, GraphQLNonNull)
         item = item if nullable else item.of_type
         if is_leaf_type(item):
             return f"[{leaf_expression(item, 'e', self.names, nullable=nullable)} for e in a_list({value})]"
         many = f"{'many_or_null' if nullable else 'many'}_{self._below(item, group)}"
-        # Most lists within a list are empty, and a call costs more than to see that.
+        # Most nested lists are empty, and the test is cheaper than a call.
         return f"([] if (w := {value}).__class__ is list and not w else {many}(w, a))"
 
     def _below(self, type_: object, group: list[FieldDetails]) -> int:
-        """Add the functions of a selection below; the number they have."""
+        """Add the functions of a nested selection; return their number."""
         plan = self._plan_below(type_, group)
         number = len(self._bodies)
         if self.add(plan):
@@ -215,7 +215,7 @@ class _Code:
         return number
 
     def _inline(self, type_: object, group: list[FieldDetails], document: str) -> str:
-        """The expression of a selection below on one object."""
+        """Return the expression of a nested selection on one object."""
         expression, rest = self._object(self._plan_below(type_, group), document)
         if rest:
             raise _NotPlainError
@@ -231,7 +231,7 @@ class _Code:
 
 
 def _is_document_type(type_: GraphQLObjectType) -> bool:
-    """Whether every document at all is of the type, so that none need be asked."""
+    """Whether every document is of the type, so that `is_type_of` need not be called."""
     origin = definition_of(type_).origin
     return type_.is_type_of is None or issubclass(origin, DocumentType)
 
@@ -248,10 +248,10 @@ def _a_list(value: object) -> list[Any]:
 
 
 _BYTES_KEPT = 16 * 1_048_576
-"""Of compiled functions that operations with the same selections share."""
+"""Maximum bytes of compiled functions in the cache that operations with equal selections share."""
 
 _BYTES_A_CHARACTER = 12
-"""Of the functions of a source, with the source itself: measured, it is 7 to 10."""
+"""Bytes of the functions and their source, for each character of the source: 7 to 10 were measured."""
 
 
 def _size_of(functions: dict[str, Any]) -> int:
@@ -261,7 +261,7 @@ def _size_of(functions: dict[str, Any]) -> int:
 
 @cached(LRUCache(_BYTES_KEPT, _size_of))
 def _functions(source: str, names: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """The functions of a source. Requests that write their arguments into the query text meet here again."""
+    """Return the functions of a source, cached: requests that differ only in literal arguments share them."""
     scope: dict[str, Any] = {"Unusual": Unusual, "unusual": _unusual, "a_list": _a_list, **dict(names)}
     scope["size"] = 2_000 + _BYTES_A_CHARACTER * len(source)
     exec(compile(source, "<selection>", "exec"), scope)  # noqa: S102 - written above from names of the schema alone

@@ -1,6 +1,6 @@
-"""The executor: Strawberry's own, which writes plain selections with compiled functions.
+"""Strawberry's executor, extended to write plain selections with compiled functions.
 
-Every hook here tries the compiled function and takes the stock path where that raises, so that results and errors are
+Every hook tries the compiled function and takes the stock path if the function raises, so that results and errors are
 those of the stock executor.
 """
 
@@ -19,22 +19,22 @@ from graph.execution.plan import plan_of
 
 
 class _Info(ResolveInfo):
-    """Strawberry's resolve info, with the executor beside it."""
+    """Strawberry's resolve info, with the executor."""
 
     executor: Any
 
 
 class SelectingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Strawberry's executor, known to the resolve info so that `Selection` can ask it what is selected.
+    """Strawberry's executor, which adds itself to the resolve info, so that `Selection` can read the selected fields.
 
     Attributes:
-        form: the plans of the operation; made by `form_of` where no prepared operation gives its own.
+        form: the plans of the operation, from the prepared operation or else from `form_of`.
     """
 
     form: Form | None = None
 
     def build_resolve_info(self, *args: Any, **kwargs: Any) -> Any:
-        """The info that resolvers get."""
+        """Return the info for resolvers."""
         info = _Info._make(super().build_resolve_info(*args, **kwargs))
         info.executor = self
         return info
@@ -48,9 +48,9 @@ class RecallQLExecutor(SelectingExecutor):
         self._writers: dict[tuple[GraphQLObjectType, int], tuple[Any, Writer | None, tuple[Any, ...]]] = {}
 
     def _writer(self, type_: GraphQLObjectType, details: list[FieldDetails]) -> tuple[Any, Writer | None, Any]:
-        """The writer of a selection and its arguments, looked up once an operation.
+        """Return the writer of a selection and its arguments, computed once for each operation.
 
-        The first item only keeps the list alive, whose identity is the key.
+        The first item is the list itself: a reference keeps its identity, the key of the cache, valid.
         """
         key = (type_, id(details))
         found = self._writers.get(key)
@@ -58,10 +58,10 @@ class RecallQLExecutor(SelectingExecutor):
             try:
                 writer = plan_of(self, type_, details).writer(self)
                 arguments = writer.arguments(self) if writer else ()
-            except Exception:  # noqa: BLE001 - the stock path meets it again, and reports it where it belongs
+            except Exception:  # noqa: BLE001 - the stock path raises it again, and reports it with its path
                 writer, arguments = None, ()
             if self.middleware_manager is not None and self.middleware_manager.middlewares:
-                writer = None  # something wants to see every field
+                writer = None  # an extension must see every field
             found = self._writers[key] = (details, writer, arguments)
         return found
 
@@ -74,7 +74,7 @@ class RecallQLExecutor(SelectingExecutor):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """A list of documents, as one."""
+        """Complete a list of documents with one call."""
         item: Any = return_type.of_type
         nullable = not isinstance(item, GraphQLNonNull)
         type_ = item if nullable else item.of_type
@@ -95,7 +95,7 @@ class RecallQLExecutor(SelectingExecutor):
         result: Any,
         position_context: Any,
     ) -> Any:
-        """A document: the compiled fields at once, the other fields by the stock executor."""
+        """Complete a document: the compiled fields with one call, the other fields by the stock executor."""
         if position_context is None:
             _, writer, arguments = self._writer(return_type, field_details_list)
             if writer is not None:

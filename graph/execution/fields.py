@@ -1,7 +1,7 @@
 """Fields that are read from the parent's document.
 
-A field made here says which paths it reads and how: `graph.execution.plan` turns the first into the projection and the
-second into the compiled response. One source of truth: what is read is declared where it is used.
+Such a field declares its paths and the function that reads them: `graph.execution.plan` makes the projection from the
+paths and the compiled response from the function.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ from graph.execution.size import SIZE, SIZES_BELOW, Size
 READS = "reads"
 """Key in a Strawberry field's metadata: the paths of the parent's document that the field's resolver reads."""
 READ = "read"
-"""Metadata key: the pure function of the parent's document, and of the arguments, that gives the value."""
+"""Metadata key: a pure function from the parent's document and the arguments to the value."""
 PATH = "path"
 """Metadata key: a key of the parent's document whose value is the field's value (without arguments)."""
 DEFAULT = "default"
-"""Metadata key, beside `PATH`: the value where the document has no such key."""
+"""Metadata key, used with `PATH`: the value if the document lacks the key."""
 
 
 def definition_of(element: Any) -> Any:
-    """Strawberry's definition of a field or type of graphql-core's schema."""
+    """Return Strawberry's definition of a field or type of graphql-core's schema."""
     return element.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
 
 
 class DocumentType:
-    """Mixin of the types whose source is a MongoDB document, which carries no Python class."""
+    """Mixin of the types whose source is a MongoDB document, not an instance of the class."""
 
     @classmethod
     def is_type_of(cls, _document: object, _info: object) -> bool:
-        """Always: a resolver's return type says what its documents are."""
+        """Return True: the resolver's return type determines the type of its documents."""
         return True
 
 
 def as_source(document: object) -> Any:
-    """A document as the source of the type that a resolver declares to return.
+    """Return a document as the source of a resolver's declared return type.
 
-    Strawberry makes the schema from the annotation, and the fields of the type read the document: no instance of the
-    class is made.
+    Strawberry derives the schema from the annotation, and the fields of the type read the document: no instance of the
+    class is created.
     """
     return document
 
 
 def stored(path: str, *, description: str, default: object = ..., size: Size | None = None) -> Any:
-    """A field whose value stands in the parent's document.
+    """Declare a field whose value is stored in the parent's document.
 
     Args:
         path: the key in the document.
-        description: what the schema says of the field.
-        default: the value where the document has no such key; without one, its absence is an error.
-        size: of a list.
+        description: the field's description in the schema.
+        default: the value if the document lacks the key; without a default, a missing key is an error.
+        size: the size of a list.
     """
     if default is ...:
         metadata = {PATH: path} if size is None else {PATH: path, SIZE: size}
@@ -63,12 +63,12 @@ def stored(path: str, *, description: str, default: object = ..., size: Size | N
 
 
 def computed(read: Callable[[Any], Any], *reads: str, description: str) -> Any:
-    """A field that is a pure function of the parent's document.
+    """Declare a field that is a pure function of the parent's document.
 
     Args:
-        read: takes the document, returns the value.
-        reads: the paths that it reads.
-        description: what the schema says of the field.
+        read: a function from the document to the value.
+        reads: the paths that the function reads.
+        description: the field's description in the schema.
     """
     return _field(read, reads, description, {})
 
@@ -89,19 +89,18 @@ def resolved(
     size: Size | None = None,
     sizes_below: Mapping[str, Size] | None = None,
 ) -> Any:
-    """A field with a resolver of its own, which reads these paths of the parent's document and what else it fetches.
+    """Declare a field with a resolver, which reads paths of the parent's document and may fetch more.
 
     Args:
-        reads: the paths that it reads.
-        description: what the schema says of the field.
-        read: where the value can be computed from the document and the field's arguments alone, a pure function that
-            gives what the resolver would, or raises where it can't. It takes the document, and the arguments unless
-            they make no difference to it; without them, it gives what the field has without arguments. It may leave out
-            of objects what only resolvers read of them.
-        path: the key of the document where `read` finds what it gives without arguments: of a list, the first items, as
-            many as the size has by default.
-        size: of a list, or of the list of a connection.
-        sizes_below: the sizes that lists below have here without arguments, by path, see `SIZES_BELOW`.
+        reads: the paths that the resolver reads.
+        description: the field's description in the schema.
+        read: a pure function with the result of the resolver, if the document and the arguments suffice; it raises if
+            they don't. The function takes the document, and the arguments if they affect the result; without arguments,
+            it returns the value of the field without arguments. It may leave out entries that only resolvers read.
+        path: the key of the document with the value that `read` returns without arguments: of a list, the first items,
+            as many as the default size.
+        size: the size of a list, or of the list of a connection.
+        sizes_below: the default sizes of lists below this field, by path, see `SIZES_BELOW`.
     """
     metadata: dict[str, Any] = {READS: reads}
     if size is not None:

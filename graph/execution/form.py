@@ -1,4 +1,4 @@
-"""Where the executor keeps what it has worked out of an operation."""
+"""The cache of an operation's plans and literal arguments, which the executor fills."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Form:
-    """What is kept of an operation for one outcome of its conditions, that is of `@skip`, `@include` and `@defer`.
+    """The cached parts of an operation for one outcome of its conditions (`@skip`, `@include`, `@defer`).
 
-    It belongs to the operation and goes with it: the nodes, by whose identity its parts are found, live as long.
+    The operation owns its forms. The keys are identities of nodes, which live as long as the operation.
 
     Attributes:
-        plans: by object type and the identities of the field nodes.
-        literals: the arguments of fields that are literals, by the identity of the field's node.
-        roots: the fields of the operation itself, once they are collected.
+        plans: the plans, by object type and the identities of the field nodes.
+        literals: the literal arguments of fields, by the identity of the field's node.
+        roots: the root fields of the operation, after the first execution.
     """
 
     __slots__ = ("literals", "plans", "roots")
@@ -33,7 +33,7 @@ class Form:
 
 
 def form_of(executor: Executor[Any]) -> Form:
-    """The form of the executor's operation; one of its own where no prepared operation gave it any."""
+    """Return the form of the executor's operation; create one if the operation is not prepared."""
     form: Form | None = getattr(executor, "form", None)
     if form is None:
         form = executor.form = Form()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Whether two operations select the same: by what they ask for, and not by their text or the names in it."""
+"""Equality of selections, independent of the text of operations and of the names in them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def selection_digest(
     *,
     without: str | None = None,
 ) -> bytes:
-    """A digest of what an operation selects, equal for operations that give equal answers to the same event.
+    """Return a digest of an operation's selection, equal for operations with equal answers to the same event.
 
-    The operation's name, the names of variables and fragments, and the text's layout make no difference.
+    The digest does not depend on the operation's name, the names of variables and fragments, or white space.
 
     Args:
-        selection_set: the operation's.
-        fragments: the document's, by name.
+        selection_set: the selection set of the operation.
+        fragments: the fragments of the document, by name.
         variables: the coerced values.
-        without: an argument of the fields at the root that makes no difference.
+        without: an argument of the root fields that is ignored.
     """
     return _Digests(fragments, variables).of(selection_set, without)
 
 
 class _Digests:
-    """Of one operation. A fragment's is made once, so that fragments in each other cost no more than their text."""
+    """The digests of one operation; a fragment's digest is computed once, in time proportional to its text."""
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, object]) -> None:
         self._fragments = fragments
@@ -82,7 +82,7 @@ class _Digests:
         )
 
     def _value(self, node: ValueNode) -> str:
-        """The value as text. A variable's is marked, since it is coerced already: it is not what its text would be."""
+        """Return the value as text; a variable's coerced value is marked, since it can differ from an equal literal."""
         if isinstance(node, VariableNode):
             name = node.name.value
             if name not in self._variables:

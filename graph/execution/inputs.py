@@ -1,4 +1,4 @@
-"""Input objects, built without asking for each field's type each time: see `graph.execution.arguments`."""
+"""Construction of input objects with field types resolved once, see `graph.execution.arguments`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def compiled_input(kind: _T) -> _T:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How a class is built.
+    """The construction of a class.
 
     Attributes:
         registry: the schema's scalars.
-        absent: the attributes that are None unless they are given.
-        fields: how each field's value is passed on.
+        absent: the attributes that are None by default.
+        fields: the conversion of each field's value.
     """
 
     registry: Mapping[object, Any]
@@ -35,7 +35,7 @@ class _Plan:
 
 
 _plans: dict[tuple[type, int], _Plan] = {}
-"""By class and identity of the registry, which the plan keeps alive: as many as there are classes and schemas."""
+"""Plans by class and identity of the registry, which the plan keeps alive: one for each class and schema."""
 
 
 def _build(kind: type, value: Mapping[str, object], context: InputContext) -> Any:

@@ -1,4 +1,4 @@
-"""The private names of Strawberry that are needed, each in one place and with its reason.
+"""The private names of Strawberry that RecallQL uses, each with its reason.
 
 A release of Strawberry that renames one breaks this module and no other.
 """
@@ -18,15 +18,15 @@ ResolveInfo = _OperationContextAwareGraphQLResolveInfo
 
 
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
-    """graphql-core's schema: parsing, validation and execution need it, and Strawberry gives only its text."""
+    """Return graphql-core's schema for parsing, validation and execution: Strawberry's public API has only its text."""
     return schema._schema  # noqa: SLF001
 
 
 def core_info(info: Any) -> Any:
-    """graphql-core's info of a resolver: it alone has the executor, which knows the selection."""
+    """Return graphql-core's info of a resolver, the only one with the executor, which has the selection."""
     return info._raw_info  # noqa: SLF001
 
 
 def strawberry_schema(schema: GraphQLSchema) -> Any:
-    """Strawberry's schema behind graphql-core's: it has the registry of scalars that arguments are converted with."""
+    """Return Strawberry's schema of graphql-core's, for its registry of scalars, which converts arguments."""
     return schema._strawberry_schema  # type: ignore[attr-defined]  # noqa: SLF001

@@ -23,7 +23,7 @@ _BUILT_IN: Mapping[str, str] = {
     "Int": "{v}.__class__ is int and -2147483648 <= {v} <= 2147483647",
     "Float": "{v}.__class__ is float and -1.7976931348623157e308 <= {v} <= 1.7976931348623157e308",
 }
-"""When a value of a built-in scalar is written as it is."""
+"""The conditions under which a value of a built-in scalar is written unchanged."""
 
 _PLAIN = (str, int, float, datetime, dict, list, Enum, UUID)
 
@@ -44,25 +44,25 @@ def total_for(*classes: type) -> Callable[[_F], _F]:
 
 @total_for(dict, list, str, int, float, bool)
 def unchanged(value: Any) -> Any:
-    """The `serialize` of a scalar whose values are JSON already."""
+    """Return the value, as `serialize` of a scalar whose values are JSON already."""
     return value
 
 
 @total_for(str)
 def unchanged_text(value: Any) -> Any:
-    """The `serialize` of a scalar whose values are stored as their text."""
+    """Return the value, as `serialize` of a scalar whose values are stored as text."""
     return value
 
 
 def leaf_expression(
     leaf: GraphQLScalarType | GraphQLEnumType, read: str, names: dict[str, Any], *, nullable: bool
 ) -> str:
-    """The expression that completes a value of a scalar or enum.
+    """Return the expression that completes a value of a scalar or enum.
 
     Args:
         leaf: the type.
-        read: the expression that gives the value.
-        names: takes what the expression calls, by name.
+        read: the expression of the value.
+        names: receives the functions that the expression calls, by name.
         nullable: whether the value may be null.
     """
     complete = f"{'nullable' if nullable else 'leaf'}_{leaf.name}"
@@ -94,7 +94,7 @@ def leaf_expression(
 
 @cache
 def _enum_name_of(leaf: GraphQLEnumType) -> Callable[[str], str | None]:
-    """Gives the name for a value that is stored as text; None where the stock path must say what is wrong."""
+    """Return a function from a stored text to its enum name; None for a value that the stock path must refuse."""
     names: dict[str, str] = {}
     for value in {str(value.value) for value in leaf.values.values() if isinstance(value.value, str)}:
         with suppress(GraphQLError):
@@ -104,12 +104,12 @@ def _enum_name_of(leaf: GraphQLEnumType) -> Callable[[str], str | None]:
 
 @cache
 def _completer(leaf: GraphQLScalarType | GraphQLEnumType, nullable: bool) -> Callable[[Any], Any]:
-    """Completes any value as the stock executor does, or raises."""
+    """Return a function that completes a value like the stock executor, or raises."""
 
     def complete(value: object) -> Any:
         if value is None and nullable:
             return None
-        if not isinstance(value, _PLAIN):  # an exception or something to await means something else
+        if not isinstance(value, _PLAIN):  # the stock executor handles exceptions and awaitables
             raise Unusual
         return Executor.complete_leaf_value(leaf, value)
 

@@ -1,4 +1,4 @@
-"""An operation of a valid document, with all that is the same for each request worked out once."""
+"""An operation of a valid document, with its constant parts computed once for all requests."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     from graph.execution.executor import SelectingExecutor
 
 _MOST_FORMS = 8
-"""Outcomes of `@skip` and `@include` that are kept of one operation."""
+"""Maximum outcomes of `@skip` and `@include` that are cached for one operation."""
 
 
 class PreparedOperation:
-    """One operation, ready to be run with variables.
+    """One operation, ready for execution with variables.
 
     Attributes:
-        document: the document that holds it.
+        document: the document of the operation.
         node: the operation's node.
-        kind: what it is, in Strawberry's words.
+        kind: query, mutation or subscription, as Strawberry's type.
     """
 
     def __init__(
@@ -65,17 +65,17 @@ class PreparedOperation:
 
     @property
     def forms(self) -> int:
-        """The maximum number of forms that are kept."""
-        outcomes: int = 3 ** len(self._conditions)  # each is true, false, or absent
+        """Return the maximum number of cached forms."""
+        outcomes: int = 3 ** len(self._conditions)  # each variable is true, false, or absent
         return min(_MOST_FORMS, outcomes)
 
     async def run(self, variables: dict[str, Any], context: object, extensions: dict[str, Any] | None) -> Outcome:
-        """Execute it, by the steps of graphql-core's `execute`.
+        """Execute the operation, by the steps of graphql-core's `execute`.
 
         Args:
-            variables: as they were sent.
-            context: what resolvers find in `info.context`.
-            extensions: those of the request.
+            variables: the values of the request, unchecked.
+            context: the value of `info.context` in resolvers.
+            extensions: the `extensions` of the request.
         """
         values = self._variables.coerce(variables)
         if isinstance(values, list):
@@ -96,12 +96,12 @@ class PreparedOperation:
         """Resolve the field of a subscription.
 
         Args:
-            variables: as they were sent.
-            context: what the field's resolver finds in `info.context`.
-            extensions: those of the request.
+            variables: the values of the request, unchecked.
+            context: the value of `info.context` in the field's resolver.
+            extensions: the `extensions` of the request.
 
         Returns:
-            What executes the events; or the errors for which there are none.
+            The subscription that executes events, or the errors of a refused one.
         """
         values = self._variables.coerce(variables)
         if isinstance(values, list):

@@ -1,8 +1,7 @@
-"""What one selection on one object type reads and writes.
+"""The plan of one selection on one object type: its projection and its compiled writer.
 
-A plan is made once for a selection of a prepared operation, which owns it. The projection that
-MongoDB gets and the compiled function that writes the response come from the same grouped fields and the same
-declarations of the fields.
+A plan is made once for a selection of a prepared operation, which owns the plan. The projection for MongoDB and the
+function that writes the response come from the same grouped fields and the same declarations.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ _DECIDING = frozenset({"skip", "include", "defer"})
 
 
 class Plan:
-    """One selection, that is the fields selected on an object type by one or more field nodes.
+    """One selection: the fields selected on an object type by one or more field nodes.
 
     Attributes:
         type: the object type.
         groups: the selected fields by response name.
-        usual: whether nothing in the selection is for the stock executor alone (`@defer`, `@stream`, variables of
-            fragments).
+        usual: whether the selection has no parts that only the stock executor supports (`@defer`, `@stream`, variables
+            of fragments).
     """
 
     def __init__(self, executor: Executor[Any], object_type: GraphQLObjectType, details: list[FieldDetails]) -> None:
@@ -55,16 +54,16 @@ class Plan:
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """The paths of the document that the selected fields read."""
+        """Return the paths of the document that the selected fields read."""
         paths: set[str] = set()
         for group in self.groups.values():
             field = self.type.fields.get(group[0].node.name.value)
-            if field is not None:  # __typename is no field of the type
+            if field is not None:  # __typename is not a field of the type
                 paths.update(definition_of(field).metadata.get(READS, ()))
         return frozenset(paths)
 
     def writer(self, executor: Executor[Any]) -> Writer | None:
-        """The compiled selection; None where nothing in it can be compiled."""
+        """Return the compiled selection, or None if no field can be compiled."""
         if not self._is_compiled:
             if self.usual:
                 self._writer = compile_writer(self, lambda below, nodes: plan_of(executor, below, nodes))
@@ -73,10 +72,10 @@ class Plan:
 
 
 def plan_of(executor: Executor[Any], object_type: GraphQLObjectType, details: list[FieldDetails]) -> Plan:
-    """The plan of a selection: made, or the one that an earlier request with the same operation left.
+    """Return the plan of a selection, cached from an earlier request with the same operation, or new.
 
     Args:
-        executor: of the operation.
+        executor: the executor of the operation.
         object_type: the type on which the fields are selected.
         details: the field nodes whose sub-selections count.
 
@@ -103,7 +102,7 @@ def _is_unusual(item: FieldDetails) -> bool:
 
 
 def conditions_of(operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]) -> tuple[str, ...]:
-    """The names of the variables that decide what the operation includes."""
+    """Return the names of the variables in `@skip`, `@include` and `@defer`."""
     finder = _Conditions()
     for node in (operation, *fragments):
         visit(node, finder)
@@ -111,7 +110,7 @@ def conditions_of(operation: OperationDefinitionNode, fragments: Iterable[Fragme
 
 
 class _Conditions(Visitor):
-    """Finds the variables that decide what is included."""
+    """Collects the variables in `@skip`, `@include` and `@defer`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Strawberry's resolvers, called with what they declare and nothing around them.
+"""Direct calls of Strawberry's resolvers, with the arguments that they declare.
 
-Strawberry puts the same chain of functions around every resolver, for extensions, permissions and exception handlers,
-and reads the resolver's signature at every call. Here that is done once.
+Strawberry wraps every resolver in a chain of functions for extensions, permissions and exception handlers, and reads
+the resolver's signature at every call. The functions here read the signature once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a field's selection reads: the executor's own view of it, turned into document paths.
+"""The document paths that a field's selection reads.
 
-Fragments, aliases, variables, `@skip` and `@include` are resolved by graphql-core's `collect_subfields`, so that what
-is read from MongoDB is what the executor is about to ask for.
+graphql-core's `collect_subfields` resolves fragments, aliases, variables, `@skip` and `@include`, so that the
+paths read from MongoDB are those of the fields that the executor will resolve.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ class Selection:
 
     @classmethod
     def of(cls, info: Any, type_name: str | None = None) -> Selection:
-        """The selection of the field that is being resolved.
+        """Return the selection of the field that is being resolved.
 
         Args:
             info: Strawberry's info of the resolver.
-            type_name: the object type, where the field's own type is an interface.
+            type_name: the object type, if the field's type is an interface.
         """
         raw = core_info(info)
         named = raw.schema.get_type(type_name) if type_name else get_named_type(raw.return_type)
         return cls(raw.executor, named, [FieldDetails(node, None) for node in raw.field_nodes])
 
     def selects(self, field_name: str) -> bool:
-        """Whether the field is selected, under whatever alias."""
+        """Whether the field is selected, under any alias."""
         return any(group[0].node.name.value == field_name for group in self._plan.groups.values())
 
     def below(self, field_name: str) -> Selection | None:
-        """What is selected below a field, under all its aliases together; None when the field is not selected."""
+        """Return the selection below a field, with all its aliases merged; None if the field is not selected."""
         groups = [group for group in self._plan.groups.values() if group[0].node.name.value == field_name]
         if not groups:
             return None
@@ -56,7 +56,7 @@ class Selection:
         return Selection(self._executor, named, [details for group in groups for details in group])
 
     def sole(self, field_name: str) -> tuple[Selection, dict[str, Any]] | None:
-        """What is selected below a field and the field's arguments, where it is selected once and they are right."""
+        """Return a field's selection and arguments; None unless the field is selected once, with valid arguments."""
         groups = [group for group in self._plan.groups.values() if group[0].node.name.value == field_name]
         if len(groups) != 1:
             return None
@@ -65,8 +65,8 @@ class Selection:
         try:
             return below, argument_values(self._executor, field, groups[0][0])
         except GraphQLError:
-            return None  # the executor finds it again, and reports it where it belongs
+            return None  # the executor raises the error again, and reports it with its path
 
     def reads(self) -> frozenset[str]:
-        """The paths of the parent's document that the selected fields read."""
+        """Return the paths of the parent's document that the selected fields read."""
         return self._plan.reads

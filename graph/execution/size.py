@@ -1,4 +1,4 @@
-"""How many items the lists of an answer have, declared at the fields: what the cost of an operation is counted from."""
+"""The sizes of lists, declared at the fields: the cost of an operation is computed from them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from graph.settings import Settings
 
 SIZE = "size"
-"""Key in a Strawberry field's metadata: the `Size` of the field's list, or of the list of the connection that it is."""
+"""Key in a Strawberry field's metadata: the `Size` of the field's list, or of its connection's list."""
 SIZES_BELOW = "sizesBelow"
-"""Key in a Strawberry field's metadata: the sizes that lists below the field have there without arguments, by path."""
+"""Key in a Strawberry field's metadata: the default sizes of lists below the field, by path."""
 
 
 MUTATION = 10
-"""Cost of each mutation beside its answer: a transaction."""
+"""Cost of each mutation, for its transaction, in addition to the cost of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Size:
     """The maximum number of items of a list.
 
     Attributes:
-        most: whatever is asked for.
-        default: without arguments.
-        arguments: those that say it, as numbers or as lists of as many items; with dots within inputs.
-        setting: the setting that is the default instead.
-        is_page: whether the list has the items of the connection that it belongs to.
+        most: the maximum for any arguments.
+        default: the size without arguments.
+        arguments: the arguments that determine the size, numbers or lists; a path with dots for a field of an input.
+        setting: the setting with the default size.
+        is_page: whether the size is the one of the connection that the list belongs to.
     """
 
     most: int = 0
@@ -41,29 +41,29 @@ class Size:
 
 
 PAGE = Size(is_page=True)
-"""Of the list of a connection's edges."""
+"""The size of a connection's list of edges."""
 
 
 def size_of(field: GraphQLField) -> Size | None:
-    """The declared size of a field; None where it declares no size."""
+    """Return the declared size of a field, or None."""
     return _metadata(field).get(SIZE)
 
 
 def sizes_below(field: GraphQLField) -> Mapping[tuple[str, ...], Size]:
-    """The declared sizes of lists below a field, by the names of the fields that lead there."""
+    """Return the declared sizes of lists below a field, by the path of field names."""
     declared: Mapping[str, Size] = _metadata(field).get(SIZES_BELOW, {})
     return {tuple(path.split(".")): size for path, size in declared.items()}
 
 
 def assumed_size(size: Size) -> int:
-    """The maximum number of items without numbers in the arguments; of a setting, by its default."""
+    """Return the maximum number of items without numbers in the arguments, with settings at their defaults."""
     if size.setting is not None:
         return int(Settings.model_fields[size.setting].default)
     return size.default or size.most
 
 
 def weight_of(schema: GraphQLSchema, parent: GraphQLNamedType) -> int:
-    """The cost of each field of a type beside the objects that it gives."""
+    """Return the cost of each field of a type, in addition to the cost of its objects."""
     return MUTATION if parent is schema.mutation_type else 0
 
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from graph.execution.executor import SelectingExecutor
 
 Outcome: TypeAlias = tuple[dict[str, Any] | None, list[GraphQLError]]
-"""The data, and the errors of whatever is missing in it."""
+"""The data, and the errors of its missing parts."""
 
 
 class ResolvedSubscription:
     """One subscription.
 
     Attributes:
-        source: what the field's resolver returned.
+        source: the result of the field's resolver.
     """
 
     def __init__(self, executor: SelectingExecutor, source: object) -> None:
@@ -32,7 +32,7 @@ class ResolvedSubscription:
         self._executor = executor
 
     def digest(self, *, without: str) -> bytes:
-        """A digest of the selection, see `selection_digest`."""
+        """Return a digest of the selection, see `selection_digest`."""
         executor = self._executor
         fragments = {name: details.definition for name, details in executor.fragments.items()}
         variables = executor.variable_values.coerced
@@ -43,7 +43,7 @@ class ResolvedSubscription:
 
         Args:
             event: the value of the subscription's field.
-            context: what resolvers find in `info.context`.
+            context: the value of `info.context` in resolvers.
         """
         of_event = self._executor.build_per_event_executor(event)
         of_event.context_value = context
@@ -59,10 +59,10 @@ async def resolve_subscription(
 ) -> ResolvedSubscription:
     """Resolve the field of a subscription, by the steps of graphql-core's `execute_subscription`.
 
-    graphql-core's own demands an event stream, where the resolvers here return a source that subscribers share.
+    graphql-core's function requires an event stream, but these resolvers return a source that subscribers share.
 
     Args:
-        executor: of the operation.
+        executor: the executor of the operation.
         name: the field's name in the response.
         details: the field's nodes.
 
@@ -83,7 +83,7 @@ async def resolve_subscription(
             details[0].fragment_variable_values,
             executor.hide_suggestions,
         )
-        assert field.subscribe is not None  # noqa: S101 - the schema gives each field of the root a resolver
+        assert field.subscribe is not None  # noqa: S101 - each root field of the schema has a resolver
         source = field.subscribe(executor.root_value, info, **arguments)
         if executor.is_awaitable(source):
             source = await source

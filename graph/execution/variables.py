@@ -1,4 +1,4 @@
-"""Variables of built-in scalar types, without graphql-core's walk through type and value."""
+"""Coercion of variables of built-in scalar types, without graphql-core's recursion through type and value."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Variables:
         self._all_plain = len(self._plain) == len(plain)
 
     def coerce(self, given: dict[str, Any]) -> VariableValues | list[GraphQLError]:
-        """The values of the variables, or what is wrong with them."""
+        """Return the values of the variables, or their errors."""
         values = self._plain_values(given) if self._all_plain else None
         if values is None:
             return get_variable_values(self._schema, self._definitions, given, _MOST_ERRORS)
         return values
 
     def _plain_values(self, given: dict[str, Any]) -> VariableValues | None:
-        """The values, where each is already what it would be coerced to."""
+        """Return the values if no coercion changes them, or None."""
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
         for name, signature, class_, nullable in self._plain:
@@ -58,7 +58,7 @@ class Variables:
 
 
 def _fits(value: int) -> bool:
-    """Whether GraphQL's Int holds it; a boolean, too, which is asked for nothing else."""
+    """Whether GraphQL's Int can hold the value; true for a boolean, too."""
     return -(2**31) <= value < 2**31
 
 
