@@ -1,1 +1,1 @@
-"""Taking conversations out of a store and into another, as a file; `records` describes the file."""
+"""Export and import of conversations as a file; `records` describes the format."""

@@ -1,4 +1,4 @@
-"""From the lines of a file to documents: sessions whole, or in parts where they are large, with what is missing."""
+"""Conversion of a file's lines to documents with defaults: whole sessions, or parts of large sessions."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from graph.transfer.records import LONGEST_LINE, parse, parse_header
 from graph.transfer.source import Source
 
 AT_ONCE = Load(records=1_000, size=8 * 2**20, entities=MOST_ENTITIES)
-"""Most that one transaction stores, unless one line has more: mongod's cache bounds it."""
+"""Maximum load of one transaction, unless one line has more: mongod's cache limits transactions."""
 _USERS_AT_ONCE = 1_000
-_SPACE = uuid.UUID("6c9a3a1e-52a9-5f0b-9d0c-1f3f6f6d5d3a")  # of the uuids made here; a constant of the format
+_SPACE = uuid.UUID("6c9a3a1e-52a9-5f0b-9d0c-1f3f6f6d5d3a")  # the namespace of derived uuids, a constant of the format
 _PLACES = {"session": 0, "memory": 1, "message": 2, "summary": 3}
 
 
 def derived_uuid(*place: object) -> str:
-    """The uuid of what has none, from where it stands."""
+    """Return the uuid of a record without one, derived from its place in the file."""
     return str(uuid.uuid5(_SPACE, "\0".join(map(str, place))))
 
 
@@ -45,9 +45,9 @@ class Assembly:
 
     Attributes:
         source: the file.
-        tokens: counts where a record does not tell.
-        at: the time of what has none.
-        numbers: what the header says of them.
+        tokens: counts the tokens of records without a `tokenCount`.
+        at: the time for records without one.
+        numbers: the `numbers` of the header.
     """
 
     source: Source
@@ -64,10 +64,10 @@ class Assembly:
     _open: _Session | None = None
 
     def portions(self) -> Iterator[Users | Batch | Part]:
-        """What to store, in the order of the file.
+        """Yield the portions to store, in the order of the file.
 
         Raises:
-            TransferError: the file is not as it must be. What came before the session in question has been given.
+            TransferError: a line breaks the format. The portions before the session of that line have been yielded.
         """
         try:
             yield from self._portions()
@@ -101,7 +101,7 @@ class Assembly:
             else:
                 yield from self._add(kind, record, len(line))
         if exported and not ended:
-            where = "its last session is left out" if self._open else "what it holds is imported"
+            where = "its last session is left out" if self._open else "its records are imported"
             self._open = None
             raise TransferError(
                 f"line {self._line}: the export was cut off here, since the end record is missing; {where}"
@@ -128,13 +128,13 @@ class Assembly:
             yield from self._close()
             if hash(session_id) in self._seen:
                 raise TransferError(
-                    f"line {self._line}: session {shown(session_id)} came before: keep its records together"
+                    f"line {self._line}: session {shown(session_id)} came before: put its records together"
                 )
             self._seen.add(hash(session_id))
             self._counts["sessions"] += 1
             self._open = _Session(session_id, self.tokens, self.at)
         if self._open.is_full:
-            # Only now that more of it comes: one that just fits goes whole.
+            # Only when more records follow: a session that just fits is stored whole.
             yield from self._flush()
             self._open.count_tokens()
             yield Part(session_id, self._open.take(), None)
@@ -143,7 +143,7 @@ class Assembly:
             self._counts["messages"] += 1
 
     def _close(self) -> Iterator[Users | Batch | Part]:
-        """End the session that is open."""
+        """End the open session."""
         closing, self._open = self._open, None
         if closing is None:
             return
@@ -160,7 +160,7 @@ class Assembly:
         self._ready_load = self._ready_load.plus(closing.taken)
 
     def _flush(self) -> Iterator[Users | Batch]:
-        # Users first: they stand before the sessions that name them.
+        # Users first: sessions refer to them.
         if self._users:
             yield Users(self._users)
             self._users = []
@@ -171,7 +171,7 @@ class Assembly:
 
 
 class _Session:
-    """A session of which more may come."""
+    """A session that may have more records."""
 
     def __init__(self, session_id: str, tokens: TokenCounter, at: datetime) -> None:
         self.session_id = session_id
@@ -185,7 +185,9 @@ class _Session:
         self._size = 0
         self._keys: set[str] = set()  # of the entities that the messages mention
         self._ranges: list[tuple[int, int, str]] = []
-        self._uncounted: dict[str, MemoryDocument] = {}  # memories whose tokens are those of their messages
+        self._uncounted: dict[
+            str, MemoryDocument
+        ] = {}  # memories without a `tokenCount`, which is the sum of their messages
         self._uncounted_messages: list[MessageDocument] = []
         self._memory = 0  # the place in `_ranges` of the last message's memory
         self._last_seq = 0
@@ -197,11 +199,11 @@ class _Session:
 
     @property
     def is_full(self) -> bool:
-        """Whether what it holds must be taken before more comes."""
+        """Whether the held records must be taken before the next one is added."""
         return self._load().reaches(AT_ONCE)
 
     def take(self) -> Contents:
-        """What it holds, to be stored."""
+        """Return the held records, to be stored, and forget them."""
         held = self._contents
         self.taken = self._load()
         self._contents, self._size, self._keys = Contents(), 0, set()
@@ -209,15 +211,17 @@ class _Session:
 
     def _load(self) -> Load:
         held = self._contents
-        # An empty session counts as well.
+        # An empty session counts, too.
         number = max(1, len(held.messages), len(held.memories), len(held.summaries))
         return Load(number, self._size, len(self._keys))
 
     def add(self, kind: str, record: Document, size: int, line: int) -> None:
-        """One more record of the session, of which what it held may have been taken: it is divided from then on."""
+        """Add a record; once records have been taken, the session is stored in parts."""
         self.divided = self.taken != Load()
         if _PLACES[kind] < self._place:
-            raise TransferError(f"line {line}: in a session come memories first, then messages, then summaries")
+            raise TransferError(
+                f"line {line}: the order is wrong: in a session, write memories, then messages, then summaries"
+            )
         self._place = _PLACES[kind]
         self._size += size
         if kind == "session":
@@ -283,11 +287,11 @@ class _Session:
 
     @property
     def counted(self) -> bool:
-        """Whether nothing is left for `count_tokens`."""
+        """Whether all tokens are counted."""
         return not self._uncounted_messages
 
     def count_tokens(self, owner: SessionDocument | None = None) -> None:
-        """Count the tokens of the messages that do not tell, and add them to the session's document if there is one."""
+        """Count the tokens of messages without `tokenCount`, and add them to the session's document, if given."""
         for message in self._uncounted_messages:
             self._add_tokens(message, self._tokens.count_message(message["role"], message["content"]))
         self._uncounted_messages = []
@@ -295,12 +299,10 @@ class _Session:
             owner["tokenCount"] = self._token_count
 
     def _memory_of(self, seq: int, record: Document, line: int) -> str:
-        """The memory that holds a message."""
+        """Return the id of the memory that holds a message."""
         if not self._ranges or self._ranges[0][0] == 0:
             if "memoryId" in record:
-                raise TransferError(
-                    f"line {line}: memoryId is {record['memoryId']}, of which there is no memory record"
-                )
+                raise TransferError(f"line {line}: memoryId is {record['memoryId']}, which no memory record has")
             if not self._ranges:
                 self._hold_whole(record.get("createdAt", self._at), seq)
             memory_id = self._ranges[0][2]
@@ -318,7 +320,7 @@ class _Session:
         return memory_id
 
     def _hold_whole(self, created: datetime, seq: int) -> None:
-        """Make the memory of a session without memory records; its end is known when the session ends."""
+        """Create the memory of a session without memory records; its last seq is set at the end of the session."""
         memory_id = derived_uuid("memory", self.session_id)
         self._ranges = [(0, 0, memory_id)]
         self._uncounted[memory_id] = {
@@ -347,12 +349,12 @@ class _Session:
         self._summary_seq = last
 
     def document(self, line: int) -> SessionDocument:
-        """The session's document, after all its records; the memories that waited for their counts are held with them.
+        """Return the session's document, after all its records, and hold the memories that waited for their counts.
 
-        Where it is not `counted`, `count_tokens` has yet to be called before it can be stored.
+        Unless the session is `counted`, call `count_tokens` before it is stored.
 
         Raises:
-            TransferError: what the session record counts is not what came.
+            TransferError: a count of the session record differs from the records of the file.
         """
         if self.divided or "tokenCount" in self._given:
             self.count_tokens()
@@ -368,7 +370,7 @@ class _Session:
             if given < value if name == "lastSeq" else given != value:
                 raise TransferError(
                     f"line {line}: session {shown(self.session_id)} ends here with {name} {value:,}, and its session"
-                    f" record says {given:,}: leave that out to have it counted"
+                    f" record says {given:,}: leave {name} out to have it counted"
                 )
         created = self._given.get("createdAt") or self._first_at or self._at
         found: SessionDocument = {

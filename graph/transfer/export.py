@@ -1,8 +1,8 @@
-"""`recallql export`: users and sessions out of the store into a file.
+"""`recallql export`: writes users and sessions from the store to a file.
 
-Each session is written as it was at one moment, however others write to it meanwhile; different sessions may be of
-different moments between the beginning and the end of the export. A session made behind the place that the export has
-reached is not in it; a user is in it before the first of its sessions.
+Each session is a snapshot of one moment, even while others write to it; the moments of different sessions differ, and
+lie between the start and the end of the export. A session created before the place that the export has reached is left
+out; a user precedes the first of its sessions.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from graph.store.transfer import documents as transfer
 from graph.transfer import records
 
 _CLOCKS = timedelta(minutes=5)
-"""By how much the clocks of those who make users may differ from this one's."""
+"""Maximum difference between the clock of this machine and those of machines that create users."""
 
 
 @dataclass(slots=True)
 class Exported:
-    """What an export has written so far."""
+    """The progress of an export."""
 
     users: int = 0
     sessions: int = 0
@@ -38,20 +38,20 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to export: everything, or one session, or one user with its sessions."""
+    """The selection of an export: everything, or one session, or one user with its sessions."""
 
     session_id: str | None = None
     user_id: str | None = None
 
     @property
     def match(self) -> Document:
-        """The condition on the sessions."""
+        """Return the filter for the sessions."""
         given = {"_id": self.session_id, "userId": self.user_id}
         return {name: value for name, value in given.items() if value is not None}
 
     @property
     def header(self) -> Document:
-        """What the header says of it."""
+        """Return the entries of the header for this selection."""
         given = {"session": self.session_id, "user": self.user_id}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -64,17 +64,17 @@ async def export(
     resume: Resumed | None = None,
     report: Callable[[Exported], None] = lambda _: None,
 ) -> Exported:
-    """Write what is wanted to a file that is open for bytes.
+    """Write the selection to a binary file.
 
     Args:
         database: the open database.
-        wanted: what to write.
-        target: where to.
-        resume: what an earlier export to the same file has written.
+        wanted: the selection.
+        target: the open file.
+        resume: the state of an earlier export to the same file.
         report: called after each step.
 
     Raises:
-        TransferError: there is no such session or user.
+        TransferError: the session or user does not exist.
         Unavailable: the database does not answer.
     """
     done = resume.done if resume else Exported()
@@ -97,7 +97,7 @@ async def export(
     async with aclosing(sessions) as contents:
         async for kind, documents in contents:
             if kind == "user":
-                documents = [user for user in documents if user["_id"] not in recent]  # noqa: PLW2901 - the rest is written
+                documents = [user for user in documents if user["_id"] not in recent]  # noqa: PLW2901 - the others are written later
                 recent.update(user["_id"] for user in documents)
                 done.users += len(documents)
             elif kind == "session":
@@ -113,29 +113,29 @@ async def export(
 
 
 async def _users(database: Database, wanted: Wanted) -> Document:
-    """The condition on the users that are written first."""
+    """Return the filter for the users that are written first."""
     if wanted.session_id is not None:
         found = await transfer.find_sessions(database, [wanted.session_id])
         owner = found.get(wanted.session_id)
         if owner is None or wanted.user_id not in (None, owner.get("userId")):
-            raise TransferError(f"there is no session {shown(wanted.session_id)}")
+            raise TransferError(f"no session has the id {shown(wanted.session_id)}")
         return {"_id": owner.get("userId")}
     if wanted.user_id is not None:
         if not await transfer.find_users(database, [wanted.user_id]):
-            raise TransferError(f"there is no user {shown(wanted.user_id)}")
+            raise TransferError(f"no user has the id {shown(wanted.user_id)}")
         return {"_id": wanted.user_id}
     return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What an export that was stopped has left.
+    """The state of an export that was stopped.
 
     Attributes:
-        done: how much of it stands.
-        users: those in it.
-        began: when it began.
-        session_id: the session to go on with; the file ends where it would begin.
+        done: the progress in the file.
+        users: the ids of the users in the file.
+        began: the start time of the export.
+        session_id: the next session; the file ends before its first record.
     """
 
     done: Exported
@@ -145,10 +145,10 @@ class Resumed:
 
 
 def resumed(path: Path, wanted: Wanted) -> Resumed | None:
-    """Cut an unfinished file back to its last whole session; None when there is nothing to go on from.
+    """Cut an unfinished file after its last whole session; return None if there is no file to resume.
 
     Raises:
-        TransferError: it is of another export.
+        TransferError: the file belongs to another export.
     """
     done, standing = Exported(), Exported()
     users: set[str] = set()
@@ -160,7 +160,9 @@ def resumed(path: Path, wanted: Wanted) -> Resumed | None:
             return None
         header = records.parse_header(line)
         if {name: header.get(name) for name in ("session", "user") if name in header} != wanted.header:
-            raise TransferError(f"{path} is the beginning of an export of something else: remove it, or do not resume")
+            raise TransferError(
+                f"{path} is the beginning of an export with another selection: remove it, or do not resume"
+            )
         place = file.tell()
         for line in file:
             if not line.endswith(b"\n"):

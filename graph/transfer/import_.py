@@ -1,7 +1,7 @@
-"""`recallql import`: a file's users and sessions into the store.
+"""`recallql import`: stores the users and sessions of a file.
 
-Each session appears whole or not at all, and what is there already is not stored again. So an import that was stopped,
-in whatever way, is resumed by running it again.
+A session becomes visible as a whole, and stored sessions are not stored again. So an import that was stopped is resumed
+by running it again.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _TEXT_FIELDS = ("role", "content", "name", "toolCallId", "metadata")
 
 @dataclass(slots=True)
 class Imported:
-    """What an import has done so far.
+    """The progress of an import.
 
     Attributes:
-        present: sessions that were there already, the same or later in their life.
-        skipped: sessions and users that were there with other contents, and were left as they are.
-        bytes_read: of the file.
+        present: sessions that were stored before, with the same contents or later ones.
+        skipped: sessions and users that were stored with other contents, and were left unchanged.
+        bytes_read: the number of bytes of the file read.
     """
 
     users: int = 0
@@ -55,13 +55,13 @@ class Importer:
     """One import.
 
     Attributes:
-        database: where to.
-        tokens: counts where a record does not tell.
-        skip_existing: leave what is there with other contents as it is, rather than stop.
+        database: the target.
+        tokens: counts the tokens of records without a `tokenCount`.
+        skip_existing: skip sessions and users that are stored with other contents, instead of stopping.
         window: the message window: of sessions in which this number of messages waits only for a summary, one becomes
             due; None leaves that to the next message that is enriched.
         report: called after each step.
-        done: what it has done.
+        done: the progress.
     """
 
     database: Database
@@ -77,9 +77,9 @@ class Importer:
         """Import a file.
 
         Raises:
-            TransferError: the file is not as it must be, or something else is stored under an id of it. What came
-                before is imported, and nothing of the session in question.
-            Unavailable: the database does not answer; running it again goes on.
+            TransferError: a line breaks the format, or other contents are stored under an id of the file. The portions
+                before are imported, and nothing of the session with the error.
+            Unavailable: the database does not answer; a second run resumes the import.
         """
         opened = Source(source)
         assembly = Assembly(opened, self.tokens, self._at)
@@ -196,20 +196,19 @@ class Importer:
     def _refuse(self, kind: str, name: str) -> None:
         if not self.skip_existing:
             raise TransferError(
-                f"{kind} {shown(name)} is stored with other contents: delete it there, or leave it as it is with"
-                " --skip-existing"
+                f"{kind} {shown(name)} is stored with other contents: delete it, or keep it with --skip-existing"
             )
         self.done.skipped += 1
 
     def _changed_since(self, stored: T, given: T) -> bool:
-        """Whether what is stored was changed after what is given was written down."""
-        # What gives no time has that of its import, which was a time before.
+        """Whether the stored document was changed after the given one was exported."""
+        # A record without a time has the time of its import, which is earlier.
         known = given["updatedAt"] != self._at
         changed: bool = stored["updatedAt"] > (given["updatedAt"] if known else stored["createdAt"])
         return changed
 
     def _session_differs(self, stored: SessionDocument, given: SessionDocument) -> bool:
-        """Whether a stored session is another than the one given, or the same at an earlier time."""
+        """Whether a stored session differs from the given one, and is not a later state of it."""
         if stored["uuid"] != given["uuid"] or stored["lastSeq"] < given["lastSeq"]:
             return True
         if given["updatedAt"] != self._at and stored["updatedAt"] < given["updatedAt"]:
@@ -220,7 +219,7 @@ class Importer:
     def _text_differs(self, texts: dict[tuple[str, int], MessageDocument], given: MessageDocument) -> bool:
         stored = texts.get((given["sessionId"], given["seq"]))
         if stored is None:
-            return False  # deleted since; otherwise the session's count differs
+            return False  # deleted since the export; otherwise the session's count would differ
         if stored["_id"] != given["_id"]:
             return True
         before: Mapping[str, object] = stored
@@ -231,7 +230,7 @@ class Importer:
 
 @dataclass(slots=True)
 class _LargeSession:
-    """A session that comes in parts: on its way in, or compared with what is stored."""
+    """A session in parts: they are stored, or compared with the stored session."""
 
     stored: SessionDocument | None
     staging: Staging | None = None
@@ -241,7 +240,7 @@ class _LargeSession:
 
 
 def _same(stored: object, given: object) -> bool:
-    """Whether a value is stored as it is given, or as its export would be: JSON writes NaN and infinity as null."""
+    """Whether a stored value equals the given one, or its export does: JSON writes NaN and infinity as null."""
     return stored == given or orjson.loads(orjson.dumps(stored)) == given
 
 
@@ -259,7 +258,7 @@ def _next(portions: Iterator[Users | Batch | Part]) -> Users | Batch | Part | No
 
 
 async def _finished(writes: set[asyncio.Task[None]], most: int) -> None:
-    """Wait until at most this number of writes is under way; an error of one is raised when the others have ended."""
+    """Wait until at most `most` writes are running; raise the error of one after the others have ended."""
     while len(writes) > most:
         ended, _ = await asyncio.wait(writes, return_when=asyncio.FIRST_COMPLETED)
         writes -= ended

@@ -1,4 +1,4 @@
-"""Portions of a file that are stored together."""
+"""Portions of a file, each stored in one transaction."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from graph.store.transfer.documents import Contents
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much a transaction stores.
+    """The load of a transaction.
 
     Attributes:
-        records: of the kind of which there are most.
+        records: the number of records of the most frequent kind.
         size: bytes of the file.
-        entities: different ones, each of which is stored once for its session and once for its user.
+        entities: the number of distinct entities; each is stored once for its session and once for its user.
     """
 
     records: int = 0
@@ -28,11 +28,11 @@ class Load:
         return Load(self.records + other.records, self.size + other.size, self.entities + other.entities)
 
     def reaches(self, most: Load) -> bool:
-        """Whether it is as large as `most` in any respect."""
+        """Whether the load is as large as `most` in any respect."""
         return self.records >= most.records or self.size >= most.size or self.entities >= most.entities
 
     def exceeds(self, most: Load) -> bool:
-        """Whether it is larger than `most` in any respect."""
+        """Whether the load is larger than `most` in any respect."""
         return self.records > most.records or self.size > most.size or self.entities > most.entities
 
 
@@ -49,8 +49,8 @@ class Batch:
 
     Attributes:
         sessions: their documents and contents.
-        count: of a session by its id, what counts the tokens that its records do not tell, which is needed only where
-            it is new. Without one they are counted.
+        count: functions by session id that count the tokens of records without `tokenCount`; they are called for new
+            sessions only. A session without a function is counted already.
     """
 
     sessions: list[tuple[SessionDocument, Contents]]

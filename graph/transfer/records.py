@@ -1,11 +1,11 @@
-r"""The file of an export: NDJSON, in UTF-8, one record a line.
+r"""The format of an export: NDJSON in UTF-8, one record a line.
 
 The first line is the header:
 
     {"format": "recallql", "version": 1}
 
-An export adds `exportedAt`, and `session` or `user` where it is of one alone, or else `numbers`, the greatest ever used
-as the `number` of sessions and users (Zep's clients page by it). Then come users, and session after
+An export adds `exportedAt`, and `session` or `user` if it is of one alone, or else `numbers`, the greatest ever used as
+the `number` of sessions and users (Zep's clients page by it). Then come users, and session after
 session: the session, its memories, its messages in order, its summaries. The records of one session stand together,
 so that a file of any length is read in one pass with little memory.
 
@@ -15,14 +15,14 @@ so that a file of any length is read in one pass with little memory.
     {"type": "message", "sessionId": "chat-1", "role": "assistant", "content": "Hello, how can I help?"}
 
 The last line of an export is `{"type": "end", "users": 1, "sessions": 1, "messages": 2}`: a file whose header has
-`exportedAt` and that does not end so was cut off.
+`exportedAt` and that lacks this line was cut off.
 
 A record is the stored document, with `type` before it and its `_id` under `userId`, `sessionId` or `uuid`. Times are
-RFC 3339 with a time zone, cut to milliseconds; outside `metadata`, what is called `…At` is a time. The file may be
+RFC 3339 with a time zone, cut to milliseconds; outside `metadata`, a value with a name `…At` is a time. The file may be
 compressed with gzip, and may begin with a byte order mark.
 
-What a file written by hand must have is shown above; even the `session` and `user` records may be left out. What is
-missing is filled in the same way each time, so that the file can be imported again without storing anything twice:
+The example shows the minimum of a file written by hand; even the `session` and `user` records may be left out. Missing
+values get the same defaults each time, so that a second import of the file stores nothing twice:
 
 * `uuid`: UUID version 5, of the session's id and the place within it;
 * `seq`: one more than that of the message before;
@@ -31,8 +31,8 @@ missing is filled in the same way each time, so that the file can be imported ag
 * `tokenCount`, `messageCount`, `lastSeq` and `summarySeq`: counted;
 * `enrichment`: `PENDING`, so that a worker extracts the entities; `DONE` where the record brings `entities`.
 
-Such a file may not have fields that are unknown here, since they are slips of the pen; an export may, since all of a
-document is kept.
+Unknown fields are refused in a file written by hand, since they are likely typing errors, and kept in an export, since
+all fields of a document are kept.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ ID_OF: Final = {
     "message": "uuid",
     "summary": "uuid",
 }
-"""What a document's `_id` is called in its record."""
+"""The name of a document's `_id` in its record, by kind."""
 
-_MOST_METADATA_BYTES = 15 * 2**20  # merged metadata may be larger than what one call may send
+_MOST_METADATA_BYTES = 15 * 2**20  # merged metadata may be larger than the maximum of one call
 _OPEN = ConfigDict(strict=True, extra="allow")
 
 
@@ -195,7 +195,7 @@ _KINDS: Final[dict[str, type]] = {
     "summary": _Summary,
     "end": _End,
 }
-_SETTLED = frozenset({"metadata", "content", "role", "type"})  # what holds no times that pydantic has not read
+_SETTLED = frozenset({"metadata", "content", "role", "type"})  # values without times, or with times that pydantic reads
 _TIME_NAME = re.compile(r"[a-z]At$|^at$")
 
 
@@ -208,7 +208,7 @@ _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 
 def lines(kind: str, documents: Iterable[AnyDocument]) -> bytes:
-    """The records of stored documents, each a line."""
+    """Return the records of stored documents, one line each."""
     name = ID_OF[kind]
     return b"".join(
         orjson.dumps(
@@ -226,15 +226,15 @@ def end(users: int, sessions: int, messages: int) -> bytes:
 
 
 def parse_header(line: bytes) -> dict[str, Any]:
-    """The first line of a file.
+    """Read the first line of a file.
 
     Raises:
-        TransferError: it is no header, or of another version.
+        TransferError: the line is not a header, or has another version.
     """
     try:
         found: dict[str, Any] = _HEADER.validate_json(line)
     except ValidationError:
-        raise TransferError(f"line 1: the first line must be a header such as {EXAMPLE_HEADER}") from None
+        raise TransferError(f"line 1: this is not a header: the first line must be such as {EXAMPLE_HEADER}") from None
     if found["format"] != FORMAT:
         raise TransferError(f"line 1: the format is {shown(found['format'])}; the header must be {EXAMPLE_HEADER}")
     if found["version"] != VERSION:
@@ -246,18 +246,18 @@ def parse_header(line: bytes) -> dict[str, Any]:
 
 
 def parse(line: bytes, number: int, *, exported: bool) -> dict[str, Any]:
-    """A line after the first.
+    """Read a line after the first.
 
     Args:
         line: its bytes.
-        number: its number in the file, from 1, for the messages of errors.
-        exported: the file is an export: fields that are unknown here are kept.
+        number: its number in the file, from 1, for error messages.
+        exported: whether the file is an export, in which unknown fields are kept.
 
     Raises:
-        TransferError: it is not as it must be; the message says where and how.
+        TransferError: the line breaks the format; the message gives the line and the reason.
     """
     if len(line) > LONGEST_LINE:
-        raise TransferError(f"line {number}: it is longer than {LONGEST_LINE:,} bytes")
+        raise TransferError(f"line {number}: the line has more than {LONGEST_LINE:,} bytes, the maximum")
     try:
         record: dict[str, Any] = _RECORD.validate_json(line)
     except ValidationError as error:
@@ -266,7 +266,7 @@ def parse(line: bytes, number: int, *, exported: bool) -> dict[str, Any]:
     unknown = record.keys() - known
     if unknown and not exported:
         raise TransferError(
-            f"line {number}: the {record['type']} has the unknown field {shown(min(unknown))}; it may have"
+            f"line {number}: the {record['type']} has the unknown field {shown(min(unknown))}: the fields are"
             f" {', '.join(sorted(known))}"
         )
     try:
@@ -299,7 +299,7 @@ def _reason(error: ValidationError) -> str:
 
 
 def _check(record: dict[str, Any]) -> None:
-    """What the interfaces accept, by their own rules."""
+    """Check the values by the same rules as the GraphQL interface."""
     if "sessionId" in record:
         validation.check_id(record["sessionId"], "sessionId")
     if record.get("userId") is not None:
@@ -314,16 +314,16 @@ def _check(record: dict[str, Any]) -> None:
 
 
 def _take_undeclared(values: dict[str, Any], kind: type) -> None:
-    """Check the values of names that a kind of record does not declare, and read their times."""
+    """Check the values of undeclared names, and read their times."""
     for name in values.keys() - kind.__annotations__.keys():
         if name.startswith(("$", "_")):
-            raise BadUserInput(f"{shown(name)} can't be the name of a field")
+            raise BadUserInput(f"{shown(name)} can't be a field's name")
         validation.check_json({name: values[name]}, "the record")
         values[name] = _with_times(name, values[name])
 
 
 def _with_times(name: str, value: Any) -> Any:
-    """A value of a name that is unknown here, with its times as such."""
+    """Return the value of an unknown name, with its times as datetimes."""
     if isinstance(value, str) and _TIME_NAME.search(name):
         try:
             return read_time(value)

@@ -1,4 +1,4 @@
-"""The file of an import as it comes: plain or compressed with gzip, with or without a byte order mark."""
+"""The file of an import: plain or compressed with gzip, with or without a byte order mark."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OTHERS = {
     b"BZh": "is compressed with bzip2: only gzip is read, so decompress it first",
     b"PK\x03\x04": "is a zip archive: only gzip is read, so unpack it first",
 }
-"""How files begin that are recognised only to say so. UTF-32 before UTF-16, whose mark is the beginning of its own."""
+"""First bytes of unsupported files, for clear errors. UTF-32 comes before UTF-16, whose mark is its prefix."""
 
 _LONGEST_START = max(map(len, _OTHERS))
 _BUFFER_BYTES = 65_536
@@ -35,18 +35,18 @@ class Source:
     """The lines of a file."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """Prepare; nothing is read before the first line is asked for, since that may wait for a pipe."""
+        """Read nothing: the file is opened with the first line, since reading may wait for a pipe."""
         self._raw = _Counted(file)
         self._name = str(getattr(file, "name", "the file"))
         self._lines: _Lines | None = None
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the file as it is stored that were read so far, the read-ahead included."""
+        """Return the number of (compressed) bytes of the file read, the read-ahead included."""
         return self._raw.bytes_read
 
     def readline(self, most: int) -> bytes:
-        """The next line, up to a number of bytes; empty at the end.
+        """Return the next line, cut to a number of bytes; empty at the end.
 
         Raises:
             TransferError: the file is empty, in another encoding or compression, or its compressed data is damaged.
@@ -56,11 +56,13 @@ class Source:
                 self._lines = _opened(self._raw, self._name)
             return self._lines.readline(most)
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-            raise TransferError(f"{self._name}: its gzip data is damaged or cut off ({error})") from error
+            raise TransferError(
+                f"{self._name} has gzip data that is damaged or cut off ({error}): make the file again"
+            ) from error
 
 
 class _Counted(io.RawIOBase):
-    """A file's bytes, counted."""
+    """A binary file that counts the bytes read."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -93,5 +95,5 @@ def _opened(raw: _Counted, name: str) -> _Lines:
     if start.startswith(codecs.BOM_UTF8):
         lines.read(len(codecs.BOM_UTF8))
     if not lines.peek(1):
-        raise TransferError(f"{name} is empty: an import begins with a header, and goes on with records")
+        raise TransferError(f"{name} is empty: write a header in the first line, and records in the others")
     return lines

@@ -1,4 +1,4 @@
-"""Where an export goes: a file that appears when it is whole, or what is no regular file, written through."""
+"""The target of an export: a regular file, replaced at the end, or a pipe or device, written directly."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import BinaryIO
 from graph.errors import TransferError
 
 _NEW = 0o600  # conversations are private
-_MOST_LINKS = 40  # as Linux follows
+_MOST_LINKS = 40  # the limit of Linux
 _DESCRIPTOR = re.compile(r"/proc/(?:self|thread-self|\d+)/fd|/dev/fd")
 
 
 def regular(file: Path) -> Path | None:
-    """The regular file that a path leads to, links followed, which need not exist; None where it is none.
+    """Return the regular file of a path, with links followed, existing or not; None for a pipe or device.
 
-    A descriptor of this process, as `/dev/stdout` and the shell's `>(gzip)` are, is none, whatever is behind it.
+    The path of a descriptor of this process (`/dev/stdout`, the shell's `>(gzip)`) is never a regular file here.
 
     Raises:
         TransferError: the file is read-only.
-        OSError: it can't be looked at.
+        OSError: the path can't be read.
     """
     if _descriptor(file) is not None:
         return None
@@ -44,22 +44,22 @@ def regular(file: Path) -> Path | None:
 
 @contextmanager
 def written_through(file: Path) -> Iterator[BinaryIO]:
-    """What is no regular file, open to be written at once."""
+    """Open a pipe, device or descriptor for direct writing."""
     descriptor = _descriptor(file)
-    # Opened by its path, a descriptor of a file would be written from the start, and that of a socket not at all.
+    # The path of a descriptor would be opened at the start of the file, and can't be opened for a socket.
     with open(file, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb") as target:  # noqa: PTH123
         if target.isatty():
-            raise TransferError("an export is not for a terminal: name a file, or redirect standard output")
+            raise TransferError("the target is a terminal: name a file, or redirect standard output")
         yield target
 
 
 @contextmanager
 def written_whole(file: Path, *, append: bool) -> Iterator[BinaryIO]:
-    """A regular file, which gets what is written when the block ends; until then that is in `partial(file)`.
+    """Write to `partial(file)`, and replace a regular file with it at the end of the block.
 
     Args:
-        file: where to, as `regular` gives it. Its mode and its owner are kept; a new one is for its owner alone.
-        append: whether to go on with what is in the partial file.
+        file: the result of `regular`. Its mode and its owner are kept; a new file is readable by its owner alone.
+        append: whether to continue the partial file.
     """
     beside = partial(file)
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_APPEND if append else os.O_TRUNC)
@@ -74,18 +74,18 @@ def written_whole(file: Path, *, append: bool) -> Iterator[BinaryIO]:
 
 
 def partial(file: Path) -> Path:
-    """Where an export to a file is until it is whole."""
+    """Return the path of the unfinished export to a file."""
     return file.with_name(f"{file.name}.partial")
 
 
 def _take_over(descriptor: int, earlier: os.stat_result) -> None:
-    with suppress(PermissionError):  # only root may give a file away
+    with suppress(PermissionError):  # only root may change the owner
         os.fchown(descriptor, earlier.st_uid, earlier.st_gid)
     os.fchmod(descriptor, stat.S_IMODE(earlier.st_mode))
 
 
 def _descriptor(file: Path) -> int | None:
-    """The descriptor of this process that a path names, if it does."""
+    """Return the descriptor of this process that a path names, or None."""
     for _ in range(_MOST_LINKS):
         if file.name.isdecimal() and _DESCRIPTOR.fullmatch(os.path.realpath(file.parent)):
             own = Path(os.path.realpath(file.parent)) == Path(os.path.realpath("/proc/self/fd"))

@@ -1,4 +1,4 @@
-"""The kinds of values that a record may have, beside texts: each read once, into the value that is stored."""
+"""The types of values in records, other than texts, each converted once to the stored value."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from graph.errors import BadUserInput, shown
 from graph.operations import times, validation
 
-_MOST: Final = 2**53 - 1  # what JSON holds exactly, and MongoDB with one added
+_MOST: Final = 2**53 - 1  # the maximum that JSON holds exactly and MongoDB can still increment
 
 
 def read_time(value: object) -> datetime:
-    """A time as RFC 3339 writes it, cut to milliseconds.
+    """Read a time in the format of RFC 3339, cut to milliseconds.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the value is not such a time.
     """
     if not isinstance(value, str):
-        raise ValueError("must be a string")  # noqa: TRY004 - which pydantic would not take for a refusal
+        raise ValueError("must be a string")  # noqa: TRY004 - pydantic would not report a TypeError as a validation error
     return times.cut(times.read_time(value))
 
 

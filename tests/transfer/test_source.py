@@ -187,9 +187,9 @@ async def test_a_byte_order_mark_and_gzip_are_read(database: Database, file: byt
         (FILE.decode().encode("utf-32"), "the file is UTF-32: write it in UTF-8"),
         (gzip.compress(FILE.decode().encode("utf-16")), "the file is UTF-16: write it in UTF-8"),
         (b"\x28\xb5\x2f\xfd\x00", "the file is compressed with zstd: only gzip is read"),
-        (gzip.compress(FILE, mtime=0)[:-9], "the file: its gzip data is damaged or cut off"),
-        (b"\x1f\x8bnonsense", "the file: its gzip data is damaged or cut off"),
-        (gzip.compress(FILE, mtime=0) + b"more", "the file: its gzip data is damaged or cut off"),
+        (gzip.compress(FILE, mtime=0)[:-9], "the file has gzip data that is damaged or cut off"),
+        (b"\x1f\x8bnonsense", "the file has gzip data that is damaged or cut off"),
+        (gzip.compress(FILE, mtime=0) + b"more", "the file has gzip data that is damaged or cut off"),
     ],
 )
 async def test_a_file_in_another_form_is_named(database: Database, file: bytes, problem: str) -> None:

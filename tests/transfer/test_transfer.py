@@ -289,8 +289,8 @@ MEMORY: Document = {
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        (b'{"type": "message"}\n', r"line 1: the first line must be a header such as"),
-        (b"\xff\n", r"line 1: the first line must be a header such as"),
+        (b'{"type": "message"}\n', r"line 1: this is not a header: the first line must be such as"),
+        (b"\xff\n", r"line 1: this is not a header: the first line must be such as"),
         (b'{"format": "other", "version": 1}\n', r"line 1: the format is 'other'"),
         (b'{"format": "recallql", "version": 2}\n', r"line 1: version 2 is unknown: this RecallQL reads version 1"),
         (HEADER + b"{\n", r"line 2: it is not JSON: EOF"),
@@ -304,7 +304,7 @@ MEMORY: Document = {
         (ndjson({"type": "other"}), r"line 2: type must be one of user, session, memory, message, summary, end"),
         (ndjson({"sessionId": "s"}), r"line 2: type must be one of"),
         (ndjson({"type": "message", "sessionId": "s", "role": "user"}), r"line 2: content is missing"),
-        (ndjson(*said("s", "x", metdata={})), r"line 2: the message has the unknown field 'metdata'; it may have"),
+        (ndjson(*said("s", "x", metdata={})), r"line 2: the message has the unknown field 'metdata': the fields are"),
         (
             ndjson(*said("s", "x", createdAt="yesterday")),
             r"line 2: createdAt must be a time as RFC 3339 writes it, .* not 'yesterday'",
@@ -319,7 +319,7 @@ MEMORY: Document = {
         (ndjson(*said("", "x")), r"line 2: sessionId must not be empty"),
         (ndjson(*said("s", "x" * 2_000_000)), r"line 2: content has 2,000,000 bytes, and at most 1,048,576"),
         (ndjson(*said("s", "x", "y", seq=3)), r"line 3: seq is 3 after 3: a session's messages must stand in order"),
-        (ndjson(*said("s", "x"), MEMORY), r"line 3: in a session come memories first, then messages"),
+        (ndjson(*said("s", "x"), MEMORY), r"line 3: the order is wrong: in a session, write memories, then messages"),
         (ndjson(MEMORY, *said("s", "x", "y", "z")), r"line 5: no memory of session 's' has seq 3 in its range"),
         (ndjson(MEMORY, MEMORY), r"line 3: the memories' ranges must ascend"),
         (ndjson(*said("s", "x"), *said("t", "x"), *said("s", "y")), r"line 4: session 's' came before"),
@@ -582,7 +582,7 @@ async def test_a_stopped_export_is_resumed(database: Database, target: Database,
         with path.open("ab" if earlier else "wb") as file:
             await export(database, Wanted(), file, resume=earlier)
         assert path.read_bytes().splitlines()[1:] == whole.splitlines()[1:]
-    with pytest.raises(TransferError, match="is the beginning of an export of something else"):
+    with pytest.raises(TransferError, match="is the beginning of an export with another selection"):
         resumed(path, Wanted(user_id="mia"))
 
 
@@ -624,7 +624,7 @@ def test_an_error_is_one_line(tmp_path: Path, mongodb_uri: str) -> None:
         (("import", str(tmp_path)), b"Is a directory"),
         (("export", str(tmp_path / "no" / "file")), b"No such file or directory"),
         (("export", "--resume"), b"only an export to a file can be resumed"),
-        (("export", "--session", "no"), b"there is no session 'no'"),
+        (("export", "--session", "no"), b"no session has the id 'no'"),
     ):
         done = run(*arguments, data_dir=tmp_path, env=more)
         assert done.returncode == 1
