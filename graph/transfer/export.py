@@ -118,11 +118,11 @@ async def _users(database: Database, wanted: Wanted) -> Document:
         found = await transfer.find_sessions(database, [wanted.session_id])
         owner = found.get(wanted.session_id)
         if owner is None or wanted.user_id not in (None, owner.get("userId")):
-            raise TransferError(f"no session has the id {shown(wanted.session_id)}")
+            raise TransferError(f"there is no session {shown(wanted.session_id)}")
         return {"_id": owner.get("userId")}
     if wanted.user_id is not None:
         if not await transfer.find_users(database, [wanted.user_id]):
-            raise TransferError(f"no user has the id {shown(wanted.user_id)}")
+            raise TransferError(f"there is no user {shown(wanted.user_id)}")
         return {"_id": wanted.user_id}
     return {}
 

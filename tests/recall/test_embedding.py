@@ -114,7 +114,7 @@ async def test_a_text_that_the_server_refuses_is_told_from_a_server_that_is_away
 @pytest.mark.parametrize(
     ("model", "url", "named"),
     [
-        (None, "http://localhost:1/v1", "RECALLQL_EMBEDDING_BASE_URL needs"),
+        (None, "http://localhost:1/v1", "RECALLQL_EMBEDDING_BASE_URL is set"),
         ("no-such-folder", None, "is not a folder"),
         (" ", "http://localhost:1/v1", "RECALLQL_EMBEDDING_MODEL is empty"),
         ("m", "localhost:1", "RECALLQL_EMBEDDING_BASE_URL"),

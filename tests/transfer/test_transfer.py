@@ -624,7 +624,7 @@ def test_an_error_is_one_line(tmp_path: Path, mongodb_uri: str) -> None:
         (("import", str(tmp_path)), b"Is a directory"),
         (("export", str(tmp_path / "no" / "file")), b"No such file or directory"),
         (("export", "--resume"), b"only an export to a file can be resumed"),
-        (("export", "--session", "no"), b"no session has the id 'no'"),
+        (("export", "--session", "no"), b"there is no session 'no'"),
     ):
         done = run(*arguments, data_dir=tmp_path, env=more)
         assert done.returncode == 1
