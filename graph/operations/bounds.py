@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from graph.operations.backend import Backend
 from graph.store.driver.answer import answer_limit, refuse_larger
@@ -21,12 +21,16 @@ def read_bounds(backend: Backend, *, changes: bool, copies: int = 1) -> Iterator
         changes: whether the request changes anything.
         copies: how often the answer may hold one value.
     """
-    settings = backend.settings
     with (
-        nullcontext() if changes else time_limit(settings.database_timeout),
-        answer_limit(settings.max_answer_bytes, copies=copies),
+        nullcontext() if changes else time_limit(backend.settings.database_timeout),
+        byte_bound(backend, copies=copies),
     ):
         yield
+
+
+def byte_bound(backend: Backend, *, copies: int = 1) -> AbstractContextManager[None]:
+    """Bound the bytes that the database brings for one answer, in which a value may stand this number of times."""
+    return answer_limit(backend.settings.max_answer_bytes, copies=copies)
 
 
 def refuse_larger_answer(size: int) -> None:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from graph.enrichment.models import use_one_thread
@@ -15,6 +14,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.beside import beside
 from graph.operations.searched import MAX_READ, Snapshot
+from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
 from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.recall import messages_of, searched_sessions
 from graph.store.scope import Scope
@@ -33,14 +33,6 @@ DEFAULT_RESULTS = 20
 MAX_SEARCHED = 10_000
 """Messages of the scope of one search."""
 MAX_FILTER_ITEMS = 100
-
-
-class SearchMode(Enum):
-    """What a search compares: words, meanings, or both, as one score."""
-
-    HYBRID = "HYBRID"
-    LEXICAL = "LEXICAL"
-    VECTOR = "VECTOR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +204,9 @@ def _allowed(snapshot: Snapshot, filter_: MessageFilter, quoted: frozenset[str] 
 def _rank(
     snapshot: Snapshot, query: Query, vector: Floats | None, mode: SearchMode, allowed: Sequence[bool] | None
 ) -> Results:
-    from graph.recall.ranking import Mode, rank  # noqa: PLC0415 - as above
+    from graph.recall.ranking import rank  # noqa: PLC0415 - as above
 
-    ranking = rank(snapshot.columns, query, vector, mode=Mode(mode.value), allowed=allowed)
+    ranking = rank(snapshot.columns, query, vector, mode=mode, allowed=allowed)
     return Results(query.words, list(map(Found, ranking.message_ids, ranking.millionths)), snapshot)
 
 

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graph.recall.columns import Columns
+from graph.recall.mode import SearchMode
 from graph.recall.query import Query
 from graph.recall.scoring import Floats, Signals, signals
 
 LEAST_COSINE = 0.2
 """Minimum cosine at which a message counts as similar in meaning to the query."""
-
-
-class Mode(Enum):
-    """The signals that a search compares."""
-
-    HYBRID = "HYBRID"
-    LEXICAL = "LEXICAL"
-    VECTOR = "VECTOR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ def rank(
     query: Query,
     vector: Floats | None = None,
     *,
-    mode: Mode = Mode.HYBRID,
+    mode: SearchMode = SearchMode.HYBRID,
     allowed: Sequence[bool] | None = None,
 ) -> Ranking:
     """Search the messages of a scope.
@@ -55,20 +47,20 @@ def rank(
         mode: the signals to compare.
         allowed: the rows that may be found; None for all. Other rows only affect the scores of these.
     """
-    if vector is not None and (mode is Mode.LEXICAL or columns.vectors.shape[1] != len(vector)):
+    if vector is not None and (mode is SearchMode.LEXICAL or columns.vectors.shape[1] != len(vector)):
         vector = None  # no message has a vector of the model yet
     measured = signals(columns, query, vector)
     is_found = _is_found(measured, query, mode)
     rows = np.flatnonzero(is_found if allowed is None else is_found & np.array(allowed, np.bool_))
-    scaled = _similarity(measured) if mode is Mode.VECTOR else measured.scaled()
+    scaled = _similarity(measured) if mode is SearchMode.VECTOR else measured.scaled()
     scores = np.rint(scaled * 1_000_000).astype(np.int64)
     found = sorted((-int(scores[row]), columns.message_ids[row]) for row in rows.tolist())
     return Ranking([message_id for _, message_id in found], [-score for score, _ in found])
 
 
-def _is_found(measured: Signals, query: Query, mode: Mode) -> NDArray[np.bool_]:
+def _is_found(measured: Signals, query: Query, mode: SearchMode) -> NDArray[np.bool_]:
     """Return for each row whether any signal is strong enough: of the message, its session or a neighbour."""
-    if mode is Mode.VECTOR:
+    if mode is SearchMode.VECTOR:
         return _similarity(measured) >= LEAST_COSINE
     if query.phrases:
         return np.ones(len(measured.bm25), np.bool_)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 from graph.access.standing import expired
@@ -12,7 +11,6 @@ from graph.request.guards import Guards
 from graph.request.operation import Operation
 from graph.schema.context import Context
 from graph.settings import Settings
-from graph.store.driver.answer import answer_limit
 
 
 async def admit(
@@ -52,11 +50,6 @@ async def admit(
         raise TooCostly(message, cost={"requested": cost, "allowed": most}, setting="RECALLQL_MAX_COST")
     await guards.budgets.spend(context.caller, cost)
     return cost
-
-
-def event_limit(context: Context) -> AbstractContextManager[None]:
-    """Bound the bytes that are read from the database for one event of a subscription."""
-    return answer_limit(context.backend.settings.max_answer_bytes)
 
 
 def cost_report(cost: int | None, settings: Settings, *, wanted: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from graphql import GraphQLError
 from graph.execution.subscription import ResolvedSubscription
 from graph.live.memory import Outlet
 from graph.live.source import Source
-from graph.request.admission import event_limit
+from graph.operations.bounds import byte_bound
 from graph.request.answer import Result, encode_json
 from graph.request.guards import Guards
 from graph.request.masking import public_error
@@ -56,7 +56,7 @@ def _execution(resolved: ResolvedSubscription, context: Context) -> Callable[[An
     """Return a function from an event to the JSON of its result."""
 
     async def execute(event: Any) -> str:
-        with event_limit(context):
+        with byte_bound(context.backend):
             data, errors = await resolved.execute(event, replace(context))
         response: dict[str, Any] = {"data": data}
         if errors:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 from uuid import uuid4
 
 from graphql import GraphQLError
@@ -47,6 +48,32 @@ def _beginning(found: re.Match[str]) -> str:
     return f"{before}{value[: _PIECE - 2]}…{quote}"
 
 
+@dataclass(frozen=True, slots=True)
+class InternalError:
+    """The error that stands for an unforeseen failure in a response.
+
+    Attributes:
+        error_id: the identifier of the failure in the log.
+    """
+
+    error_id: str
+
+    @classmethod
+    def logged(cls, failure: BaseException, place: object) -> Self:
+        """Log a failure with the place where it happened, and return the error for its caller."""
+        error_id = uuid4().hex
+        logger.error("error %s at %s", error_id, place, exc_info=failure)
+        return cls(error_id)
+
+    @property
+    def message(self) -> str:
+        return f"an internal error occurred: find its cause in the service's log under {self.error_id}"
+
+    @property
+    def extensions(self) -> dict[str, str]:
+        return {"code": ErrorCode.INTERNAL.value, "id": self.error_id}
+
+
 class PublicError(GraphQLError):
     """An error without internal details."""
 
@@ -75,13 +102,8 @@ def public_error(error: GraphQLError, *, names_settings: bool = False) -> GraphQ
         # graphql-core and Strawberry raise it: the document, a variable or a value does not match the schema.
         extensions = {"code": ErrorCode.BAD_USER_INPUT.value, **(error.extensions or {})}
         return _with(error, shortened(error.message), extensions)
-    error_id = uuid4().hex
-    logger.error("error %s at %s", error_id, error.path, exc_info=cause)
-    return _with(
-        error,
-        f"an internal error occurred: find its cause in the service's log under {error_id}",
-        {"code": ErrorCode.INTERNAL.value, "id": error_id},
-    )
+    internal = InternalError.logged(cause, error.path)
+    return _with(error, internal.message, internal.extensions)
 
 
 def public_failure(failure: Exception, caller: Caller) -> GraphQLError:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from uuid import uuid4
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
@@ -14,14 +12,14 @@ from starlette.websockets import WebSocket
 from strawberry.types.graphql import OperationType
 
 from graph.access.caller import Caller
-from graph.errors import BadUserInput, ErrorCode, OperationError
+from graph.errors import BadUserInput, OperationError
 from graph.explorer import explorer_response
 from graph.live.memory import Outlet
 from graph.operations.backend import Backend
 from graph.request.answer import Result, encode_json
 from graph.request.documents import WrongKind
 from graph.request.guards import Guards
-from graph.request.masking import public_failure
+from graph.request.masking import InternalError, public_failure
 from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
 from graph.settings import Settings
 from graph.transport import http
@@ -29,8 +27,6 @@ from graph.transport.http import RequestRefused
 from graph.transport.streams import StreamProtocol, stream_asked_for, with_heartbeats
 from graph.transport.watch import Watch
 from graph.transport.websocket import GraphQLSocket
-
-logger = logging.getLogger(__name__)
 
 _KINDS = {
     "GET": frozenset({OperationType.QUERY}),
@@ -78,11 +74,9 @@ class GraphQLEndpoint:
             refusal = http.refused(error)
         except ClientDisconnect:
             raise
-        except Exception:
-            error_id = uuid4().hex
-            logger.exception("error %s in the answer to a request", error_id)
-            message = f"an internal error occurred: find its cause in the service's log under {error_id}"
-            masked = {"message": message, "extensions": {"code": ErrorCode.INTERNAL.value, "id": error_id}}
+        except Exception as failure:  # noqa: BLE001 - it is logged
+            internal = InternalError.logged(failure, "the answer to a request")
+            masked = {"message": internal.message, "extensions": internal.extensions}
             return http.json_response({"errors": [masked]}, media_type=media_type, status=500)
         return http.refusal_response(refusal, media_type=media_type)
 

@@ -6,11 +6,9 @@ The protocol is https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing, contextmanager, suppress
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from graphql import GraphQLError
@@ -22,11 +20,9 @@ from graph.live.memory import Outlet
 from graph.operations.backend import Backend
 from graph.request.answer import encode_json
 from graph.request.guards import Guards
-from graph.request.masking import public_failure
+from graph.request.masking import InternalError, public_failure
 from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
 from graph.transport.http import RequestRefused, check_request, decode_large_json, is_unicode, operation_request
-
-logger = logging.getLogger(__name__)
 
 SUBPROTOCOL = "graphql-transport-ws"
 
@@ -124,10 +120,8 @@ class GraphQLSocket:
                 await self.close(closing.code, closing.reason)
             except _Gone:
                 pass
-            except Exception:
-                error_id = uuid4().hex
-                logger.exception("error %s on a WebSocket", error_id)
-                await self.close(_INTERNAL_ERROR, f"internal error {error_id}")
+            except Exception as failure:  # noqa: BLE001 - it is logged
+                await self.close(_INTERNAL_ERROR, InternalError.logged(failure, "a WebSocket").message)
             finally:
                 await _end([alive, *self._running.values()])
 

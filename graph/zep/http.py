@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
-from uuid import uuid4
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -21,12 +19,11 @@ from graph.operations.backend import Backend
 from graph.operations.bounds import read_bounds
 from graph.operations.validation import MAX_PAGE
 from graph.request.guards import Guards
+from graph.request.masking import InternalError
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body
 from graph.transport.origins import Origins
 from graph.transport.watch import Watch
-
-logger = logging.getLogger(__name__)
 
 STATUS = {
     ErrorCode.BAD_USER_INPUT: 400,
@@ -201,10 +198,8 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
             return refusal(str(refused), refused.status)
         except ClientDisconnect:
             return refusal("the connection was closed", 400)
-        except Exception:
-            error_id = uuid4().hex
-            logger.exception("error %s at %s", error_id, request.url.path)
-            return refusal(f"something went wrong here; the service's log has it under {error_id}", 500)
+        except Exception as failure:  # noqa: BLE001 - it is logged
+            return refusal(InternalError.logged(failure, request.url.path).message, 500)
 
     return answer
 

@@ -18,8 +18,9 @@ from graph.errors import Unavailable
 from graph.operations import deletion, messages, searched, sessions
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
-from graph.operations.recall import SearchMode, search
+from graph.operations.recall import search
 from graph.operations.searched import Searched, Snapshot
+from graph.recall.mode import SearchMode
 from graph.settings import Settings
 from graph.store import edits
 from graph.store.database import Database
