@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 import uuid as uuids
 from pathlib import Path
@@ -28,6 +25,7 @@ from graph.store.jobs.enrichment import Outcome
 from graph.store.scope import EVERYTHING
 from graph.store.visible import erased_until
 from tests.support.graphql_client import ADD, OCTAVIA, Client
+from tests.support.killed import run_and_kill
 from tests.support.server_process import ServerProcess
 from tests.support.untyped import untyped
 
@@ -595,12 +593,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 def delete_and_die(uri: str, database: Database, what: str, key: str) -> None:
     """Delete in a process of its own, which is killed in the middle of the erasure."""
-    command = [sys.executable, "-c", textwrap.dedent(DELETER), uri, database.name, what, key]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"batch\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    run_and_kill(DELETER, uri, database.name, what, key)
 
 
 async def expire_lease(database: Database) -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import subprocess
-import sys
-import textwrap
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -15,7 +11,6 @@ from graph.store import edits, sessions, users
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
-from graph.store.entities.names import entity_key
 from graph.store.entities.reading import as_entity, mentions
 from graph.store.jobs import enrichment, erasure, handover
 from graph.store.jobs.batches import Limits
@@ -23,7 +18,8 @@ from graph.store.jobs.enrichment import MOST_ENTITIES, Outcome
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.contents import exported, imported
-from tests.support.mentions import expire_leases, recount, shown
+from tests.support.killed import run_and_kill
+from tests.support.mentions import entities_named, expire_leases, recount, shown
 from tests.support.untyped import untyped
 
 LIMITS = Limits(messages=256, tokens=16_384, attempts=5)
@@ -32,15 +28,7 @@ LIMITS = Limits(messages=256, tokens=16_384, attempts=5)
 def _found(number: int, message: int) -> list[EntityDocument]:
     """The entities of a message: half of them have names that no other message has."""
     names = [f"Name{message if place % 2 else 0}x{place}" for place in range(number)]
-    return [
-        {
-            "key": entity_key("ORG", name),
-            "name": name,
-            "label": "ORG",
-            "matches": [{"start": place, "end": place + 1, "text": name}],
-        }
-        for place, name in enumerate(names)
-    ]
+    return entities_named(names, "ORG")
 
 
 async def mention(
@@ -78,12 +66,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 def give_and_die(uri: str, database: Database, session_id: str, user_id: str) -> None:
     """Give a session to a user in a process of its own, which is killed after the first batch."""
-    command = [sys.executable, "-c", textwrap.dedent(GIVER), uri, database.name, session_id, user_id]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdout.readline() == b"batch\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    run_and_kill(GIVER, uri, database.name, session_id, user_id)
 
 
 async def finish_jobs(database: Database) -> None:

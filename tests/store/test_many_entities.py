@@ -9,28 +9,20 @@ from graph.enrichment.entities import EntityMatch, ExtractedEntity
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
-from graph.store.entities.names import entity_key
 from graph.store.jobs import enrichment
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import MOST_ENTITIES, Outcome
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.commands import Commands
+from tests.support.mentions import entities_named
 
 MESSAGES = 4
 
 
 def _entities(number: int, message: int) -> list[EntityDocument]:
     names = [f"Name{message}x{place}" for place in range(number)]
-    return [
-        {
-            "key": entity_key("PERSON", name),
-            "name": name,
-            "label": "PERSON",
-            "matches": [{"start": place, "end": place + 1, "text": name}],
-        }
-        for place, name in enumerate(names)
-    ]
+    return entities_named(names, "PERSON")
 
 
 @pytest.mark.holds_loop("what a worker does, whose process serves nobody")

@@ -1,15 +1,13 @@
-"""A real HTTP server that speaks OpenAI's `/chat/completions`, as well or as badly as it is told."""
+"""A real HTTP server that speaks OpenAI's `/chat/completions`, as well or as badly as a test says."""
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.support import json_server
+from tests.support.json_server import JSONServer, Request
 
 
 def completion(content: Any) -> dict[str, Any]:
@@ -24,108 +22,25 @@ def completion(content: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """One answer.
-
-    `delay` seconds pass before it; with `drip`, its bytes come one by one with that many seconds between; with `drop`,
-    the connection is closed without an answer.
-    """
+class Reply(json_server.Reply):
+    """One answer: a completion, unless it is given another body."""
 
     body: Any = field(default_factory=lambda: completion("The human asked, and the ai answered."))
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    delay: float = 0.0
-    drip: float = 0.0
-    drop: bool = False
-
-    @property
-    def payload(self) -> bytes:
-        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
-@dataclass(frozen=True)
-class Request:
-    path: str
-    headers: dict[str, str]  # by lower-case name
-    body: dict[str, Any]
-
-    @property
-    def material(self) -> str:
-        return str(self.body["messages"][-1]["content"])
-
-
-class LLMServer:
-    """Give it replies in the order in which they are sent; the last one is sent again and again.
-
-    It runs in threads of its own, so that clients in any loop, thread or process can call it.
-    """
+class LLMServer(JSONServer):
+    """Give it replies in the order in which they are sent; the last one is sent again and again."""
 
     def __init__(self, *replies: Reply) -> None:
+        super().__init__()
         self.replies = list(replies) or [Reply()]
         self.requests: list[Request] = []
         self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._http = _Http(("127.0.0.1", 0), _Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
-
-    @property
-    def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}/v1"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._closing.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
 
     def reply_to(self, request: Request) -> Reply:
         with self._lock:
             self.requests.append(request)
-            return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-
-    def wait(self, seconds: float) -> None:
-        self._closing.wait(seconds)
-
-
-class _Http(ThreadingHTTPServer):
-    owner: LLMServer
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:  # the name that http.server calls
-        owner = cast("_Http", self.server).owner
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        reply = owner.reply_to(Request(self.path, {n.lower(): v for n, v in self.headers.items()}, json.loads(body)))
-        if not self.path.split("?")[0].endswith("/chat/completions"):
-            reply = Reply({"error": {"message": f"unknown route {self.path}"}}, 404)
-        owner.wait(reply.delay)
-        if reply.drop:
-            self.close_connection = True
-            return
-        try:
-            self._send(reply, owner)
-        except ConnectionError:  # the client did not wait
-            self.close_connection = True
-
-    def _send(self, reply: Reply, owner: LLMServer) -> None:
-        self.send_response(reply.status)
-        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.payload)))
-        self.end_headers()
-        step = 1 if reply.drip else max(len(reply.payload), 1)
-        for start in range(0, len(reply.payload), step):
-            owner.wait(reply.drip)
-            self.wfile.write(reply.payload[start : start + step])
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base class names it
-        """Stay silent."""
+            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if not request.path.split("?")[0].endswith("/chat/completions"):
+            return Reply({"error": {"message": f"unknown route {request.path}"}}, 404)
+        return reply

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from graph.errors import RecallQLError
@@ -205,3 +206,16 @@ class Life:
 async def expire_leases(database: Database) -> None:
     for jobs in (database.erasures, database.handovers):
         await jobs.update_many({}, {"$set": {"dueAt": now()}})
+
+
+def entities_named(names: Sequence[str], label: str) -> list[EntityDocument]:
+    """The entities of a message that names each once, one after the other."""
+    return [
+        {
+            "key": entity_key(label, name),
+            "name": name,
+            "label": label,
+            "matches": [{"start": place, "end": place + 1, "text": name}],
+        }
+        for place, name in enumerate(names)
+    ]
