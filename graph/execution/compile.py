@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from cachetools import LRUCache, cached
@@ -259,7 +260,7 @@ def _size_of(functions: dict[str, Any]) -> int:
     return size
 
 
-@cached(LRUCache(_BYTES_KEPT, _size_of))
+@cached(LRUCache(_BYTES_KEPT, _size_of), lock=Lock())  # introspection is executed on a thread
 def _functions(source: str, names: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     """Return the functions of a source, cached: requests that differ only in literal arguments share them."""
     scope: dict[str, Any] = {"Unusual": Unusual, "unusual": _unusual, "a_list": _a_list, **dict(names)}

@@ -16,8 +16,9 @@ from graphql import (
     default_field_resolver,
     default_type_resolver,
 )
-from graphql.execution.collect_fields import CollectedFields, FragmentDetails, collect_fields
+from graphql.execution.collect_fields import CollectedFields, FragmentDetails, GroupedFieldSet, collect_fields
 from graphql.execution.values import VariableValues
+from graphql.pyutils import AwaitableOrValue
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types.graphql import OperationType as Kind
 
@@ -82,9 +83,7 @@ class PreparedOperation:
             return None, values
         executor = self._make(values, context, extensions)
         try:
-            data = self._start(executor)
-            if executor.is_awaitable(data):
-                data = await data
+            data = await self._data(executor, self._roots(executor).grouped_field_set)
         except GraphQLError as error:
             executor.collected_errors.add(error, None)
             data = None
@@ -138,12 +137,13 @@ class PreparedOperation:
             form = self._forms[outcome] = Form()
         return form
 
-    def _start(self, executor: SelectingExecutor) -> Any:
-        roots = self._roots(executor)
+    async def _data(self, executor: SelectingExecutor, roots: GroupedFieldSet) -> dict[str, Any]:
+        data = self._start(executor, roots)
+        return data if isinstance(data, dict) else await data
+
+    def _start(self, executor: SelectingExecutor, roots: GroupedFieldSet) -> AwaitableOrValue[dict[str, Any]]:
         serially = self.node.operation is OperationType.MUTATION
-        return executor.execute_collected_root_fields(
-            self._root, None, roots.grouped_field_set, serially, roots.new_defer_usages
-        )
+        return executor.execute_collected_root_fields(self._root, None, roots, serially, ())
 
     def _roots(self, executor: SelectingExecutor) -> CollectedFields:
         form = form_of(executor)

@@ -40,7 +40,7 @@ async def admit(
     context.caller.require(operation.right)
     context.changes = operation.changes
     operation.lists.refuse_long(variables)
-    cost = operation.cost(variables, context.backend.settings)
+    cost = await operation.cost(variables, context.backend.settings)
     most = context.backend.settings.max_cost
     if most and cost > most:
         message = (

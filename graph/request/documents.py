@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from sys import getsizeof
@@ -22,12 +23,19 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.graphql import OperationType
 
 from graph.errors import BadUserInput, TooCostly
+from graph.operations.beside import beside
 from graph.request.limits import Limits, check_limits, check_text, validate_within
 from graph.request.operation import Operation, copies_of
 from graph.settings import Settings
 
 BYTES_KEPT = 64 * 1_048_576
 """Maximum bytes of prepared documents in a process: about a thousand of the usual size, or thirty of the largest."""
+
+_SHORT = 500
+"""Characters of a text that is prepared at once, in at most 10 ms: for most of them a thread would be the slower way.
+
+Longer ones may take a tenth of a second within the default limits, and any time where these are raised.
+"""
 
 
 class _Key(NamedTuple):
@@ -101,8 +109,11 @@ class Documents:
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
         self._kept: LRUCache[_Key, Prepared] = LRUCache(BYTES_KEPT, lambda prepared: prepared.size)
+        self._one_at_a_time = asyncio.Lock()
 
-    def operation(self, text: str, name: str | None, kinds: Collection[OperationType], settings: Settings) -> Operation:
+    async def operation(
+        self, text: str, name: str | None, kinds: Collection[OperationType], settings: Settings
+    ) -> Operation:
         """Return the operation to execute.
 
         Args:
@@ -116,7 +127,7 @@ class Documents:
             UnknownOperation: no operation of the document has the name.
             WrongKind: the operation is of another kind.
         """
-        prepared = self.prepare(text, settings)
+        prepared = await self.prepare(text, settings)
         operation = prepared.operations.get(name)
         if operation is not None and operation.kind in kinds:
             return operation
@@ -128,8 +139,8 @@ class Documents:
                 raise WrongKind(kind)
         raise InvalidDocument(prepared.errors or [GraphQLError(_NO_NAME)])
 
-    def prepare(self, text: str, settings: Settings) -> Prepared:
-        """Return a parsed and validated document.
+    async def prepare(self, text: str, settings: Settings) -> Prepared:
+        """Return a parsed and validated document, prepared on a thread where that could hold the event loop.
 
         Args:
             text: the document.
@@ -140,12 +151,18 @@ class Documents:
             check_text(text, key.limits)
         except TooCostly as error:
             return Prepared(None, [GraphQLError(str(error), original_error=error)])
-        found = self._kept.get(key)
-        if found is None:
-            found = _prepare(key, self._schema)
-            if found.size <= BYTES_KEPT:
-                self._kept[key] = found
-        return found
+        return self._kept.get(key) or await self._first(key)
+
+    async def _first(self, key: _Key) -> Prepared:
+        if len(key.text) <= _SHORT:
+            return self._keep(key, _prepare(key, self._schema))
+        async with self._one_at_a_time:  # the thread is one; who waits for it may find the same text prepared
+            return self._kept.get(key) or self._keep(key, await beside(_prepare, key, self._schema))
+
+    def _keep(self, key: _Key, prepared: Prepared) -> Prepared:
+        if prepared.size <= BYTES_KEPT:
+            self._kept[key] = prepared
+        return prepared
 
 
 _NO_NAME = "Must provide operation name if query contains multiple operations."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from cachetools import LRUCache
 from graphql import (
@@ -17,14 +17,19 @@ from graphql import (
     Visitor,
     visit,
 )
+from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
 from graph.access.rules import needed_right
-from graph.execution.executor import RecallQLExecutor
+from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.execution.operation import PreparedOperation
+from graph.operations.beside import beside
 from graph.request.cost import operation_cost
 from graph.request.lists import Lists
 from graph.settings import Settings
+
+_INTROSPECTION = frozenset({"__schema", "__type"})
+"""Fields whose values may be large, and take long to write."""
 
 _MOST_COSTS = 20
 """Maximum cached costs of one operation, for different variables."""
@@ -50,7 +55,9 @@ class Operation(PreparedOperation):
     ) -> None:
         super().__init__(schema, document, node, RecallQLExecutor)
         kind: Any = node.operation.value
-        self.right = needed_right(kind, root_fields(document, node))
+        roots = root_fields(document, node)
+        self.right = needed_right(kind, roots)
+        self._introspects = not roots.isdisjoint(_INTROSPECTION)
         self.changes = kind == "mutation"
         self.lists = Lists(schema, node.variable_definitions or ())
         self.copies = copies
@@ -65,13 +72,26 @@ class Operation(PreparedOperation):
         """
         return _BYTES + tokens * (_BYTES_A_TOKEN + self.forms * _BYTES_A_TOKEN_AND_FORM)
 
-    def cost(self, variables: Mapping[str, object], settings: Settings) -> int:
+    async def cost(self, variables: Mapping[str, object], settings: Settings) -> int:
         """Return the cost, computed once for all variables with the same cost."""
         key = (settings.message_window, *[_deciding(variables, name) for name in self._names])
         known = self._costs.get(key)
         if known is None:
-            known = self._costs[key] = operation_cost(self._schema, self.document, self.node, variables, settings)
+            known = self._costs[key] = await self._new_cost(variables, settings)
         return known
+
+    async def _new_cost(self, variables: Mapping[str, object], settings: Settings) -> int:
+        given = self._schema, self.document, self.node, variables, settings
+        return await beside(operation_cost, *given) if self._introspects else operation_cost(*given)
+
+    async def _data(self, executor: SelectingExecutor, roots: GroupedFieldSet) -> dict[str, Any]:
+        """The data; introspection, which waits for nothing until it is whole, on a thread."""
+        if not self._introspects:
+            return await super()._data(executor, roots)
+        apart = {name: details for name, details in roots.items() if details[0].node.name.value in _INTROSPECTION}
+        found = cast("dict[str, Any]", await beside(self._start, executor, apart))
+        found |= await super()._data(executor, {name: roots[name] for name in roots if name not in apart})
+        return {name: found[name] for name in roots}
 
 
 def _deciding(variables: Mapping[str, object], name: str) -> Any:

@@ -93,7 +93,7 @@ class Pipeline:
             WrongKind: the operation is of another kind.
         """
         try:
-            operation = self._documents.operation(request.text, request.name, kinds, self._backend.settings)
+            operation = await self._documents.operation(request.text, request.name, kinds, self._backend.settings)
         except InvalidDocument as invalid:
             return Answer(None, self._public(invalid.errors, context))
         return await self._run(operation, request, context)
@@ -123,7 +123,7 @@ class Pipeline:
         """
         try:
             await self._guards.standing.require_valid(context.caller)
-            operation = self._documents.operation(request.text, request.name, kinds, self._backend.settings)
+            operation = await self._documents.operation(request.text, request.name, kinds, self._backend.settings)
             if operation.kind is not OperationType.SUBSCRIPTION:
                 answer = await self._run(operation, request, context)
                 if answer.is_refusal:

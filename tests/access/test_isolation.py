@@ -186,7 +186,6 @@ async def _asked(client: Client, query: str, variables: dict[str, Any]) -> tuple
     return answer, [response.status_code, headers]
 
 
-@pytest.mark.holds_loop("operations beyond every limit are executed at once")
 async def test_every_query_and_mutation_treats_anothers_things_as_unknown(world: World) -> None:
     before = await _everything_of_bob(world.database)
     tried = set()
@@ -250,7 +249,6 @@ def _cursors(value: Any) -> Iterator[tuple[str, str]]:
             yield from _cursors(below)
 
 
-@pytest.mark.holds_loop("operations beyond every limit are executed at once")
 async def test_anothers_cursors_and_names_lead_to_nothing_of_theirs(world: World) -> None:
     """Every argument of every list below what is Ada's, with what Bob's lists gave."""
     everything = selection(SCHEMA, SCHEMA.get_type("Session"), DEPTH)

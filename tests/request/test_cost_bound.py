@@ -66,6 +66,11 @@ class CountingObjects(SelectingExecutor):
         return super().collect_and_execute_subfields(*given)
 
 
+async def cost_of(text: str, variables: dict[str, Any], settings: Settings) -> int:
+    operation = await DOCUMENTS.operation(text, None, EVERY_KIND, settings)
+    return await operation.cost(variables, settings)
+
+
 @dataclass
 class World:
     """A filled database."""
@@ -84,8 +89,7 @@ class World:
 
     def cost(self, text: str, variables: dict[str, Any]) -> int:
         """The cost of the operation."""
-        operation = DOCUMENTS.operation(text, None, EVERY_KIND, self.backend.settings)
-        return operation.cost(variables, self.backend.settings)
+        return self.runner.get_loop().run_until_complete(cost_of(text, variables, self.backend.settings))
 
 
 async def fill(backend: Backend, seed: int) -> dict[str, list[Any]]:
@@ -190,9 +194,8 @@ def test_no_answer_has_more_objects_than_its_operation_costs(world: World, data:
 
 
 @pytest.mark.parametrize("text", NAIVE)
-def test_the_queries_that_everybody_types_first_are_accepted(text: str) -> None:
-    operation = DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
-    assert operation.cost({}, Settings.model_construct()) <= Settings.model_construct().max_cost
+async def test_the_queries_that_everybody_types_first_are_accepted(text: str) -> None:
+    assert await cost_of(text, {}, Settings.model_construct()) <= Settings.model_construct().max_cost
 
 
 async def test_a_query_that_may_answer_with_everything_is_refused(client: Client) -> None:
@@ -201,31 +204,28 @@ async def test_a_query_that_may_answer_with_everything_is_refused(client: Client
     assert error["extensions"]["cost"]["requested"] == 1 + 1_000 * (3 + 20 * 6)
 
 
-def test_mutations_through_a_fragment_cost_what_they_cost_written_out() -> None:
+async def test_mutations_through_a_fragment_cost_what_they_cost_written_out() -> None:
     one = 'addMemory(input: {sessionId: "s", messages: [{role: "human", content: "x"}]}) { replayed }'
     written = "mutation { " + " ".join(f"a{number}: {one}" for number in range(20)) + " }"
     through = f"mutation {{ ...F }} fragment F on Mutation {written.removeprefix('mutation ')}"
     no_limit = Settings.model_construct(max_query_tokens=0)
-    costs = {
-        DOCUMENTS.operation(text, None, EVERY_KIND, no_limit).cost({}, Settings.model_construct())
-        for text in (written, through)
-    }
+    costs = {await cost_of(text, {}, no_limit) for text in (written, through)}
     assert costs == {220}
 
 
-def test_the_cost_of_an_input_follows_the_messages_in_its_variable() -> None:
+async def test_the_cost_of_an_input_follows_the_messages_in_its_variable() -> None:
     text = "mutation M($input: AddMemoryInput!) { addMemory(input: $input) { memory { messages { uuid } } } }"
-    operation = DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
+    operation = await DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
     for count in (1, 7, 500, 1):
         given = {"input": {"sessionId": "s", "messages": [{"role": "human", "content": "x"}] * count}}
-        assert operation.cost(given, Settings.model_construct()) == 10 + 2 + count
+        assert await operation.cost(given, Settings.model_construct()) == 10 + 2 + count
 
 
-def test_the_window_of_messages_counts_as_it_is_set() -> None:
+async def test_the_window_of_messages_counts_as_it_is_set() -> None:
     text = '{ memory(sessionId: "s") { messages { uuid } } }'
-    operation = DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
-    assert operation.cost({}, Settings.model_construct()) == 1 + 12
-    assert operation.cost({}, Settings.model_construct(message_window=300)) == 1 + 300
+    operation = await DOCUMENTS.operation(text, None, EVERY_KIND, Settings.model_construct())
+    assert await operation.cost({}, Settings.model_construct()) == 1 + 12
+    assert await operation.cost({}, Settings.model_construct(message_window=300)) == 1 + 300
 
 
 def test_every_list_of_objects_declares_its_size() -> None:

@@ -37,7 +37,6 @@ def conditional(number: int) -> str:
     return f'query Q{number}({variables}) {{ memory(sessionId: "octavia") {{ {" ".join(parts)} }} }}'
 
 
-@pytest.mark.holds_loop("the largest documents are prepared at once, in about 50 ms")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("text", "texts"), [(small, 60), (large, 6), (conditional, 4)])
 async def test_prepared_documents_hold_no_more_than_is_counted(
@@ -66,11 +65,11 @@ async def test_prepared_documents_hold_no_more_than_is_counted(
 
 
 @pytest.mark.slow
-def test_the_bytes_of_all_documents_are_bounded() -> None:
+async def test_the_bytes_of_all_documents_are_bounded() -> None:
     documents = Documents(SCHEMA)
-    first = weakref.ref(documents.operation(large(0), None, EVERY_KIND, SETTINGS))
+    first = weakref.ref(await documents.operation(large(0), None, EVERY_KIND, SETTINGS))
     for number in range(1, 150):
-        assert documents.prepare(large(number), SETTINGS).errors == []
+        assert (await documents.prepare(large(number), SETTINGS)).errors == []
         assert documents._kept.currsize <= BYTES_KEPT
     assert len(documents._kept) < 150
     gc.collect()
@@ -85,13 +84,13 @@ def test_the_bytes_of_all_documents_are_bounded() -> None:
     ],
     ids=["too much", "invalid"],
 )
-def test_a_refused_document_is_freed_without_the_collector(text: str) -> None:
+async def test_a_refused_document_is_freed_without_the_collector(text: str) -> None:
     """It seldom looks at what was kept for a while: 3,000 texts held 600 MB until then."""
     documents = Documents(SCHEMA)
     gc.collect()
     gc.disable()
     try:
-        prepared = documents.prepare(text, SETTINGS)
+        prepared = await documents.prepare(text, SETTINGS)
         assert prepared.errors
         gc.collect(0)  # what validation leaves is young
         del prepared
@@ -101,10 +100,10 @@ def test_a_refused_document_is_freed_without_the_collector(text: str) -> None:
         gc.enable()
 
 
-def test_a_document_that_can_not_be_parsed_counts_too() -> None:
+async def test_a_document_that_can_not_be_parsed_counts_too() -> None:
     documents = Documents(SCHEMA)
     for number in range(5_000):
-        documents.prepare("{" * 1_000 + " " * (15_000 + number % 4_000), SETTINGS)
+        await documents.prepare("{" * 1_000 + " " * (15_000 + number % 4_000), SETTINGS)
         assert documents._kept.currsize <= BYTES_KEPT
     assert documents._kept.currsize > BYTES_KEPT / 2
 

@@ -149,7 +149,6 @@ async def test_a_call_that_gives_a_session_returns_with_all_entities(
 
 
 @pytest.mark.slow
-@pytest.mark.holds_loop("what a worker does, whose process serves nobody")
 async def test_a_session_with_twenty_thousand_entities_is_given_to_a_user(database: Database) -> None:
     await mention(database, "large", 10, MOST_ENTITIES)
     assert await database.entities.count_documents({"owner": "s:large", "own": {"$exists": True}}) >= 20_000
@@ -159,7 +158,6 @@ async def test_a_session_with_twenty_thousand_entities_is_given_to_a_user(databa
 
 
 @pytest.mark.slow
-@pytest.mark.holds_loop("what an import does, whose process serves nobody")
 @pytest.mark.parametrize("user_id", [None, "ann"])
 async def test_a_session_with_ten_thousand_entities_is_imported(database: Database, user_id: str | None) -> None:
     """In one transaction MongoDB refuses some 6,500 of them."""

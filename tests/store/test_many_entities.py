@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from graph.enrichment.documents import entity_documents
 from graph.enrichment.entities import EntityMatch, ExtractedEntity
 from graph.store.add_plan import NewMemory, NewMessage
@@ -25,7 +23,6 @@ def _entities(number: int, message: int) -> list[EntityDocument]:
     return entities_named(names, "PERSON")
 
 
-@pytest.mark.holds_loop("what a worker does, whose process serves nobody")
 async def test_a_batch_of_many_names_is_stored_in_transactions_that_fit(database: Database, commands: Commands) -> None:
     """In one transaction MongoDB refuses them: it is too large for the cache of the mongod that the tests run."""
     for number in range(MESSAGES):

@@ -36,7 +36,7 @@ async def execute_prepared(
 ) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
     """The data and errors as the pipeline gets them, but for the limits on documents and costs."""
     try:
-        operation = DOCUMENTS.operation(text, None, EVERY_KIND, UNLIMITED)
+        operation = await DOCUMENTS.operation(text, None, EVERY_KIND, UNLIMITED)
     except InvalidDocument as invalid:
         return None, public_errors(invalid.errors, suggestions=True)
     context = Context(backend, changes=operation.changes)

@@ -212,7 +212,6 @@ def _otherwise(answer: dict[str, Any], code: str | None) -> Iterator[dict[str, A
 
 
 @pytest.mark.slow
-@pytest.mark.holds_loop("introspection of the whole schema is executed at once, in about 50 ms")
 async def test_schemathesis_meets_no_error_but_those_that_are_documented_for_its_input(
     settings: Settings, mongodb_uri: str, database: Database, tmp_path: Path
 ) -> None:
