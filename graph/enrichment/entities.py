@@ -106,10 +106,10 @@ class Extractor:
         self._detector = LanguageDetector(self._pipelines, default_language) if self._pipelines else None
 
     def extract(self, texts: Sequence[str]) -> list[list[ExtractedEntity] | ExtractionFailure]:
-        """The entities of each text in order of first appearance, or why it has none.
+        """Return the entities of each text in order of first appearance, or the failure of the text.
 
-        Equal texts are read once. Takes any number of texts of any length, in memory bounded beside that of the texts
-        and the result. A text that makes the model raise does not affect the others.
+        Equal texts are read once. The number and length of the texts is not limited: the memory in
+        addition to the texts and the result is bounded. A text that makes the model raise does not affect the others.
         """
         results: list[list[ExtractedEntity] | ExtractionFailure] = [[] for _ in texts]
         indexes: dict[str, list[int]] = {}

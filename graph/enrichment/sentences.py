@@ -1,7 +1,7 @@
 """Cheap sentence splitting with offsets, for chunking long texts and for extractive summaries.
 
-Rules rather than a model: it must cost next to nothing beside entity extraction, run in linear time on a
-million-character message, and never depend on a spaCy model being loaded.
+Rules rather than a model: the splitting must be cheap compared with entity extraction, take linear time on a
+million-character message, and not depend on a spaCy model.
 """
 
 # ruff: noqa: RUF001 - this module is about the punctuation of many scripts

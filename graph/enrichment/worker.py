@@ -175,10 +175,10 @@ class Worker:
             self._storing = asyncio.create_task(self._store(long.held, [outcome], stop))
 
     async def _claim(self, stop: asyncio.Event, *, fresh: bool = False) -> Claim | None:
-        """Due messages, or None when no message is due; waits while the database is away.
+        """Claim due messages; return None if no message is due. While MongoDB is unavailable, the claim waits.
 
-        A long message is claimed beside them where one waits and no other is being read, and then no suspects: nothing
-        else may be held with those.
+        A long message is claimed in addition if one is due and no other is being read. The claim then takes no
+        suspects, which must be held alone.
         """
         while not stop.is_set():
             try:

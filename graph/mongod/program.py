@@ -162,7 +162,7 @@ def _dies_with_parent() -> list[str]:
     """
     if sys.platform != "linux" or not sys.executable or threading.current_thread() is not threading.main_thread():
         return []
-    # A process between ours and mongod, which becomes mongod: `preexec_fn` is unsafe beside threads, and util-linux's
+    # A process between ours and mongod, which becomes mongod: `preexec_fn` is unsafe with threads, and util-linux's
     # setpriv hands a program of another architecture to the shell.
     return [sys.executable, "-I", "-S", "-c", _LAUNCHER]
 

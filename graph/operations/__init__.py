@@ -1,5 +1,5 @@
-"""What an application can do, once: GraphQL and the Zep routes are two ways of asking for these functions.
+"""The operations of an application, shared by GraphQL and the Zep routes.
 
-An operation checks its input, computes what a write needs (token counts), and calls the store, which it reaches
-through `Backend`.
+An operation checks its input, computes the values that a write needs (token counts), and calls the store through
+`Backend`.
 """

@@ -1,4 +1,4 @@
-"""What every operation works with."""
+"""The open parts of a process that operations use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bounds of what one request reads from the database."""
+"""Bounds of the reads of one request."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from graph.store.driver.client import time_limit
 
 @contextmanager
 def read_bounds(backend: Backend, *, changes: bool, copies: int = 1) -> Iterator[None]:
-    """Bound the bytes that the database brings, and the time that it takes for a request that changes nothing.
+    """Bound the bytes read from MongoDB and, for a request that changes nothing, the time of the reads.
 
-    A change has a deadline of its own.
+    A change has its own deadline.
 
     Args:
         backend: the open parts of this process.
-        changes: whether the request changes anything.
-        copies: how often the answer may hold one value.
+        changes: whether the request changes data.
+        copies: maximum times that the answer repeats one value.
     """
     with (
         nullcontext() if changes else time_limit(backend.settings.database_timeout),
@@ -34,7 +34,7 @@ def byte_bound(backend: Backend, *, copies: int = 1) -> AbstractContextManager[N
 
 
 def refuse_larger_answer(size: int) -> None:
-    """Refuse an answer of more bytes than an answer may hold, before anything is done for it.
+    """Refuse an answer with more than the maximum bytes, before the operation runs.
 
     Raises:
         TooCostly: the answer is larger.

@@ -1,4 +1,4 @@
-"""What a prompt should hold: the newest summary, the latest messages, and what search recalls, within a budget."""
+"""The context for a prompt: the newest summary, the latest messages, and recalled messages, within a budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from graph.errors import BadUserInput
 from graph.operations.backend import Backend
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.operations.packing import Packed, Packing, Recalled
 from graph.operations.recall import MAX_QUERY_BYTES, Found, Results, search
 from graph.operations.searched import Snapshot
@@ -26,25 +26,25 @@ MAX_TOKENS = 1_000_000
 MAX_RECENT = 100
 MAX_RECALLED = 100
 _CANDIDATES = 50
-"""Found messages that are tried."""
+"""Maximum found messages that are tried."""
 _LOOKED_AT = 20
-"""Messages among which the last one of a user is looked for."""
+"""Number of latest messages in which the last one of the user role is searched."""
 _USERS = frozenset({"user", "human"})
 _READS = frozenset({"_id", "sessionId", "seq", "role", "content", "createdAt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a context is asked for.
+    """The arguments of a context.
 
     Attributes:
-        max_tokens: of the text.
-        query: what to recall for; None for the last message of a user.
-        session_id: the session whose summary and latest messages are taken.
+        max_tokens: maximum tokens of the text.
+        query: the text to search for; None for the last message of the user role.
+        session_id: the session of the summary and the latest messages.
         user_id: the user whose sessions are searched.
         recent: the number of latest messages; None for the message window.
-        summary_fields: what to read of the summary.
-        message_fields: what to read of each message.
+        summary_fields: the paths to read of the summary.
+        message_fields: the paths to read of each message.
     """
 
     max_tokens: int
@@ -56,30 +56,30 @@ class Wanted:
     message_fields: Collection[str] = ()
 
     def check(self) -> None:
-        """Refuse what is out of range.
+        """Refuse arguments that are out of range.
 
         Raises:
-            BadUserInput: something is.
+            BadUserInput: an argument is out of range, or both `query` and `session_id` are missing.
         """
         if not 1 <= self.max_tokens <= MAX_TOKENS:
             raise BadUserInput(f"maxTokens must be from 1 to {MAX_TOKENS:,}, not {self.max_tokens:,}")
         if self.recent is not None and not 0 <= self.recent <= MAX_RECENT:
             raise BadUserInput(f"recent must be from 0 to {MAX_RECENT}, not {self.recent:,}")
         if self.session_id is None and self.query is None:
-            raise BadUserInput("context needs query where it is given no sessionId")
+            raise BadUserInput("query and sessionId are both missing: give one of them, or both")
 
 
 async def context(backend: Backend, scope: Scope, wanted: Wanted) -> Document:
-    """What a prompt should hold.
+    """Build the context for a prompt.
 
     Args:
         backend: the open parts of this process.
-        scope: what the caller may see.
-        wanted: what it is asked for.
+        scope: the data that the caller may see.
+        wanted: the arguments.
 
     Returns:
-        `text`, `tokenCount`, `summary`, `messages`, `recalled` with `message` and `score`, `omittedMessages`. All is
-        empty where the caller sees no such session.
+        `text`, `tokenCount`, `summary`, `messages`, `recalled` with `message` and `score`, `omittedMessages`. All are
+        empty if the session is not in the caller's scope.
 
     Raises:
         BadUserInput: an argument is not accepted.
@@ -105,9 +105,9 @@ async def context(backend: Backend, scope: Scope, wanted: Wanted) -> Document:
 
 
 async def _take_session(backend: Backend, packing: Packing, visible: Visible, wanted: Wanted) -> None:
-    """The newest summary and the latest messages of a session."""
+    """Take the newest summary and the latest messages of a session."""
     fields = {"content", "lastSeq", *wanted.summary_fields}
-    await beside(packing.take_summary, await newest_summary(backend.database, visible, fields))
+    await run_on_thread(packing.take_summary, await newest_summary(backend.database, visible, fields))
     recent = min(backend.settings.message_window, MAX_RECENT) if wanted.recent is None else wanted.recent
     sizes = await messages_in_range(backend.database, visible, {"_id", "seq", "tokenCount"}, last=recent)
     first = _first_that_may_fit(sizes, wanted.max_tokens)
@@ -115,22 +115,22 @@ async def _take_session(backend: Backend, packing: Packing, visible: Visible, wa
         return
     fields = {*_READS, *wanted.message_fields}
     latest = await messages_in_range(backend.database, visible.beyond(first - 1), fields, last=recent)
-    await beside(packing.take_latest, latest[::-1])
+    await run_on_thread(packing.take_latest, latest[::-1])
 
 
 def _first_that_may_fit(sizes: Sequence[MessageDocument], max_tokens: int) -> int | None:
-    """The number of the first of the latest messages that may fit, so that no more is read of their contents."""
+    """Return the seq of the first latest message that may fit, so that the contents of earlier ones are not read."""
     first, tokens = None, 0
     for message in reversed(sizes):
         first = message["seq"]
         tokens += message["tokenCount"]
-        if tokens > 2 * max_tokens:  # the count may be of another encoding
+        if tokens > 2 * max_tokens:  # the stored count may be of another encoding
             break
     return first
 
 
 async def _last_said(backend: Backend, visible: Visible) -> str | None:
-    """The last message of a user, or the last one; without quotes, which would have to occur as they stand."""
+    """Return the last message of the user role, or else the last one, without quotes, which would mark phrases."""
     latest = await messages_in_range(backend.database, visible, {"_id", "seq", "role"}, last=_LOOKED_AT)
     last = next((message for message in reversed(latest) if message["role"] in _USERS), latest[-1] if latest else None)
     if last is None:
@@ -143,11 +143,11 @@ async def _last_said(backend: Backend, visible: Visible) -> str | None:
 
 
 async def _take_recalled(backend: Backend, scope: Scope, packing: Packing, results: Results, wanted: Wanted) -> None:
-    """What search recalls of the user's sessions, or of this one where it belongs to no user."""
+    """Take the messages that a search finds in the user's sessions, or in this session if it belongs to no user."""
     if results.snapshot is None:
         return
     taken = packing.packed.ids
-    found, questions = await beside(_candidates, results, results.snapshot, taken, wanted.max_tokens)
+    found, questions = await run_on_thread(_candidates, results, results.snapshot, taken, wanted.max_tokens)
     uuids = {*(one.message_id for one in found), *questions.values()}
     fields = {*_READS, *wanted.message_fields}
     messages = {one["_id"]: one for one in await find_messages(backend.database, scope, uuids, fields)}
@@ -156,15 +156,15 @@ async def _take_recalled(backend: Backend, scope: Scope, packing: Packing, resul
         for one in found
         if one.message_id in messages
     ]
-    await beside(packing.take_recalled, recalled)
+    await run_on_thread(packing.take_recalled, recalled)
 
 
 def _candidates(
     results: Results, snapshot: Snapshot, taken: set[str], max_tokens: int
 ) -> tuple[list[Found], dict[str, str]]:
-    """The best that may fit, and of those that are answers the questions before them.
+    """Return the best found messages that may fit, and the ids of the questions before answers.
 
-    The best one of all is among them whatever its length, since it may be cut.
+    The best message is always included, since it may be cut.
     """
     rows = {message_id: row for row, message_id in enumerate(snapshot.columns.message_ids)}
     entries = snapshot.entries
@@ -190,7 +190,7 @@ def _asks(entry: Entry, max_tokens: int) -> bool:
 
 
 async def _described(backend: Backend, packing: Packing, session: SessionDocument | None) -> Document:
-    text, tokens = await beside(packing.finish)
+    text, tokens = await run_on_thread(packing.finish)
     packed = packing.packed
     return {
         "text": text,
@@ -203,7 +203,7 @@ async def _described(backend: Backend, packing: Packing, session: SessionDocumen
 
 
 async def _omitted(backend: Backend, packed: Packed, visible: Visible) -> int:
-    """Messages of the session that are neither summarised in the context nor among its latest ones."""
+    """Return the number of messages of the session that neither the summary nor the latest messages cover."""
     summary: SummaryDocument | None = packed.summary
     after = visible if summary is None else visible.beyond(summary["lastSeq"])
     until = packed.messages[0]["seq"] - 1 if packed.messages else None

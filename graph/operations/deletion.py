@@ -1,4 +1,4 @@
-"""Deleting what a session remembers."""
+"""Deletion of a session's memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from graph.store.sessions import delete_contents
 
 
 async def delete_memory(backend: Backend, scope: Scope, session_id: str) -> None:
-    """Delete all messages, memories and summaries of a session, which stays: its numbers go on where they were.
+    """Delete all messages, memories and summaries of a session. The session stays, and continues its numbering.
 
     Raises:
-        BadUserInput: `session_id` is no usable id.
+        BadUserInput: `session_id` is not a valid id.
         NotFound: the caller sees no such session.
     """
     job = await delete_contents(backend.database, scope, validation.check_id(session_id, "sessionId"))

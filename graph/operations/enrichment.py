@@ -1,4 +1,4 @@
-"""The state of enrichment, and trying again what failed."""
+"""The progress of enrichment, and the retry of failed messages."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from graph.store.sessions import find_session
 
 
 async def enrichment_progress(backend: Backend, scope: Scope) -> Document:
-    """How far the enrichment of all messages is.
+    """Return the progress of the enrichment of all messages.
 
     Raises:
-        Forbidden: the caller sees only what is theirs.
+        Forbidden: the caller's scope is one user.
     """
     if scope.user_id is not None:
-        raise Forbidden("the state of the whole service is not for end users: ask for a session's own enrichment")
+        raise Forbidden("end users can't read the enrichment of the whole service: select the enrichment of a session")
     return await progress.progress(backend.database, model=await backend.embedding_model())
 
 
 async def session_progress(backend: Backend, session_id: str) -> Document:
-    """How far the enrichment of a session is.
+    """Return the progress of the enrichment of a session.
 
     Args:
         backend: the open parts of this process.
-        session_id: of a session that the caller has been found to see.
+        session_id: the id of a session in the caller's scope.
     """
     return await progress.progress(backend.database, session_id, model=await backend.embedding_model())
 
@@ -36,23 +36,23 @@ async def session_progress(backend: Backend, session_id: str) -> Document:
 async def retry_enrichment(
     backend: Backend, scope: Scope, *, session_id: str | None = None, uuid: str | None = None
 ) -> int:
-    """Make failed messages pending again, with all their attempts before them.
+    """Make failed messages pending again, with their attempts reset. Give either `session_id` or `uuid`.
 
     Args:
         backend: the open parts of this process.
-        scope: what the caller may see.
-        session_id: those of this session.
-        uuid: this message; exactly one of both is given.
+        scope: the data that the caller may see.
+        session_id: retry the messages of this session.
+        uuid: retry this message.
 
     Returns:
-        How many were begun again.
+        The number of messages that are pending again.
 
     Raises:
         BadUserInput: neither or both are sent, or `uuid` is not a UUID.
         NotFound: the caller sees no such session or message.
     """
     if (session_id is None) == (uuid is None):
-        raise BadUserInput("give sessionId or uuid, one of both")
+        raise BadUserInput("give either sessionId or uuid")
     if session_id is not None:
         validation.check_id(session_id, "sessionId")
         if await find_session(backend.database, scope, session_id, {"_id"}) is None:

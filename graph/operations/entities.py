@@ -1,4 +1,4 @@
-"""Reading entities: names that sessions, users, memories and messages mention, and where."""
+"""Reads of entities: the names that sessions, users, memories and messages mention, and their matches."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MOST_SEARCH_BYTES = 256
 def list_session_entities(
     backend: Backend, visible: Visible, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
-    """The visible entities of a session, most mentioned first.
+    """Return the visible entities of a session, most mentioned first.
 
     Args:
         backend: the open parts of this process.
         visible: the part of the session.
         labels: only entities with one of these labels.
-        search: only names that contain this text, whatever its case.
+        search: only names that contain this text, ignoring case.
 
     Raises:
         BadUserInput: an argument is not accepted.
@@ -37,7 +37,7 @@ def list_session_entities(
 def list_user_entities(
     backend: Backend, user_id: str, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
-    """The entities of a user who was read within the caller's scope; otherwise as those of a session."""
+    """Return the entities of a user in the caller's scope, with the arguments of `list_session_entities`."""
     _check(labels, search)
     return store.list_user_entities(backend.database, user_id, labels=labels, search=search)
 
@@ -50,23 +50,23 @@ def _check(labels: Collection[str] | None, search: str | None = None) -> None:
 
 
 async def find_session_entity(backend: Backend, visible: Visible, key: str) -> Document | None:
-    """One visible entity of a session by its key; of a short name, the entity that it stands for."""
+    """Return a visible entity of a session by its key; for a short name, the entity of the full name."""
     return await store.find_session_entity(backend.database, visible, key)
 
 
 async def find_user_entity(backend: Backend, user_id: str, key: str) -> Document | None:
-    """One entity of a user who was read within the caller's scope; otherwise as that of a session."""
+    """Return an entity of a user in the caller's scope by its key, like `find_session_entity`."""
     return await store.find_user_entity(backend.database, user_id, key)
 
 
 async def entities_of_memory(
     backend: Backend, memory: Document, *, labels: Sequence[str] | None = None, limit: int = validation.MAX_PAGE
 ) -> list[Document]:
-    """The entities of a persisted memory's messages, most mentioned first.
+    """Return the entities of a persisted memory's messages, most mentioned first.
 
     Args:
         backend: the open parts of this process.
-        memory: read within the caller's scope, with `uuid`, `lastSeq` and what `Visible.of_memory` reads.
+        memory: a memory in the caller's scope, with `uuid`, `lastSeq` and the paths that `Visible.of_memory` reads.
         labels: only entities with one of these labels.
         limit: the maximum number.
 
@@ -85,11 +85,11 @@ async def entities_of_memory(
 
 
 async def list_messages_that_mention(backend: Backend, entity: Document) -> Listing:
-    """The messages within the scope of an entity that mention it, oldest first.
+    """Return the messages that mention an entity, oldest first.
 
     Args:
         backend: the open parts of this process.
-        entity: read within the caller's scope: of a user, of a session, or of a part of a session.
+        entity: an entity in the caller's scope, of a user, a session, or a part of a session.
     """
     if entity["scope"].startswith("u:"):
         return await store.list_messages_of_user_that_mention(backend.database, entity)
@@ -99,10 +99,10 @@ async def list_messages_that_mention(backend: Backend, entity: Document) -> List
 
 
 def list_sessions_that_mention(backend: Backend, entity: Document) -> Listing:
-    """The sessions of a user that mention an entity of the user, the first to do so first, with `sessionId`."""
+    """Return the sessions of a user that mention an entity of the user, in the order of the first mention."""
     return store.list_sessions_that_mention(backend.database, entity)
 
 
 async def mentions(backend: Backend, asked: Sequence[tuple[Document, int | None]]) -> list[list[Document]]:
-    """The matches of each entity that was read within the caller's scope, at most as many as its number says."""
+    """Return the matches of each entity, which must be in the caller's scope, at most the number given with it."""
     return await store.mentions_of_all(backend.database, asked)

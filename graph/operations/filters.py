@@ -1,4 +1,4 @@
-"""What filters on metadata are accepted, and how much of them."""
+"""Checks and limits of filters on metadata."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from graph.operations import validation
 from graph.store.metadata import Contains, Existence, Key, Wanted
 
 MAX_CONDITIONS = 20
-"""Conditions on metadata in one filter."""
+"""Maximum conditions on metadata in one filter."""
 MAX_LEAVES = 64
-"""Texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation; MongoDB compares each."""
+"""Maximum leaf values (empty objects and lists included) in an operation's filters; MongoDB compares each."""
 MAX_BYTES = validation.MAX_METADATA_BYTES
-"""Paths and values in all filters of an operation, as JSON: no metadata is larger."""
-_MOST_DIGITS = 9  # of the place of an item: what an int of 32 bits holds
+"""Maximum bytes of paths and values in an operation's filters, as JSON: the maximum of metadata."""
+_MOST_DIGITS = 9  # maximum digits of an index, which must fit into 32 bits
 
 
 def check_segments(value: list[str], name: str) -> tuple[Key, ...]:
-    """A path into metadata, by its segments, each of which may be any key, or the place of an item of a list."""
+    """Return a checked path into metadata. A segment is a key or the index of a list item."""
     if not value:
         raise BadUserInput(f"{name} must not be empty")
     if len(value) > validation.MAX_PATH_KEYS:
@@ -34,7 +34,7 @@ def _segment(key: str, name: str) -> Key:
 
 
 class FilterBounds:
-    """Counts what all filters of an operation ask for, together."""
+    """Counts the values of all filters of an operation."""
 
     def __init__(self) -> None:
         self._leaves = 0
@@ -45,11 +45,11 @@ class FilterBounds:
 
         Args:
             path: the keys that lead to the value.
-            wanted: what must stand there.
-            name: what the caller calls the value, for the message.
+            wanted: the value or values to compare with.
+            name: the caller's name of the value, for the error message.
 
         Returns:
-            What is wanted.
+            `wanted`.
 
         Raises:
             BadUserInput: metadata can't hold the value, or the filters together exceed a limit.
@@ -58,20 +58,20 @@ class FilterBounds:
         self._leaves += _count(value, MAX_LEAVES + 1)
         if self._leaves > MAX_LEAVES:
             message = (
-                f"{name} is too much: the filters of an operation may compare at most {MAX_LEAVES} texts, numbers,"
+                f"{name} is too large: the filters of an operation may compare at most {MAX_LEAVES} texts, numbers,"
                 " booleans, nulls and empty objects or lists"
             )
             raise BadUserInput(message)
         validation.check_json(value, name)
         self._bytes += len(orjson.dumps([path, value]))
         if self._bytes > MAX_BYTES:
-            message = f"{name} is too much: paths and values of an operation's filters may have {MAX_BYTES:,} bytes"
+            message = f"{name} is too large: paths and values of an operation's filters may have {MAX_BYTES:,} bytes"
             raise BadUserInput(message)
         return wanted
 
 
 def _count(value: object, enough: int) -> int:
-    """How many leaves a value has; from `enough` on they are not counted."""
+    """Return the number of leaves of a value; the count stops at `enough`."""
     leaves = 0
     waiting = [value]
     while waiting and leaves < enough:

@@ -1,4 +1,4 @@
-"""What subscriptions follow, checked: who may, and from where."""
+"""The sources of subscriptions, with checks of the caller and of the start."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from graph.store.scope import Scope
 async def messages_added(
     backend: Backend, scope: Scope, session_id: str, after_seq: int | None = None
 ) -> MessagesAdded:
-    """The messages of a session after a place, stored and to come; by default only those to come.
+    """Follow the messages of a session after a seq, stored and new ones; by default only new ones.
 
-    A session that does not exist is waited for; a user can't tell a session of another user from one that does
-    not exist, so a user makes a session before following it.
+    A backend may follow a session before it exists. An end user can't: a session of another user must look like a
+    session that does not exist.
 
     Raises:
-        BadUserInput: the session has not come so far.
-        Forbidden: the caller is a user, and has no such session.
+        BadUserInput: `after_seq` is negative, or greater than the last seq of the session.
+        Forbidden: the caller is an end user, and the session is not in the caller's scope.
     """
     validation.check_id(session_id, "sessionId")
     if after_seq is not None and after_seq < 0:
-        raise BadUserInput(f"afterSeq must be 0 or more, not {after_seq}: 0 gives every message")
+        raise BadUserInput(f"afterSeq must be 0 or more, not {after_seq}: send 0 for every message")
     session = await _visible(backend, scope, session_id)
     if after_seq is not None and after_seq > _last_seq(session):
-        # A reader of another server may have seen more than this read: ask again for all that is acknowledged.
+        # This read may lag behind one on another replica: read again with all acknowledged writes.
         moment = await current_moment(backend.database)
         session = await _visible(backend, scope, session_id, moment)
         if after_seq > _last_seq(session):
             raise BadUserInput(
                 f"afterSeq is {after_seq}, and the last message of the session is {_last_seq(session)}: send the seq of"
-                " the last message that you have, 0 for every message, or leave it out for those to come"
+                " the last message that you have, 0 for every message, or leave afterSeq out for new messages"
             )
     return MessagesAdded(
         database=backend.database,
@@ -48,10 +48,10 @@ async def messages_added(
 
 
 async def messages_updated(backend: Backend, scope: Scope, session_id: str) -> MessagesUpdated:
-    """The edits, deletions and finished enrichments of a session's messages from now on.
+    """Follow the edits, deletions and finished enrichments of a session's messages from now on.
 
     Raises:
-        Forbidden: the caller is a user, and has no such session.
+        Forbidden: the caller is an end user, and the session is not in the caller's scope.
     """
     validation.check_id(session_id, "sessionId")
     session = await _visible(backend, scope, session_id)
@@ -66,10 +66,10 @@ async def messages_updated(backend: Backend, scope: Scope, session_id: str) -> M
 
 
 async def sessions_updated(backend: Backend, scope: Scope, user_id: str | None = None) -> SessionsUpdated:
-    """The new and changed sessions of a user, or of all that the caller may see, from now on.
+    """Follow the new and changed sessions of a user, or of the caller's whole scope, from now on.
 
     Raises:
-        Forbidden: the user is another.
+        Forbidden: the user is outside the caller's scope.
     """
     if user_id is not None:
         validation.check_id(user_id, "userId")
@@ -83,7 +83,7 @@ async def _visible(
 ) -> SessionDocument | None:
     session = await session_state(backend.database, session_id, after)
     if scope.user_id is not None and (session is None or not scope.sees_session(session)):
-        raise Forbidden("you have no session with that sessionId: make it with createSession or addMemory first")
+        raise Forbidden("you have no session with this sessionId: create it with createSession or addMemory first")
     return session
 
 

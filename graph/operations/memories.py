@@ -1,4 +1,4 @@
-"""Reading persisted memories: what each `addMemory` stored."""
+"""Reads of persisted memories, one for each `addMemory`."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from graph.store.visible import Visible
 async def find_memories(
     backend: Backend, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[MemoryDocument]:
-    """Those of the persisted memories that the caller sees, in no order, with `fields` and `_id`."""
+    """Return the persisted memories in the caller's scope, in no order, with `fields` and `_id`."""
     return await store.find_memories(backend.database, scope, uuids, fields)
 
 
 def as_memory(document: MemoryDocument) -> Document:
-    """A persisted memory that was found, with its `_id` as `uuid`, as lists of memories have it."""
+    """Return a persisted memory with its `_id` as `uuid`, as in lists of memories."""
     return store.as_memory(document)
 
 
 def list_memories(backend: Backend, visible: Visible) -> Listing:
-    """The visible persisted memories of a session, oldest first."""
+    """Return the visible persisted memories of a session, oldest first."""
     return store.list_memories(backend.database, visible)
 
 
 async def messages_of_memory(
     backend: Backend, memory: Document, fields: Collection[str], *, last: int | None = None
 ) -> list[MessageDocument]:
-    """The messages of a persisted memory, or the last `last` of them, oldest first.
+    """Return the messages of a persisted memory, or its last `last` messages, oldest first.
 
     Args:
         backend: the open parts of this process.
-        memory: read within the caller's scope, with `lastSeq` and what `Visible.of_memory` reads.
-        fields: what to read of each message.
+        memory: a memory in the caller's scope, with `lastSeq` and the paths that `Visible.of_memory` reads.
+        fields: the paths to read of each message.
         last: the maximum number, from the end.
 
     Raises:

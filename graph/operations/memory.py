@@ -1,4 +1,4 @@
-"""Adding to a session's memory."""
+"""Addition of messages to a session."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import orjson
 from graph.errors import BadUserInput, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.operations.beside import Turns
 from graph.operations.bounds import refuse_larger_answer
+from graph.operations.concurrency import Yielder
 from graph.operations.messages import check_own_role
 from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
@@ -37,7 +37,7 @@ class MessageToAdd:
     """A message as a caller sends it, unchecked.
 
     Attributes:
-        created_at: when it was said; UTC. None for now.
+        created_at: the time of the message, UTC; None for now.
         name: the speaker.
         tool_call_id: the call that it answers.
     """
@@ -53,12 +53,12 @@ class MessageToAdd:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What an answer will hold of the new messages of a call.
+    """The parts of new messages that the answer will hold.
 
     Attributes:
-        content: whether it has their texts.
+        content: whether it has their contents.
         metadata: whether it has their metadata.
-        last: of how many, the last ones; None for all.
+        last: the number of last messages in the answer; None for all.
     """
 
     content: bool = False
@@ -69,7 +69,7 @@ class Answered:
         """Refuse messages that do not fit into the answer.
 
         Raises:
-            TooCostly: they do not.
+            TooCostly: the messages do not fit.
         """
         size = 0
         for message in fresh if self.last is None else fresh[max(0, len(fresh) - self.last) :]:
@@ -94,27 +94,27 @@ async def add_memory(
     session_fields: Collection[str] = (),
     answered: Answered = NOTHING_ANSWERED,
 ) -> Added:
-    """Add messages to a session, which is made where it is new.
+    """Add messages to a session, which is created if it is new.
 
     Args:
         backend: the open parts of this process.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         session_id: the caller's id of the session, at most 512 bytes.
         sent: 1 to 1,000 messages.
-        metadata: any JSON object; kept with the memory and merged into the session's.
-        user_id: the user that the session belongs to; made where it is new.
-        idempotency_key: a retry with the same key returns what the first call did.
-        await_entities: wait until the entities are extracted, at most `await_entities_timeout` seconds. A wait that
-            fails ends it: what is stored is returned.
-        session_fields: what to read of the session for `Added.session`.
-        answered: what the answer will hold of new messages, which are refused where it does not fit.
+        metadata: any JSON object; stored with the memory and merged into the session's metadata.
+        user_id: the user that the session belongs to; created if it is new.
+        idempotency_key: a retry with the same key returns the result of the first call.
+        await_entities: wait until the entities are extracted, at most `await_entities_timeout` seconds. A
+            failure ends the wait, and the stored memory is returned.
+        session_fields: the paths to read of the session for `Added.session`.
+        answered: the parts of new messages in the answer; messages that do not fit into an answer are refused.
 
     Raises:
-        BadUserInput: something is not accepted; nothing was stored.
+        BadUserInput: an argument is refused; nothing was stored.
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
-        Forbidden: the caller may not write for that user, or messages of a role that is sent or would change.
-        OutcomeUnknown: the database did not say whether the memory is stored.
+        Forbidden: the caller may not write for the user, or may not write messages of a role that is sent or changed.
+        OutcomeUnknown: the database did not confirm whether the memory is stored.
         Unavailable: the database does not answer; nothing was stored.
     """
     validation.check_id(session_id, "sessionId")
@@ -124,7 +124,7 @@ async def add_memory(
     messages_ = await _checked_messages(backend, scope, sent)
     metadata = validation.check_metadata(metadata)
     digest = None
-    if idempotency_key is not None:  # in a thread: a payload may have 16 MB
+    if idempotency_key is not None:  # on a thread: a payload may have 16 MB
         digest = await asyncio.to_thread(payload_digest, messages_, metadata, user_id)
     new = NewMemory(session_id, messages_, metadata, user_id, idempotency_key, digest)
     added = await memories.add_memory(backend.database, scope, new, session_fields, answered.refuse_larger)
@@ -140,9 +140,9 @@ async def _checked_messages(backend: Backend, scope: Scope, sent: Sequence[Messa
         raise BadUserInput(f"messages has {len(sent):,} items, and at most {validation.MAX_MESSAGES:,} are accepted")
     seen: set[str] = set()
     checked = []
-    turns = Turns()
+    yielder = Yielder()
     for place, message in enumerate(sent):
-        await turns.take()
+        await yielder.yield_if_due()
         name = f"messages[{place}]"
         uuid = None if message.uuid is None else validation.check_uuid(message.uuid, f"{name}.uuid")
         if uuid is not None and uuid in seen:
@@ -177,9 +177,9 @@ async def _checked_messages(backend: Backend, scope: Scope, sent: Sequence[Messa
 
 
 async def _wait_for_entities(backend: Backend, added: Added) -> None:
-    """Return when no message of the memory is pending any more, or when the limit is reached.
+    """Wait until no message of the memory is pending, or until the timeout.
 
-    The memory is stored: an error here would make its sender add it again. So it only ends the wait.
+    The memory is stored already, and an error would make the client send it again, so an error only ends the wait.
     """
     limit = backend.settings.await_entities_timeout
     memory = added.memory

@@ -1,4 +1,4 @@
-"""What a session remembers of its messages by default."""
+"""The session memory: the messages that a session's memory returns by default."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graph.store.visible import Visible
 async def find_session_memory(
     backend: Backend, scope: Scope, session_id: str, fields: Collection[str]
 ) -> Document | None:
-    """A session's memory as one, with `fields`, or None where the caller sees no session with that id."""
+    """Return the session of a session memory, with `fields`; None if the session is not in the caller's scope."""
     if not is_id(session_id):
         return None
     return await sessions.find_session_memory(backend.database, scope, session_id, fields)
@@ -26,17 +26,17 @@ async def find_session_memory(
 async def recalled_messages(
     backend: Backend, visible: Visible, summary_seq: int, fields: Collection[str], *, last: int | None = None
 ) -> list[MessageDocument]:
-    """The messages that the newest summary does not cover, at most the message window; or the last `last` messages.
+    """Return the messages that the newest summary does not cover, at most the message window, or the last `last`.
 
     Args:
         backend: the open parts of this process.
         visible: the session's visible part.
-        summary_seq: the number of the last message that is summarised.
-        fields: what to read of each message.
-        last: how many of the newest to give instead.
+        summary_seq: the seq of the last summarised message.
+        fields: the paths to read of each message.
+        last: the number of newest messages to return instead.
 
     Returns:
-        Oldest first.
+        The messages, oldest first.
 
     Raises:
         BadUserInput: `last` is out of range.
@@ -48,12 +48,12 @@ async def recalled_messages(
 
 
 async def omitted_messages(backend: Backend, visible: Visible, summary_seq: int) -> int:
-    """The number of messages between the newest summary and the message window.
+    """Return the number of messages between the newest summary and the message window.
 
     Args:
         backend: the open parts of this process.
         visible: the session's visible part.
-        summary_seq: the number of the last message that is summarised.
+        summary_seq: the seq of the last summarised message.
     """
     uncovered = await count_between(backend.database, visible.beyond(summary_seq))
     return max(0, uncovered - backend.settings.message_window)
@@ -68,15 +68,15 @@ async def recalled_memory(
     *,
     last: int | None = None,
 ) -> Document | None:
-    """A session's memory as one, with `messages` as `recalled_messages` gives them, by one read.
+    """Return the session of a session memory, with the `messages` of `recalled_messages`, by one read.
 
     Args:
         backend: the open parts of this process.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         session_id: the session.
-        fields: what to read of the session.
-        message_fields: what to read of each message.
-        last: how many of the newest messages, at least 1, to give instead of the default.
+        fields: the paths to read of the session.
+        message_fields: the paths to read of each message.
+        last: the number of newest messages, at least 1, to return instead of the default.
     """
     if not is_id(session_id):
         return None

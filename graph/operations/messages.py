@@ -1,4 +1,4 @@
-"""Reading, changing and deleting messages."""
+"""Reads, changes and deletions of messages."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from graph.store.visible import Visible
 
 
 def check_own_role(scope: Scope, value: str, name: str) -> str:
-    """The role of a message that the caller writes.
+    """Return the checked role of a message that the caller writes.
 
     Raises:
-        BadUserInput: it is no usable role.
-        Forbidden: the caller does not write messages of that role.
+        BadUserInput: the role is not valid.
+        Forbidden: the caller may not write messages of the role.
     """
     scope.refuse_role(validation.check_role(value, name), name)
     return value
@@ -30,22 +30,22 @@ def check_own_role(scope: Scope, value: str, name: str) -> str:
 async def find_messages(
     backend: Backend, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[MessageDocument]:
-    """Those of the messages that the caller sees, in no order, with `fields` and `_id`."""
+    """Return the messages in the caller's scope, in no order, with `fields` and `_id`."""
     return await store.find_messages(backend.database, scope, uuids, fields)
 
 
 def list_messages(backend: Backend, visible: Visible) -> Listing:
-    """The visible messages of a session, oldest first."""
+    """Return the visible messages of a session, oldest first."""
     return store.list_messages(backend.database, visible)
 
 
 def list_messages_with(backend: Backend, uuids: Sequence[str]) -> Listing:
-    """The messages with these uuids, all of one session that was read within the caller's scope, oldest first."""
+    """Return the messages with these uuids, all of one session in the caller's scope, oldest first."""
     return reading.list_messages(backend.database, uuids)
 
 
 async def find_message(backend: Backend, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:
-    """The message that the caller means by a uuid, with `fields` and `_id`, or None where the caller sees none.
+    """Return the message with a caller's uuid, with `fields` and `_id`; None if it is not in the caller's scope.
 
     Raises:
         BadUserInput: `given` is not a UUID.
@@ -56,12 +56,12 @@ async def find_message(backend: Backend, scope: Scope, given: str, fields: Colle
 async def page_of_messages(
     backend: Backend, session: SessionDocument, fields: Collection[str], *, skip: int, limit: int
 ) -> list[MessageDocument]:
-    """Messages of a session by the number of messages that come before them, oldest first.
+    """Return a page of a session's messages by offset, oldest first.
 
     Args:
         backend: the open parts of this process.
-        session: read within the caller's scope, with `lastSeq`, `messageCount` and what `Visible.of` reads.
-        fields: what to read of each message.
+        session: a session in the caller's scope, with `lastSeq`, `messageCount` and the paths that `Visible.of` reads.
+        fields: the paths to read of each message.
         skip: the number of messages before the page.
         limit: the maximum number of messages.
 
@@ -87,16 +87,16 @@ async def update_message(
 ) -> MessageDocument:
     """Change a message: a value of None stays unchanged, and metadata is merged (RFC 7396).
 
-    Tokens are counted again. New content is read for entities again, and what covers the message in summaries is
-    marked stale.
+    Tokens are counted again. For new content, entities are extracted again, and the summaries that cover the message
+    are marked stale.
 
     Returns:
         The whole document.
 
     Raises:
-        BadUserInput: something is not accepted.
-        Forbidden: the caller does not write messages of its role, as it is or as it is to be.
-        NotFound: the caller sees no such message.
+        BadUserInput: an argument is refused.
+        Forbidden: the caller may not write messages of the old or the new role.
+        NotFound: the message is not in the caller's scope.
     """
     edit = Edit(
         None if role is None else check_own_role(scope, role, "role"),
@@ -109,7 +109,7 @@ async def update_message(
     counted: dict[tuple[str, str], int] = {}
 
     async def count(role: str, content: str) -> int:
-        # A write that meets another one is tried again, and a long text takes a while.
+        # Counted once, since a write conflict repeats the transaction, and a long text takes time.
         if (role, content) not in counted:
             counted[role, content] = await backend.tokens.count_message_async(role, content)
         return counted[role, content]
@@ -125,7 +125,7 @@ async def delete_message(backend: Backend, scope: Scope, uuid: str) -> MessageDo
 
     Raises:
         BadUserInput: `uuid` is not a UUID.
-        Forbidden: the caller does not write messages of its role.
-        NotFound: the caller sees no such message.
+        Forbidden: the caller may not write messages of its role.
+        NotFound: the message is not in the caller's scope.
     """
     return await edits.delete_message(backend.database, scope, validation.check_uuid(uuid, "uuid"))

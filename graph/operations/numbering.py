@@ -1,4 +1,4 @@
-"""Sessions and users by the whole numbers that Zep's clients page by."""
+"""Sessions and users by number, for the pages of Zep's clients."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from graph.store.scope import Scope
 async def sessions_by_number(
     backend: Backend, scope: Scope, *, after: int | None = None, limit: int, user_id: str | None = None
 ) -> list[SessionDocument]:
-    """Whole sessions by ascending number.
+    """Return whole sessions by ascending number.
 
     Args:
         backend: the open parts of this process.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         after: only greater numbers.
         limit: the maximum number of sessions.
         user_id: only sessions of this user.
@@ -37,7 +37,7 @@ async def sessions_by_number(
 async def users_by_number(
     backend: Backend, scope: Scope, *, after: int | None = None, limit: int
 ) -> list[UserDocument]:
-    """Whole users by ascending number, only greater ones than `after`.
+    """Return whole users by ascending number, only those with a number greater than `after`.
 
     Raises:
         BadUserInput: the limit is out of range.
@@ -48,10 +48,10 @@ async def users_by_number(
 
 
 async def numbered_session(backend: Backend, session: SessionDocument) -> SessionDocument:
-    """A whole session with its `number`."""
+    """Return a whole session with its `number`."""
     return await numbers.ensure_number(backend.database, "sessions", session)
 
 
 async def numbered_user(backend: Backend, user: UserDocument) -> UserDocument:
-    """A whole user with its `number`."""
+    """Return a whole user with its `number`."""
     return await numbers.ensure_number(backend.database, "users", user)

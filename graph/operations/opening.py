@@ -1,4 +1,4 @@
-"""Opening the database as the settings say: the one way in which every command and server does."""
+"""Opening of the database by the settings, for every command and server."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from graph.store.database import Database, open_database
 
 @asynccontextmanager
 async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
-    """The open database for the length of a block.
+    """Open the database for the length of a block.
 
     Args:
-        settings: the database's name, the pool's size, and how long to wait for MongoDB and for other writers.
-        uri: the MongoDB to use: where the settings name none, it is that of the own mongod.
+        settings: the database's name, the pool's size, and the maximum waits for MongoDB and for other writers.
+        uri: the connection string of MongoDB, from the settings or of the own mongod.
 
     Raises:
-        StartupError: MongoDB can't be reached, is too old, or is no replica set or sharded cluster.
+        StartupError: MongoDB can't be reached, is too old, or is neither a replica set nor a sharded cluster.
     """
     database = await open_database(
         uri,

@@ -1,4 +1,4 @@
-"""The text of a context: what fits into a number of tokens, in time order, counted on the text itself."""
+"""The text of a context: parts in time order, up to a maximum of tokens, counted on the text itself."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ Count = Callable[[str], int]
 
 BY_SCORE = 2.4
 BY_LENGTH = 0.4
-"""A recalled message is worth `BY_SCORE` of its score, less `BY_LENGTH` of the logarithm of its tokens."""
+"""The value of a recalled message is `BY_SCORE` times its score, minus `BY_LENGTH` times the log of its tokens."""
 MOST_MISSES = 8
-"""Messages that do not fit, after which no more are tried."""
+"""Maximum messages that do not fit; then no more are tried."""
 _CUT = " […]"
 _SUMMARY = "Summary of the conversation so far:"
-_BREAKS = 2  # tokens that a line end and a blank line before a part may take
+_BREAKS = 2  # maximum tokens of a line end and a blank line before a part
 
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """A message that was recalled, with the question before it where it is the answer.
+    """A recalled message, with the question before it if it is an answer.
 
     Attributes:
         message: with `_id`, `sessionId`, `seq`, `role`, `content` and `createdAt`.
-        score: from 0 to 1.
-        question: the message before it; None where it answers none.
+        score: the score of the search, from 0 to 1.
+        question: the message before it; None if it is not an answer.
     """
 
     message: MessageDocument
@@ -39,13 +39,13 @@ class Recalled:
 
 @dataclass(slots=True)
 class Packed:
-    """What was taken in.
+    """The parts of a context.
 
     Attributes:
-        summary: the newest one, where it fits.
-        messages: the latest ones, oldest first.
-        recalled: messages with their score, the best first; a question has the score of its answer.
-        cut: the contents of those that are cut, by message.
+        summary: the newest summary, if it fits.
+        messages: the latest messages, oldest first.
+        recalled: the recalled messages with their scores, best first; a question has the score of its answer.
+        cut: the shortened contents of cut messages, by message id.
     """
 
     summary: SummaryDocument | None = None
@@ -55,11 +55,11 @@ class Packed:
 
     @property
     def ids(self) -> set[str]:
-        """The messages that are in it."""
+        """Return the ids of the messages in the context."""
         return {message["_id"] for message in [*self.messages, *(message for message, _ in self.recalled)]}
 
     def text(self) -> str:
-        """Ready to paste: recalled messages by session, the summary, the latest messages."""
+        """Return the text for a prompt: recalled messages by session, the summary, the latest messages."""
         blocks = [*self._recalled_blocks()]
         if self.summary is not None:
             blocks.append(f"{_SUMMARY}\n{self.summary['content']}")
@@ -68,7 +68,7 @@ class Packed:
         return "\n\n".join(blocks)
 
     def line(self, message: MessageDocument) -> str:
-        """One message with its date and role."""
+        """Return the line of a message, with its date and role."""
         said = self.cut.get(message["_id"], message["content"])
         return f"[{message['createdAt']:%Y-%m-%d %H:%M}] {message['role']}: {said}"
 
@@ -83,16 +83,16 @@ class Packed:
 
 
 def heading(session_id: str) -> str:
-    """The mark of a block of recalled messages."""
+    """Return the heading of the recalled messages of a session."""
     return f"From session {session_id}:"
 
 
 class Packing:
-    """Packs a context.
+    """Selects the parts of a context.
 
     Args:
-        count: the tokens of a text.
-        max_tokens: of the whole text.
+        count: returns the number of tokens of a text.
+        max_tokens: maximum tokens of the whole text.
     """
 
     def __init__(self, count: Count, max_tokens: int) -> None:
@@ -104,14 +104,14 @@ class Packing:
         self.packed = Packed()
 
     def take_summary(self, summary: SummaryDocument | None) -> None:
-        """The newest summary, where it fits."""
+        """Take the newest summary, if it fits."""
         if summary is None or not self._fits(f"{_SUMMARY}\n{summary['content']}"):
             return
         self.packed.summary = summary
         self._undo.append(lambda: setattr(self.packed, "summary", None))
 
     def take_latest(self, newest_first: Iterable[MessageDocument]) -> None:
-        """The latest messages, until one does not fit; the newest is cut where it does not fit into nothing else."""
+        """Take the latest messages, until one does not fit; the newest is cut if even an empty context is too small."""
         messages = self.packed.messages
         for message in newest_first:
             if not self._fits(self.packed.line(message)) and (messages or not self._cut_to_fit(message)):
@@ -120,7 +120,7 @@ class Packing:
             self._undo.append(lambda: messages.pop(0))
 
     def take_recalled(self, found: Sequence[Recalled]) -> None:
-        """Those that are worth most for their tokens, while they fit."""
+        """Take the messages with the greatest values, while they fit."""
         misses = 0
         for one in sorted(found, key=self._worth, reverse=True):
             if one.message["_id"] in self.packed.ids:
@@ -135,7 +135,7 @@ class Packing:
         self.packed.recalled.sort(key=lambda item: -item[1])
 
     def finish(self) -> tuple[str, int]:
-        """The text and its tokens; what was taken last goes where parts have more tokens together than alone."""
+        """Return the text and its tokens; the last parts are removed if the joined parts have too many tokens."""
         while (tokens := self._count(text := self.packed.text())) > self._max_tokens:
             self._undo.pop()()
         return text, tokens
@@ -144,7 +144,7 @@ class Packing:
         return BY_SCORE * one.score - BY_LENGTH * math.log(1 + self._count(one.message["content"]))
 
     def _take(self, one: Recalled) -> bool:
-        """Take a message with its question, or alone where both do not fit."""
+        """Take a message with its question, or alone if both do not fit."""
         session_id, line = one.message["sessionId"], self.packed.line
         above = [] if session_id in self._headings else [heading(session_id)]
         question = one.question
@@ -172,17 +172,17 @@ class Packing:
         self._undo.append(lambda: self.packed.recalled.remove(item))
 
     def _fits(self, part: str) -> bool:
-        if len(part) > 128 * self._left:  # no table has a token for more characters
+        if len(part) > 128 * self._left:  # no token of an encoding has more characters
             return False
         tokens = self._count(part) + _BREAKS
-        # Alone, a part needs no break before it.
+        # The first part needs no break before it.
         if tokens - (0 if self._undo else _BREAKS) > self._left:
             return False
         self._left -= tokens
         return True
 
     def _cut_to_fit(self, message: MessageDocument, above: str = "") -> bool:
-        """Cut a content at the end of a sentence, or of a word where not even one sentence fits."""
+        """Cut a content at the end of a sentence, or of a word if no sentence fits."""
         prefix = f"{above}\n" if above else ""
         self.packed.cut[message["_id"]] = ""
         room = self._left - self._count(prefix + self.packed.line(message)) - 2 * _BREAKS

@@ -1,4 +1,4 @@
-"""Pages of lists: what part of a list may be asked for, and reading it."""
+"""Pages of lists: their bounds, and their reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def window_of(
     before: Key | None = None,
     most: int = validation.MAX_PAGE,
 ) -> Window:
-    """The part of a list between two places: its first items, or its last ones, at most `most` of them.
+    """Return the window of a list between two places: its first items, or its last ones, at most `most`.
 
     Raises:
         BadUserInput: a number is out of range, or both are given.
@@ -26,7 +26,7 @@ def window_of(
 
 
 async def read_page(listing: Listing, window: Window, fields: Collection[str], *, whole: bool = False) -> Page:
-    """One page, each item with `fields` and the keys of the list; shorter where its bytes do not fit into the answer.
+    """Read one page, each item with `fields` and the keys of the list; shorter if the answer can't hold its bytes.
 
     Args:
         listing: the list.
@@ -43,10 +43,10 @@ async def read_page(listing: Listing, window: Window, fields: Collection[str], *
 
 
 async def any_outside(listing: Listing, *, until: Key | None = None, since: Key | None = None) -> bool:
-    """Whether an item stands at or before `until`, or at or after `since`."""
+    """Whether the list has an item at or before `until`, or at or after `since`."""
     return await keyset.any_outside(listing, until=until, since=since)
 
 
 async def count(listing: Listing) -> int:
-    """The number of items of a list."""
+    """Return the number of items of a list."""
     return await keyset.count(listing)

@@ -12,18 +12,18 @@ from graph.store.documents import Document
 
 
 def payload_digest(messages: Sequence[NewMessage], metadata: Document, user_id: str | None) -> str:
-    """The SHA-256 of what is stored, whatever the order of keys in metadata; hexadecimal.
+    """Return the SHA-256 of the payload in hexadecimal; the order of keys in metadata does not affect it.
 
     Args:
         messages: the checked messages, in order.
-        metadata: that of the memory.
-        user_id: the user who was named, if any.
+        metadata: the metadata of the memory.
+        user_id: the user in the call, if any.
     """
     text = orjson.dumps([[_sent(message) for message in messages], metadata, user_id], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
 
 
 def _sent(message: NewMessage) -> list[object]:
-    # What is absent adds nothing: so the digests of payloads that were stored before stay what they are.
+    # Absent values add nothing, so that the digests of stored payloads stay the same.
     given: list[object] = [message.uuid, message.role, message.content, message.metadata, message.created_at]
     return [*given, names] if (names := message.edit.names()) else given

@@ -1,4 +1,4 @@
-"""Searching the messages of a user or a session."""
+"""Search in the messages of a user or a session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graph.enrichment.models import use_one_thread
 from graph.errors import BadUserInput, StartupError, TooCostly, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.operations.searched import MAX_READ, Snapshot
 from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
 from graph.store.documents import MessageDocument, SessionDocument, now
@@ -31,19 +31,19 @@ MAX_QUERY_BYTES = 8_192
 MAX_RESULTS = 100
 DEFAULT_RESULTS = 20
 MAX_SEARCHED = 10_000
-"""Messages of the scope of one search."""
+"""Maximum messages in the scope of one search."""
 MAX_FILTER_ITEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages a search may find.
+    """The messages that a search may find.
 
     Attributes:
-        roles: only those of one of these roles.
-        session_ids: only those of one of these sessions.
-        since: only those that were created then or later.
-        until: only those that were created before then.
+        roles: only messages with one of these roles.
+        session_ids: only messages of one of these sessions.
+        since: only messages created at this time or later.
+        until: only messages created before this time.
     """
 
     roles: Collection[str] | None = None
@@ -55,14 +55,14 @@ class MessageFilter:
         """Refuse lists that are too long.
 
         Raises:
-            BadUserInput: one is.
+            BadUserInput: a list is too long.
         """
         for name, items in (("roles", self.roles), ("sessionIds", self.session_ids)):
             if items is not None and len(items) > MAX_FILTER_ITEMS:
                 raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_FILTER_ITEMS} are accepted")
 
     def accepts(self, entry: Entry) -> bool:
-        """Whether a message may be found."""
+        """Whether the filter accepts a message."""
         return (
             (self.roles is None or entry.speaker in self.roles)
             and (self.session_ids is None or entry.session_id in self.session_ids)
@@ -73,7 +73,7 @@ class MessageFilter:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A message that was found.
+    """A found message.
 
     Attributes:
         message_id: the message.
@@ -86,12 +86,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a query finds.
+    """The results of a query.
 
     Attributes:
-        words: of the query, each with the hashes that stand for it.
-        found: the messages, the best first, those of equal score by their id.
-        snapshot: what was searched; None where the scope has no session.
+        words: the words of the query, each as the hashes of its stems.
+        found: the messages, best first, with equal scores by id.
+        snapshot: the searched messages; None if the scope has no session.
     """
 
     words: Sequence[frozenset[int]] = ()
@@ -109,24 +109,24 @@ async def search(
     filter_: MessageFilter | None = None,
     mode: SearchMode = SearchMode.HYBRID,
 ) -> Results:
-    """The messages that a query finds, the best first.
+    """Search the messages of a scope, best first.
 
-    The messages of the scope are compared by their words, and by their meaning where they have their vectors. A message
-    that is found may have been deleted since it was read: what is returned of it has to be read again.
+    The messages are compared by their words, and by their vectors once they are embedded. A found message may have been
+    deleted meanwhile, so the caller of this function must read it from the store.
 
     Args:
         backend: the open parts of this process.
-        scope: what the caller may see.
-        text: the query; parts in double quotes must occur as they stand.
+        scope: the data that the caller may see.
+        text: the query; parts in double quotes must occur verbatim.
         user_id: only messages of this user's sessions.
         session_id: only messages of this session.
-        filter_: only messages that it accepts.
-        mode: what is compared.
+        filter_: only messages that the filter accepts.
+        mode: the signals to compare.
 
     Raises:
         BadUserInput: an argument is not accepted.
         TooCostly: the scope has more messages than a search reads.
-        Unavailable: only meanings are to be compared, and there is no model that answers.
+        Unavailable: the mode is VECTOR, and no embedding model answers.
     """
     validation.check_text(text, "query", most_bytes=MAX_QUERY_BYTES, nul=True)
     filter_ = filter_ or MessageFilter()
@@ -145,18 +145,18 @@ async def search(
         return Results()
     key = (user_id if scope.user_id is None else scope.user_id, session_id)
     snapshot = await backend.searched.snapshot(key, sessions, await backend.embedding_model())
-    query = await beside(_read_query, text, snapshot)
+    query = await run_on_thread(_read_query, text, snapshot)
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
     quoted = await _with_phrases(backend, query, sessions)
-    allowed = await beside(_allowed, snapshot, filter_, quoted)
-    return await beside(_rank, snapshot, query, vector, mode, allowed)
+    allowed = await run_on_thread(_allowed, snapshot, filter_, quoted)
+    return await run_on_thread(_rank, snapshot, query, vector, mode, allowed)
 
 
 async def _meaning_of(backend: Backend, query: Query, mode: SearchMode) -> Floats | None:
-    """The vector of a query; None without a model, or while it does not answer."""
+    """Return the vector of a query; None without a model, or while the model does not answer."""
     if backend.embedder is None:
         if mode is SearchMode.VECTOR:
-            raise Unavailable("no embedding model is set, which mode VECTOR needs: use HYBRID or LEXICAL")
+            raise Unavailable("mode VECTOR needs an embedding model, and the service has none: use HYBRID or LEXICAL")
         return None
     use_one_thread()
     try:
@@ -169,7 +169,7 @@ async def _meaning_of(backend: Backend, query: Query, mode: SearchMode) -> Float
 
 
 async def _with_phrases(backend: Backend, query: Query, sessions: Sequence[SessionDocument]) -> frozenset[str] | None:
-    """The messages in which all phrases of a query occur; None for a query without phrases."""
+    """Return the ids of messages that contain all phrases of a query; None for a query without phrases."""
     if not query.phrases:
         return None
     found: list[str] = []
@@ -178,7 +178,7 @@ async def _with_phrases(backend: Backend, query: Query, sessions: Sequence[Sessi
         size += sum(len(message["content"]) for message in messages)
         if size > MAX_READ:
             raise TooCostly(f"text in double quotes is searched in at most {MAX_READ:,} characters: search one session")
-        found += await beside(_quoted_in, messages, query.phrases)
+        found += await run_on_thread(_quoted_in, messages, query.phrases)
     return frozenset(found)
 
 
@@ -195,7 +195,7 @@ def _read_query(text: str, snapshot: Snapshot) -> Query:
 
 
 def _allowed(snapshot: Snapshot, filter_: MessageFilter, quoted: frozenset[str] | None) -> list[bool] | None:
-    """For each message of the scope, whether it may be found; None where each one may."""
+    """Return for each message of the scope whether it may be found; None if all may."""
     if filter_ == MessageFilter() and quoted is None:
         return None
     return [filter_.accepts(entry) and (quoted is None or entry.message_id in quoted) for entry in snapshot.entries]
@@ -211,8 +211,8 @@ def _rank(
 
 
 async def matches_in(contents: Sequence[str], results: Results) -> list[list[tuple[int, int]]]:
-    """Where the words of the query stand in each content."""
-    return await beside(_matches_in, contents, results)
+    """Return the places of the query's words in each content."""
+    return await run_on_thread(_matches_in, contents, results)
 
 
 def _matches_in(contents: Sequence[str], results: Results) -> list[list[tuple[int, int]]]:

@@ -1,4 +1,4 @@
-"""Searching a session's messages or summaries."""
+"""Search in a session's messages or summaries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.store import search as store
 from graph.store.documents import Document
 from graph.store.scope import Scope
@@ -19,23 +19,24 @@ from graph.store.sessions import find_session
 from graph.store.visible import Visible
 
 MAX_WORDS = 200
-"""Different words of a text that are looked for: the first ones."""
+"""Maximum distinct words of a query; further words are ignored."""
 
 _OPERATORS = re.compile(r'["\\]|(?<!\w)-')
-"""What MongoDB's text search reads as a phrase or a negation, and people write as punctuation."""
+"""Punctuation that MongoDB's text search would take for a phrase or a negation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for.
+    """A query.
 
     Attributes:
-        text: words, of which at least one must occur, up to inflection; None finds by the rest, newest first.
-        since: only what was created then or later.
-        until: only what was created before then.
-        keep: only documents for which this is true; it is called on a thread beside the event loop.
-        charge: charges the caller for the documents that are read for `keep`, by their number.
-        limit: most results.
+        text: words, of which at least one must occur, up to inflection; None finds by the other conditions, newest
+            first.
+        since: only documents created at this time or later.
+        until: only documents created before this time.
+        keep: only documents for which this function is true; it is called on a thread.
+        charge: charges the caller for the number of documents that are read for `keep`.
+        limit: maximum number of results.
     """
 
     text: str | None = None
@@ -52,7 +53,7 @@ class Hit:
 
     Attributes:
         document: the whole message or summary.
-        nearness: from 0 to 1, higher is nearer; 0 where no text was looked for.
+        nearness: from 0 to 1, higher is nearer; 0 for a query without text.
     """
 
     document: Document
@@ -62,20 +63,17 @@ class Hit:
 async def search_session(
     backend: Backend, scope: Scope, session_id: str, searched: Searched, query: Query
 ) -> list[Hit]:
-    """The messages or summaries of a session that a query finds, nearest first; none for an unknown session.
-
-    Only words are compared so far. Vectors, when they come, rank here: another source of hits with their nearness,
-    merged with these.
+    """Search the messages or summaries of a session by words, nearest first; an unknown session has no results.
 
     Raises:
-        BadUserInput: the text or the limit is not accepted.
-        TooCostly: the caller's budget is spent, or `keep` says so.
+        BadUserInput: the text or the limit is refused.
+        TooCostly: the caller's budget is spent, or `keep` raises the error.
     """
     limit = validation.check_limit(query.limit)
     words = None
     if query.text is not None:
         text = validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)
-        words = await beside(_words, text)
+        words = await run_on_thread(_words, text)
     session = await find_session(backend.database, scope, session_id, Visible.FIELDS)
     if session is None or not limit:
         return []
@@ -89,7 +87,7 @@ async def search_session(
         keep=None if query.keep is None else partial(_kept, query.keep, query.charge),
         limit=limit,
     )
-    # The score has no upper bound; this keeps its order.
+    # The score has no upper bound; the formula maps it to 0 to 1 and keeps the order.
     return [Hit(document, (score := document.pop("score", 0.0)) / (1 + score)) for document in found]
 
 
@@ -102,4 +100,4 @@ async def _kept(
 ) -> list[Document]:
     if charge is not None:
         await charge(len(read))
-    return await beside(lambda: [document for document in read if keep(document)])
+    return await run_on_thread(lambda: [document for document in read if keep(document)])

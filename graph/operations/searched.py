@@ -1,7 +1,7 @@
-"""The messages that searches compare, kept in memory by scope and brought up to date by what changed since.
+"""A cache of the messages that searches compare, by scope, updated by the changes since the last search.
 
-What is kept was read within the scope of the caller, of the sessions that the scope has at each search. It is dropped a
-minute after the last search, so that nothing of what is erased stays.
+The cache holds messages within the caller's scope, of the sessions that the scope has at each search. A scope is
+dropped a minute after its last search, so that erased messages do not stay in memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cachetools import TTLCache
 
 from graph.enrichment.models import use_one_thread
 from graph.errors import TooCostly
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, RecallDocument, SessionDocument, now
 from graph.store.recall import (
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from graph.recall.entries import Entry
 
 MOST_BYTES = 134_217_728
-"""Of all scopes that a process keeps."""
+"""Maximum bytes of the cache of a process."""
 SECONDS = 60.0
-"""For which a scope is kept after its last search."""
+"""Seconds for which a scope is cached after its last search."""
 MAX_READ = 33_554_432
-"""Characters of contents that one search reads."""
+"""Maximum characters of contents that one search reads."""
 _EXPIRE_SECONDS = 10.0
 _OVERLAP = timedelta(seconds=60)
-"""Changes are looked for again from so long before the last look: clocks differ, and transactions take their time."""
-_OVERLAP_OF_VECTORS = timedelta(seconds=10)  # these have the clock of MongoDB
+"""Overlap of the times in which changes are read: clocks differ, and transactions take time."""
+_OVERLAP_OF_VECTORS = timedelta(seconds=10)  # these times are of MongoDB's clock
 
 Key = tuple[str | None, str | None]
 """The user and the session of a scope."""
@@ -56,9 +56,9 @@ class Snapshot:
     """The messages of a scope.
 
     Attributes:
-        columns: as the score is computed on them.
-        entries: of each row.
-        size: bytes that both take, about.
+        columns: the input of the score.
+        entries: the entry of each row.
+        size: approximate bytes of both.
     """
 
     columns: Columns
@@ -76,7 +76,7 @@ class _Session:
 
 @dataclass(slots=True)
 class _Known:
-    """What was read of a scope."""
+    """The cached messages of a scope."""
 
     model: str | None
     since: datetime
@@ -86,11 +86,11 @@ class _Known:
 
 
 class Searched:
-    """The scopes that a process keeps.
+    """The cached scopes of a process.
 
     Args:
         database: the open database.
-        seconds: for which a scope is kept after its last search.
+        seconds: the time for which a scope is cached after its last search.
     """
 
     def __init__(self, database: Database, *, seconds: float = SECONDS) -> None:
@@ -103,12 +103,12 @@ class Searched:
         return len(self._known)
 
     async def snapshot(self, key: Key, sessions: Sequence[SessionDocument], model: str | None) -> Snapshot:
-        """The messages of a scope as they are now.
+        """Return the current messages of a scope.
 
         Args:
             key: the scope.
-            sessions: all that the scope has now, as `searched_sessions` reads them.
-            model: the name of the model whose vectors are compared; None for none.
+            sessions: all current sessions of the scope, from `searched_sessions`.
+            model: the name of the model whose vectors are compared, or None.
 
         Raises:
             TooCostly: the contents are too large.
@@ -121,7 +121,7 @@ class Searched:
             changed = await _Refresh(self._database, known, sessions).run()
             if changed or known.snapshot is None:
                 entries = [entry for session in known.sessions.values() for entry in session.entries.values()]
-                known.snapshot = await beside(_snapshot_of, entries)
+                known.snapshot = await run_on_thread(_snapshot_of, entries)
             self._keep(key, known)
             return known.snapshot
 
@@ -138,7 +138,7 @@ class Searched:
 
 
 class _Refresh:
-    """Brings what is known of a scope up to date."""
+    """Updates the cached messages of a scope."""
 
     def __init__(self, database: Database, known: _Known, sessions: Sequence[SessionDocument]) -> None:
         self._database = database
@@ -148,8 +148,8 @@ class _Refresh:
         self._changed = False
 
     async def run(self) -> bool:
-        """True where anything has changed."""
-        began, since = now(), self._known.vectors_since  # which vectors that are read move on
+        """Return whether the messages changed."""
+        began, since = now(), self._known.vectors_since  # reading vectors changes `vectors_since`
         fresh, grown = self._take_sessions()
         names = {part.session_id for part in fresh}
         others = [session_id for session_id in self._sessions if session_id not in names]
@@ -163,7 +163,7 @@ class _Refresh:
         return self._changed
 
     def _take_sessions(self) -> tuple[list[Visible], list[Visible]]:
-        """The sessions to read whole, and the ends to read of others."""
+        """Return the sessions to read whole, and the ends of sessions to read."""
         known = self._known.sessions
         for gone in known.keys() - self._sessions.keys():
             del known[gone]
@@ -189,16 +189,16 @@ class _Refresh:
                     f"the search would read more than {MAX_READ:,} characters, the maximum: search one session with"
                     " sessionId"
                 )
-            for message, entry in zip(messages, await beside(_entries_of, messages), strict=True):
+            for message, entry in zip(messages, await run_on_thread(_entries_of, messages), strict=True):
                 self._put(message, entry)
 
     def _put(self, message: MessageDocument, entry: Entry) -> None:
         session = self._known.sessions.get(entry.session_id)
-        # What was added after the sessions were read is read by the next search: so the numbers stay comparable.
+        # Messages added after the read of the sessions wait for the next search, so that the counts stay comparable.
         if session is None or not session.part.sees(entry.seq) or entry.seq > session.last_seq:
             return
         version, former = version_of(message), session.versions.get(entry.message_id)
-        if former is not None and former[0] == version[0]:  # not edited: the vector is still its own
+        if former is not None and former[0] == version[0]:  # not edited: the vector is valid
             old = session.entries[entry.message_id]
             entry = replace(entry, vector=old.vector, scale=old.scale)
         session.entries[entry.message_id] = entry
@@ -217,7 +217,7 @@ class _Refresh:
             await self._take(messages_with(self._database, changed))
 
     async def _read_where_some_are_gone(self, session_ids: Sequence[str]) -> None:
-        """Read sessions again that have another number of messages than is known."""
+        """Read sessions again whose number of messages differs from the cached one."""
         known = self._known.sessions
         differ = [
             session_id
@@ -256,7 +256,7 @@ def _size_of(known: _Known) -> int:
 
 
 def _entries_of(messages: Iterable[MessageDocument]) -> list[Entry]:
-    """On a thread, where the libraries of the search are loaded with the first one."""
+    """Return the entries of messages; run it on a thread, since the first call imports the libraries of the search."""
     use_one_thread()
     from graph.recall.entries import entry_of  # noqa: PLC0415 - a web process without a search does not load it
 

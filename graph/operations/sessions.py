@@ -1,4 +1,4 @@
-"""Reading, making, changing and deleting sessions."""
+"""Reads, creation, changes and deletion of sessions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from graph.store.sessions import SessionFilter
 
 
 def check_user_id(scope: Scope, user_id: str | None) -> str | None:
-    """The user whom a session is to belong to.
+    """Return the checked id of a session's user.
 
     Raises:
-        BadUserInput: it is no usable id.
-        Forbidden: the caller may only write for another user.
+        BadUserInput: the id is not valid.
+        Forbidden: the user is outside the caller's scope.
     """
     if user_id is None:
         return None
@@ -33,7 +33,7 @@ def check_user_id(scope: Scope, user_id: str | None) -> str | None:
 async def find_session(
     backend: Backend, scope: Scope, session_id: str, fields: Collection[str] | None = None
 ) -> SessionDocument | None:
-    """A session with `fields` or all, or None where the caller sees no session with that id."""
+    """Return a session with `fields` or all; None if it is not in the caller's scope."""
     if not validation.is_id(session_id):
         return None
     return await store.find_session(backend.database, scope, session_id, fields)
@@ -42,19 +42,19 @@ async def find_session(
 async def find_sessions(
     backend: Backend, scope: Scope, session_ids: Collection[str], fields: Collection[str]
 ) -> list[SessionDocument]:
-    """Those of the sessions that the caller sees, in no order, with `fields` and `_id`."""
+    """Return the sessions in the caller's scope, in no order, with `fields` and `_id`."""
     return await store.find_sessions(backend.database, scope, session_ids, fields)
 
 
 def list_sessions(
     backend: Backend, scope: Scope, wanted: SessionFilter, *, by: str = "createdAt", descending: bool = False
 ) -> Listing:
-    """The sessions that the caller sees and a filter lets through, by `createdAt` or `updatedAt`."""
+    """Return the sessions in the caller's scope that match a filter, by `createdAt` or `updatedAt`."""
     return store.list_sessions(backend.database, scope, wanted, by=by, descending=descending)
 
 
 def one_session(backend: Backend, session_id: str) -> Listing:
-    """The list of one session, which was read within the caller's scope."""
+    """Return the list of one session in the caller's scope."""
     return store.one_session(backend.database, session_id)
 
 
@@ -67,23 +67,23 @@ async def create_session(
     metadata: object = None,
     origin: Origin | None = None,
 ) -> SessionDocument:
-    """Make a session without messages.
+    """Create a session without messages.
 
     Args:
         backend: the open parts of this process.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         session_id: the caller's id of the session, at most 512 bytes.
-        user_id: the user that it belongs to; made where it is new.
+        user_id: the user that it belongs to; created if new.
         metadata: any JSON object.
-        origin: where it was made elsewhere.
+        origin: the uuid and creation time of an imported session.
 
     Returns:
         The whole document.
 
     Raises:
-        BadUserInput: something is not accepted.
+        BadUserInput: an argument is refused.
         Conflict: the session exists.
-        Forbidden: the caller may not write for that user.
+        Forbidden: the user is outside the caller's scope.
     """
     return await store.create_session(
         backend.database,
@@ -98,16 +98,16 @@ async def create_session(
 async def update_session(
     backend: Backend, scope: Scope, session_id: str, *, metadata: object = None, user_id: str | None = None
 ) -> SessionDocument:
-    """Merge metadata into a session, and give it to a user where it belongs to none.
+    """Merge metadata into a session (RFC 7396), and assign the session to a user if it belongs to no user.
 
     Returns:
         The whole document.
 
     Raises:
-        BadUserInput: something is not accepted.
-        NotFound: the caller sees no such session.
-        Conflict: it belongs to another user.
-        Forbidden: the caller may not write for that user.
+        BadUserInput: an argument is refused.
+        NotFound: the session is not in the caller's scope.
+        Conflict: the session belongs to another user.
+        Forbidden: the user is outside the caller's scope.
     """
     return await store.update_session(
         backend.database,
@@ -119,11 +119,11 @@ async def update_session(
 
 
 async def delete_session(backend: Backend, scope: Scope, session_id: str) -> None:
-    """Delete a session with all that it holds: unseen when this returns, without any trace soon after.
+    """Delete a session with its contents: invisible on return, and erased soon after.
 
     Raises:
-        BadUserInput: `session_id` is no usable id.
-        NotFound: the caller sees no such session.
+        BadUserInput: `session_id` is not a valid id.
+        NotFound: the session is not in the caller's scope.
     """
     job = await store.delete_session(backend.database, scope, validation.check_id(session_id, "sessionId"))
     if job is not None:

@@ -15,17 +15,17 @@ from graph.store.visible import Visible
 async def find_summaries(
     backend: Backend, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[SummaryDocument]:
-    """Those of the summaries that the caller sees, in no order, with `fields` and `_id`."""
+    """Return the summaries in the caller's scope, in no order, with `fields` and `_id`."""
     return await store.find_summaries(backend.database, scope, uuids, fields)
 
 
 def list_summaries(backend: Backend, visible: Visible) -> Listing:
-    """The visible summaries of a session, the oldest first."""
+    """Return the visible summaries of a session, oldest first."""
     return store.list_summaries(backend.database, visible)
 
 
 async def newest_summary(
     backend: Backend, visible: Visible, fields: Collection[str] | None = None
 ) -> SummaryDocument | None:
-    """The newest visible summary of a session, with `fields` or all, or None before the first."""
+    """Return the newest visible summary of a session, with `fields` or all, or None."""
     return await store.newest_summary(backend.database, visible, fields)

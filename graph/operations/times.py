@@ -1,4 +1,4 @@
-"""Moments as they come in: read as RFC 3339 writes them, and kept in milliseconds, as MongoDB keeps them."""
+"""Times from callers: in the format of RFC 3339, and stored in milliseconds, as MongoDB does."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def read_time(text: str) -> datetime:
-    """A moment as RFC 3339 writes it, and no other way, in UTC.
+    """Read a time in the format of RFC 3339, and no other one; return it in UTC.
 
-    It has microseconds, of which what keeps or compares it takes milliseconds: `cut` or `rounded_up`. A leap second is
-    the first moment after it.
+    The result has microseconds; before it is stored or compared, `cut` or `rounded_up` converts it to milliseconds. A
+    leap second becomes the first moment after it.
 
     Raises:
-        ValueError: it is not written so, or MongoDB's driver can't hold it; the message begins with `must be`.
+        ValueError: the text is not such a time, or MongoDB's driver can't hold it; the message begins with `must be`.
     """
     match = _RFC_3339.fullmatch(text)
     if match is None:
-        raise ValueError(f"must be a time as RFC 3339 writes it, such as {EXAMPLE}, not {shown(text)}{_advice(text)}")
+        raise ValueError(
+            f"must be a time in the format of RFC 3339, such as {EXAMPLE}, not {shown(text)}{_advice(text)}"
+        )
     try:
         return _moment(match)
     except OverflowError:
@@ -39,14 +41,14 @@ def read_time(text: str) -> datetime:
 
 
 def cut(time: datetime) -> datetime:
-    """The millisecond in which a moment lies."""
+    """Round a time down to milliseconds."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def rounded_up(time: datetime) -> datetime:
-    """The first whole millisecond that is not before a moment: what is kept before one is kept before the other.
+    """Round a time up to milliseconds: a stored time is before the result exactly if it is before the given time.
 
-    The last moment of the year 9999 has none, and is cut.
+    The last moment of the year 9999 is rounded down.
     """
     whole = cut(time)
     if whole == time:
@@ -58,12 +60,12 @@ def rounded_up(time: datetime) -> datetime:
 
 
 def check_past(time: datetime, name: str) -> datetime:
-    """A moment that has passed, as it is kept.
+    """Check that a time is not in the future; return it in milliseconds.
 
-    A clock may be ahead by a minute: what it takes for now is accepted, and kept as the time of its arrival.
+    The caller's clock may be ahead by a minute: a time within that minute becomes the current time.
 
     Raises:
-        BadUserInput: it is still to come.
+        BadUserInput: the time is in the future.
     """
     if time > datetime.now(UTC) + _MOST_AHEAD:
         message = f"{name} is {time.isoformat()}, which is still to come: send a time that has passed, or leave it out"
@@ -86,13 +88,13 @@ def _zone(match: re.Match[str]) -> timezone:
 
 
 def _microseconds(digits: str) -> int:
-    """A fraction of a second, of any length; what is finer counts as one microsecond, so that `rounded_up` sees it."""
+    """Return the microseconds of a fraction of a second; a finer rest counts as one, so that `rounded_up` rounds."""
     whole = int(digits[:6].ljust(6, "0"))
     return whole + 1 if whole % 1000 == 0 and digits[6:].strip("0") else whole
 
 
 def _after_leap_second(time: datetime, second: int) -> datetime:
-    """The first moment after a leap second, which is the last second of a month in UTC."""
+    """Return the first moment after a leap second, which is the last second of a month in UTC."""
     after = time.replace(microsecond=0) + timedelta(seconds=1)
     if second > 60 or (after.day, after.hour, after.minute) != (1, 0, 0):
         raise ValueError("second must be in 0..59, or 60 in the last minute of a month in UTC")
@@ -100,7 +102,7 @@ def _after_leap_second(time: datetime, second: int) -> datetime:
 
 
 def _advice(text: str) -> str:
-    """How to write what lacks only an offset, or a time of the day."""
+    """Return the corrected text if only the offset or the time of the day is missing."""
     for more in ("Z", "T00:00:00Z"):
         if len(text) < MOST_SHOWN and _RFC_3339.fullmatch(f"{text}{more}"):
             return f": write {text}{more} if that is UTC"

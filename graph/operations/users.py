@@ -1,4 +1,4 @@
-"""Reading, making, changing and deleting users."""
+"""Reads, creation, changes and deletion of users."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Unchanged(Enum):
 
 
 UNCHANGED: Final = Unchanged.UNCHANGED
-"""Leaves a field of a user as it is, where None removes it."""
+"""Keeps the value of a user's field, while None removes it."""
 
 
 async def find_user(
     backend: Backend, scope: Scope, user_id: str, fields: Collection[str] | None = None
 ) -> UserDocument | None:
-    """A user with `fields` or all, or None where the caller sees no user with that id."""
+    """Return a user with `fields` or all; None if the user is not in the caller's scope."""
     if not validation.is_id(user_id):
         return None
     return await store.find_user(backend.database, scope, user_id, fields)
@@ -38,12 +38,12 @@ async def find_user(
 async def find_users(
     backend: Backend, scope: Scope, user_ids: Collection[str], fields: Collection[str]
 ) -> list[UserDocument]:
-    """Those of the users that the caller sees, in no order, with `fields` and `_id`."""
+    """Return the users in the caller's scope, in no order, with `fields` and `_id`."""
     return await store.find_users(backend.database, scope, user_ids, fields)
 
 
 def list_users(backend: Backend, scope: Scope) -> Listing:
-    """The users that the caller sees, in the order of their creation."""
+    """Return the users in the caller's scope, in the order of their creation."""
     return store.list_users(backend.database, scope)
 
 
@@ -58,15 +58,15 @@ async def create_user(
     metadata: object = None,
     origin: Origin | None = None,
 ) -> UserDocument:
-    """Make a user; `origin` says where it was made elsewhere.
+    """Create a user; `origin` has the uuid and creation time of an imported one.
 
     Returns:
         The whole document.
 
     Raises:
-        BadUserInput: something is not accepted.
+        BadUserInput: an argument is refused.
         Conflict: the user exists.
-        Forbidden: the caller is another user.
+        Forbidden: the user is outside the caller's scope.
     """
     validation.check_id(user_id, "userId")
     if scope.user_id not in (None, user_id):
@@ -86,14 +86,14 @@ async def update_user(
     last_name: str | Unchanged | None = UNCHANGED,
     metadata: object = None,
 ) -> UserDocument:
-    """Change a user; None removes a field, and metadata is merged in.
+    """Change a user; None removes a field, and metadata is merged (RFC 7396).
 
     Returns:
         The whole document.
 
     Raises:
-        BadUserInput: something is not accepted.
-        NotFound: the caller sees no such user.
+        BadUserInput: an argument is refused.
+        NotFound: the user is not in the caller's scope.
     """
     return await store.update_user(
         backend.database,
@@ -105,11 +105,11 @@ async def update_user(
 
 
 async def delete_user(backend: Backend, scope: Scope, user_id: str) -> None:
-    """Delete a user with its sessions and all that they hold: unseen when this returns, without any trace soon after.
+    """Delete a user with its sessions and their contents: invisible on return, and erased soon after.
 
     Raises:
-        BadUserInput: `user_id` is no usable id.
-        NotFound: the caller sees no such user.
+        BadUserInput: `user_id` is not a valid id.
+        NotFound: the user is not in the caller's scope.
     """
     database = backend.database
     jobs = await store.delete_user(database, scope, validation.check_id(user_id, "userId"))
@@ -120,7 +120,7 @@ async def delete_user(backend: Backend, scope: Scope, user_id: str) -> None:
 def _checked(
     email: str | Unchanged | None, first_name: str | Unchanged | None, last_name: str | Unchanged | None
 ) -> Document:
-    """The fields that are to change, as they are stored."""
+    """Return the fields to change, with the values to store."""
     sent = {"email": email, "firstName": first_name, "lastName": last_name}
     checked: Document = {}
     for name, value in sent.items():

@@ -1,6 +1,6 @@
-"""What input is accepted: every limit and every check, once.
+"""The limits and checks of input.
 
-Each check returns the value to use, and raises `BadUserInput` with a message that says what is allowed.
+Each check returns the value to use, or raises `BadUserInput` with the allowed values in the message.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ MAX_NAME_BYTES = 1_024
 MAX_PAGE = 1_000
 DEFAULT_PAGE = 20
 DEFAULT_MATCHES = 5
-"""Matches of an entity: a list within lists, of which few have more, and `mentionCount` is the number of all."""
+"""Default number of matches of an entity, a nested list; `mentionCount` is the number of all."""
 MAX_NODES = 1_000
 MAX_PATH_KEYS = MAX_METADATA_DEPTH
 _INT64 = 2**63
 
 
 def check_text(value: str, name: str, *, most_bytes: int, empty: bool = False, nul: bool = False) -> str:
-    """A text that UTF-8 can hold, within a size.
+    """Check a text: UTF-8 can encode it, within a size.
 
     Args:
         value: the text.
-        name: what the caller calls it, for the message.
-        most_bytes: the greatest size in UTF-8.
+        name: the caller's name of the value, for the error message.
+        most_bytes: maximum bytes in UTF-8.
         empty: whether the empty text is accepted.
         nul: whether U+0000 is accepted.
     """
@@ -60,12 +60,12 @@ def check_text(value: str, name: str, *, most_bytes: int, empty: bool = False, n
 
 
 def check_id(value: str, name: str) -> str:
-    """A caller's own id of a session or user."""
+    """Check the caller's id of a session or user."""
     return check_text(value, name, most_bytes=MAX_ID_BYTES)
 
 
 def is_id(value: str) -> bool:
-    """Whether anything can have this id: what `check_id` refuses is the id of nothing, for a lookup."""
+    """Whether `check_id` accepts an id: a look-up of another id finds nothing."""
     try:
         check_id(value, "id")
     except BadUserInput:
@@ -89,12 +89,12 @@ def check_optional(value: str | None, name: str, check: Callable[[str, str], str
 
 
 def check_content(value: str, name: str) -> str:
-    """A message's content; it may be empty, as an agent's message that only calls a tool is."""
+    """Check a message's content, which may be empty, as in an agent's message that only calls a tool."""
     return check_text(value, name, most_bytes=MAX_CONTENT_BYTES, empty=True, nul=True)
 
 
 def check_uuid(value: str, name: str) -> str:
-    """A UUID of any version, in canonical form."""
+    """Check a UUID of any version; return its canonical form."""
     try:
         if len(value) in (32, 36):
             return str(uuids.UUID(value))
@@ -104,9 +104,11 @@ def check_uuid(value: str, name: str) -> str:
 
 
 def check_page(first: int | None, last: int | None, most: int = MAX_PAGE) -> int:
-    """The size of a page of a connection."""
+    """Return the size of a page of a connection."""
     if first is not None and last is not None:
-        raise BadUserInput("first and last can't both be given: first takes a page forwards, last one backwards")
+        raise BadUserInput(
+            "first and last are both given: give first for a page forwards, or last for a page backwards"
+        )
     for name, value in (("first", first), ("last", last)):
         if value is not None and not 0 <= value <= most:
             raise BadUserInput(f"{name} must be from 0 to {most:,}, not {value:,}")
@@ -116,7 +118,7 @@ def check_page(first: int | None, last: int | None, most: int = MAX_PAGE) -> int
 
 
 def check_path(value: str, name: str) -> tuple[str, ...]:
-    """The keys of a dotted path into metadata."""
+    """Return the keys of a dotted path into metadata."""
     check_text(value, name, most_bytes=MAX_METADATA_BYTES)
     keys = tuple(value.split("."))
     if "" in keys:
@@ -127,20 +129,20 @@ def check_path(value: str, name: str) -> tuple[str, ...]:
 
 
 def check_json(value: object, name: str) -> Any:
-    """Any JSON value that metadata may hold."""
+    """Check a JSON value that metadata may hold."""
     _check_json(value, name, most_values=MAX_METADATA_BYTES // _LEAST_BYTES)
     return value
 
 
 def check_last(value: int | None, name: str = "last") -> int | None:
-    """How many of the newest items."""
+    """Check a number of newest items."""
     if value is not None and not 0 <= value <= MAX_LAST:
         raise BadUserInput(f"{name} must be from 0 to {MAX_LAST:,}, not {value:,}")
     return value
 
 
 def check_first(value: int | None, default: int = DEFAULT_PAGE) -> int:
-    """How many of the first items of a list."""
+    """Check a number of first items of a list."""
     if value is None:
         return default
     if not 0 <= value <= MAX_PAGE:
@@ -149,14 +151,14 @@ def check_first(value: int | None, default: int = DEFAULT_PAGE) -> int:
 
 
 def check_limit(value: int) -> int:
-    """The maximum number of items of a page."""
+    """Check a maximum number of items of a page."""
     if not 0 <= value <= MAX_PAGE:
         raise BadUserInput(f"limit must be from 0 to {MAX_PAGE:,}, not {value:,}")
     return value
 
 
 def check_metadata(value: object, name: str = "metadata", *, most_bytes: int = MAX_METADATA_BYTES) -> dict[str, Any]:
-    """A JSON object that MongoDB can hold; null is the empty one."""
+    """Check a JSON object that MongoDB can store; null becomes the empty object."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -170,16 +172,16 @@ def check_metadata(value: object, name: str = "metadata", *, most_bytes: int = M
 
 
 _LEAST_BYTES = 2
-"""What a value adds to its JSON, with the comma."""
+"""Minimum bytes of a value in JSON, with the comma."""
 
 
 def _check_json(value: object, name: str, most_values: int) -> None:
     """Check each value, level by level.
 
     Args:
-        value: the outermost one.
-        name: what the caller calls it.
-        most_values: more are refused, as too large, before all of them are looked at.
+        value: the outermost value.
+        name: the caller's name of the value, for the error message.
+        most_values: maximum values; the check stops at more.
     """
     values, depth, level = 1, 0, [value]
     while level:
@@ -191,7 +193,7 @@ def _check_json(value: object, name: str, most_values: int) -> None:
                     raise BadUserInput(f"{name} is nested deeper than {MAX_METADATA_DEPTH} levels")
                 values += len(item)
                 if values > most_values:
-                    message = f"{name} holds more than {most_values:,} values: it is larger than what is accepted"
+                    message = f"{name} has more than {most_values:,} values, the maximum: send fewer"
                     raise BadUserInput(message)
                 below += _items(item, name)
             else:

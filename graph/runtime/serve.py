@@ -39,14 +39,14 @@ def serve(settings: Settings) -> None:
     # Half of a start is imports, which go on while mongod starts.
     preparing = threading.Thread(target=_prepare, args=(settings,), daemon=True)
     preparing.start()
-    with listener, mongodb(settings) as uri, noted(Store.of(settings, uri)), ExitStack() as beside:
+    with listener, mongodb(settings) as uri, noted(Store.of(settings, uri)), ExitStack() as children:
         preparing.join()
         from graph.runtime.web import announce, run  # noqa: PLC0415 - as said
 
         def then() -> None:
             announce(listener)
-            beside.enter_context(web_processes(settings, uri, listener))
-            beside.enter_context(workers(settings, uri))
+            children.enter_context(web_processes(settings, uri, listener))
+            children.enter_context(workers(settings, uri))
 
         run(settings, uri, listener, then=then)
 
@@ -87,7 +87,7 @@ def _prepare(settings: Settings) -> None:
         import_module(_WEB).prepare(settings)
 
 
-def serve_beside(settings: Settings, descriptor: int) -> None:
+def serve_on_socket(settings: Settings, descriptor: int) -> None:
     """Serve from a socket that the process which started this one listens on, until its end.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The processes that `recallql serve` keeps running beside its own: enrichment workers and further web servers."""
+"""The processes that `recallql serve` supervises: enrichment workers and further web servers."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def workers(settings: Settings, uri: str) -> Children:
 
 
 def web_processes(settings: Settings, uri: str, listener: socket.socket) -> Children:
-    """The web servers beside this process's own, which accept from the same socket."""
+    """Run the further web servers, which accept connections from this process's socket."""
     number = listener.fileno()
     return Children(
         settings,

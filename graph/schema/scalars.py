@@ -1,4 +1,4 @@
-"""The scalars of the schema beside the built-in ones."""
+"""The custom scalars of the schema."""
 
 from __future__ import annotations
 

@@ -61,16 +61,16 @@ def written_whole(file: Path, *, append: bool) -> Iterator[BinaryIO]:
         file: the result of `regular`. Its mode and its owner are kept; a new file is readable by its owner alone.
         append: whether to continue the partial file.
     """
-    beside = partial(file)
+    unfinished = partial(file)
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | (os.O_APPEND if append else os.O_TRUNC)
-    with os.fdopen(os.open(beside, flags, _NEW), "ab" if append else "wb") as target:
+    with os.fdopen(os.open(unfinished, flags, _NEW), "ab" if append else "wb") as target:
         os.fchmod(target.fileno(), _NEW)
         yield target
         target.flush()
         with suppress(FileNotFoundError):
             _take_over(target.fileno(), file.stat())
         os.fsync(target.fileno())
-    beside.replace(file)
+    unfinished.replace(file)
 
 
 def partial(file: Path) -> Path:

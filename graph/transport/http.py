@@ -26,7 +26,7 @@ from graph.errors import (
     PersistedQueryNotSupported,
     Unauthenticated,
 )
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.request.answer import Answer, encode_json
 from graph.request.persisted import OperationTexts
 from graph.request.pipeline import OperationRequest
@@ -158,7 +158,7 @@ async def decode_large_json(body: bytes | bytearray | str, name: str) -> Any:
     """
     if len(body) <= _LARGE:
         return _decode(body, name)
-    return await beside(_decode, body, name)
+    return await run_on_thread(_decode, body, name)
 
 
 def _decode(body: bytes | bytearray | str, name: str) -> Any:

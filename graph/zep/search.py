@@ -10,7 +10,7 @@ from typing import Any, cast
 from starlette.responses import Response
 
 from graph.errors import BadUserInput
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.operations.search import Hit, Query, search_session
 from graph.operations.times import cut
 from graph.store.documents import Document, MessageDocument, SummaryDocument
@@ -43,7 +43,7 @@ async def search(call: Call) -> Response:
         text,
         since=_time(metadata.get("start_date"), "start_date"),
         until=_time(metadata.get("end_date"), "end_date", end=True),
-        keep=await beside(_test, metadata.get("where"), searched),
+        keep=await run_on_thread(_test, metadata.get("where"), searched),
         charge=call.charge,
         limit=limit,
     )

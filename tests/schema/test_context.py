@@ -143,7 +143,7 @@ async def test_quotes_in_a_message_do_not_restrict_what_is_recalled(chats: Clien
     [
         ({"maxTokens": 0, "sessionId": "now"}, "maxTokens must be from 1 to 1,000,000, not 0"),
         ({"maxTokens": 10, "sessionId": "now", "recent": 101}, "recent must be from 0 to 100, not 101"),
-        ({"maxTokens": 10, "userId": "ada"}, "context needs query where it is given no sessionId"),
+        ({"maxTokens": 10, "userId": "ada"}, "query and sessionId are both missing: give one of them, or both"),
         ({"maxTokens": 10, "userId": "ada", "words": ""}, "query must not be empty"),
     ],
 )

@@ -108,8 +108,8 @@ async def test_numbers_that_an_earlier_version_stored_come_out_as_null_and_in_ag
         ("9999-12-31T23:59:59-00:01", "must be in the years 1 to 9999 in UTC"),
         ("0000-06-01T00:00:00Z", "must be a time of the calendar"),
         ("2026-01-31", "write 2026-01-31T00:00:00Z if that is UTC"),
-        ("2026-01-31 10:30:00Z", "must be a time as RFC 3339 writes it"),
-        ("1700000000", "must be a time as RFC 3339 writes it"),
+        ("2026-01-31 10:30:00Z", "must be a time in the format of RFC 3339"),
+        ("1700000000", "must be a time in the format of RFC 3339"),
     ],
 )
 @pytest.mark.parametrize("field", ["createdAt", "updatedAt", "enrichment.at", "madeAt"])

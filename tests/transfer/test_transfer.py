@@ -307,7 +307,7 @@ MEMORY: Document = {
         (ndjson(*said("s", "x", metdata={})), r"line 2: the message has the unknown field 'metdata': the fields are"),
         (
             ndjson(*said("s", "x", createdAt="yesterday")),
-            r"line 2: createdAt must be a time as RFC 3339 writes it, .* not 'yesterday'",
+            r"line 2: createdAt must be a time in the format of RFC 3339, .* not 'yesterday'",
         ),
         (
             ndjson(*said("s", "x", createdAt="2026-01-31T10:30:00")),

@@ -19,8 +19,8 @@ def web(
     settings: Settings,
     socket: Annotated[int, typer.Option("--socket", help="File descriptor of the listening socket.")],
 ) -> None:
-    """Serve beside another web process."""
-    from graph.runtime.serve import serve_beside
+    """Serve as a further web process."""
+    from graph.runtime.serve import serve_on_socket
 
     exit_on_signals()
-    serve_beside(settings, socket)
+    serve_on_socket(settings, socket)

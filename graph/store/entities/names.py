@@ -34,9 +34,9 @@ def resolve_aliases(entities: Iterable[tuple[str, str, int]]) -> dict[str, str]:
     """Find which names of a session are short forms of a longer one: "Octavia" of "Octavia Butler".
 
     A PERSON of one word is an alias of another when that word is one of the other's, and exactly one full name fits.
-    Full names are those that are themselves part of no other, so beside "Octavia Butler" and "Octavia Estelle Butler"
+    Full names are those that are themselves part of no other, so with "Octavia Butler" and "Octavia Estelle Butler"
     an "Octavia" is the longest; those two stay as they are written, for two full names may be two people. Two
-    candidates ("Anna" beside "Anna Lee" and "Anna Park") leave a name as it is, however often either is mentioned; so
+    candidates ("Anna" with "Anna Lee" and "Anna Park") leave a name as it is, however often either is mentioned; so
     does a name of one letter. Other labels are never merged: "York" is not "New York".
 
     Args:

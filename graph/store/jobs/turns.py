@@ -11,7 +11,7 @@ from graph.store.documents import MessageDocument, SessionDocument
 
 _REMEMBERED = 10_000  # users and sessions; one that is forgotten is as one that has had nothing yet
 _FORGOTTEN = 0.5  # of what was taken, with each claim: what was long ago counts no more
-_EACH = 16  # tokens that a message costs beside its text
+_EACH = 16  # tokens charged for each message in addition to its text
 _SHORT = 512  # tokens; texts that differ by less are taken in the order in which they became due
 
 
