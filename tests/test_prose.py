@@ -21,7 +21,7 @@ WORDS = (
 BANNED = re.compile(rf"\b(?:{'|'.join(WORDS)})\b", re.IGNORECASE)
 """Archaic or vague words. Say who does what, with the field's terms."""
 
-NOT_YET = ("schema", "store")
+NOT_YET = ("store",)
 """Packages and modules that do not yet name the thing instead of "what"."""
 QUOTING = ("enrichment/llm.py", "recall/languages.py", "recall/questions.py")
 """Modules with a prompt for a model, or with words that users write."""

@@ -1,1 +1,1 @@
-"""The GraphQL surface: one type a file, with its resolvers. Knows no BSON and no driver."""
+"""The GraphQL schema: types with their resolvers, independent of BSON and the driver."""

@@ -33,7 +33,7 @@ _DESCRIPTION = (
 
 
 def _inputs(schema: GraphQLSchema) -> Iterator[GraphQLArgument | GraphQLInputField]:
-    """Every argument and input field of a schema."""
+    """Yield every argument and input field of a schema."""
     for type_ in schema.type_map.values():
         if type_.name.startswith("__"):
             continue
@@ -46,11 +46,11 @@ def _inputs(schema: GraphQLSchema) -> Iterator[GraphQLArgument | GraphQLInputFie
 
 @cache
 def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor) -> strawberry.Schema:
-    """The schema, made once a process.
+    """Build the schema, once for a process.
 
     Args:
-        executor: Strawberry's executor; tests compare the one that compiles with the stock one, which gets the stock
-            resolvers, too.
+        executor: Strawberry's executor; tests compare the compiling executor with the stock one, which also gets the
+            stock resolvers.
     """
     schema = strawberry.Schema(
         query=Query,
@@ -66,14 +66,14 @@ def build_schema(*, executor: type[SelectingExecutor] = RecallQLExecutor) -> str
 
 
 def _complete(schema: GraphQLSchema) -> None:
-    """Add what Strawberry has no way to declare."""
+    """Add the parts of the schema that Strawberry can't declare."""
     schema.description = _DESCRIPTION
     schema.directives = (*schema.directives, COST, LIST_SIZE)
     for input_ in _inputs(schema):
-        if input_.default_value is None:  # Strawberry's way to say that it may be absent
+        if input_.default_value is None:  # Strawberry's default of an optional value
             input_.default_value = Undefined
 
 
 def schema_text() -> str:
-    """The schema in the schema definition language, in the order of declaration: the content of `schema.graphql`."""
+    """Return the schema in the schema definition language, in the order of declaration (`schema.graphql`)."""
     return schema_with_costs(core_schema(build_schema())) + "\n"

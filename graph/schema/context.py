@@ -1,4 +1,4 @@
-"""What resolvers find in `info.context`."""
+"""The value of `info.context` in resolvers."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _Key: TypeAlias = tuple[str, frozenset[str]]
 
 @dataclass
 class Context:
-    """One request: who asks, and the loaders that turn many look-ups of one query into one read.
+    """One request: the caller, and the loaders that combine the look-ups of one query into one read.
 
-    A field that is cancelled, because another one failed, must not cancel the look-up that others wait for too: what a
-    loader gives is shielded.
+    A field that is cancelled, because another one failed, must not cancel a look-up that further fields wait for: the
+    results of loaders are shielded.
 
     Attributes:
         backend: the open parts of the process.
-        caller: who asks.
+        caller: the caller of the request.
         changes: whether the operation is a mutation.
-        filter_bounds: counts what the filters of the operation ask for.
+        filter_bounds: counts the values of all filters of the operation.
     """
 
     backend: Backend
@@ -55,7 +55,7 @@ class Context:
 
     @property
     def scope(self) -> Scope:
-        """What the caller may see."""
+        """The data that the caller may see."""
         return self.caller.scope
 
     async def session(self, session_id: str, fields: Collection[str]) -> SessionDocument | None:
@@ -67,7 +67,7 @@ class Context:
         return await self._find(messages.find_messages, uuid, fields)
 
     async def message_meant(self, given: str, fields: Collection[str]) -> MessageDocument | None:
-        """The message within the scope that the caller means by a uuid."""
+        """The message within the scope with a caller's uuid."""
         found = await asyncio.gather(*(self.message(uuid, fields) for uuid in self.scope.possible_uuids(given)))
         return next((message for message in found if message is not None), None)
 
@@ -100,7 +100,7 @@ class Context:
         return await asyncio.shield(loader.load((key, frozenset(fields))))
 
     async def _load(self, find: _Find[D], keys: Sequence[_Key]) -> list[D | None]:
-        """Look up the keys with one read for each set of fields."""
+        """Look up the keys, with one read for each set of fields."""
         found: dict[_Key, D] = {}
         for fields in {fields for _, fields in keys}:
             ids = [id_ for id_, wanted in keys if wanted == fields]

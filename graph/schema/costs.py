@@ -42,7 +42,7 @@ COST = GraphQLDirective(
         DirectiveLocation.SCALAR,
     ],
     {"weight": GraphQLArgument(GraphQLNonNull(GraphQLString), description="The number to add.")},
-    description="The cost of a field beside the objects of its answer, which cost 1 each.",
+    description="The cost of a field in addition to the objects of its answer, which cost 1 each.",
 )
 
 LIST_SIZE = GraphQLDirective(
@@ -50,26 +50,25 @@ LIST_SIZE = GraphQLDirective(
     [DirectiveLocation.FIELD_DEFINITION],
     {
         "assumedSize": GraphQLArgument(
-            GraphQLInt, description="The maximum number of items where no slicing argument is given."
+            GraphQLInt, description="The maximum number of items without a slicing argument."
         ),
-        "slicingArguments": GraphQLArgument(
-            _NAMES, description="The arguments that say how many items there are at most."
-        ),
+        "slicingArguments": GraphQLArgument(_NAMES, description="The arguments with the maximum number of items."),
         "sizedFields": GraphQLArgument(
-            _NAMES, description="The lists below that have this size; without them, the field is the list itself."
+            _NAMES,
+            description="The lists below the field with this size; without this argument, the field is the list.",
         ),
         "requireOneSlicingArgument": GraphQLArgument(
             GraphQLBoolean,
             default_value=True,
-            description="Whether an operation must give exactly one of the slicing arguments.",
+            description="Whether an operation must have exactly one of the slicing arguments.",
         ),
     },
-    description="How many items a list has at most, from which the cost of an operation is counted.",
+    description="The maximum number of items of a list, for the cost of an operation.",
 )
 
 
 def schema_with_costs(schema: GraphQLSchema) -> str:
-    """The schema in the schema definition language, with the directives at the fields."""
+    """Return the schema in the schema definition language, with the directives at the fields."""
     text = print_schema(schema)
     places = list(_places(schema, text))
     for end, directives in sorted(places, reverse=True):
@@ -78,7 +77,7 @@ def schema_with_costs(schema: GraphQLSchema) -> str:
 
 
 def _places(schema: GraphQLSchema, text: str) -> Iterator[tuple[int, str]]:
-    """Where to insert which directives."""
+    """Yield the directives and their places in the text."""
     for definition in parse(text).definitions:
         type_ = schema.get_type(definition.name.value) if isinstance(definition, ObjectTypeDefinitionNode) else None
         if isinstance(type_, GraphQLObjectType) and isinstance(definition, ObjectTypeDefinitionNode):
@@ -103,17 +102,17 @@ def _list_size(field: GraphQLField) -> str:
     if size is not None and not size.is_page:
         return _printed(size, _pages(field) if not is_list(field) else [], field)
     direct = {path[0]: sized for path, sized in below.items() if len(path) == 1}
-    # The directive has one size; a field with several sized lists of other sizes would need several directives.
+    # The directive has one size; a field with lists of different sizes would need several directives.
     return "".join(_printed(sized, [name], field) for name, sized in direct.items())
 
 
 def is_list(field: GraphQLField) -> bool:
-    """Whether a field is a list itself."""
+    """Whether a field's type is a list."""
     return isinstance(get_nullable_type(field.type), GraphQLList)
 
 
 def _pages(field: GraphQLField) -> list[str]:
-    """The lists of a connection that have the size of the connection."""
+    """Return the lists of a connection that have the size of the connection."""
     connection = get_named_type(field.type)
     assert isinstance(connection, GraphQLObjectType)  # noqa: S101 - only lists and connections have a size
     pages = {name: size_of(below) for name, below in connection.fields.items()}

@@ -1,4 +1,4 @@
-"""What a global id names: one function a type, from the key within the id to the source of the type."""
+"""Look-ups by global id: one function for each type, from the key in the id to the source of the type."""
 
 from __future__ import annotations
 
@@ -86,4 +86,4 @@ LOOKUPS: dict[str, Lookup] = {
     "User": _user,
     "Entity": _entity,
 }
-"""By the name of the type."""
+"""The look-ups by the name of the type."""

@@ -1,4 +1,4 @@
-"""The root of every mutation, put together from the domains."""
+"""The root type of mutations, composed of the domains."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from graph.schema.users.mutations import UserMutations
 
 
 @strawberry.type(
-    description="What can be changed. A refused change changes nothing and is an error with one of these values of"
+    description="All changes. A refused change changes nothing and is an error with one of these values of"
     " `extensions.code`:\n\n"
-    "- `BAD_USER_INPUT`: a value is not accepted; the message says which, and what is.\n"
+    "- `BAD_USER_INPUT`: a value is refused; the message names the value and the allowed ones.\n"
     "- `NOT_FOUND`: the object to change does not exist, or is not yours.\n"
-    "- `CONFLICT`: the change contradicts what is stored.\n"
+    "- `CONFLICT`: the change contradicts the stored data.\n"
     "- `UNAUTHENTICATED`: no valid credentials came with the request.\n"
-    "- `FORBIDDEN`: the credentials do not allow it.\n"
+    "- `FORBIDDEN`: the credentials do not allow the change.\n"
     "- `TOO_COSTLY`: the operation exceeds a limit; `retryAfter`, where present, is in seconds.\n"
-    "- `UNAVAILABLE`: the database does not answer now; `outcome: UNKNOWN` where the change may have been stored.\n"
+    "- `UNAVAILABLE`: the database does not answer now; `outcome: UNKNOWN` if the change may have been stored.\n"
     "- `INTERNAL`: a defect of the service; `id` identifies it in the service's log."
 )
 class Mutation(MemoryMutations, SessionMutations, MessageMutations, UserMutations, EnrichmentMutations):

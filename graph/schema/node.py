@@ -15,18 +15,18 @@ from graph.execution.fields import DocumentType
 __all__ = ["TYPENAME", "DocumentType", "Node", "global_id", "parse_global_id"]
 
 TYPENAME = "__typename"
-"""Key that a resolver of the interface adds to a document, to say which type it is."""
+"""The key for the name of the type, which a resolver of the interface adds to a document."""
 
 
 _LONGEST_KEPT = 200
-"""Characters of the longest name whose id is kept, so that all of them come to a few megabytes."""
+"""Maximum characters of a name whose id is cached, so that the cache has a few megabytes."""
 
 _LONGEST_ID = 100_000
-"""Characters of a global id beyond which it is the id of nothing: entities' names are the longest part of any."""
+"""Maximum characters of a global id: the ids of entities, with names in them, are the longest."""
 
 
 def global_id(type_name: str, key: str) -> strawberry.ID:
-    """The id of an object, opaque to callers and unique over all types."""
+    """Return the id of an object, opaque to callers and unique over all types."""
     return _kept(type_name, key) if len(key) <= _LONGEST_KEPT else _encoded(type_name, key)
 
 
@@ -35,12 +35,12 @@ def _encoded(type_name: str, key: str) -> strawberry.ID:
     return cast("strawberry.ID", text.translate(_URL_SAFE) if "+" in text or "/" in text else text)
 
 
-_kept = lru_cache(maxsize=16_384)(_encoded)  # a conversation is read again at each of its turns
+_kept = lru_cache(maxsize=16_384)(_encoded)  # a conversation is read at each of its turns
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
 def parse_global_id(value: str) -> tuple[str, str] | None:
-    """Type name and key of a global id; None for a text that is not a global id."""
+    """Return the type name and key of a global id; None for a text that is not a global id."""
     if len(value) > _LONGEST_ID:
         return None
     try:
@@ -52,7 +52,7 @@ def parse_global_id(value: str) -> tuple[str, str] | None:
 
 
 def entity_id(scope: str, key: str) -> strawberry.ID:
-    """The global id of an entity in a scope. Both parts may hold any character, so the key's length stands first."""
+    """Return the global id of an entity in a scope. The key may have any characters, so its length comes first."""
     if len(key) + len(scope) <= _LONGEST_KEPT:
         return _kept_of_entity(scope, key)
     return _encoded_of_entity(scope, key)
@@ -66,21 +66,21 @@ _kept_of_entity = lru_cache(maxsize=16_384)(_encoded_of_entity)
 
 
 def parse_entity_key(key: str) -> tuple[str, str] | None:
-    """Scope and entity key from the key of an entity's global id; None for any other text."""
+    """Return scope and entity key from the key of an entity's global id; None for any other text."""
     length, _, rest = key.partition(":")
     if not (length.isascii() and length.isdecimal() and len(length) <= 6 and len(rest) > int(length)):
         return None
     return rest[int(length) :], rest[: int(length)]
 
 
-@strawberry.interface(description="Anything with a global id, for `node(id:)` and for client caches.")
+@strawberry.interface(description="An object with a global id, for `node(id:)` and for client caches.")
 class Node:
-    """The interface; each type gives its own `id`."""
+    """The interface; each type has its own `id` resolver."""
 
     id: strawberry.ID = strawberry.field(description="Opaque global id, unique over all types.")
 
     @classmethod
     def resolve_type(cls, document: Any, _info: Any, _abstract: Any) -> str:
-        """The type that the resolver noted on the document."""
+        """Return the type name that the resolver added to the document."""
         name: str = document[TYPENAME]
         return name

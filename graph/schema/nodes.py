@@ -1,4 +1,4 @@
-"""Reading anything by its global id."""
+"""Queries for any object by its global id."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from graph.store.documents import Document
 class NodeQueries:
     """Relay's Global Object Identification."""
 
-    @strawberry.field(description="Anything that has a global id. Null for an unknown one.")
+    @strawberry.field(description="Any object by its global id. Null for an unknown id.")
     async def node(
         self,
         info: Info,
@@ -32,7 +32,7 @@ class NodeQueries:
         return as_source((await _nodes(info, [id]))[0])
 
     @resolved(
-        description="Many things by their global ids, in the order of the ids; null in place of unknown.",
+        description="Objects by their global ids, in the order of the ids; null for an unknown id.",
         size=Size(MAX_NODES, arguments=("ids",)),
     )
     async def nodes(

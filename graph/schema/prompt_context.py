@@ -1,4 +1,4 @@
-"""What a prompt should hold: `context`, of a session or of a user."""
+"""The context for a prompt, of a session or of a user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ MaxTokens = Annotated[
 ContextQuery = Annotated[
     str | None,
     strawberry.argument(
-        description="What to recall for, up to 8 KiB. By default the session's last message of the role user or human."
+        description="The text to search for, up to 8 KiB; by default the session's last message of the role user or"
+        " human."
     ),
 ]
 Recent = Annotated[
@@ -38,40 +39,41 @@ Recent = Annotated[
 ]
 
 
-@strawberry.type(description="A message that was recalled.")
+@strawberry.type(description="A recalled message.")
 class RecalledMessage(DocumentType):
     """Built by `graph.operations.context.context`."""
 
     message: Message = stored("message", description="The message.")
     score: float = stored(
-        "score", description="How well it meets the query, from 0 to 1; of a question, the score of its answer."
+        "score", description="The relevance to the query, from 0 to 1; for a question, the score of its answer."
     )
 
 
 @strawberry.type(
-    description="What a prompt should hold, within a number of tokens: the newest summary, the latest messages, and"
-    " then what search recalls of the user's sessions. No message is in it twice."
+    description="The context for a prompt, within a number of tokens: the newest summary, the latest messages, and"
+    " messages that a search finds in the user's sessions. No message occurs twice."
 )
 class Context(DocumentType):
     """Built by `graph.operations.context.context`."""
 
     text: str = stored(
         "text",
-        description="Ready to paste, in time order: recalled messages by session, the summary, the latest messages,"
-        " each with its date and role. A message that does not fit even alone is cut at the end of a sentence, and"
-        " marked with […].",
+        description="The text for the prompt, in time order: recalled messages by session, the summary, the latest"
+        " messages, each with its date and role. A message that does not fit even alone is cut at the end of a"
+        " sentence, and marked with […].",
     )
-    token_count: int = stored("tokenCount", description="The tokens of `text`, counted on it: never above `maxTokens`.")
-    summary: Summary | None = stored("summary", description="The session's newest summary, where it fits.")
+    token_count: int = stored("tokenCount", description="Number of tokens of `text`, never above `maxTokens`.")
+    summary: Summary | None = stored("summary", description="The session's newest summary, if it fits.")
     messages: list[Message] = stored(
         "messages", size=_LATEST, description="The session's latest messages that fit, oldest first."
     )
     recalled: list[RecalledMessage] = stored(
-        "recalled", size=_RECALLED, description="The messages that were recalled, the best first."
+        "recalled", size=_RECALLED, description="The recalled messages, best first."
     )
     omitted_messages: int = stored(
         "omittedMessages",
-        description="Messages of the session between `summary`, or its beginning, and the first of `messages`.",
+        description="Number of messages between `summary`, or the beginning of the session, and the first of"
+        " `messages`.",
     )
 
 
@@ -84,7 +86,7 @@ async def context_of(
     user_id: str | None = None,
     recent: int | None = None,
 ) -> Document:
-    """A context as the source of the current field."""
+    """Return a context as the source of the current field."""
     selected = Selection.of(info)
     recalled = selected.below("recalled")
     of_messages = [selected.below("messages"), recalled.below("message") if recalled else None]
@@ -106,8 +108,8 @@ class ContextQueries:
     """Queries for prompts."""
 
     @resolved(
-        description="What a prompt should hold, of a session, or without one of what a user's sessions recall. Empty"
-        " where the caller sees no such session.",
+        description="The context for a prompt, of a session, or without `sessionId` of a user's sessions. Empty for an"
+        " unknown session.",
     )
     async def context(
         self,
@@ -117,11 +119,11 @@ class ContextQueries:
         query: ContextQuery = None,
         user_id: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Whose sessions are searched; by default, those of the session's user."),
+            strawberry.argument(description="The user whose sessions are searched; by default, the session's user."),
         ] = None,
         session_id: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="The session whose summary and latest messages are taken."),
+            strawberry.argument(description="The session of the summary and the latest messages."),
         ] = None,
         recent: Recent = None,
     ) -> Context:

@@ -1,4 +1,4 @@
-"""The root of every query, put together from the domains."""
+"""The root type of queries, composed of the domains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graph.schema.sessions.queries import SessionQueries
 from graph.schema.users.queries import UserQueries
 
 
-@strawberry.type(description="What can be read. Unknown things are null.")
+@strawberry.type(description="All reads. An unknown object is null.")
 class Query(
     MemoryQueries,
     SessionQueries,

@@ -1,7 +1,7 @@
 """Relay's Cursor Connections over keyset pages.
 
 A connection's source is a plain document, `{"edges": [{"cursor", "node"}], "pageInfo": {…}, "totalCount"}`, which holds
-what is selected of it and nothing else.
+only the selected parts.
 """
 
 from __future__ import annotations
@@ -33,13 +33,12 @@ T = TypeVar("T")
 First: TypeAlias = Annotated[
     int | None,
     strawberry.argument(
-        description="Return the first N items, 0 to 1,000; 20 where neither first nor last is given. Not together with"
-        " last."
+        description="Return the first N items, 0 to 1,000; 20 without `first` and `last`. Not together with last."
     ),
 ]
 After: TypeAlias = Annotated[
     str | None,
-    strawberry.argument(description="Only what comes after this cursor, which works also when its item is gone."),
+    strawberry.argument(description="Only items after this cursor, which stays valid after its item is deleted."),
 ]
 Last: TypeAlias = Annotated[
     int | None,
@@ -49,7 +48,7 @@ Last: TypeAlias = Annotated[
 ]
 Before: TypeAlias = Annotated[
     str | None,
-    strawberry.argument(description="Only what comes before this cursor, which works also when its item is gone."),
+    strawberry.argument(description="Only items before this cursor, which stays valid after its item is deleted."),
 ]
 
 
@@ -74,17 +73,18 @@ FirstOfMatches: TypeAlias = Annotated[
 ]
 
 
-@strawberry.type(description="Where a page stands in its list, as Relay's Cursor Connections define it.")
+@strawberry.type(description="The place of a page in its list (Relay's Cursor Connections).")
 class PageInfo(DocumentType):
     """Built by `connect`."""
 
     has_next_page: bool = stored(
         "hasNextPage",
-        description="Forwards: whether more follows. Backwards (`last`): whether anything stands at or after `before`.",
+        description="Forwards: whether more items follow. Backwards (`last`): whether the list has items at or"
+        " after `before`.",
     )
     has_previous_page: bool = stored(
         "hasPreviousPage",
-        description="Backwards (`last`): whether more comes before. Forwards: whether anything stands at or before"
+        description="Backwards (`last`): whether more items precede. Forwards: whether the list has items at or before"
         " `after`.",
     )
     start_cursor: str | None = stored(
@@ -99,7 +99,7 @@ class PageInfo(DocumentType):
 class Edge(DocumentType, Generic[T]):
     """Built by `connect`."""
 
-    cursor: str = stored("cursor", description="The item's place, opaque, for `after` and `before`.")
+    cursor: str = stored("cursor", description="An opaque cursor of the item, for `after` and `before`.")
     node: T = stored("node", description="The item.")
 
 
@@ -108,19 +108,19 @@ class Connection(DocumentType, Generic[T]):
     """Built by `connect`."""
 
     edges: list[Edge[T]] = stored("edges", size=PAGE, description="The page's items, in the list's order.")
-    page_info: PageInfo = stored("pageInfo", description="Whether there is more, and from where to go on.")
-    total_count: int = stored(
-        "totalCount", description="How many items the whole list has; counted only when it is selected."
+    page_info: PageInfo = stored(
+        "pageInfo", description="Whether more items follow, and the cursors for further pages."
     )
+    total_count: int = stored("totalCount", description="Number of items of the whole list; counted only if selected.")
 
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """How the places of a list are written.
+    """The encoding of a list's cursors.
 
     Attributes:
-        kind: names the list and its order, so that a cursor of another list is detected.
-        types: of the values of a key: `int`, `str` or `datetime`.
+        kind: the name of the list and its order, so that a cursor of another list is detected.
+        types: the types of the values of a key: `int`, `str` or `datetime`.
     """
 
     kind: str
@@ -132,12 +132,12 @@ class Cursors:
         return urlsafe_b64encode(orjson.dumps([self.kind, *parts])).decode().rstrip("=")
 
     def read(self, cursor: str | None, name: str) -> Key | None:
-        """The place that a cursor stands for.
+        """Decode a cursor.
 
         Raises:
-            BadUserInput: it is no cursor of this list.
+            BadUserInput: the text is not a cursor of this list.
         """
-        if not cursor:  # an empty one is absent, as clients send it for the first page
+        if not cursor:  # clients send an empty cursor for the first page
             return None
         try:
             kind, *parts = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -148,7 +148,8 @@ class Cursors:
         except (binascii.Error, ValueError, TypeError, OverflowError):
             pass
         raise BadUserInput(
-            f"{name} is no cursor of this list: send a cursor, startCursor or endCursor of it as it was given, with the"
+            f"{name} is not a cursor of this list: send a cursor, startCursor or endCursor of it as it was given,"
+            f" with the"
             " same order"
         )
 
@@ -161,7 +162,7 @@ def _milliseconds(time: datetime) -> int:
 
 
 def _part(value: Any, kind: type) -> Any:
-    """One value of a key, from how it is written; wrong types and sizes are the errors that Python has for them."""
+    """Decode one value of a key; a wrong type or size raises Python's own error."""
     if kind is str:
         if isinstance(value, str):
             return value
@@ -184,7 +185,7 @@ def window_of(
     *,
     most: int = MAX_PAGE,
 ) -> Window:
-    """The checked arguments of a connection whose pages have at most `most` items.
+    """Check the arguments of a connection whose pages have at most `most` items.
 
     Raises:
         BadUserInput: a number is out of range, both are given, or a cursor is not of this list.
@@ -201,14 +202,14 @@ async def connect(
     *,
     total: Callable[[], Awaitable[int]] | None = None,
 ) -> Document:
-    """Read what is selected of a connection.
+    """Read the selected parts of a connection.
 
     Args:
-        info: of the field that is a connection.
+        info: the resolve info of the connection's field.
         listing: the whole list.
-        cursors: how its places are written.
-        window: the part that is asked for.
-        total: how many items the list has, where that need not be counted.
+        cursors: the encoding of the list's cursors.
+        window: the requested part.
+        total: the number of items of the list, if known.
     """
     selected = Selection.of(info)
     edges, page_info = selected.below("edges"), selected.below("pageInfo")
@@ -226,7 +227,7 @@ async def connect(
 async def _page_info(
     listing: Listing, window: Window, page: Page, edges: list[Document], selected: Selection | None
 ) -> Document:
-    """Relay's `HasNextPage` and `HasPreviousPage`; the side that the page was not cut on is looked at when selected."""
+    """Return Relay's `HasNextPage` and `HasPreviousPage`; the side that did not cut the page is read if selected."""
     info: Document = {
         "startCursor": edges[0]["cursor"] if edges else None,
         "endCursor": edges[-1]["cursor"] if edges else None,

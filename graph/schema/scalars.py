@@ -33,16 +33,16 @@ UUID = NewType("UUID", str)
 
 
 @total_for(datetime)
-@lru_cache(maxsize=16_384)  # a message's times are often one: added and never changed, its entities first and last seen
+@lru_cache(maxsize=16_384)  # the times of a message and its entities are often equal
 def _write_time(value: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, which is what MongoDB keeps. A time without a zone is in UTC."""
+    """Format a time as RFC 3339 in UTC with milliseconds, MongoDB's precision. A time without a zone is in UTC."""
     if value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
     return value.isoformat("T", "milliseconds") + "Z"
 
 
 def _read_time(value: Any) -> datetime:
-    """A moment with microseconds: which milliseconds are meant depends on its use."""
+    """Read a time with microseconds: its use decides whether it is rounded up or down to milliseconds."""
     if not isinstance(value, str):
         raise GraphQLError(f"DateTime must be a string such as {EXAMPLE}, not {shown(value)}")
     try:
@@ -60,10 +60,9 @@ def _read_uuid(value: Any) -> str:
 
 
 def _read_json_literal(node: ValueNode, variables: Mapping[str, Any] | None = None) -> Any:
-    """A literal as graphql-js reads it: a variable without a value leaves its key out, and is null in a list.
+    """Read a literal like graphql-js: a variable without a value leaves its key out, and is null in a list.
 
-    graphql-core leaves its own mark for what is undefined in the value, and infinity or NaN for a number that it
-    can't hold.
+    graphql-core would keep its `Undefined` in the value, and read a number too large for a float as infinity or NaN.
     """
     if isinstance(node, ObjectValueNode):
         items = ((field.name.value, _read_json_literal(field.value, variables)) for field in node.fields)
@@ -75,12 +74,14 @@ def _read_json_literal(node: ValueNode, variables: Mapping[str, Any] | None = No
         return _as_json((variables or {}).get(node.name.value, Undefined))
     value = value_from_ast_untyped(node)
     if isinstance(node, IntValueNode | FloatValueNode) and not _is_finite(value):
-        raise GraphQLError(f"JSON holds no number as large as {_shortened(node.value)}: send it as a text", node)
+        raise GraphQLError(
+            f"JSON has the number {_shortened(node.value)}, too large for a float: send the number as a text", node
+        )
     return value
 
 
 def _as_json(value: Any) -> Any:
-    """The value of a variable, which may have another type than JSON, within a literal."""
+    """Return the value of a variable in a literal; the variable may have another type than JSON."""
     if isinstance(value, datetime):
         return _write_time(value)
     if isinstance(value, Enum):
@@ -101,13 +102,13 @@ def _shortened(digits: str) -> str:
 
 
 _MOST_DIGITS = 20
-"""Of a number that an error shows."""
+"""Maximum digits of a number in an error message."""
 
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: strawberry.scalar(
         name="DateTime",
-        description="A moment in UTC with milliseconds, as RFC 3339 writes it: `2026-01-31T12:00:00.000Z`."
-        " As an input it may have any offset, and any fraction of a second.",
+        description="A time in UTC with milliseconds, in the format of RFC 3339: `2026-01-31T12:00:00.000Z`."
+        " An input may have any offset, and any fraction of a second.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=_write_time,
         parse_value=_read_time,

@@ -33,17 +33,18 @@ Paging = tuple[int | None, str | None, int | None, str | None]
 
 described_enum(
     SearchMode,
-    description="What a search compares.",
+    description="The signals that a search compares.",
     values={
-        "HYBRID": "Words and meanings, as one score; words alone without an embedding model, or while it is away.",
+        "HYBRID": "Words and embeddings in one score; words alone without an embedding model, or while it is"
+        " unavailable.",
         "LEXICAL": "Words, speakers and dates.",
-        "VECTOR": "Meanings alone. UNAVAILABLE without an embedding model.",
+        "VECTOR": "Embeddings alone. UNAVAILABLE without an embedding model.",
     },
 )
-Mode = Annotated[SearchMode, strawberry.argument(description="What is compared.")]
+Mode = Annotated[SearchMode, strawberry.argument(description="The signals to compare.")]
 
 
-@strawberry.input(description="Which messages a search may find: those that meet everything that is given.")
+@strawberry.input(description="The messages that a search may find: those that meet all given conditions.")
 class MessageFilter:
     """The argument `filter`."""
 
@@ -59,7 +60,7 @@ class MessageFilter:
     )
 
     def as_operation(self) -> recall.MessageFilter:
-        """As the operation takes it."""
+        """Return the filter for the operation."""
         return recall.MessageFilter(
             self.roles,
             self.session_ids,
@@ -80,48 +81,46 @@ class SearchMatch(DocumentType):
 class MessageSearchEdge(DocumentType):
     """Built by `_edges`."""
 
-    cursor: str = stored("cursor", description="The place of the message among the results, opaque, for `after`.")
-    score: float = stored(
-        "score", description="How well the message meets the query, from 0 to 1; comparable within one answer."
-    )
+    cursor: str = stored("cursor", description="An opaque cursor of the message among the results, for `after`.")
+    score: float = stored("score", description="The relevance to the query, from 0 to 1; comparable within one answer.")
     matches: list[SearchMatch] = stored(
         "matches", size=_MATCHES, description="Places of the words of the query in the content: the first 20."
     )
     node: Message = stored("node", description="The message.")
 
 
-@strawberry.type(description="A page of the messages that were found, the best first.")
+@strawberry.type(description="A page of the found messages, best first.")
 class MessageSearchConnection(DocumentType):
     """Built by `found_page`."""
 
     edges: list[MessageSearchEdge] = stored("edges", size=PAGE, description="The messages of the page.")
-    page_info: PageInfo = stored("pageInfo", description="Whether more messages follow, and from where to go on.")
+    page_info: PageInfo = stored(
+        "pageInfo", description="Whether more messages follow, and the cursors for further pages."
+    )
 
 
 Query = Annotated[
     str,
-    strawberry.argument(
-        description="The words to look for, up to 8 KiB. Text in double quotes must occur as it stands."
-    ),
+    strawberry.argument(description="The words to look for, up to 8 KiB. Text in double quotes must occur verbatim."),
 ]
 First = Annotated[int | None, strawberry.argument(description="Return the first N messages, 0 to 100; 20 by default.")]
 Last = Annotated[
     int | None,
     strawberry.argument(description="Return the last N messages, 0 to 100. Not together with first."),
 ]
-Filter = Annotated[MessageFilter | None, strawberry.argument(description="Only messages that meet all of it.")]
+Filter = Annotated[MessageFilter | None, strawberry.argument(description="Only messages that meet all its conditions.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a search is asked for, by whichever field.
+    """The arguments of a search, of any field.
 
     Attributes:
         query: the text.
         user_id: only messages of this user's sessions.
         session_id: only messages of this session.
-        filter_: only messages that meet it.
-        mode: what is compared.
+        filter_: only messages that meet its conditions.
+        mode: the signals to compare.
     """
 
     query: str
@@ -132,7 +131,7 @@ class Asked:
 
 
 async def found_page(info: Info, asked: Asked, window_by: Paging) -> Document:
-    """A page of what a search finds, as the source of a connection."""
+    """Return a page of the found messages, as the source of a connection."""
     cursors = _cursors_of(asked.query, asked.user_id, asked.session_id, asked.mode.value)
     window = window_of(cursors, *window_by, most=recall.MAX_RESULTS)
     results = await recall.search(
@@ -153,10 +152,10 @@ class SearchQueries:
 
     @resolved(
         size=RESULTS,
-        description="Messages that meet a query by its words, in any inflection, by its meaning, and by the speakers"
-        " and dates that it names; a message counts together with its session. Without userId and sessionId, all"
-        " sessions that the caller sees are searched. Empty where the query has function words alone. At most 10,000"
-        " messages are searched; the words of a message are found at once, its meaning soon after its entities.",
+        description="Messages similar to a query in words (in any inflection), meaning, and the speakers and dates"
+        " that the query names; the session of a message counts, too. Without userId and sessionId, all sessions that"
+        " the caller may see are searched. Empty for a query of function words alone. At most 10,000 messages are"
+        " searched; a new message is found by words at once, and by meaning soon after its entities.",
     )
     async def search(
         self,
@@ -181,13 +180,13 @@ class SearchQueries:
 
 
 def _cursors_of(*named_by: str | None) -> Cursors:
-    """The cursors of one query: with another query, the places mean nothing."""
+    """Return the encoding of one query's cursors, which are refused with another query."""
     named = repr(named_by).encode("utf-8", "surrogatepass")
     return Cursors(f"search {zlib.crc32(named)}", (int, str))
 
 
 async def _page(info: Info, cursors: Cursors, results: Results, window: Window) -> Document:
-    """A page of the results; messages that are gone by now are left out."""
+    """Return a page of the results, without messages that were deleted meanwhile."""
     found, after, before = results.found, window.after, window.before
     between = [one for one in found if (after is None or _key(one) > after) and (before is None or _key(one) < before)]
     cut = max(0, len(between) - window.size)
@@ -209,7 +208,7 @@ def _cursor(cursors: Cursors, found: Found) -> str:
 
 
 def _key(found: Found) -> Key:
-    """What the results are ordered by: the best first."""
+    """Return the sort key of a result; the best result is first."""
     return 1_000_000 - found.millionths, found.message_id
 
 

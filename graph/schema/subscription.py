@@ -29,28 +29,29 @@ described_enum(
 )
 
 
-@strawberry.type(description="What happened to a message.")
+@strawberry.type(description="A change of a message.")
 class MessageUpdate(DocumentType):
     """The source is made by `graph.live.source.update_of`."""
 
     kind: UpdateKind = stored("kind", description="EDITED, DELETED, ENRICHED or CLEARED.")
-    uuid: UUID | None = stored("uuid", description="UUID of the message; null when the session was cleared.")
-    seq: int = stored("seq", description="Place of the message in its session; of the last one that was cleared.")
-    message: Message | None = stored("message", description="The message as it is now; null when it is gone.")
+    uuid: UUID | None = stored("uuid", description="UUID of the message; null for CLEARED.")
+    seq: int = stored(
+        "seq", description="Number of the message in its session; for CLEARED, of the last deleted message."
+    )
+    message: Message | None = stored("message", description="The current message; null if it is deleted.")
 
 
 @strawberry.type(
-    description="What can be followed, over a WebSocket (graphql-transport-ws), server-sent events or multipart HTTP."
+    description="Streams of events, over a WebSocket (graphql-transport-ws), server-sent events or multipart HTTP."
 )
 class Subscription:
     """The root of every subscription. A field's resolver returns the source of its events, which `Pipeline` follows."""
 
     @strawberry.subscription(
         graphql_type=Message,
-        description="Every message of a session after `afterSeq`, each once and in order: those already stored, then"
-        " those to come. A client that reconnects with the last `seq` it saw misses nothing. A session that does not"
-        " exist is waited for (an end user with a JWT makes it first); the subscription completes when the session is"
-        " deleted.",
+        description="Every message of a session after `afterSeq`, each once and in order: stored messages, then new"
+        " ones. A client that reconnects with the last `seq` it saw misses no message. The session may be created later"
+        " (an end user must create it first); the subscription completes when the session is deleted.",
     )
     async def message_added(
         self,
@@ -61,7 +62,8 @@ class Subscription:
         after_seq: Annotated[
             int | None,
             strawberry.argument(
-                description="`seq` of the last message that you have, 0 for every message; without it, those to come."
+                description="`seq` of the last message that you have, or 0 for every message; by default, only new"
+                " messages."
             ),
         ] = None,
     ) -> Source:
@@ -85,14 +87,14 @@ class Subscription:
     @strawberry.subscription(
         graphql_type=Session,
         description="Sessions that are new or changed (a message, a summary, metadata), from now on: for a list of"
-        " conversations that stays fresh. Changes that come close together may come as one.",
+        " conversations that stays fresh. Changes that follow each other closely may be one event.",
     )
     async def session_updated(
         self,
         info: Info,
         user_id: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Only sessions of this user; without it, all that you may see."),
+            strawberry.argument(description="Only sessions of this user; by default, all that you may see."),
         ] = None,
     ) -> Source:
         return await following.sessions_updated(info.context.backend, info.context.scope, user_id)

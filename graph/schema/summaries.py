@@ -27,15 +27,13 @@ described_enum(
     SummarySource,
     description="The origin of a summary's text.",
     values={
-        "EXTRACTIVE": "Sentences picked from the messages.",
+        "EXTRACTIVE": "Sentences selected from the messages.",
         "LLM": "Text written by the language model that the service is configured to use.",
     },
 )
 
 
-@strawberry.type(
-    description="A summary of a session's messages up to `lastSeq`. The messages themselves are kept as they are."
-)
+@strawberry.type(description="A summary of a session's messages up to `lastSeq`. The messages stay unchanged.")
 class Summary(Node, DocumentType):
     """The source is a document of `summaries`."""
 
@@ -46,8 +44,8 @@ class Summary(Node, DocumentType):
     created_at: datetime = stored("createdAt", description="When it was written.")
     content: str = stored("content", description="The summary.")
     token_count: int = stored("tokenCount", description="Tokens of the content in the cl100k_base encoding.")
-    first_seq: int = stored("firstSeq", description="Place of the first message that it covers.")
-    last_seq: int = stored("lastSeq", description="Place of the last message that it covers.")
+    first_seq: int = stored("firstSeq", description="Number of the first message that it covers.")
+    last_seq: int = stored("lastSeq", description="Number of the last message that it covers.")
     last_message_uuid: UUID = stored("lastMessageUuid", description="UUID of the last message that it covers.")
     stale: bool = stored("stale", default=False, description="Whether a covered message has changed since.")
     source: SummarySource = computed(

@@ -249,7 +249,7 @@ async def test_a_filter_is_bounded(client: Client, name: str) -> None:
     error = await client.error(LIST, filter={"metadata": LEAVES[name]})
     assert error["code"] == "BAD_USER_INPUT"
     # The bound on the values of a request's JSON is met first where there are millions.
-    assert ("JSON holds more than" if "100,000" in name else "filter.metadata[") in error["message"]
+    assert ("JSON has more than" if "100,000" in name else "filter.metadata[") in error["message"]
 
 
 async def test_all_filters_of_an_operation_are_bounded_together(client: Client) -> None:

@@ -110,7 +110,7 @@ async def test_mode_vector_without_a_model_is_refused(backend: Backend, settings
     await say(backend, "s", *SPOKEN)
     off = Backend(settings.model_copy(update={"embedding_model": "off"}), backend.database, load_counter())
     assert await found(off, "sister", user_id="ada")
-    with pytest.raises(Unavailable, match="no embedding model"):
+    with pytest.raises(Unavailable, match="needs an embedding model"):
         await found(off, "sister", user_id="ada", mode=SearchMode.VECTOR)
 
 

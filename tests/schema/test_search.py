@@ -133,7 +133,7 @@ async def test_a_cursor_of_another_query_is_refused(chats: Client) -> None:
     for other in ({"words": "job", "userId": "ada"}, {"words": "sister", "userId": "bob"}):
         error = await chats.error(SEARCH, after=edge["cursor"], **other)
         assert error["code"] == "BAD_USER_INPUT"
-        assert "no cursor of this list" in error["message"]
+        assert "not a cursor of this list" in error["message"]
 
 
 async def test_text_in_quotes_must_occur_as_it_stands(chats: Client) -> None:

@@ -21,7 +21,7 @@ def schema(
         Path | None, typer.Option("--check", help="Compare with this file instead; exit status 1 when they differ.")
     ] = None,
 ) -> None:
-    """Print the GraphQL schema, sorted."""
+    """Print the GraphQL schema."""
     from graph.schema.build import schema_text
 
     text = schema_text()

@@ -1,4 +1,4 @@
-"""Reading entities by their id, and the state of enrichment."""
+"""Queries for entities by their id, and for the progress of enrichment."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from graph.schema.node import parse_global_id
 
 @strawberry.type
 class EnrichmentQueries:
-    """Queries on what is computed from messages."""
+    """Queries for data computed from messages."""
 
-    @strawberry.field(description="An entity, and with it the sessions and messages that mention it. Null if unknown.")
+    @strawberry.field(description="An entity with the sessions and messages that mention it. Null if unknown.")
     async def entity(
         self,
         info: Info,
@@ -32,9 +32,7 @@ class EnrichmentQueries:
         found = await LOOKUPS["Entity"](info.context, parsed[1], Selection.of(info).reads())
         return as_source(found)
 
-    @strawberry.field(
-        description="How far the extraction of entities has come in all sessions together. FORBIDDEN for end users."
-    )
+    @strawberry.field(description="The progress of entity extraction in all sessions. FORBIDDEN for end users.")
     async def enrichment(self, info: Info) -> EnrichmentProgress:
         found = await enrichment_progress(info.context.backend, info.context.scope)
         return as_source(found)

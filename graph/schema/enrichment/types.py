@@ -1,4 +1,4 @@
-"""How far the extraction of entities has come."""
+"""The progress of entity extraction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ described_enum(
     values={
         "PENDING": "The entities are not extracted yet.",
         "DONE": "The entities are stored.",
-        "FAILED": "The extraction failed at every attempt; `reason` says why.",
+        "FAILED": "Every attempt of the extraction failed; `reason` has the error.",
     },
 )
 
@@ -27,23 +27,23 @@ class Enrichment(DocumentType):
     """Read from the `enrichment` map of a message."""
 
     state: EnrichmentState = stored("state", description="PENDING, DONE or FAILED.")
-    reason: str | None = stored(
-        "reason", default=None, description="Why it, or its last attempt, failed; null otherwise."
-    )
+    reason: str | None = stored("reason", default=None, description="The error of the last failed attempt, or null.")
 
 
-@strawberry.type(description="How far the extraction of entities has come, of a session or of all together.")
+@strawberry.type(description="The progress of entity extraction, of one session or of all.")
 class EnrichmentProgress(DocumentType):
-    """The source is what `graph.store.jobs.progress.progress` gives."""
+    """The source is a result of `graph.store.jobs.progress.progress`."""
 
-    pending: int = stored("pending", description="Messages that wait for their entities.")
-    done: int = stored("done", description="Messages whose entities are there.")
-    failed: int = stored("failed", description="Messages whose extraction failed; `retryEnrichment` begins them again.")
+    pending: int = stored("pending", description="Number of messages that wait for the extraction.")
+    done: int = stored("done", description="Number of messages with extracted entities.")
+    failed: int = stored(
+        "failed", description="Number of messages whose extraction failed; `retryEnrichment` retries them."
+    )
     unembedded: int = stored(
         "unembedded",
-        description="Messages whose meaning no search compares yet, those that wait for their entities included; 0"
+        description="Number of messages that are not embedded yet, those that wait for the extraction included; 0"
         " without an embedding model.",
     )
     oldest_pending_at: datetime | None = stored(
-        "oldestPendingAt", description="When the oldest of those that wait was added; null when none does."
+        "oldestPendingAt", description="When the oldest waiting message was added; null if no message waits."
     )

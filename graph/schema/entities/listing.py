@@ -1,4 +1,4 @@
-"""How lists of entities are filtered and read."""
+"""Arguments and reads of lists of entities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graph.store.keyset import Listing
 Labels: TypeAlias = Annotated[list[str] | None, strawberry.argument(description="Only these labels, at most 100.")]
 Search: TypeAlias = Annotated[
     str | None,
-    strawberry.argument(description="Only names that contain this text, whatever its case; at most 256 bytes."),
+    strawberry.argument(description="Only names that contain this text, ignoring case; at most 256 bytes."),
 ]
 
 _CURSORS = Cursors("entity", (int, str))
@@ -23,10 +23,10 @@ _CURSORS = Cursors("entity", (int, str))
 async def connect_entities(
     info: Info, listing: Listing, page: tuple[int | None, str | None, int | None, str | None]
 ) -> Document:
-    """A connection of the entities of a session or a user.
+    """Return the connection of the entities of a session or a user.
 
     Args:
-        info: of the field that is the connection.
+        info: the resolve info of the connection's field.
         listing: the entities.
         page: `first`, `after`, `last` and `before`.
 

@@ -1,4 +1,4 @@
-"""Entities: names in the text, with where they stand."""
+"""Entities: names in texts, with their places."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ class Match(DocumentType):
 
 
 def _matches(entity: Document, first: int | None = None) -> list[Match]:
-    """Those that the source holds itself; the entity of a session, a user or a summary holds none.
+    """Return the matches in the source; the source of a session's, a user's or a summary's entity has no matches.
 
-    A message's own do not know the message, see `_with_message`.
+    The matches of a message's entity lack the message, see `_with_message`.
     """
     found: list[Match] = entity["matches"]
     return found[: check_first(first, DEFAULT_MATCHES)]
 
 
 def _with_message(entity: Document, matches: list[Any]) -> list[Any]:
-    """The matches with their message, which the view of a message's entity has once for all of them."""
+    """Return the matches with their message, which a message's entity has once for all matches."""
     if "messageId" not in entity:
         return matches
     uuid = entity["messageId"]
@@ -70,7 +70,7 @@ def _with_message(entity: Document, matches: list[Any]) -> list[Any]:
 
 
 def _message_ids(entity: Document) -> list[str]:
-    """The messages that hold the matches, in order of the ids."""
+    """Return the ids of the messages with the matches, in ascending order."""
     if "messageId" in entity:
         return [entity["messageId"]]
     return sorted({match["messageId"] for match in entity["matches"]})
@@ -84,7 +84,7 @@ _WITHIN = (
     "firstSeq",
     "lastSeq",
     "matches",
-)  # what identifies the place of its mentions
+)  # the fields that identify the scope of its mentions
 _IN_A_SESSION = Cursors("message that mentions", (int,))
 _OF_A_USER = Cursors("message of a user that mentions", (datetime, str))
 _SESSIONS = Cursors("session that mentions", (datetime, str))
@@ -92,7 +92,7 @@ _ONE_SESSION = Cursors("the session that mentions", (str,))
 
 
 @strawberry.type(
-    description="A person, place, organisation or the like that a text mentions. It lives in a scope, a message, a"
+    description="A person, place, organisation or the like that a text mentions. It belongs to a scope, a message, a"
     " session or a user, which is part of its id."
 )
 class Entity(Node, DocumentType):
@@ -104,15 +104,15 @@ class Entity(Node, DocumentType):
         "key",
         description="Opaque global id, unique to the entity within its scope.",
     )
-    name: str = stored("name", description="As it is written where it first appears in the scope.")
+    name: str = stored("name", description="The name, spelled as at its first mention in the scope.")
     label: str = stored("label", description="spaCy's label: PERSON, ORG, GPE, DATE, WORK_OF_ART, …")
-    mention_count: int = stored("mentionCount", description="How often the scope mentions it.")
+    mention_count: int = stored("mentionCount", description="Number of mentions in the scope.")
     first_seen_at: datetime = stored("firstSeenAt", description="`createdAt` of the first message that mentions it.")
     last_seen_at: datetime = stored("lastSeenAt", description="`createdAt` of the last message that mentions it.")
 
     @resolved(
         *_WITHIN,
-        description="Where messages mention it, in order of appearance within the scope. Of a summary's entity: in the"
+        description="The mentions in messages of the scope, in order of appearance; for a summary's entity, in the"
         " messages that the summary covers.",
         read=_matches,
         path="matches",
@@ -123,7 +123,7 @@ class Entity(Node, DocumentType):
             return _with_message(root, _matches(root, first))
         return as_source(await info.context.mentions(root, check_first(first, DEFAULT_MATCHES)))
 
-    @resolved(*_WITHIN, size=CONNECTION, description="The messages within the scope that mention it, oldest first.")
+    @resolved(*_WITHIN, size=CONNECTION, description="The messages of the scope that mention the entity, oldest first.")
     async def messages(
         root: strawberry.Parent[Any],
         info: Info,
@@ -143,7 +143,7 @@ class Entity(Node, DocumentType):
     @resolved(
         *_WITHIN,
         size=CONNECTION,
-        description="The sessions within the scope that mention it, the first to do so first.",
+        description="The sessions of the scope that mention the entity, in the order of the first mention.",
     )
     async def sessions(
         root: strawberry.Parent[Any],
@@ -165,7 +165,7 @@ class Entity(Node, DocumentType):
                 sessions = await asyncio.gather(
                     *(info.context.session(edge["node"]["sessionId"], reads) for edge in source["edges"])
                 )
-                # One that has been deleted in this moment is left out.
+                # A message that was deleted meanwhile is left out.
                 pairs = zip(source["edges"], sessions, strict=True)
                 source["edges"] = [{**edge, "node": session} for edge, session in pairs if session is not None]
             return as_source(source)
@@ -178,7 +178,7 @@ class Entity(Node, DocumentType):
 
 
 def message_entities(message: MessageDocument, first: int | None = None) -> list[Document]:
-    """The entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
+    """Return the entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
     uuid, at, found = message["_id"], message["createdAt"], message["entities"]
     if found == []:
         return []
@@ -188,10 +188,10 @@ def message_entities(message: MessageDocument, first: int | None = None) -> list
 
 
 def summary_entities(summary: SummaryDocument, first: int | None = None) -> list[Document]:
-    """The entities that a summary names, read with `SUMMARY_READS`.
+    """Return the entities of a summary read with `SUMMARY_READS`.
 
-    They are counted in the summary's own text. That is no message, so where they are mentioned is looked up in the
-    messages that the summary covers.
+    `mentionCount` counts the mentions in the summary's text. The matches are those in the messages that the summary
+    covers, since a summary is not a message.
     """
     at = summary["createdAt"]
     view: Document = {"scope": f"y:{summary['_id']}", "firstSeenAt": at, "lastSeenAt": at}

@@ -1,4 +1,4 @@
-"""Adding to a session's memory."""
+"""Mutations of a session's memory."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ class MessageInput:
 
     uuid: UUID | None = strawberry.field(
         default=None,
-        description="Your own UUID for it. One that the session knows already updates that message in place. The one"
-        " that an end user chooses counts among that user's messages alone: the message's `uuid` is made of it, and the"
-        " user may give either one.",
+        description="Your own UUID for the message. A UUID of a stored message updates that message in place. A UUID"
+        " that an end user chooses identifies one of that user's messages alone: the message's `uuid` is derived from"
+        " it, and the user may give either one.",
     )
     role: str = strawberry.field(
-        description="Who says it, at most 256 bytes: human, ai, user, assistant, tool, … End users may send the"
-        " roles that the service is set up for alone, user and human by default."
+        description="The role of the speaker, at most 256 bytes: human, ai, user, assistant, tool, … End users may"
+        " send only the configured roles, by default user and human."
     )
-    content: str = strawberry.field(description="The text, at most 1 MiB, kept byte for byte.")
+    content: str = strawberry.field(description="The text, at most 1 MiB, stored unchanged.")
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
     name: str | None = strawberry.field(
-        default=None, description="The speaker, where the role does not say who it is; at most 256 bytes."
+        default=None, description="The name of the speaker, in addition to the role; at most 256 bytes."
     )
     tool_call_id: str | None = strawberry.field(
         default=None, description="The tool call that the message answers, at most 512 bytes."
     )
     created_at: datetime | None = strawberry.field(
         default=None,
-        description="When it was said, kept in milliseconds: a moment that has passed. Without it, and for what a clock"
-        " that is ahead takes for now, the time of arrival. Messages stay in the order of their arrival, `seq`,"
-        " whatever their times are. A message that is known keeps its own.",
+        description="The time of the message, not in the future, stored in milliseconds. By default, and for a time up"
+        " to a minute ahead, the time of arrival. Messages stay in the order of their arrival, `seq`, independent of"
+        " their times. A stored message keeps its time.",
     )
 
 
@@ -59,34 +59,34 @@ class AddMemoryInput:
     """The argument of `addMemory`."""
 
     session_id: strawberry.ID = strawberry.field(
-        description="Your own id of the session, at most 512 bytes. An unknown one makes the session."
+        description="Your own id of the session, at most 512 bytes. An unknown session is created."
     )
     messages: list[MessageInput] = strawberry.field(description="1 to 1,000 messages, in order.")
     metadata: JSON | None = strawberry.field(
-        default=None, description="Any JSON object: kept with the memory, and merged into the session's metadata."
+        default=None, description="Any JSON object, stored with the memory and merged into the session's metadata."
     )
     user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Your own id of the user whom the session belongs to. It can't change later."
+        default=None, description="Your own id of the user that the session belongs to. The user can't change later."
     )
     idempotency_key: str | None = strawberry.field(
         default=None,
-        description="A retry with the same key changes nothing and returns what the first call did. With another"
+        description="A retry with the same key changes nothing and returns the result of the first call. With another"
         " payload the key is refused (CONFLICT).",
     )
     await_entities: bool | None = strawberry.field(
         default=False,
-        description="Wait for the entities, some seconds at most; look at `enrichment` to see if they came.",
+        description="Wait for the entities, at most some seconds; `enrichment` has their state afterwards.",
     )
 
 
-@strawberry.type(description="What `addMemory` did.")
+@strawberry.type(description="The result of `addMemory`.")
 class AddMemoryPayload:
     """The source is an `_AddMemoryResult`."""
 
     memory: Memory = strawberry.field(description="The memory with the messages of this call.")
-    session: Session = strawberry.field(description="The session that they were added to.")
+    session: Session = strawberry.field(description="The session of the messages.")
     replayed: bool = strawberry.field(
-        description="True when the same had been added before, and nothing changed, neither a message nor the session."
+        description="Whether the same memory had been added before, so that neither a message nor the session changed."
     )
 
 
@@ -112,7 +112,7 @@ def _to_add(item: MessageInput) -> MessageToAdd:
 
 
 def _answered(info: Info) -> Answered:
-    """What the answer will hold of new messages."""
+    """Return the parts of new messages that the answer will hold."""
     memory = Selection.of(info).below("memory")
     selected = memory and memory.sole("messages")
     if not selected:
@@ -127,13 +127,14 @@ class MemoryMutations:
     """Mutations on memories."""
 
     @strawberry.mutation(
-        description="Add messages to a session, which is made if it is new. All are stored, or none.",
+        description="Add messages to a session, which is created if it is new. Either all messages are stored or no"
+        " message is.",
         metadata={SIZES_BELOW: {"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",))}},
     )
     async def add_memory(
         self,
         info: Info,
-        input: Annotated[AddMemoryInput, strawberry.argument(description="What to add.")],  # noqa: A002
+        input: Annotated[AddMemoryInput, strawberry.argument(description="The messages to add.")],  # noqa: A002
     ) -> AddMemoryPayload:
         context = info.context
         session = Selection.of(info).below("session")
@@ -168,7 +169,7 @@ class MemoryMutations:
         try:
             found = await context.session(input.session_id, session.reads()) if session else None
         except Unavailable as error:
-            message = "the memory is deleted, and its session can't be read at the moment: there is nothing to repeat"
+            message = "the memory is deleted, but its session can't be read at the moment: do not repeat the mutation"
             raise StoredNevertheless(message) from error
         deleted_id = global_id("Memory", f"s:{input.session_id}")
         return DeleteMemoryPayload(deleted_id=deleted_id, session=as_source(found))

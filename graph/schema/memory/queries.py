@@ -1,4 +1,4 @@
-"""Reading a session and its memory."""
+"""Queries for a session and its memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MemoryQueries:
     async def memory(self, info: Info, session_id: SessionId) -> Memory | None:
         return as_source(await session_memory(info, session_id))
 
-    @strawberry.field(description="A session. Null for an unknown one.")
+    @strawberry.field(description="A session. Null for an unknown session.")
     async def session(self, info: Info, session_id: SessionId) -> Session | None:
         found = await find_session(info.context.backend, info.context.scope, session_id, Selection.of(info).reads())
         return as_source(found)

@@ -1,4 +1,4 @@
-"""Memories: what a session remembers as one, and what each `addMemory` persisted."""
+"""Memories: the session memory, and the persisted memory of each `addMemory`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def _is_persisted(memory: Document) -> bool:
-    """Whether the source is one persisted memory, and not a session's memory as one."""
+    """Whether the source is a persisted memory, and not a session memory."""
     return "firstSeq" in memory
 
 
@@ -48,13 +48,13 @@ def _id(memory: Document) -> strawberry.ID:
 
 
 def _messages(memory: Document) -> list[Message]:
-    """Those that were read with the memory, as the arguments say."""
+    """Return the messages that were read with the memory, for its arguments."""
     found: list[Message] = memory["messages"]
     return found
 
 
 @strawberry.type(
-    description="A session's memory as one (`memory(sessionId:)`, `Session.memory`), or what one `addMemory` persisted"
+    description="A session memory (`memory(sessionId:)`, `Session.memory`), or the persisted memory of one `addMemory`"
     " (`Session.memories`, `AddMemoryPayload.memory`)."
 )
 class Memory(Node, DocumentType):
@@ -63,12 +63,12 @@ class Memory(Node, DocumentType):
     id: strawberry.ID = computed(_id, "uuid", "sessionId", "firstSeq", description="Opaque global id.")
     uuid: UUID = stored("uuid", description="UUID of the memory; of the session for a session's memory.")
     created_at: datetime = stored("createdAt", description="When it was first added.")
-    token_count: int = stored("tokenCount", description="Tokens of all its messages.")
+    token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
     metadata: JSON = stored(
-        "metadata", description="The JSON object sent with it; for a session's memory, the session's."
+        "metadata", description="The JSON object sent with `addMemory`; for a session memory, the session's metadata."
     )
 
-    @resolved("sessionId", description="The session that it belongs to.")
+    @resolved("sessionId", description="The session of the memory.")
     async def session(
         root: strawberry.Parent[Any], info: Info
     ) -> Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]:
@@ -93,8 +93,8 @@ class Memory(Node, DocumentType):
         *Visible.MEMORY_FIELDS,
         "lastSeq",
         "summarySeq",
-        description="Its messages, oldest first. Of a session's memory: those that the newest summary does not cover,"
-        " at most the message window (12, unless the service is set otherwise).",
+        description="Its messages, oldest first. For a session memory: the messages that the newest summary does not"
+        " cover, at most the message window (12 by default).",
         read=_messages,
         size=Size(MAX_LAST, MAX_MESSAGES, ("last",)),
     )
@@ -118,8 +118,8 @@ class Memory(Node, DocumentType):
     @resolved(
         *Visible.MEMORY_FIELDS,
         "summarySeq",
-        description="Of a session's memory: the number of messages between the newest summary and the first of"
-        " `messages`, as it is without `last`; 0 of what one `addMemory` persisted.",
+        description="For a session memory: the number of messages between the newest summary and the first of"
+        " `messages` (without `last`); 0 for a persisted memory.",
     )
     async def omitted_messages(root: strawberry.Parent[Any], info: Info) -> int:
         if _is_persisted(root):
@@ -150,11 +150,11 @@ class Memory(Node, DocumentType):
 
 
 MESSAGES_OF_SESSION = {"messages": Size(MAX_LAST, setting="message_window")}
-"""The size of a list of messages below a field that is a session's memory as one."""
+"""The size of a list of messages below a field with a session memory."""
 
 
 async def session_memory(info: Info, session_id: str) -> Document | None:
-    """A session's memory as the source of the current field, with its messages where they are selected once."""
+    """Return a session memory as the source of the current field, with its messages if they are selected once."""
     context, selected = info.context, Selection.of(info)
     messages_ = selected.sole("messages")
     last = messages_[1].get("last") if messages_ else None

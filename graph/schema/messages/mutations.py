@@ -19,7 +19,7 @@ class UpdateMessageInput:
     """The argument of `updateMessage`."""
 
     uuid: UUID = strawberry.field(description="UUID of the message.")
-    role: str | None = strawberry.field(default=None, description="Who says it, at most 256 bytes.")
+    role: str | None = strawberry.field(default=None, description="The role of the speaker, at most 256 bytes.")
     content: str | None = strawberry.field(
         default=None,
         description="The text, at most 1 MiB. Entities are extracted from a new text again; until then the message has"
@@ -51,7 +51,7 @@ class DeleteMessageInput:
 
 @strawberry.type(description="A message that no longer exists.")
 class DeletedMessage:
-    """What identifies the deleted message."""
+    """The identity of the deleted message."""
 
     id: strawberry.ID = strawberry.field(description="Its global id, for removal from a client's cache.")
     uuid: UUID = strawberry.field(description="Its UUID.")
@@ -60,7 +60,7 @@ class DeletedMessage:
 
 @strawberry.type(description="The result of `deleteMessage`.")
 class DeleteMessagePayload:
-    """The identity of the deleted message, and its global id where Relay's `@deleteRecord` expects it."""
+    """The identity of the deleted message, with the global id for Relay's `@deleteRecord`."""
 
     deleted_id: strawberry.ID = strawberry.field(description="Global id of the message, for `@deleteRecord`.")
     deleted_message: DeletedMessage = strawberry.field(description="The message that was deleted.")

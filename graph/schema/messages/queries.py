@@ -17,7 +17,7 @@ from graph.schema.scalars import UUID
 class MessageQueries:
     """Queries on messages."""
 
-    @strawberry.field(description="A message. Null for an unknown one.")
+    @strawberry.field(description="A message. Null for an unknown message.")
     async def message(
         self, info: Info, uuid: Annotated[UUID, strawberry.argument(description="UUID of the message.")]
     ) -> Message | None:

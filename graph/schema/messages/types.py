@@ -27,23 +27,21 @@ class Message(Node, DocumentType):
     id: strawberry.ID = computed(
         lambda message: global_id("Message", message["_id"]), "_id", description="Opaque global id."
     )
-    uuid: UUID = stored("_id", description="The message's UUID: the caller's, or one given when it was added.")
+    uuid: UUID = stored("_id", description="The message's UUID, sent with the message or generated.")
     seq: int = stored("seq", description="Place in the session: 1, 2, 3, … A number is never used again.")
     created_at: datetime = stored(
-        "createdAt", description="When it was said: the time that was sent, or that of its arrival."
+        "createdAt", description="The time sent with the message, or the time of its arrival."
     )
-    updated_at: datetime = stored("updatedAt", description="When what was sent of it last changed.")
-    role: str = stored("role", description="Who says it: human, ai, user, assistant, tool, or any other name.")
-    name: str | None = stored("name", default=None, description="The speaker, where one was sent.")
+    updated_at: datetime = stored("updatedAt", description="When a sent value last changed.")
+    role: str = stored("role", description="The role of the speaker: human, ai, user, assistant, tool, or any other.")
+    name: str | None = stored("name", default=None, description="The name of the speaker, if sent.")
     tool_call_id: str | None = stored(
-        "toolCallId", default=None, description="The tool call that it answers, where one was sent."
+        "toolCallId", default=None, description="The tool call that the message answers, if sent."
     )
-    content: str = stored("content", description="The text, exactly as it was sent.")
-    metadata: JSON = stored(
-        "metadata", description="The JSON object sent with the message; empty where there was none."
-    )
+    content: str = stored("content", description="The text, exactly as sent.")
+    metadata: JSON = stored("metadata", description="The JSON object sent with the message; empty by default.")
     token_count: int = stored("tokenCount", description="Tokens of `{role}: {content}` in the cl100k_base encoding.")
-    enrichment: Enrichment = stored("enrichment", description="Whether the entities are there yet.")
+    enrichment: Enrichment = stored("enrichment", description="The state of the extraction of entities.")
 
     @resolved(
         "entities",
@@ -56,7 +54,7 @@ class Message(Node, DocumentType):
     def entities(root: strawberry.Parent[Any], first: FirstOfList = None) -> list[Entity]:
         return as_source(message_entities(root, first))
 
-    @resolved("sessionId", description="The session that it belongs to.")
+    @resolved("sessionId", description="The session of the message.")
     async def session(
         root: strawberry.Parent[Any], info: Info
     ) -> Annotated[Session, strawberry.lazy("graph.schema.sessions.types")]:

@@ -1,4 +1,4 @@
-"""How lists of sessions are ordered and filtered."""
+"""Order and filters of lists of sessions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ described_enum(
 )
 
 
-@strawberry.input(description="The order of a list of sessions. Cursors belong to the order that they were given in.")
+@strawberry.input(description="The order of a list of sessions. A cursor is valid only with the order of its page.")
 class SessionOrder:
     """The argument `orderBy`."""
 
@@ -58,12 +58,12 @@ class SessionOrder:
 
     @property
     def by(self) -> str:
-        """The path in a session's document."""
+        """Return the path in a session's document."""
         return str(self.field)
 
     @property
     def descending(self) -> bool:
-        """Whether the newest come first."""
+        """Whether the newest sessions come first."""
         return self.direction is OrderDirection.DESC
 
 
@@ -74,30 +74,28 @@ OrderArgument: TypeAlias = Annotated[
 
 
 def session_cursors(order: SessionOrder) -> Cursors:
-    """The cursors of a list of sessions in an order."""
+    """Return the encoding of the cursors of a list of sessions in an order."""
     return Cursors(f"session {order.by} {order.direction}", (datetime, str))
 
 
-@strawberry.input(description="A span of time. A moment that is left out leaves that side open.")
+@strawberry.input(description="A span of time, without a limit on a side that is left out.")
 class DateTimeRange:
     """Part of a filter."""
 
-    since: datetime | None = strawberry.field(default=None, description="The first moment that is in it.")
-    until: datetime | None = strawberry.field(
-        default=None, description="The moment at which it ends: the first one that is not in it any more."
-    )
+    since: datetime | None = strawberry.field(default=None, description="The start, included.")
+    until: datetime | None = strawberry.field(default=None, description="The end, excluded.")
 
     @property
     def bounds(self) -> tuple[datetime | None, datetime | None]:
-        """As the store takes it, in whole milliseconds, as times are kept.
+        """Return the bounds for the store, in whole milliseconds, the precision of stored times.
 
-        What is kept stands for its whole millisecond, so a bound within one includes it.
+        A stored time covers its whole millisecond, so a bound within a millisecond includes it.
         """
         return (None if self.since is None else cut(self.since), None if self.until is None else rounded_up(self.until))
 
 
 @strawberry.input(
-    description="A condition on what stands at a path in a session's metadata: give path or segments, and one of"
+    description="A condition on the value at a path in a session's metadata: give path or segments, and one of"
     " equals, contains and exists."
 )
 class MetadataFilter:
@@ -108,30 +106,30 @@ class MetadataFilter:
     )
     segments: list[str] | None = strawberry.field(
         default=None,
-        description="The same as a list of keys, which may hold dots or be empty. Where a list stands, a whole number"
-        ' is the place of an item, from 0: `["tools", "0", "$ref"]`.',
+        description="The path as a list of keys, which may have dots or be empty. In a list, a whole number is"
+        ' the index of an item, from 0: `["tools", "0", "$ref"]`.',
     )
     equals: JSON | None = strawberry.field(
         default=strawberry.UNSET,
-        description="The JSON value that must stand there; numbers are equal by value, and objects whatever the order"
-        " of their keys. null finds a null, and not what is absent.",
+        description="The JSON value at the path; numbers are compared by value, and objects independent of the order"
+        " of their keys. null matches a null, not an absent value.",
     )
     contains: JSON | None = strawberry.field(
-        default=strawberry.UNSET, description="A JSON value that must be one of the items of the list there."
+        default=strawberry.UNSET, description="A JSON value that must be an item of the list at the path."
     )
     exists: bool | None = strawberry.field(
-        default=None, description="Whether anything must stand there, a null included, or nothing."
+        default=None, description="Whether a value, null included, must or must not be at the path."
     )
 
     def checked(self, name: str, bounds: FilterBounds) -> tuple[tuple[Key, ...], Wanted]:
-        """As the store takes it.
+        """Return the condition for the store.
 
         Args:
-            name: what the caller calls it.
-            bounds: of the operation.
+            name: the caller's name of the condition.
+            bounds: the counts of all filters of the operation.
 
         Raises:
-            BadUserInput: it can't be accepted.
+            BadUserInput: the condition is refused.
         """
         if (self.path is None) == (self.segments is None):
             raise BadUserInput(f"{name} needs either path or segments")
@@ -154,30 +152,30 @@ class MetadataFilter:
         return path, bounds.add(path, wanted, f"{name}.{kind}")
 
 
-@strawberry.input(description="Which sessions to list: those that meet everything that is given.")
+@strawberry.input(description="The sessions to list: those that meet all given conditions.")
 class SessionFilter:
     """The argument `filter`."""
 
     user_id: strawberry.ID | None = strawberry.field(default=None, description="Only those of this user.")
     created_at: DateTimeRange | None = strawberry.field(default=None, description="Only those made within it.")
     updated_at: DateTimeRange | None = strawberry.field(
-        default=None, description="Only those that last changed within it."
+        default=None, description="Only sessions that last changed within this span."
     )
     metadata: list[MetadataFilter] | None = strawberry.field(
         default=None,
-        description="Only those whose metadata meets all these conditions: at most 20, which compare at most 64 texts,"
-        " numbers, booleans, nulls and empty objects or lists in all filters of an operation. A text, number or boolean"
-        " at keys without $ and dots is found by an index; anything else alone is not.",
+        description="Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64"
+        " texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds"
+        " texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower.",
     )
 
     def checked(self, bounds: FilterBounds) -> StoredFilter:
-        """As the store takes it.
+        """Return the filter for the store.
 
         Args:
-            bounds: of the operation.
+            bounds: the counts of all filters of the operation.
 
         Raises:
-            BadUserInput: a value can't be accepted.
+            BadUserInput: a value is refused.
         """
         if self.user_id is not None:
             validation.check_id(self.user_id, "filter.userId")

@@ -33,7 +33,7 @@ class UpdateSessionInput:
 
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
     user_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Gives a session without a user to this user, once."
+        default=None, description="Assign a session without a user to this user; the user can't change later."
     )
     metadata: JSON | None = strawberry.field(
         default=None,
@@ -75,7 +75,7 @@ class SessionMutations:
     """Mutations on sessions."""
 
     @strawberry.mutation(
-        description="Create a session without messages; `addMemory` creates one, too. CONFLICT when the id is in use."
+        description="Create a session without messages; `addMemory` creates one, too. CONFLICT if the id is in use."
     )
     async def create_session(
         self,
@@ -92,7 +92,7 @@ class SessionMutations:
         return CreateSessionPayload(session=as_source(created))
 
     @strawberry.mutation(
-        description="Change a session. NOT_FOUND for an unknown session; CONFLICT when it belongs to another user."
+        description="Change a session. NOT_FOUND for an unknown session; CONFLICT if it belongs to another user."
     )
     async def update_session(
         self,

@@ -19,7 +19,7 @@ from graph.store.sessions import SessionFilter as StoredFilter
 class SessionQueries:
     """Queries on sessions."""
 
-    @resolved(size=CONNECTION, description="Sessions; the oldest first unless another order is asked for.")
+    @resolved(size=CONNECTION, description="Sessions, oldest first by default.")
     async def sessions(
         self,
         info: Info,
@@ -29,7 +29,7 @@ class SessionQueries:
         last: Last = None,
         before: Before = None,
         filter: Annotated[  # noqa: A002
-            SessionFilter | None, strawberry.argument(description="Only the sessions that meet all of it.")
+            SessionFilter | None, strawberry.argument(description="Only sessions that meet all its conditions.")
         ] = None,
         order_by: OrderArgument = None,
     ) -> Connection[Session]:

@@ -45,31 +45,31 @@ class Session(Node, DocumentType):
         lambda session: global_id("Session", session["_id"]), "_id", description="Opaque global id."
     )
     session_id: strawberry.ID = stored("_id", description="The application's own id of the session.")
-    uuid: UUID = stored("uuid", description="A UUID given when the session was made.")
+    uuid: UUID = stored("uuid", description="The UUID of the session, generated at its creation.")
     created_at: datetime = stored("createdAt", description="When it was made.")
-    updated_at: datetime = stored("updatedAt", description="When it last changed, or got a message.")
+    updated_at: datetime = stored("updatedAt", description="The time of the last change or message.")
     metadata: JSON = stored(
-        "metadata", description="A JSON object: what was sent with the session and its memories, merged."
+        "metadata", description="A JSON object: the metadata sent with the session and its memories, merged."
     )
     message_count: int = stored("messageCount", description="How many messages it has.")
-    token_count: int = stored("tokenCount", description="Tokens of all its messages.")
+    token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
 
     @resolved(
         "_id",
-        description="The session's memory as one: its newest summary and messages.",
+        description="The session memory: the newest summary and the messages after it.",
         sizes_below=MESSAGES_OF_SESSION,
     )
     async def memory(root: strawberry.Parent[Any], info: Info) -> Memory:
         return as_source(await session_memory(info, root["_id"]))
 
-    @resolved("userId", description="The user whom it belongs to; null where it belongs to none.")
+    @resolved("userId", description="The user that the session belongs to, or null.")
     async def user(root: strawberry.Parent[Any], info: Info) -> User | None:
         user_id = root.get("userId")
         if user_id is None:
             return None
         return as_source(await info.context.user(user_id, Selection.of(info).reads()))
 
-    @resolved(*Visible.FIELDS, size=CONNECTION, description="Its whole history, oldest first.")
+    @resolved(*Visible.FIELDS, size=CONNECTION, description="All its messages, oldest first.")
     async def messages(
         root: strawberry.Parent[Any],
         info: Info,
@@ -110,7 +110,7 @@ class Session(Node, DocumentType):
     @resolved(
         *Visible.FIELDS,
         size=CONNECTION,
-        description="All its summaries, the oldest first; the last one is the one in use.",
+        description="All its summaries, oldest first; the session memory has the last one.",
     )
     async def summaries(
         root: strawberry.Parent[Any],
@@ -124,11 +124,11 @@ class Session(Node, DocumentType):
         listing = list_summaries(info.context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _SUMMARY_CURSORS, window))
 
-    @resolved("_id", description="How far the extraction of its messages' entities has come.")
+    @resolved("_id", description="The progress of entity extraction in its messages.")
     async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
         return as_source(await session_progress(info.context.backend, root["_id"]))
 
-    @resolved(*Visible.FIELDS, size=CONNECTION, description="What each `addMemory` persisted, oldest first.")
+    @resolved(*Visible.FIELDS, size=CONNECTION, description="The persisted memory of each `addMemory`, oldest first.")
     async def memories(
         root: strawberry.Parent[Any],
         info: Info,
@@ -141,7 +141,7 @@ class Session(Node, DocumentType):
         listing = list_memories(info.context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _MEMORY_CURSORS, window))
 
-    @resolved("_id", size=RESULTS, description="Its messages that meet a query: see `Query.search`.")
+    @resolved("_id", size=RESULTS, description="Search in its messages, see `Query.search`.")
     async def search(
         root: strawberry.Parent[Any],
         info: Info,
@@ -157,7 +157,7 @@ class Session(Node, DocumentType):
         asked = Asked(query, session_id=root["_id"], filter_=filter, mode=mode)
         return as_source(await found_page(info, asked, (first, after, last, before)))
 
-    @resolved("_id", description="What a prompt of this session should hold.")
+    @resolved("_id", description="The context for a prompt in this session.")
     async def context(
         root: strawberry.Parent[Any],
         info: Info,

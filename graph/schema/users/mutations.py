@@ -20,9 +20,11 @@ class CreateUserInput:
     """The argument of `createUser`."""
 
     user_id: strawberry.ID = strawberry.field(description="Your own id of the user, at most 512 bytes.")
-    email: str | None = strawberry.field(default=None, description="Its address, at most 320 bytes; kept as it is.")
-    first_name: str | None = strawberry.field(default=None, description="Its first name, at most 1,024 bytes.")
-    last_name: str | None = strawberry.field(default=None, description="Its last name, at most 1,024 bytes.")
+    email: str | None = strawberry.field(
+        default=None, description="The email address, at most 320 bytes; stored unchanged."
+    )
+    first_name: str | None = strawberry.field(default=None, description="The first name, at most 1,024 bytes.")
+    last_name: str | None = strawberry.field(default=None, description="The last name, at most 1,024 bytes.")
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 
 
@@ -31,9 +33,9 @@ class UpdateUserInput:
     """The argument of `updateUser`."""
 
     user_id: strawberry.ID = strawberry.field(description="Your own id of the user.")
-    email: str | None = strawberry.field(default=strawberry.UNSET, description="Its address; null removes it.")
-    first_name: str | None = strawberry.field(default=strawberry.UNSET, description="Its first name; null removes it.")
-    last_name: str | None = strawberry.field(default=strawberry.UNSET, description="Its last name; null removes it.")
+    email: str | None = strawberry.field(default=strawberry.UNSET, description="The email address; null removes it.")
+    first_name: str | None = strawberry.field(default=strawberry.UNSET, description="The first name; null removes it.")
+    last_name: str | None = strawberry.field(default=strawberry.UNSET, description="The last name; null removes it.")
     metadata: JSON | None = strawberry.field(
         default=None,
         description=METADATA_PATCH,

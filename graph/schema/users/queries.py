@@ -23,12 +23,12 @@ _CURSORS = Cursors("user", (datetime, str))
 class UserQueries:
     """Queries on users."""
 
-    @strawberry.field(description="A user. Null for an unknown one.")
+    @strawberry.field(description="A user. Null for an unknown user.")
     async def user(self, info: Info, user_id: UserId) -> User | None:
         found = await find_user(info.context.backend, info.context.scope, user_id, Selection.of(info).reads())
         return as_source(found)
 
-    @resolved(size=CONNECTION, description="All users, by the time at which they were made, the oldest first.")
+    @resolved(size=CONNECTION, description="All users, in the order of their creation.")
     async def users(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Connection[User]:

@@ -1,4 +1,4 @@
-"""Users: whom sessions belong to."""
+"""Users: the persons or accounts that sessions belong to."""
 
 from __future__ import annotations
 
@@ -34,17 +34,15 @@ class User(Node, DocumentType):
 
     id: strawberry.ID = computed(lambda user: global_id("User", user["_id"]), "_id", description="Opaque global id.")
     user_id: strawberry.ID = stored("_id", description="The application's own id of the user.")
-    uuid: UUID = stored("uuid", description="A UUID given when the user was made.")
+    uuid: UUID = stored("uuid", description="The UUID of the user, generated at its creation.")
     created_at: datetime = stored("createdAt", description="When it was made.")
     updated_at: datetime = stored("updatedAt", description="When it last changed.")
     email: str | None = stored("email", default=None, description="The user's email address, if any.")
-    first_name: str | None = stored(
-        "firstName", default=None, description="Its first name; null where it is not known."
-    )
-    last_name: str | None = stored("lastName", default=None, description="Its last name; null where it is not known.")
-    metadata: JSON = stored("metadata", description="A JSON object: what was sent with the user, merged.")
+    first_name: str | None = stored("firstName", default=None, description="The first name; null if unknown.")
+    last_name: str | None = stored("lastName", default=None, description="The last name; null if unknown.")
+    metadata: JSON = stored("metadata", description="A JSON object: the metadata sent with the user, merged.")
 
-    @resolved("_id", size=CONNECTION, description="Its sessions; the oldest first unless another order is asked for.")
+    @resolved("_id", size=CONNECTION, description="The user's sessions, oldest first by default.")
     async def sessions(
         root: strawberry.Parent[Any],
         info: Info,
@@ -86,7 +84,7 @@ class User(Node, DocumentType):
         listing = list_user_entities(info.context.backend, root["_id"], labels=labels, search=search)
         return as_source(await connect_entities(info, listing, (first, after, last, before)))
 
-    @resolved("_id", size=RESULTS, description="The messages of its sessions that meet a query: see `Query.search`.")
+    @resolved("_id", size=RESULTS, description="Search in the messages of its sessions, see `Query.search`.")
     async def search(
         root: strawberry.Parent[Any],
         info: Info,
@@ -102,7 +100,11 @@ class User(Node, DocumentType):
         asked = Asked(query, user_id=root["_id"], filter_=filter, mode=mode)
         return as_source(await found_page(info, asked, (first, after, last, before)))
 
-    @resolved("_id", description="What the user's sessions recall for a query, which is needed here.")
+    @resolved(
+        "_id",
+        description="The context for a prompt, of messages that a search finds in the user's sessions; `query` is"
+        " required.",
+    )
     async def context(
         root: strawberry.Parent[Any],
         info: Info,
