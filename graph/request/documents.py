@@ -23,7 +23,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.graphql import OperationType
 
 from graph.errors import BadUserInput, TooCostly
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.request.limits import Limits, check_limits, check_text, validate_within
 from graph.request.operation import Operation, copies_of
 from graph.settings import Settings
@@ -157,7 +157,7 @@ class Documents:
         if len(key.text) <= _SHORT:
             return self._keep(key, _prepare(key, self._schema))
         async with self._one_at_a_time:  # the thread is one; who waits for it may find the same text prepared
-            return self._kept.get(key) or self._keep(key, await beside(_prepare, key, self._schema))
+            return self._kept.get(key) or self._keep(key, await run_on_thread(_prepare, key, self._schema))
 
     def _keep(self, key: _Key, prepared: Prepared) -> Prepared:
         if prepared.size <= BYTES_KEPT:

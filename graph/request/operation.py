@@ -23,7 +23,7 @@ from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 from graph.access.rules import needed_right
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.execution.operation import PreparedOperation
-from graph.operations.beside import beside
+from graph.operations.concurrency import run_on_thread
 from graph.request.cost import operation_cost
 from graph.request.lists import Lists
 from graph.settings import Settings
@@ -82,14 +82,14 @@ class Operation(PreparedOperation):
 
     async def _new_cost(self, variables: Mapping[str, object], settings: Settings) -> int:
         given = self._schema, self.document, self.node, variables, settings
-        return await beside(operation_cost, *given) if self._introspects else operation_cost(*given)
+        return await run_on_thread(operation_cost, *given) if self._introspects else operation_cost(*given)
 
     async def _data(self, executor: SelectingExecutor, roots: GroupedFieldSet) -> dict[str, Any]:
         """The data; introspection, which waits for nothing until it is whole, on a thread."""
         if not self._introspects:
             return await super()._data(executor, roots)
         apart = {name: details for name, details in roots.items() if details[0].node.name.value in _INTROSPECTION}
-        found = cast("dict[str, Any]", await beside(self._start, executor, apart))
+        found = cast("dict[str, Any]", await run_on_thread(self._start, executor, apart))
         found |= await super()._data(executor, {name: roots[name] for name in roots if name not in apart})
         return {name: found[name] for name in roots}
 
