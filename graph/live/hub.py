@@ -46,6 +46,7 @@ class Hub:
         self._feeds: dict[Feed, dict[str | None, dict[Hashable, Group]]] = {feed: {} for feed in Feed}
         self._followers = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._ending: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
         self._changed_messages: dict[str, set[UpdateKind]] = {}
         self._changed_sessions: set[str] = set()
@@ -96,6 +97,8 @@ class Hub:
 
     def _stop(self) -> None:
         for task in self._tasks:
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
             task.cancel()
         self._tasks = []
         self._open.clear()
@@ -117,9 +120,9 @@ class Hub:
     async def close(self) -> None:
         """Drain, and close the change stream."""
         self.drain()
-        tasks = self._tasks
         self._stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # With the last follower's end too, the stream only begins to close: until then MongoDB goes on with its look.
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def _follow_changes(self) -> None:
         lost = False

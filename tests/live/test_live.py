@@ -21,6 +21,7 @@ from graph.store.feed.changes import Opened
 from graph.store.jobs import summarising
 from graph.store.scope import EVERYTHING, Scope
 from graph.store.sessions import delete_contents, delete_session
+from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, Client, serving
 from tests.support.live import add, error, url, watching
 from tests.support.live_client import ADDED, SESSIONS, UPDATED, socket_to
@@ -101,6 +102,25 @@ async def test_the_change_stream_is_open_while_somebody_follows(client: Client, 
                 break
             await asyncio.sleep(0.02)
         assert not hub.is_watching
+
+
+async def test_mongodb_ends_its_look_before_a_closed_service_is_gone(
+    client: Client, app: Starlette, commands: Commands
+) -> None:
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(ADDED, {"id": "s"})
+        await watching(app)
+        await add(client, "s")
+        assert await socket.seqs(1) == [1]  # so that the stream is being read
+        hub = app.state.backend.hub
+        with commands.recorded() as sent:
+            hub.drain()
+            for _ in range(1_000_000):
+                if not hub.is_watching:  # the last follower has gone
+                    break
+                await asyncio.sleep(0)
+            await hub.close()
+        assert "killCursors" in [name for name, _ in sent]
 
 
 async def test_a_slow_subscriber_loses_nothing(client: Client, app: Starlette) -> None:

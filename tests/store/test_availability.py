@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from graph.errors import Unavailable
-from graph.store.driver.availability import attempts, repeatedly, until_available, until_zero
+from graph.store.driver.availability import attempts, repeatedly, unless, until_available, until_zero
 
 
 class Away:
@@ -138,3 +138,28 @@ async def test_work_goes_on_after_any_error(caplog: pytest.LogCaptureFixture) ->
         "things: put off: MongoDB is away",
         "things: put off",
     ]
+
+
+async def test_a_stop_cancels_work_and_waits_for_its_end() -> None:
+    stop, begun, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> int:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.set()
+        return 1
+
+    waiting = asyncio.create_task(unless(stop, work()))
+    await begun.wait()
+    stop.set()
+    assert await asyncio.wait_for(waiting, 10) is None
+    assert ended.is_set()
+
+
+async def test_work_that_ends_before_a_stop_gives_its_result() -> None:
+    assert await unless(asyncio.Event(), asyncio.sleep(0, 3)) == 3
+    with pytest.raises(Unavailable):
+        await unless(asyncio.Event(), Away(1)())

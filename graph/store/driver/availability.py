@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -94,6 +94,18 @@ async def repeatedly(*works: tuple[str, Callable[[], Awaitable[object]]], pause:
             except Exception:  # it may pass, too
                 logger.exception("%s: put off", name)
         await asyncio.sleep(pause)
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of work; None where `stop` is set before: the work is then cancelled, and its end waited for."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        ended = not working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+    return working.result() if ended else None
 
 
 async def sleep(seconds: float, stop: asyncio.Event) -> None:

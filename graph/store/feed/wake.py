@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
-from graph.store.driver.availability import sleep
+from graph.store.driver.availability import sleep, unless
 from graph.store.driver.client import change_stream, translated_errors
 from graph.store.driver.types import OperationFailure
 
 logger = logging.getLogger(__name__)
 
-_LOOK_MILLISECONDS = 500  # how long the server holds one look at the stream open: the longest that a stop waits
+_LOOK_MILLISECONDS = 500  # how long the server holds one look at the stream open
 
 _MADE_DUE: list[Document] = [
     {
@@ -58,20 +58,19 @@ async def wait_for_work(
         stop: ends the wait.
     """
     until = time.monotonic() + poll_seconds
-    opened = database.client.get_database(database.name)
     try:
         with translated_errors():
-            async with change_stream(
-                opened,
-                _MADE_DUE,
-                max_await_time_ms=_LOOK_MILLISECONDS,
-                batch_size=1,
-            ) as stream:
-                until = min(until, time.monotonic() + await due_in())
-                while not stop.is_set() and time.monotonic() < until:
-                    if await stream.try_next() is not None:
-                        return
+            await unless(stop, _hint(database, due_in, until))
     except (Unavailable, OperationFailure) as error:
         # Without the stream, as while a primary is elected, looking now and then does.
         logger.debug("no change stream: %s", error)
         await sleep(max(0.0, until - time.monotonic()), stop)
+
+
+async def _hint(database: Database, due_in: Callable[[], Awaitable[float]], until: float) -> None:
+    """Wait for an event, or for the time; when cancelled, MongoDB ends its look, too."""
+    opened = database.client.get_database(database.name)
+    async with change_stream(opened, _MADE_DUE, max_await_time_ms=_LOOK_MILLISECONDS, batch_size=1) as stream:
+        until = min(until, time.monotonic() + await due_in())
+        while time.monotonic() < until and await stream.try_next() is None:
+            pass
