@@ -302,7 +302,9 @@ def test_what_is_no_flag_or_command_is_refused_in_one_line(
 def test_a_wrong_connection_string_is_refused_in_one_line(
     uri: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "RECALLQL_MONGODB_URI" in refused(capsys, monkeypatch, "worker", "--mongodb-uri", uri)
+    # Some of them may name a server, which is looked for that long.
+    arguments = ("worker", "--mongodb-uri", uri, "--mongodb-timeout", "0.5")
+    assert "RECALLQL_MONGODB_URI" in refused(capsys, monkeypatch, *arguments)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_a_mongod_that_is_killed_while_it_starts_is_started_again(tmp_path: Path
     assert "Traceback" not in (tmp_path / "data.stderr").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_mongod_that_can_not_be_started_again_ends_the_server(tmp_path: Path) -> None:
     data_dir, mongod = tmp_path / "data", tmp_path / "mongod"
@@ -148,6 +149,7 @@ def test_a_mongod_on_a_full_disk_is_started_again_when_there_is_room(
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_disk_that_stays_full_ends_the_server(disk: tuple[Path, Callable[[int], None]]) -> None:
     data_dir, resize = disk
