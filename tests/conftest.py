@@ -68,10 +68,15 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def database(databases: Databases, settings: Settings) -> AsyncIterator[Database]:
     """The open database, empty."""
-    opened = await databases.open(settings.database)
-    yield opened
-    await opened.close()
-    databases.give_back(settings.database)
+    async with databases.lent(settings.database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def target(databases: Databases) -> AsyncIterator[Database]:
+    """A second open database, empty: for what is copied from one to the other."""
+    async with databases.lent(databases.take()) as opened:
+        yield opened
 
 
 @pytest.fixture

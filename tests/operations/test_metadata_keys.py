@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +12,7 @@ from starlette.applications import Starlette
 
 from graph.store import sessions, users
 from graph.store.add_plan import NewMemory, NewMessage
-from graph.store.database import Database, open_database
+from graph.store.database import Database
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from graph.zep.importer import Importer
@@ -42,15 +40,6 @@ READ = """query($s: ID!, $u: ID!) {
   session(sessionId: $s) { metadata memory { metadata messages { metadata } } }
   memory(sessionId: $s) { metadata messages { uuid metadata } }
   user(userId: $u) { metadata sessions { edges { node { metadata } } } } }"""
-
-
-@pytest.fixture
-async def target(mongodb_uri: str) -> AsyncIterator[Database]:
-    """A second, empty database."""
-    opened = await open_database(mongodb_uri, name=f"test_{uuid.uuid4().hex}")
-    yield opened
-    await opened.client.drop_database(opened.name)
-    await opened.close()
 
 
 async def test_any_keys_are_stored_and_returned_exactly(client: Client) -> None:

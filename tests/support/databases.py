@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from pymongo import MongoClient, WriteConcern
@@ -41,8 +41,15 @@ class Databases:
         self._to_empty.add(name)
         return name
 
-    async def open(self, name: str) -> Database:
-        """Open a database as if it were new."""
+    @asynccontextmanager
+    async def lent(self, name: str) -> AsyncIterator[Database]:
+        """A database for the length of a block, open and as if it were new."""
+        database = await self._open(name)
+        yield database
+        await database.close()
+        self._give_back(name)
+
+    async def _open(self, name: str) -> Database:
         if name in self._to_empty:
             self._to_empty.discard(name)
             self._empty(self._client[name])  # it was given back with every collection and index
@@ -51,7 +58,7 @@ class Databases:
         self._shape = self._shape or _shape(self._client[name])
         return database
 
-    def give_back(self, name: str) -> None:
+    def _give_back(self, name: str) -> None:
         """Keep a database for another test where its collections and indexes are unchanged; otherwise drop it."""
         if _shape(self._client[name]) == self._shape:
             self._resting.append(name)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import orjson
@@ -13,7 +11,7 @@ import pytest
 
 from graph.enrichment.tokens import load_counter
 from graph.errors import TransferError
-from graph.store.database import Database, open_database
+from graph.store.database import Database
 from graph.store.documents import Document
 from graph.transfer.export import Wanted, export
 from graph.transfer.import_ import Imported, Importer
@@ -22,15 +20,6 @@ from tests.support.transfer import HEADER, ndjson, said
 TOKENS = load_counter()
 EXPORT = HEADER.replace(b"}", b', "exportedAt": "2026-01-31T10:30:00Z"}')
 RECORD = b'{"type": "message", "sessionId": "s", "role": "user", "content": "Hello", %s}\n'
-
-
-@pytest.fixture
-async def other(mongodb_uri: str) -> AsyncIterator[Database]:
-    """A second, empty database."""
-    opened = await open_database(mongodb_uri, name=f"test_{uuid.uuid4().hex}")
-    yield opened
-    await opened.client.drop_database(opened.name)
-    await opened.close()
 
 
 async def imported(database: Database, file: bytes) -> Imported:
@@ -88,15 +77,15 @@ async def test_an_undeclared_field_that_mongodb_reads_otherwise_is_refused(datab
 
 
 async def test_numbers_that_an_earlier_version_stored_come_out_as_null_and_in_again(
-    database: Database, other: Database
+    database: Database, target: Database
 ) -> None:
     await imported(database, ndjson(*said("s", "Hello", metadata={"a": 1})))
     await database.messages.update_one({}, {"$set": {"metadata.a": float("nan")}})
     await database.sessions.update_one({}, {"$set": {"metadata.a": [float("inf")]}})
     file = await exported(database)
     assert (await imported(database, file)).present == 1
-    await imported(other, file)
-    (message,) = await other.messages.find()
+    await imported(target, file)
+    (message,) = await target.messages.find()
     assert message["metadata"] == {"a": None}
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from graph.errors import TransferError
 from graph.settings import Settings
 from graph.store import sessions, users
 from graph.store.add_plan import NewMemory, NewMessage
-from graph.store.database import Database, open_database
+from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, UserDocument, new_uuid, now
 from graph.store.edits import delete_message
 from graph.store.jobs import erasure, handover
@@ -41,15 +40,6 @@ from tests.support.mentions import Life, read_once, recount, shown
 from tests.support.server_process import clean_environment, served
 from tests.support.transfer import HEADER, large, ndjson, said
 from tests.support.untyped import untyped
-
-
-@pytest.fixture
-async def target(mongodb_uri: str) -> AsyncIterator[Database]:
-    """A second, empty database."""
-    opened = await open_database(mongodb_uri, name=f"test_{uuid.uuid4().hex}")
-    yield opened
-    await opened.client.drop_database(opened.name)
-    await opened.close()
 
 
 async def fill(database: Database) -> None:
