@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions
 from langchain_core.messages import message_to_dict
 from langchain_mongodb import MongoDBChatMessageHistory
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, MongoClient, ReturnDocument, WriteConcern
+from pymongo import MongoClient, ReturnDocument, WriteConcern
 from pymongo.read_concern import ReadConcern
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -31,12 +31,12 @@ from graph.schema.build import build_schema
 from graph.schema.context import Context
 from graph.settings import Settings
 from graph.store.documents import new_uuid, now, pending
-from graph.store.driver import client as driver
+from graph.store.driver.types import DriverName
 
 
-def recallql(uri: str, database: str) -> Starlette:
+def recallql(uri: str, database: str, driver: DriverName = "motor") -> Starlette:
     """RecallQL as it is."""
-    return create_app(Settings.model_construct(database=database, data_dir=Path()), uri)
+    return create_app(Settings.model_construct(database=database, data_dir=Path(), mongodb_driver=driver), uri)
 
 
 class _StockView(GraphQL[Context, None]):
@@ -57,8 +57,7 @@ def stock(uri: str, database: str) -> Starlette:
 
 def pymongo(uri: str, database: str) -> Starlette:
     """RecallQL over PyMongo's own asynchronous client."""
-    driver.DRIVER = AsyncMongoClient
-    return recallql(uri, database)
+    return recallql(uri, database, "pymongo")
 
 
 _EVERYTHING = {"_id": 1, "seq": 1, "role": 1, "content": 1, "metadata": 1, "tokenCount": 1, "createdAt": 1}

@@ -15,6 +15,7 @@ from graph.store.database import Database
 from tests.support import loop_plugin
 from tests.support.commands import COMMANDS, Commands
 from tests.support.databases import Databases, databases_of, new_name
+from tests.support.driver import DRIVER
 from tests.support.graphql_client import Client, serving
 from tests.support.loop_watch import WATCH
 from tests.support.memory_disk import memory_disk
@@ -27,6 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(loop_plugin)
     if disk := memory_disk():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(disk))
+    if DRIVER == "pymongo":
+        # It leaves a socket to the garbage collection where it is cancelled while it makes a connection.
+        config.addinivalue_line("filterwarnings", "ignore:unclosed (transport|<socket):ResourceWarning")
     if config.pluginmanager.hasplugin("dsession"):
         config.pluginmanager.register(SharedMongod())
 
@@ -62,7 +66,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Settings that no environment variable or file changes, with a database of the test's own."""
     used_before = "database" in request.fixturenames and request.node.get_closest_marker("new_database") is None
     name = request.getfixturevalue("databases").take() if used_before else new_name()
-    return Settings.model_construct(database=name, data_dir=tmp_path, port=0)
+    return Settings.model_construct(database=name, data_dir=tmp_path, port=0, mongodb_driver=DRIVER)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
     """Open the database for the length of a block.
 
     Args:
-        settings: the database's name, the pool's size, and the maximum waits for MongoDB and for other writers.
+        settings: the driver, the database's name, the pool's size, and the maximum waits for MongoDB and for other
+            writers.
         uri: the connection string of MongoDB, from the settings or of the own mongod.
 
     Raises:
@@ -26,6 +27,7 @@ async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
         pool_size=settings.mongodb_pool_size,
         timeout=settings.mongodb_timeout,
         write_deadline=settings.write_deadline,
+        driver_name=settings.mongodb_driver,
     )
     try:
         yield database

@@ -99,7 +99,9 @@ async def _checked(uri: str, settings: Settings) -> Checkup:
         if (embedder := embedder_of(settings)) is not None:
             async with aclosing(embedder):
                 model = await embedder.name()
-    return await check_up(uri, settings.database, timeout=settings.mongodb_timeout, model=model)
+    return await check_up(
+        uri, settings.database, timeout=settings.mongodb_timeout, model=model, driver_name=settings.mongodb_driver
+    )
 
 
 def _graded(found: Checkup, settings: Settings) -> Iterator[Finding]:

@@ -97,6 +97,9 @@ class MongoDBSettings(CheckedSettings):
         description="Size of the oplog of the own mongod, in MiB: subscribers resume from it, and deleted content stays"
         " in it until later changes replace it.",
     )
+    mongodb_driver: Literal["motor", "pymongo"] = Field(
+        "motor", description="Driver of MongoDB: motor, or pymongo for the asynchronous client of PyMongo."
+    )
     mongodb_pool_size: int = Field(
         32, ge=1, le=1000, description="Maximum number of connections that a process opens to MongoDB."
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from graph.errors import StartupError
+from graph.errors import StartupError, Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.driver import client as driver
-from graph.store.driver.types import OperationFailure, PyMongoError
+from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.indexes import INDEXES
 from graph.store.jobs import progress
 
@@ -52,7 +51,9 @@ class Checkup:
 _SHOWN = 200  # characters of a refusal
 
 
-async def check_up(uri: str, name: str, *, timeout: float, model: str | None = None) -> Checkup:
+async def check_up(
+    uri: str, name: str, *, timeout: float, model: str | None = None, driver_name: DriverName = "motor"
+) -> Checkup:
     """Look at the MongoDB at `uri` and the database `name` there.
 
     Args:
@@ -60,10 +61,11 @@ async def check_up(uri: str, name: str, *, timeout: float, model: str | None = N
         name: the database.
         timeout: of the selection of a server, in seconds.
         model: the name of the model that embeds messages; None without one.
+        driver_name: the driver.
     """
     found = Checkup()
     try:
-        client = driver.connect(uri, pool_size=4, timeout=timeout)
+        client = driver.connect(uri, pool_size=4, timeout=timeout, driver=driver_name)
     except StartupError as error:
         found.error = str(error)
         return found
@@ -72,6 +74,8 @@ async def check_up(uri: str, name: str, *, timeout: float, model: str | None = N
     except OperationFailure as error:
         refusal = str(error.details.get("errmsg")) if error.details else str(error)
         found.error = f"it refused: {refusal[:_SHOWN]}"
+    except Unavailable as error:
+        found.error = str(error)
     except PyMongoError as error:
         found.error = f"it can't be reached within {timeout:g} seconds: {str(error).split(' (configured', 1)[0]}"
     finally:
@@ -79,7 +83,7 @@ async def check_up(uri: str, name: str, *, timeout: float, model: str | None = N
     return found
 
 
-async def _look(client: Any, name: str, found: Checkup, model: str | None) -> None:
+async def _look(client: Client, name: str, found: Checkup, model: str | None) -> None:
     hello: Document = await client.admin.command("hello")
     build: Document = await client.admin.command("buildInfo")
     found.version = build["version"]
@@ -109,10 +113,7 @@ async def _look(client: Any, name: str, found: Checkup, model: str | None) -> No
         found.memory = int(status["mem"]["resident"]) * 2**20
 
 
-async def _oplog_hours(client: Any) -> float | None:
+async def _oplog_hours(client: Client) -> float | None:
     oplog = client.get_database("local")["oplog.rs"]
-    ends = [await oplog.find_one({}, {"ts": 1}, sort=[("$natural", order)]) for order in (1, -1)]
-    if None in ends:
-        return None
-    first, last = (end["ts"].time for end in ends)
-    return float(last - first) / 3_600
+    first, last = [await oplog.find_one({}, {"ts": 1}, sort=[("$natural", order)]) for order in (1, -1)]
+    return None if first is None or last is None else float(last["ts"].time - first["ts"].time) / 3_600

@@ -27,7 +27,8 @@ from graph.store.documents import (
 )
 from graph.store.driver import client as driver
 from graph.store.driver.collection import Collection, collection_of
-from graph.store.driver.types import OperationFailure, PyMongoError
+from graph.store.driver.errors import translated_errors
+from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.indexes import ensure_indexes
 
 OLDEST_MONGODB = (6, 0)
@@ -47,7 +48,7 @@ class Database:
         settled: sessions with their users that this process knows to belong together, as far as it remembers.
     """
 
-    client: Any
+    client: Client
     name: str
     write_deadline: float
     sessions: Collection[SessionDocument] = field(init=False)
@@ -119,7 +120,7 @@ class Database:
         """
         try:
             # The driver's own limit ends its work; asyncio's ends the wait where all of the driver's threads are taken.
-            with driver.translated_errors(), driver.time_limit(seconds):
+            with translated_errors(), driver.time_limit(seconds):
                 async with asyncio.timeout(seconds):
                     await self.client.admin.command("ping")
         except TimeoutError:
@@ -134,14 +135,20 @@ class Database:
 
 
 async def open_database(
-    uri: str, *, name: str, pool_size: int = 32, timeout: float = 10.0, write_deadline: float = 20.0
+    uri: str,
+    *,
+    name: str,
+    pool_size: int = 32,
+    timeout: float = 10.0,
+    write_deadline: float = 20.0,
+    driver_name: DriverName = "motor",
 ) -> Database:
     """Connect, check the deployment, and make the collections and indexes that are missing.
 
     Raises:
         StartupError: MongoDB can't be reached, is too old, or is no replica set or sharded cluster.
     """
-    client = driver.connect(uri, pool_size=pool_size, timeout=timeout)
+    client = driver.connect(uri, pool_size=pool_size, timeout=timeout, driver=driver_name)
     try:
         # One after the other: of two at once the second may fail unseen, and be logged when the process ends.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from graph.store.driver.types import ASCENDING, TEXT, IndexModel, OperationFailure
+from graph.store.driver.types import ASCENDING, TEXT, IndexModel, OperationFailure, RawDatabase
 from graph.store.entities.owners import HIGHEST_RANK
 
 _NAMESPACE_EXISTS = 48
@@ -107,7 +105,7 @@ INDEXES: dict[str, list[IndexModel]] = {
 }
 
 
-async def ensure_indexes(database: Any) -> None:
+async def ensure_indexes(database: RawDatabase) -> None:
     """Make what is missing of `INDEXES`, and the collections with them; others may do the same at this moment."""
     existing = await database.list_collection_names()
     for name, models in INDEXES.items():
@@ -117,7 +115,7 @@ async def ensure_indexes(database: Any) -> None:
             await database[name].create_indexes(models)
 
 
-async def _create(database: Any, name: str) -> None:
+async def _create(database: RawDatabase, name: str) -> None:
     try:
         # The driver's own method looks first, and has another error for what it finds there.
         await database.command("create", name)

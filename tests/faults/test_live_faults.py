@@ -26,6 +26,7 @@ from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
+from tests.support.driver import DRIVER
 from tests.support.graphql_client import ADD, Client, serving
 from tests.support.live import add, url
 from tests.support.live_client import ADDED, socket_to
@@ -166,7 +167,7 @@ async def test_when_the_oplog_is_outrun_subscribers_read_the_store(
 
 def write_behind_its_back(members: ReplicaSet, settings: Settings) -> None:
     async def write() -> None:
-        database = await open_database(members.uri, name=settings.database)
+        database = await open_database(members.uri, name=settings.database, driver_name=DRIVER)
         for _ in range(3):
             await add_memory(database, EVERYTHING, NewMemory("s", [NewMessage("human", "x", 3)]))
         await database.close()

@@ -28,6 +28,7 @@ from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
+from tests.support.driver import DRIVER
 from tests.support.fault_model import KILLS, RAISES, make_fault_model
 from tests.support.mentions import recount, shown
 
@@ -137,7 +138,7 @@ async def outcome(database: Database) -> Any:
 
 @asynccontextmanager
 async def another_database(uri: str, name: str) -> AsyncIterator[Database]:
-    database = await open_database(uri, name=name)
+    database = await open_database(uri, name=name, driver_name=DRIVER)
     try:
         yield database
     finally:

@@ -15,7 +15,8 @@ from graph.live.memory import Memory
 from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.driver.client import change_stream, next_batch
+from graph.store.driver.streams import change_stream, next_batch
+from graph.store.driver.types import awaited
 from graph.store.feed import following
 from graph.store.feed.changes import Change, Opened, watch
 from graph.store.scope import EVERYTHING, Scope
@@ -194,7 +195,7 @@ async def _kill_cursors(admin: Any, name: str) -> None:
     spaces = [f"{name}.$cmd.aggregate", f"{name}.$cmd"]
     pipeline = [{"$currentOp": {"idleCursors": True, "allUsers": True}}, {"$match": {"ns": {"$in": spaces}}}]
     local = admin.with_options(read_concern=ReadConcern("local"))
-    async for operation in local.aggregate(pipeline):
+    async for operation in await awaited(local.aggregate(pipeline)):
         cursor = operation.get("cursor", {}).get("cursorId")
         if cursor:
             await admin.client.get_database(name).command("killCursors", "$cmd.aggregate", cursors=[cursor])

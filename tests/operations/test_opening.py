@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from graph.cli.main import app
 from graph.operations.opening import opened
 from graph.settings import MongoDBSettings, Settings
+from graph.store.driver.types import is_motor
 from tests.support.paths import ROOT
 from tests.support.source_code import imports, modules
 
@@ -19,7 +20,8 @@ DOOR = {Path("store/database.py"), Path("operations/opening.py")}
 async def test_every_setting_of_the_database_is_used(mongodb_uri: str, settings: Settings) -> None:
     changed = settings.model_copy(update={"mongodb_pool_size": 7, "write_deadline": 3.0, "mongodb_timeout": 4.0})
     async with opened(changed, mongodb_uri) as database:
-        options = database.client.delegate.options
+        client = database.client.delegate if is_motor(database.client) else database.client
+        options = client.options
         assert options.pool_options.max_pool_size == 7
         assert options.server_selection_timeout == 4.0
         assert database.write_deadline == 3.0

@@ -1,4 +1,4 @@
-"""Warnings of Motor about itself."""
+"""The choice of the driver, and warnings of Motor about itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from pymongo import AsyncMongoClient
+
+from graph.operations.opening import opened
+from graph.settings import Settings
+from graph.store.driver.types import DriverName, is_motor
+from tests.support.access import changed
 
 WARNING = "Motor is past its end of life"
 
@@ -41,3 +47,18 @@ def test_a_warning_of_motor_at_its_import_is_not_shown(warning_motor: Path) -> N
     shown = run("import graph.store.driver.motor as driver, motor; print(motor.__file__)", warning_motor)
     assert shown.stdout.strip() == str(warning_motor / "motor" / "__init__.py")
     assert WARNING not in shown.stderr
+
+
+@pytest.mark.parametrize("name", ["motor", "pymongo"])
+async def test_the_setting_chooses_the_driver(settings: Settings, mongodb_uri: str, name: DriverName) -> None:
+    async with opened(changed(settings, mongodb_driver=name), mongodb_uri) as database:
+        assert is_motor(database.client) is (name == "motor")
+        assert isinstance(database.client, AsyncMongoClient) is (name == "pymongo")
+        await database.users.update_one({"_id": "ann"}, {"$set": {"email": "ann@example.com"}}, upsert=True)
+        assert [user["email"] for user in await database.users.find({})] == ["ann@example.com"]
+        await database.client.drop_database(database.name)
+
+
+def test_motor_is_not_imported_where_it_is_not_chosen() -> None:
+    code = "import graph.app; assert 'motor' not in sys.modules"
+    assert run(code, Path.cwd()).returncode == 0

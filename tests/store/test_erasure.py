@@ -280,6 +280,7 @@ async def writes_since(database: Database, at: Any) -> int:
 
 async def oplog_time(database: Database) -> Any:
     newest = await database.client["local"]["oplog.rs"].find_one({}, sort=[("$natural", -1)])
+    assert newest is not None
     return newest["ts"]
 
 
@@ -566,10 +567,11 @@ from graph.store import sessions, users
 from graph.store.jobs import erasure
 from graph.store.database import open_database
 from graph.store.scope import EVERYTHING
+from tests.support.driver import DRIVER
 
 async def main(uri, name, what, key):
     erasure.BATCH = 50
-    database = await open_database(uri, name=name)
+    database = await open_database(uri, name=name, driver_name=DRIVER)
     if what == "session":
         job = await sessions.delete_session(database, EVERYTHING, key)
     elif what == "memory":

@@ -48,10 +48,11 @@ from graph.store import sessions
 from graph.store.database import open_database
 from graph.store.jobs import handover
 from graph.store.scope import EVERYTHING
+from tests.support.driver import DRIVER
 
 async def main(uri, name, session_id, user_id):
     handover.ENTITIES_AT_ONCE, handover.BATCH = 10, 7
-    database = await open_database(uri, name=name)
+    database = await open_database(uri, name=name, driver_name=DRIVER)
     give = handover._give
     async def shown(*args):
         await give(*args)

@@ -7,6 +7,7 @@ import uuid
 
 from graph.store.database import Database, open_database
 from graph.store.indexes import INDEXES
+from tests.support.driver import DRIVER
 
 AT_ONCE = 12
 ROUNDS = 4
@@ -16,7 +17,7 @@ async def test_processes_that_start_at_once_on_an_empty_mongodb_all_start(mongod
     for _ in range(ROUNDS):
         name = f"test_{uuid.uuid4().hex}"
         opened = await asyncio.gather(
-            *(open_database(mongodb_uri, name=name) for _ in range(AT_ONCE)), return_exceptions=True
+            *(open_database(mongodb_uri, name=name, driver_name=DRIVER) for _ in range(AT_ONCE)), return_exceptions=True
         )
         databases = [each for each in opened if isinstance(each, Database)]
         try:

@@ -16,6 +16,7 @@ from graph.store.jobs import progress
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from graph.store.transfer import documents as transfer
+from tests.support.driver import DRIVER
 from tests.support.untyped import untyped
 
 SESSIONS, MESSAGES = 40, 25
@@ -33,7 +34,7 @@ async def fill(database: Database) -> None:
 
 @asynccontextmanager
 async def opened(uri: str) -> AsyncIterator[Database]:
-    database = await open_database(uri, name="counts")
+    database = await open_database(uri, name="counts", driver_name=DRIVER)
     try:
         yield database
     finally:

@@ -13,6 +13,7 @@ from pymongo.database import Database as Opened
 
 from graph.store.database import Database, open_database
 from graph.store.driver import client as driver
+from tests.support.driver import DRIVER
 
 _RESTING = 8
 """Tests between two uses of one database: by then, all that the first test left to MongoDB is done."""
@@ -53,8 +54,8 @@ class Databases:
         if name in self._to_empty:
             self._to_empty.discard(name)
             self._empty(self._client[name])  # it was given back with every collection and index
-            return Database(driver.connect(self._uri, pool_size=32, timeout=10.0), name, _WRITE_DEADLINE)
-        database = await open_database(self._uri, name=name)
+            return Database(driver.connect(self._uri, pool_size=32, timeout=10.0, driver=DRIVER), name, _WRITE_DEADLINE)
+        database = await open_database(self._uri, name=name, driver_name=DRIVER)
         self._shape = self._shape or _shape(self._client[name])
         return database
 

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.support.driver import DRIVER
 from tests.support.graphql_client import PLAIN
 
 START_SECONDS = 60.0
@@ -75,7 +76,8 @@ class ServerProcess:
 
 def clean_environment() -> dict[str, str]:
     """The environment without settings of this machine."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("RECALLQL_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RECALLQL_")}
+    return {**kept, "RECALLQL_MONGODB_DRIVER": DRIVER}
 
 
 @contextmanager

@@ -32,7 +32,9 @@ async def work(extractor: Extractor, settings: Settings) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     assert settings.mongodb_uri is not None
-    database = await open_database(settings.mongodb_uri.get_secret_value(), name=settings.database, timeout=5)
+    database = await open_database(
+        settings.mongodb_uri.get_secret_value(), name=settings.database, timeout=5, driver_name=settings.mongodb_driver
+    )
     try:
         await Worker(database, extractor, settings, summariser=Summariser()).run(stop)
     finally:

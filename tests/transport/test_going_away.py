@@ -18,16 +18,27 @@ from tests.support.access import served_with
 from tests.support.graphql_client import Client
 from tests.support.live_client import socket_to
 
+STEP = 0.05  # seconds
 QUERY = '{ session(sessionId: "s") { uuid } }'
 
 
 async def slow_down(database: Database, seconds: float) -> None:
-    """Make it take so long to read a session, from now on."""
+    """Make it take so long to read a session, from now on.
+
+    The read takes many short steps. MongoDB looks between two steps whether its client is still there, and not within
+    one call of JavaScript.
+    """
     mongo = database.client[database.name]
+    steps = int(seconds / STEP)
     await mongo.drop_collection("sessions")
-    await mongo["stored"].insert_one({"_id": "s", "uuid": "u"})
-    slowly = {"body": f"function() {{ sleep({int(seconds * 1000)}); return true; }}", "args": [], "lang": "js"}
-    await mongo.command("create", "sessions", viewOn="stored", pipeline=[{"$match": {"$expr": {"$function": slowly}}}])
+    await mongo["stored"].insert_many([{"_id": number, "name": "s", "uuid": "u"} for number in range(steps)])
+    slowly = {
+        "body": f"function(number) {{ sleep({int(STEP * 1000)}); return number == {steps - 1}; }}",
+        "args": ["$_id"],
+        "lang": "js",
+    }
+    pipeline: list[dict[str, Any]] = [{"$match": {"$expr": {"$function": slowly}}}, {"$set": {"_id": "$name"}}]
+    await mongo.command("create", "sessions", viewOn="stored", pipeline=pipeline)
 
 
 async def running(database: Database) -> list[dict[str, Any]]:

@@ -2,6 +2,9 @@
 
 Motor runs each operation in a thread. Where the one who waits for it is cancelled, the thread goes on, and so does
 MongoDB, which learns nothing of it. So the reads of a query carry a comment, by which they are found and killed.
+
+PyMongo's own client for asyncio closes the connection of an operation that is cancelled. MongoDB looks twice a second
+whether the connection is still open, and ends the read by itself.
 """
 
 from __future__ import annotations
@@ -17,10 +20,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import pymongo
-from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from graph.store.driver.motor import AsyncIOMotorClient
+from graph.store.driver.types import is_motor
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +60,11 @@ def marked(options: dict[str, Any], client: Any) -> dict[str, Any]:
 
     Args:
         options: to which it is added.
-        client: the one that reads. PyMongo's async client needs no mark.
+        client: the one that reads. Only Motor's needs the mark.
     """
     query = _query.get()
-    client = client.delegate if isinstance(client, AsyncIOMotorClient) else client
-    if query is not None and isinstance(client, MongoClient):
-        query.client = client
+    if query is not None and is_motor(client):
+        query.client = client.delegate
         options.setdefault("comment", query.mark)
     return options
 

@@ -14,12 +14,12 @@ from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 from graph.store.documents import Document
 from graph.store.driver.abandoned import marked
 from graph.store.driver.answer import count_bytes, refuse_answer
-from graph.store.driver.client import CODEC, translated_errors
-from graph.store.driver.types import ReturnDocument, Transaction, Write
+from graph.store.driver.client import CODEC
+from graph.store.driver.errors import translated_errors
+from graph.store.driver.types import RawDatabase, ReturnDocument, Transaction, Write, awaited
 
 if TYPE_CHECKING:
     from pymongo.asynchronous.collection import AsyncCollection
-    from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 D = TypeVar("D", bound=Mapping[str, Any])
@@ -254,15 +254,13 @@ AnyCollection: TypeAlias = Collection[Any]
 """A collection of which the caller knows only some fields."""
 
 
-def collection_of(database: AsyncDatabase[Document], name: str, of: type[D]) -> Collection[D]:  # noqa: ARG001 - binds D
+def collection_of(database: RawDatabase, name: str, of: type[D]) -> Collection[D]:  # noqa: ARG001 - binds D
     """The collection `name`, of documents of a type."""
     return Collection(cast("AsyncCollection[D]", database.get_collection(name, codec_options=CODEC)))
 
 
 async def _aggregate(collection: AsyncCollection[Any], pipeline: Pipeline, **options: Any) -> list[Document]:
-    cursor: Any = collection.aggregate(pipeline, **options)
-    if hasattr(cursor, "__await__"):
-        cursor = await cursor
+    cursor = await awaited(collection.aggregate(pipeline, **options))
     found: list[Document] = await cursor.to_list(None)
     return found
 

@@ -15,8 +15,9 @@ from tenacity import AsyncRetrying, RetryError, retry_if_exception, wait_random_
 from tenacity.stop import stop_base
 
 from graph.errors import OutcomeUnknown, Unavailable
-from graph.store.driver.client import session_of, transaction_of, translated_errors
-from graph.store.driver.types import Transaction
+from graph.store.driver.client import session_of, transaction_of
+from graph.store.driver.errors import translated_errors
+from graph.store.driver.types import Client, Transaction
 
 T = TypeVar("T")
 
@@ -124,7 +125,7 @@ async def _commit(tx: Transaction, until: float, deadline: float) -> None:
             return
 
 
-async def in_transaction(client: Any, work: Callable[[Transaction], Awaitable[T]], *, deadline: float) -> T:
+async def in_transaction(client: Client, work: Callable[[Transaction], Awaitable[T]], *, deadline: float) -> T:
     """Run `work(tx)` in one transaction and commit it, trying again while other writers are in its way.
 
     `work` may run several times, so all that it does must be within the transaction. Writers in other processes meet
@@ -155,7 +156,7 @@ async def in_transaction(client: Any, work: Callable[[Transaction], Awaitable[T]
     raise AssertionError  # the loop above returns or raises
 
 
-async def _attempt(client: Any, work: Callable[[Transaction], Awaitable[T]], until: float, deadline: float) -> T:
+async def _attempt(client: Client, work: Callable[[Transaction], Awaitable[T]], until: float, deadline: float) -> T:
     async with session_of(client) as session, transaction_of(session):
         with pymongo.timeout(_left(until)):
             result = await work(session)

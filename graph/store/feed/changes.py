@@ -17,8 +17,10 @@ from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
 from graph.store.driver.availability import until_available
-from graph.store.driver.client import CODEC, Batch, change_stream, next_batch, session_of, translated_errors
-from graph.store.driver.types import OperationFailure, PyMongoError, Transaction
+from graph.store.driver.client import CODEC, session_of
+from graph.store.driver.errors import translated_errors
+from graph.store.driver.streams import Batch, change_stream, next_batch
+from graph.store.driver.types import ChangeStream, Client, OperationFailure, PyMongoError, Transaction
 from graph.store.visible import newly_erased
 
 Moment: TypeAlias = Any
@@ -90,7 +92,7 @@ async def announce_deletion(database: Database, message: MessageDocument, tx: Tr
 
 
 @asynccontextmanager
-async def causally_after(client: Any, moment: Moment | None) -> AsyncIterator[Transaction]:
+async def causally_after(client: Client, moment: Moment | None) -> AsyncIterator[Transaction]:
     """A driver session whose reads see everything that was committed up to the moment."""
     async with session_of(client) as tx:
         if moment is not None:
@@ -143,7 +145,7 @@ class _Stream:
         self.began_after = at
         self._database = database
         self._token: object = None
-        self._stream: Any = None
+        self._stream: ChangeStream | None = None
         self._open = AsyncExitStack()
 
     async def next_batch(self) -> Batch:
@@ -153,8 +155,7 @@ class _Stream:
             Unavailable: it ended; the next call opens it again.
         """
         try:
-            await self._begin()
-            batch = await next_batch(self._stream)
+            batch = await next_batch(await self._opened())
         except PyMongoError as error:
             refused = _is_refused(error)
             await (self.restart() if refused else self.aclose())
@@ -163,9 +164,9 @@ class _Stream:
         self._token = batch.token or self._token
         return batch
 
-    async def _begin(self) -> None:
+    async def _opened(self) -> ChangeStream:
         if self._stream is not None:
-            return
+            return self._stream
         if self.began_after is None:
             self.began_after = await current_moment(self._database)
         start = {"start_at_operation_time": self.began_after} if self._token is None else {"resume_after": self._token}
@@ -173,6 +174,7 @@ class _Stream:
         self._stream = await self._open.enter_async_context(
             change_stream(raw, _PIPELINE, max_await_time_ms=_AWAIT_MS, **start)
         )
+        return self._stream
 
     async def restart(self) -> None:
         """Have the next batch begin at the moment when it is asked for."""

@@ -11,7 +11,8 @@ from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
 from graph.store.driver.availability import sleep, unless
-from graph.store.driver.client import change_stream, translated_errors
+from graph.store.driver.errors import translated_errors
+from graph.store.driver.streams import change_stream
 from graph.store.driver.types import OperationFailure
 
 logger = logging.getLogger(__name__)
