@@ -11,9 +11,18 @@ from typing import Any
 from graph.live.follower import Follower
 from graph.live.group import DELETION, Execute, Group
 from graph.live.memory import Memory, Outlet
-from graph.live.source import Feed, Source, Topic, UpdateKind, update_of
+from graph.live.source import (
+    Feed,
+    SessionUpdateKind,
+    Source,
+    Topic,
+    UpdateKind,
+    deletion_of,
+    session_update_of,
+    update_of,
+)
 from graph.store.database import Database
-from graph.store.documents import now
+from graph.store.documents import SessionDocument, now
 from graph.store.driver.availability import repeatedly, until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
@@ -23,8 +32,6 @@ logger = logging.getLogger(__name__)
 _KINDS = {
     ChangeKind.MESSAGE_EDITED: UpdateKind.EDITED,
     ChangeKind.MESSAGE_ENRICHED: UpdateKind.ENRICHED,
-    ChangeKind.MESSAGE_DELETED: UpdateKind.DELETED,
-    ChangeKind.MESSAGES_CLEARED: UpdateKind.CLEARED,
 }
 _PAUSE = 0.2  # seconds before a change stream that failed is opened again
 
@@ -49,8 +56,9 @@ class Hub:
         self._ending: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
         self._changed_messages: dict[str, set[UpdateKind]] = {}
-        self._changed_sessions: set[str] = set()
+        self._changed_sessions: dict[str, SessionUpdateKind] = {}
         self._deleted: set[str] = set()  # while changed messages are looked up
+        self._deleted_sessions: set[str] = set()  # while changed sessions are looked up
         self._cleared: dict[str, int] = {}  # by session, meanwhile, the last number that went
         self._look = asyncio.Event()
 
@@ -162,14 +170,19 @@ class Hub:
                 else:
                     self._cleared[change.id] = document["seq"]
                 self._look.set()  # which forgets it
-                event = update_of(_KINDS[change.kind], document)
-                self._publish((Feed.UPDATED, document["sessionId"]), now(), event)
+                self._publish((Feed.UPDATED, document["sessionId"]), now(), deletion_of(document))
             case ChangeKind.SESSION_DELETED:
                 self._publish((Feed.ADDED, change.id), DELETION, {})
                 self._publish((Feed.UPDATED, change.id), DELETION, {})
-            case ChangeKind.SESSION_CHANGED:
+                self._deleted_sessions.add(change.id)
+                self._changed_sessions.pop(change.id, None)  # its earlier state is of no use to a reader
+                self._look.set()
+                self._publish_session(SessionUpdateKind.DELETED, change.id, document.get("userId"))
+            case ChangeKind.SESSION_CREATED | ChangeKind.SESSION_CHANGED:
                 if self._feeds[Feed.SESSIONS]:
-                    self._changed_sessions.add(change.id)
+                    is_new = change.kind is ChangeKind.SESSION_CREATED
+                    kind = SessionUpdateKind.CREATED if is_new else SessionUpdateKind.CHANGED
+                    self._changed_sessions.setdefault(change.id, kind)
                     self._look.set()
             case kind:
                 if self._feeds[Feed.UPDATED]:
@@ -195,14 +208,15 @@ class Hub:
             await self._look.wait()
             self._look.clear()
             self._deleted.clear()
+            self._deleted_sessions.clear()
             self._cleared.clear()
             messages, self._changed_messages = self._changed_messages, {}
-            session_ids, self._changed_sessions = self._changed_sessions, set()
+            sessions, self._changed_sessions = self._changed_sessions, {}
             try:
                 if messages:
                     await self._publish_messages(messages)
-                if session_ids:
-                    await self._publish_sessions(session_ids)
+                if sessions:
+                    await self._publish_sessions(sessions)
             except Exception:
                 logger.exception("changes could not be read and are not published")
 
@@ -215,7 +229,14 @@ class Hub:
             for kind in sorted(kinds):
                 self._publish((Feed.UPDATED, message["sessionId"]), now(), update_of(kind, message))
 
-    async def _publish_sessions(self, session_ids: set[str]) -> None:
-        for session in await until_available(lambda: following.sessions_by_id(self._database, session_ids, self.at)):
-            for topic in {(Feed.SESSIONS, session.get("userId")), (Feed.SESSIONS, None)}:
-                self._publish(topic, now(), session)
+    async def _publish_sessions(self, changed: dict[str, SessionUpdateKind]) -> None:
+        for session in await until_available(lambda: following.sessions_by_id(self._database, changed, self.at)):
+            session_id = session["_id"]
+            if session_id not in self._deleted_sessions:  # since it was read: a later one with its id is looked up next
+                self._publish_session(changed[session_id], session_id, session.get("userId"), session)
+
+    def _publish_session(
+        self, kind: SessionUpdateKind, session_id: str, user_id: str | None, session: SessionDocument | None = None
+    ) -> None:
+        for topic in {(Feed.SESSIONS, user_id), (Feed.SESSIONS, None)}:
+            self._publish(topic, now(), session_update_of(kind, session_id, session))

@@ -43,6 +43,14 @@ class UpdateKind(StrEnum):
     CLEARED = "CLEARED"
 
 
+class SessionUpdateKind(StrEnum):
+    """The kinds of changes of a session."""
+
+    CREATED = "CREATED"
+    CHANGED = "CHANGED"
+    DELETED = "DELETED"
+
+
 class Feed(Enum):
     """The kinds of events."""
 
@@ -266,11 +274,15 @@ class MessagesUpdated(_ByTime, _InSession):
         return Feed.UPDATED, self.session_id
 
     async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
-        """The changes since the place, edits first. A deletion leaves nothing to be found."""
+        """The changes since the place, deletions first: a uuid that was deleted may be one of a later message."""
         since, until = self.since, now()
         session = await self.session(after)
         if session is None:
             return
+        read_deleted = partial(following.messages_deleted_since, self.database, self.session_id, since, after=after)
+        async with aclosing(_paged(memory, read_deleted)) as tombstones:
+            async for tombstone in tombstones:
+                yield deletion_of(tombstone)
         visible = Visible.of(session)
         for kind, changed_since in (
             (UpdateKind.EDITED, following.messages_edited_since),
@@ -287,7 +299,10 @@ class MessagesUpdated(_ByTime, _InSession):
 
 @dataclass(slots=True, kw_only=True)
 class SessionsUpdated(_ByTime):
-    """New and changed sessions of a user, or of all, by time; an event is a session."""
+    """New, changed and deleted sessions of a user, or of all, by time.
+
+    An event has `kind`, `sessionId` and `session`.
+    """
 
     starts_with_stored = False
 
@@ -299,14 +314,20 @@ class SessionsUpdated(_ByTime):
         return Feed.SESSIONS, self.user_id
 
     async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
-        """The sessions that changed since the place."""
-        until = now()
-        read = partial(
-            following.sessions_changed_since, self.database, self.scope, self.user_id, self.since, after=after
+        """The changes since the place, deletions first: an id that was deleted may be one of a later session."""
+        since, until = self.since, now()
+        read_deleted = partial(
+            following.sessions_deleted_since, self.database, self.scope, self.user_id, since, after=after
         )
+        async with aclosing(_paged(memory, read_deleted)) as tombstones:
+            async for tombstone in tombstones:
+                yield session_update_of(SessionUpdateKind.DELETED, tombstone["sessionId"])
+        read = partial(following.sessions_changed_since, self.database, self.scope, self.user_id, since, after=after)
         async with aclosing(_paged(memory, read)) as sessions:
             async for session in sessions:
-                given = [session]
+                is_new = session["createdAt"] >= self.place
+                kind = SessionUpdateKind.CREATED if is_new else SessionUpdateKind.CHANGED
+                given = [session_update_of(kind, session["_id"], session)]
                 del session
                 yield given.pop()
         self.place = until
@@ -343,11 +364,18 @@ async def _paged(
 
 
 def update_of(kind: UpdateKind, message: AnyDocument) -> Document:
-    """The event of a changed message: whole, `_id` and `seq` of a deleted one, `seq` where the session was cleared."""
-    is_there = kind in (UpdateKind.EDITED, UpdateKind.ENRICHED)
-    return {
-        "kind": kind,
-        "uuid": message.get("_id"),
-        "seq": message["seq"],
-        "message": message if is_there else None,
-    }
+    """The event of a message that was edited or enriched."""
+    return {"kind": kind, "uuid": message["_id"], "seq": message["seq"], "message": message}
+
+
+def deletion_of(tombstone: AnyDocument) -> Document:
+    """The event of a message that was deleted, or of all messages of a session up to a number."""
+    kind = UpdateKind.DELETED if "uuid" in tombstone else UpdateKind.CLEARED
+    return {"kind": kind, "uuid": tombstone.get("uuid"), "seq": tombstone["seq"], "message": None}
+
+
+def session_update_of(
+    kind: SessionUpdateKind, session_id: str, session: SessionDocument | AnyDocument | None = None
+) -> Document:
+    """The event of a session; None of one that was deleted."""
+    return {"kind": kind, "sessionId": session_id, "session": session}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from graph.settings import Settings
 from graph.store.database import Database, open_database
@@ -28,6 +29,7 @@ async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
         timeout=settings.mongodb_timeout,
         write_deadline=settings.write_deadline,
         driver_name=settings.mongodb_driver,
+        tombstones_kept=timedelta(days=settings.tombstone_days),
     )
     try:
         yield database

@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from graph.execution.fields import stored
-from graph.live.source import Source, UpdateKind
+from graph.live.source import SessionUpdateKind, Source, UpdateKind
 from graph.operations import following
 from graph.schema.context import Info
 from graph.schema.enums import described_enum
@@ -39,6 +39,27 @@ class MessageUpdate(DocumentType):
         "seq", description="Number of the message in its session; for CLEARED, of the last deleted message."
     )
     message: Message | None = stored("message", description="The current message; null if it is deleted.")
+
+
+described_enum(
+    SessionUpdateKind,
+    name="SessionUpdateKind",
+    description="The kind of a change to a session.",
+    values={
+        "CREATED": "It is new.",
+        "CHANGED": "A message, a summary, its metadata or its user changed.",
+        "DELETED": "It was deleted: take it off the list.",
+    },
+)
+
+
+@strawberry.type(description="A session that is new, changed or deleted.")
+class SessionUpdate(DocumentType):
+    """The source is made by `graph.live.source.session_update_of`."""
+
+    kind: SessionUpdateKind = stored("kind", description="CREATED, CHANGED or DELETED.")
+    session_id: strawberry.ID = stored("sessionId", description="The application's own id of the session.")
+    session: Session | None = stored("session", description="The current session; null if it is deleted.")
 
 
 @strawberry.type(
@@ -73,7 +94,7 @@ class Subscription:
     @strawberry.subscription(
         graphql_type=MessageUpdate,
         description="Edits, deletions and finished enrichments of a session's messages, from now on. After the service"
-        " could not follow MongoDB's oplog, edits and enrichments are delivered late; deletions of that time are not.",
+        " could not follow MongoDB's oplog, the changes of that time are delivered late.",
     )
     async def message_updated(
         self,
@@ -85,9 +106,9 @@ class Subscription:
         return await following.messages_updated(info.context.backend, info.context.scope, session_id)
 
     @strawberry.subscription(
-        graphql_type=Session,
-        description="Sessions that are new or changed (a message, a summary, metadata), from now on: for a list of"
-        " conversations that stays fresh. Changes that follow each other closely may be one event.",
+        graphql_type=SessionUpdate,
+        description="Sessions that are new, changed (a message, a summary, metadata) or deleted, from now on: for a"
+        " list of conversations that stays fresh. Changes that follow each other closely may be one event.",
     )
     async def session_updated(
         self,

@@ -112,6 +112,13 @@ class MongoDBSettings(CheckedSettings):
         le=55,
         description="Time-out of a write with all its attempts, in seconds.",
     )
+    tombstone_days: float = Field(
+        7.0,
+        ge=0,
+        le=3_650,
+        description="How long the ids of deleted sessions and messages are kept, in days: a subscriber that comes back"
+        " within this time learns of the deletions that it missed.",
+    )
 
 
 class AuthSettings(CheckedSettings):

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Coroutine
 from contextvars import Context
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from graph.errors import StartupError, Unavailable
@@ -44,6 +45,7 @@ class Database:
         client: the driver's client.
         name: the database's name.
         write_deadline: seconds for which a contended write is tried again.
+        tombstones_kept: how long the announcement of a deletion is kept for subscribers that come back.
         background: what this process does beside its requests; ended when the database is closed.
         settled: sessions with their users that this process knows to belong together, as far as it remembers.
     """
@@ -51,6 +53,7 @@ class Database:
     client: Client
     name: str
     write_deadline: float
+    tombstones_kept: timedelta = timedelta(days=7)
     sessions: Collection[SessionDocument] = field(init=False)
     memories: Collection[MemoryDocument] = field(init=False)
     messages: Collection[MessageDocument] = field(init=False)
@@ -142,6 +145,7 @@ async def open_database(
     timeout: float = 10.0,
     write_deadline: float = 20.0,
     driver_name: DriverName = "motor",
+    tombstones_kept: timedelta = timedelta(days=7),
 ) -> Database:
     """Connect, check the deployment, and make the collections and indexes that are missing.
 
@@ -152,7 +156,7 @@ async def open_database(
     try:
         # One after the other: of two at once the second may fail unseen, and be logged when the process ends.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
-        database = Database(client, name, write_deadline)
+        database = Database(client, name, write_deadline, tombstones_kept)
         await ensure_indexes(client.get_database(name))
     except OperationFailure as error:
         await driver.close(client)

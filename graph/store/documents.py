@@ -315,8 +315,29 @@ class HandoverDocument(TypedDict):
     dueAt: datetime
 
 
-class DeletionDocument(MessagePlace):
-    """The announcement of a message's deletion to subscribers."""
+class DeletionKind(StrEnum):
+    """The object of a deletion."""
+
+    MESSAGE = "MESSAGE"
+    CONTENTS = "CONTENTS"
+    SESSION = "SESSION"
+
+
+class DeletionDocument(TypedDict):
+    """The announcement of a deletion to subscribers, those of today and those who come back."""
+
+    _id: str
+    kind: str
+    sessionId: str
+    at: datetime
+    expiresAt: datetime
+    """When MongoDB removes this document."""
+    userId: NotRequired[str]
+    """Of a deleted session: its user."""
+    uuid: NotRequired[str]
+    """Of a deleted message."""
+    seq: NotRequired[int]
+    """The number of a deleted message, or up to which the messages of a session were deleted."""
 
 
 class CounterDocument(TypedDict):

@@ -12,7 +12,7 @@ from graph.store.database import Database
 from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
-from graph.store.feed.changes import announce_deletion
+from graph.store.feed.tombstones import bury_message
 from graph.store.merge import merged_metadata
 from graph.store.messages import find_meant
 from graph.store.projection import projection
@@ -148,7 +148,7 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
     async def attempt(tx: Transaction) -> MessageDocument:
         old, session = await message_with_session(database, scope, uuid, tx)
         scope.refuse_role(old["role"], "the role of the message")
-        await announce_deletion(database, old, tx)
+        await bury_message(database, old, tx)
         await database.messages.delete_one({"_id": uuid}, session=tx)
         await forget_vector(database, uuid, tx)
         await database.memories.update_one(

@@ -100,7 +100,13 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "erasures": [IndexModel([("dueAt", ASCENDING)]), IndexModel([("sessionId", ASCENDING)])],
     "handovers": [IndexModel([("dueAt", ASCENDING)])],
-    "deletions": [],
+    "deletions": [
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+        IndexModel([("sessionId", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
+        # Of deleted sessions: those of a user, and all.
+        IndexModel([("kind", ASCENDING), ("userId", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
+        IndexModel([("kind", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
+    ],
     "counters": [],
 }
 

@@ -26,6 +26,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
+from graph.store.feed.tombstones import bury_contents
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
@@ -234,7 +235,7 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
 
     async def attempt(tx: Transaction) -> str | None:
         session = await _session_to_change(database, scope, session_id, tx)
-        return await erasure.erase_session(database, session, tx)
+        return await erasure.erase_session(database, session, session.get("userId"), tx)
 
     return await _with_entities(database, await write_session(database, session_id, attempt))
 
@@ -265,6 +266,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
     async def attempt(tx: Transaction) -> str | None:
         session = await _session_to_change(database, scope, session_id, tx)
         job = await erasure.erase_contents(database, session, tx)
+        await bury_contents(database, session_id, session["lastSeq"], tx)
         await database.sessions.update_one(
             {"_id": session_id},
             {

@@ -5,7 +5,7 @@ An erasure may need many batches. The session's `erasedSeq` hides at once what t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -82,11 +82,6 @@ AFTER_SEQ: Final = {"$ifNull": ["$erasedSeq", 0]}
 def erased_until(seq: int) -> Document:
     """The fields of a session of which nothing up to a number is visible."""
     return {"erasedSeq": seq}
-
-
-def newly_erased(updated: Mapping[str, int]) -> int | None:
-    """The number that the fields of an update erase a session up to, or None where they erase nothing."""
-    return updated.get("erasedSeq")
 
 
 def visible_by_id(sessions: Iterable[SessionDocument]) -> dict[str, Visible]:

@@ -245,7 +245,7 @@ async def test_what_a_worker_finds_is_told(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     updated = 'subscription S { messageUpdated(sessionId: "s") { kind seq message { entities { name } } } }'
-    summaries = "subscription S { sessionUpdated { memory { summary { lastSeq } } } }"
+    summaries = "subscription S { sessionUpdated { session { memory { summary { lastSeq } } } } }"
     with served(data_dir) as server:
         async with socket_to(server.url) as messages, socket_to(server.url) as sessions:
             await messages.subscribe(updated, {})
@@ -261,5 +261,5 @@ async def test_what_a_worker_finds_is_told(tmp_path: Path) -> None:
             update = (await messages.data())["messageUpdated"]
             assert update["kind"] == "ENRICHED"
             assert "Octavia Butler" in {entity["name"] for entity in update["message"]["entities"]}
-            while (await sessions.data())["sessionUpdated"]["memory"]["summary"] is None:
+            while (await sessions.data())["sessionUpdated"]["session"]["memory"]["summary"] is None:
                 pass

@@ -17,9 +17,11 @@ from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.driver.streams import change_stream, next_batch
 from graph.store.driver.types import awaited
+from graph.store.edits import delete_message
 from graph.store.feed import following
 from graph.store.feed.changes import Change, Opened, watch
 from graph.store.scope import EVERYTHING, Scope
+from graph.store.sessions import delete_contents, delete_session
 from graph.store.visible import Visible
 from tests.support.commands import Commands
 from tests.support.graphql_client import Client
@@ -29,19 +31,22 @@ from tests.support.untyped import untyped
 
 
 @asynccontextmanager
-async def missing_events(app: Starlette, uuids: set[str]) -> AsyncIterator[None]:
+async def missing_events(app: Starlette, ids: set[str]) -> AsyncIterator[None]:
     """Lose the events of what happens in the block, as when the oplog no longer reaches back to it.
 
     Args:
         app: the app whose subscribers miss the events.
-        uuids: what changes; the block ends when the events of all of it have been lost.
+        ids: of the messages and sessions that change; the block ends when the events of all of them have been lost.
     """
     hub = app.state.backend.hub
     lost: set[str | None] = set()
-    publish, hub._publish = hub._publish, lambda _topic, _place, event: lost.add(event.get("uuid"))
+    publish, hub._publish = (
+        hub._publish,
+        lambda _topic, _place, event: lost.add(event.get("uuid") or event.get("sessionId")),
+    )
     yield
     async with asyncio.timeout(60):
-        while not lost >= uuids:  # noqa: ASYNC110 - the hub has no signal for an event that nobody gets
+        while not lost >= ids:  # noqa: ASYNC110 - the hub has no signal for an event that nobody gets
             await asyncio.sleep(0.05)
     hub._publish = publish
     hub._hand_out(Opened(hub.at, lost=True), lost=False)
@@ -84,10 +89,28 @@ async def test_all_changed_sessions_are_told_however_many(client: Client, app: S
             {**one, "_id": str(number), "uuid": f"{number:032}", "number": number + 1, "updatedAt": at}
             for number in range(1, 2_301)
         ]
-        async with missing_events(app, {other["uuid"] for other in others}):
+        async with missing_events(app, {other["_id"] for other in others}):
             await untyped(database, "sessions").insert_many(others)
         wanted = {(str(number),) for number in range(2_301)}
         assert await received(socket, "sessionUpdated", wanted, "sessionId") == wanted
+
+
+async def test_missed_deletions_are_told(client: Client, app: Starlette, database: Database) -> None:
+    for name in ("kept", "gone"):
+        await add(client, name, 5, userId="ada")
+    found = await database.messages.find({"sessionId": "kept"}, sort=[("seq", 1)])
+    async with socket_to(url(client)) as messages, socket_to(url(client)) as sessions:
+        await messages.subscribe(UPDATED, {"id": "kept"})
+        await sessions.subscribe(SESSIONS, {"user": "ada"})
+        await watching(app, followers=2)
+        async with missing_events(app, {found[1]["_id"], "gone"}):
+            await delete_contents(database, EVERYTHING, "gone")
+            await delete_session(database, EVERYTHING, "gone")
+            await delete_message(database, EVERYTHING, found[1]["_id"])
+        wanted: set[tuple[Any, ...]] = {("DELETED", 2)}
+        assert await received(messages, "messageUpdated", wanted, "kind", "seq") == wanted
+        wanted = {("DELETED", "gone"), ("CHANGED", "kept")}
+        assert await received(sessions, "sessionUpdated", wanted, "kind", "sessionId") >= wanted
 
 
 async def test_a_page_is_bounded_in_bytes(database: Database, client: Client) -> None:
@@ -120,6 +143,8 @@ async def test_every_read_is_by_an_index_in_its_order(client: Client, database: 
         SessionsUpdated(**common, user_id=None),
         SessionsUpdated(**{**common, "scope": Scope("ada")}, user_id="ada"),
     ]
+    await add(client, "other", userId="ada")
+    await delete_session(database, EVERYTHING, "other")
     with commands.recorded() as sent:
         for source in sources:
             async with aclosing(source.stored(Memory(), None)) as events:

@@ -24,7 +24,16 @@ from graph.store.sessions import delete_contents, delete_session
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, Client, serving
 from tests.support.live import add, error, url, watching
-from tests.support.live_client import ADDED, SESSIONS, UPDATED, socket_to
+from tests.support.live_client import ADDED, SESSIONS, UPDATED, Socket, socket_to
+
+CREATE_SESSION = "mutation C($input: CreateSessionInput!) { createSession(input: $input) { session { sessionId } } }"
+DELETE_SESSION = "mutation D($id: ID!) { deleteSession(input: {sessionId: $id}) { deletedSessionId } }"
+
+
+async def session_update(socket: Socket) -> tuple[str, str, int | None]:
+    """The kind of the next change of a session, its id, and how many messages it has by now."""
+    update = (await socket.data())["sessionUpdated"]
+    return update["kind"], update["sessionId"], update["session"] and update["session"]["messageCount"]
 
 
 async def test_stored_messages_come_first_then_live_ones(client: Client) -> None:
@@ -162,9 +171,46 @@ async def test_a_list_of_sessions_stays_fresh(client: Client, app: Starlette) ->
         await add(client, "of nobody")
         await add(client, "of bob", userId="bob")
         await add(client, "of ada", 2, userId="ada")
-        assert (await socket.data())["sessionUpdated"] == {"sessionId": "of ada", "messageCount": 2}
+        assert await session_update(socket) == ("CREATED", "of ada", 2)
         await add(client, "of ada")
-        assert (await socket.data())["sessionUpdated"] == {"sessionId": "of ada", "messageCount": 3}
+        assert await session_update(socket) == ("CHANGED", "of ada", 3)
+        for name in ("of bob", "of ada"):
+            await client.data(DELETE_SESSION, id=name)
+        assert await session_update(socket) == ("DELETED", "of ada", None)
+        await add(client, "of ada", userId="ada")
+        assert await session_update(socket) == ("CREATED", "of ada", 1)
+
+
+@pytest.mark.parametrize("sessions", [2, 150])
+async def test_the_sessions_of_a_deleted_user_leave_a_list(client: Client, app: Starlette, sessions: int) -> None:
+    for number in range(sessions):
+        await client.data(CREATE_SESSION, input={"sessionId": f"s{number}", "userId": "ada"})
+    async with socket_to(url(client)) as all_users, socket_to(url(client)) as user:
+        await all_users.subscribe(SESSIONS, {})
+        await user.subscribe(SESSIONS, {"user": "ada"})
+        await watching(app, followers=2)
+        await client.data('mutation { deleteUser(input: {userId: "ada"}) { deletedUserId } }')
+        wanted = {("DELETED", f"s{number}", None) for number in range(sessions)}
+        for socket in (all_users, user):
+            updates: set[tuple[str, str, int | None]] = set()
+            while not updates >= wanted:  # the last of the changes before may come, too
+                updates.add(await session_update(socket))
+
+
+async def test_a_deletion_is_the_last_word_on_a_session(client: Client, app: Starlette) -> None:
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(SESSIONS, {"user": "ada"})
+        await watching(app)
+        for number in range(30):
+            await add(client, f"s{number}", userId="ada")
+            await client.data(DELETE_SESSION, id=f"s{number}")
+        await add(client, "last", userId="ada")
+        last: dict[str, str] = {}
+        while "last" not in last:
+            kind, session_id, _ = await session_update(socket)
+            last[session_id] = kind
+        assert set(last.values()) == {"DELETED", "CREATED"}
+        assert {name for name, kind in last.items() if kind == "CREATED"} == {"last"}
 
 
 async def test_a_session_that_becomes_due_for_a_summary_is_no_news(
@@ -174,7 +220,7 @@ async def test_a_session_that_becomes_due_for_a_summary_is_no_news(
         await socket.subscribe(SESSIONS, {"user": "ada"})
         await watching(app)
         await add(client, "s", 12, userId="ada")
-        assert (await socket.data())["sessionUpdated"] == {"sessionId": "s", "messageCount": 12}
+        assert await session_update(socket) == ("CREATED", "s", 12)
         await summarising.mark_due(database, 12)
         due = await summarising.claim_session(database, lease_seconds=60)
         assert due
@@ -182,7 +228,7 @@ async def test_a_session_that_becomes_due_for_a_summary_is_no_news(
         await summarising.give_up(database, due)
         await asyncio.sleep(0.5)  # in which it would be told
         await add(client, "s")
-        assert (await socket.data())["sessionUpdated"] == {"sessionId": "s", "messageCount": 13}
+        assert await session_update(socket) == ("CHANGED", "s", 13)
 
 
 async def test_events_that_wait_to_be_executed_are_bounded_in_bytes() -> None:
@@ -213,7 +259,7 @@ async def test_events_that_wait_to_be_executed_are_bounded_in_bytes() -> None:
     group.close()
 
 
-async def test_deletions_are_told_and_leave_no_trace(client: Client, app: Starlette, database: Database) -> None:
+async def test_deletions_are_told_and_leave_ids_alone(client: Client, app: Starlette, database: Database) -> None:
     await add(client, "s", 3)
     found = await database.messages.find({"sessionId": "s"}, sort=[("seq", 1)])
     async with socket_to(url(client)) as socket:
@@ -222,10 +268,14 @@ async def test_deletions_are_told_and_leave_no_trace(client: Client, app: Starle
         await delete_message(database, EVERYTHING, found[1]["_id"])
         update = (await socket.data())["messageUpdated"]
         assert update == {"kind": "DELETED", "uuid": found[1]["_id"], "seq": 2, "message": None}
-        assert await database.deletions.count_documents({}) == 0
         await delete_contents(database, EVERYTHING, "s")
         update = (await socket.data())["messageUpdated"]
         assert update == {"kind": "CLEARED", "uuid": None, "seq": 3, "message": None}
+    tombstones = await database.deletions.find({}, {"_id": 0, "at": 0, "expiresAt": 0}, sort=[("at", 1)])
+    assert tombstones == [
+        {"kind": "MESSAGE", "sessionId": "s", "uuid": found[1]["_id"], "seq": 2},
+        {"kind": "CONTENTS", "sessionId": "s", "seq": 3},
+    ]
 
 
 async def test_nothing_is_told_of_what_is_being_erased(client: Client, app: Starlette, database: Database) -> None:

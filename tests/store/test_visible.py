@@ -9,7 +9,7 @@ import pytest
 
 from graph.store.database import Database
 from graph.store.documents import SessionDocument, SummaryDocument, now
-from graph.store.visible import Visible, erased_until, newly_erased, visible_by_id
+from graph.store.visible import Visible, erased_until, visible_by_id
 from tests.support.source_code import PACKAGE, modules
 
 CONTENTS = {"memories", "messages", "summaries", "entities"}
@@ -90,8 +90,6 @@ def summary_of(seq: int) -> SummaryDocument:
 def test_all_of_a_session_is_visible_until_some_of_it_is_erased() -> None:
     assert Visible.of(session_of()) == Visible("s", 0)
     assert Visible.of(session_of(5)) == Visible("s", 5)
-    assert newly_erased(erased_until(5)) == 5
-    assert newly_erased({"lastSeq": 5}) is None
     assert visible_by_id([session_of(5)]) == {"s": Visible("s", 5)}
 
 

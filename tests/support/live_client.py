@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 ADDED = "subscription S($id: ID!, $after: Int) { messageAdded(sessionId: $id, afterSeq: $after) { seq content } }"
 UPDATED = "subscription S($id: ID!) { messageUpdated(sessionId: $id) { kind uuid seq message { content } } }"
-SESSIONS = "subscription S($user: ID) { sessionUpdated(userId: $user) { sessionId messageCount } }"
+SESSIONS = "subscription S($user: ID) { sessionUpdated(userId: $user) { kind sessionId session { messageCount } } }"
 
 
 class Socket:

@@ -21,8 +21,12 @@ def _work() -> float:
     return time.thread_time() - began
 
 
-LIMIT = 0.05 * max(1.0, min(_work() for _ in range(9)) / _REFERENCE)
-"""Seconds of the loop's thread: its own processor time, longer on a slower processor."""
+def _limit() -> float:
+    """Seconds of the loop's thread: its own processor time, longer while the processor is slower."""
+    return 0.05 * max(1.0, min(_work() for _ in range(9)) / _REFERENCE)
+
+
+LIMIT = _limit()
 
 _OWN = str(Path(__file__).parents[1])
 _OF_TOOLS = ("/_pytest/", "/pytest_asyncio/", "/hypothesis/", "/pluggy/", "/playwright/")
@@ -47,7 +51,8 @@ class LoopWatch:
             collected, before = self._collected, time.thread_time()
             original(handle)
             seconds = time.thread_time() - before - (self._collected - collected)
-            if seconds > LIMIT and (name := _name_of_watched(handle)) is not None:
+            # Other processes may slow the processor down by now.
+            if seconds > LIMIT and seconds > _limit() and (name := _name_of_watched(handle)) is not None:
                 self._held.append(f"{name}: {seconds:.3f} s")
 
         asyncio.Handle._run = run  # type: ignore[assignment,method-assign]

@@ -15,13 +15,12 @@ from typing import Any, TypeAlias
 
 from graph.errors import Unavailable
 from graph.store.database import Database
-from graph.store.documents import DeletionDocument, Document, EnrichmentState, MessageDocument
+from graph.store.documents import DeletionKind, Document, EnrichmentState
 from graph.store.driver.availability import until_available
 from graph.store.driver.client import CODEC, session_of
 from graph.store.driver.errors import translated_errors
 from graph.store.driver.streams import Batch, change_stream, next_batch
 from graph.store.driver.types import ChangeStream, Client, OperationFailure, PyMongoError, Transaction
-from graph.store.visible import newly_erased
 
 Moment: TypeAlias = Any
 """A cluster time; later ones are greater."""
@@ -39,6 +38,7 @@ class ChangeKind(Enum):
     MESSAGE_ENRICHED = auto()
     MESSAGE_DELETED = auto()
     MESSAGES_CLEARED = auto()
+    SESSION_CREATED = auto()
     SESSION_CHANGED = auto()
     SESSION_DELETED = auto()
 
@@ -51,8 +51,7 @@ class Change:
         kind: what happened.
         id: the message's uuid, or the session's id.
         at: when it was committed.
-        document: the message as it was added; of a deleted message, `_id`, `sessionId` and `seq`; of a session that
-            was cleared, `sessionId` and `seq` of the last message that went.
+        document: the message as it was added, or the `DeletionDocument` of a deletion.
     """
 
     kind: ChangeKind
@@ -72,23 +71,6 @@ class Opened:
 
     at: Moment
     lost: bool
-
-
-async def announce_deletion(database: Database, message: MessageDocument, tx: Transaction) -> None:
-    """Tell subscribers of a message that this transaction deletes.
-
-    MongoDB's own delete events hold nothing but `_id`, and subscribers need the session. Pre-images would hold it, and
-    the deleted text with it. So the transaction adds a note to `deletions` and removes it again: the events carry
-    the note, and no collection ever shows it.
-
-    Args:
-        database: the open database.
-        message: what is deleted, with `_id`, `sessionId` and `seq`.
-        tx: the transaction that deletes it.
-    """
-    note: DeletionDocument = {"_id": message["_id"], "sessionId": message["sessionId"], "seq": message["seq"]}
-    await database.deletions.insert_one(note, session=tx)
-    await database.deletions.delete_one({"_id": note["_id"]}, session=tx)
 
 
 @asynccontextmanager
@@ -207,7 +189,7 @@ _PIPELINE: list[Document] = [
         "$match": {
             "$or": [
                 {"ns.coll": "messages", "operationType": {"$in": ["insert", "update", "replace"]}},
-                {"ns.coll": "sessions", "operationType": {"$in": ["insert", "update", "replace", "delete"]}},
+                {"ns.coll": "sessions", "operationType": {"$in": ["insert", "update", "replace"]}},
                 {"ns.coll": "deletions", "operationType": "insert"},
             ]
         }
@@ -232,25 +214,31 @@ _BOOKKEEPING = frozenset({"summarising", "number"})
 
 
 def _session_changes(event: Document, operation: str, key: str, at: Moment) -> list[Change]:
-    if operation == "delete":
-        return [Change(ChangeKind.SESSION_DELETED, key, at)]
+    if operation == "insert":
+        return [Change(ChangeKind.SESSION_CREATED, key, at)]
     description = event.get("updateDescription", {})
     paths = [*description.get("updatedFields", ()), *description.get("removedFields", ())]
     names = {path.partition(".")[0] for path in paths}
     if names and names <= _BOOKKEEPING:
         return []
-    changes = [Change(ChangeKind.SESSION_CHANGED, key, at)]
-    erased = newly_erased(description.get("updatedFields", {}))
-    if erased is not None:
-        changes.append(Change(ChangeKind.MESSAGES_CLEARED, key, at, {"sessionId": key, "seq": erased}))
-    return changes
+    return [Change(ChangeKind.SESSION_CHANGED, key, at)]
+
+
+_DELETIONS = {
+    DeletionKind.MESSAGE.value: (ChangeKind.MESSAGE_DELETED, "uuid"),
+    DeletionKind.CONTENTS.value: (ChangeKind.MESSAGES_CLEARED, "sessionId"),
+    DeletionKind.SESSION.value: (ChangeKind.SESSION_DELETED, "sessionId"),
+}
+"""The kind of change that a tombstone of a kind announces, and the field with the id of its object."""
 
 
 def _changes_of(event: Document) -> list[Change]:
     collection, operation, at = event["ns"]["coll"], event["operationType"], event["clusterTime"]
     key = event["documentKey"]["_id"]
     if collection == "deletions":
-        return [Change(ChangeKind.MESSAGE_DELETED, key, at, event["fullDocument"])]
+        tombstone = event["fullDocument"]
+        kind, field_ = _DELETIONS[tombstone["kind"]]
+        return [Change(kind, tombstone[field_], at, tombstone)]
     if collection == "sessions":
         return _session_changes(event, operation, key, at)
     if operation == "insert":

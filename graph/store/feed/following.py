@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from graph.store.database import Database
-from graph.store.documents import Document, MessageDocument, SessionDocument
+from graph.store.documents import DeletionKind, Document, MessageDocument, SessionDocument
 from graph.store.driver.collection import AnyCollection
 from graph.store.feed.changes import Moment, causally_after
 from graph.store.projection import projection
@@ -134,6 +134,30 @@ async def sessions_changed_since(
     if user_id is not None and scope.user_id not in (None, user_id):
         return Page([], 0, None)
     return await _page(database, database.sessions, wanted, ("updatedAt", "_id"), position, after=after)
+
+
+async def messages_deleted_since(
+    database: Database, session_id: str, since: datetime, position: Position | None, *, after: Moment | None
+) -> Page:
+    """The tombstones of messages, and of all contents, that a session lost since a time, in the order of that."""
+    kinds = [DeletionKind.MESSAGE.value, DeletionKind.CONTENTS.value]
+    wanted = {"sessionId": session_id, "at": {"$gte": since}, "kind": {"$in": kinds}}
+    return await _page(database, database.deletions, wanted, ("at", "_id"), position, after=after)
+
+
+async def sessions_deleted_since(
+    database: Database,
+    scope: Scope,
+    user_id: str | None,
+    since: datetime,
+    position: Position | None,
+    *,
+    after: Moment | None,
+) -> Page:
+    """The tombstones of the sessions within the scope that were deleted since a time, in the order of that."""
+    chosen = {} if user_id is None else {"userId": user_id}
+    wanted = {"kind": DeletionKind.SESSION.value, **chosen, **scope.sessions(), "at": {"$gte": since}}
+    return await _page(database, database.deletions, wanted, ("at", "_id"), position, after=after)
 
 
 async def _page(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from graph.store.documents import Document, ErasureDocument, SessionDocument, ne
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import ownership
+from graph.store.feed.tombstones import bury_sessions
 from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
 from graph.store.visible import Visible
@@ -69,20 +70,31 @@ async def refuse_while_under_way(database: Database, job: str, tx: Transaction) 
         raise ErasureUnderWay(job)
 
 
-async def erase_session(database: Database, session: SessionDocument, tx: Transaction) -> str | None:
+async def erase_session(
+    database: Database, session: SessionDocument, user_id: str | None, tx: Transaction
+) -> str | None:
     """Within a transaction, take away a session and its contents.
 
     Args:
         database: the open database.
-        session: a document with `userId`, `lastSeq` and what `Visible.of` reads.
+        session: a document with `lastSeq` and what `Visible.of` reads; with `userId` where its entities are still
+            counted for the user.
+        user_id: the user of the session.
         tx: the transaction.
 
     Returns:
         The id of the job that takes away the rest; None where nothing is left.
     """
-    await database.sessions.delete_one({"_id": session["_id"]}, session=tx)
-    await database.handovers.delete_one({"_id": session["_id"]}, session=tx)
+    await _remove_sessions(database, [session["_id"]], user_id, tx)
     return await erase_contents(database, session, tx, gone=True)
+
+
+async def _remove_sessions(
+    database: Database, session_ids: Collection[str], user_id: str | None, tx: Transaction
+) -> None:
+    await database.sessions.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
+    await database.handovers.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
+    await bury_sessions(database, session_ids, user_id, tx)
 
 
 async def erase_contents(
@@ -145,7 +157,7 @@ async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -
     if small and not await ownership.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), tx):
         await ownership.forget_user(database, user_id, tx)
         # Nothing has to be counted for a user that is gone.
-        left = [await erase_session(database, session, tx) for session in sessions]
+        left = [await erase_session(database, session, user_id, tx) for session in sessions]
         return [job for job in left if job is not None]
     job = user_job(user_id)
     await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=tx)
@@ -187,8 +199,7 @@ async def _hide_sessions(database: Database, user_id: str, tx: Transaction) -> b
         return False
     # First, since it is here that the writers of these sessions are met.
     ids = [session["_id"] for session in taken]
-    await database.sessions.delete_many({"_id": {"$in": ids}}, session=tx)
-    await database.handovers.delete_many({"_id": {"$in": ids}}, session=tx)
+    await _remove_sessions(database, ids, user_id, tx)
     await ownership.lock_entities(database, ids, tx)
     due = now()
     await database.erasures.bulk_write(

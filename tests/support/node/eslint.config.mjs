@@ -24,6 +24,7 @@ export default [
               "MessageUpdate",
               "PageInfo",
               "RecalledMessage",
+              "SessionUpdate",
               "SearchMatch",
             ],
             suffixes: ["Connection", "Edge", "Payload"],

@@ -1,0 +1,53 @@
+"""Tombstones: the announcements of deletions to subscribers, of ids and numbers alone.
+
+MongoDB's own delete events hold nothing but `_id`, and subscribers need the session and the user. Pre-images would hold
+them, and the deleted text with them. So the transaction that deletes adds a tombstone to `deletions`. Its event reaches
+the subscribers of this moment; one who comes back reads the tombstones since it left, until MongoDB removes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from graph.store.database import Database
+from graph.store.documents import DeletionDocument, DeletionKind, MessageDocument, new_uuid, now
+from graph.store.driver.types import Transaction
+
+
+async def bury_message(database: Database, message: MessageDocument, tx: Transaction) -> None:
+    """Announce the deletion of a message.
+
+    Args:
+        database: the open database.
+        message: a document with `_id`, `sessionId` and `seq`.
+        tx: the transaction that deletes it.
+    """
+    tombstone = _tombstone(database, DeletionKind.MESSAGE, message["sessionId"])
+    await database.deletions.insert_one({**tombstone, "uuid": message["_id"], "seq": message["seq"]}, session=tx)
+
+
+async def bury_contents(database: Database, session_id: str, last_seq: int, tx: Transaction) -> None:
+    """Announce the deletion of all messages of a session up to a number."""
+    tombstone = _tombstone(database, DeletionKind.CONTENTS, session_id)
+    await database.deletions.insert_one({**tombstone, "seq": last_seq}, session=tx)
+
+
+async def bury_sessions(database: Database, session_ids: Collection[str], user_id: str | None, tx: Transaction) -> None:
+    """Announce the deletion of sessions of one user, or of no user."""
+    tombstones = [_tombstone(database, DeletionKind.SESSION, session_id) for session_id in session_ids]
+    if user_id is not None:
+        for tombstone in tombstones:
+            tombstone["userId"] = user_id
+    if tombstones:
+        await database.deletions.insert_many(tombstones, session=tx)
+
+
+def _tombstone(database: Database, kind: DeletionKind, session_id: str) -> DeletionDocument:
+    at = now()
+    return {
+        "_id": new_uuid(),
+        "kind": kind.value,
+        "sessionId": session_id,
+        "at": at,
+        "expiresAt": at + database.tombstones_kept,
+    }
