@@ -16,7 +16,8 @@ from graph.operations.concurrency import run_on_thread
 from graph.operations.searched import MAX_READ, Snapshot
 from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
 from graph.store.documents import MessageDocument, SessionDocument, now
-from graph.store.recall import messages_of, searched_sessions
+from graph.store.metadata import Condition
+from graph.store.recall import messages_meeting, messages_of, searched_sessions
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 
@@ -44,25 +45,31 @@ class MessageFilter:
         session_ids: only messages of one of these sessions.
         since: only messages created at this time or later.
         until: only messages created before this time.
+        metadata: conditions on the metadata of the messages.
+        has_entity: only messages with an entity of this name, in upper or lower case.
     """
 
     roles: Collection[str] | None = None
     session_ids: Collection[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    metadata: Sequence[Condition] = ()
+    has_entity: str | None = None
 
     def check(self) -> None:
-        """Refuse lists that are too long.
+        """Refuse lists that are too long, and a name that no entity can have.
 
         Raises:
-            BadUserInput: a list is too long.
+            BadUserInput: a list is too long, or the name is refused.
         """
         for name, items in (("roles", self.roles), ("sessionIds", self.session_ids)):
             if items is not None and len(items) > MAX_FILTER_ITEMS:
                 raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_FILTER_ITEMS} are accepted")
+        if self.has_entity is not None:
+            validation.check_text(self.has_entity, "filter.hasEntity", most_bytes=validation.MAX_NAME_BYTES)
 
     def accepts(self, entry: Entry) -> bool:
-        """Whether the filter accepts a message."""
+        """Return whether the entry of a message meets the filter; metadata and names of entities are not in it."""
         return (
             (self.roles is None or entry.speaker in self.roles)
             and (self.session_ids is None or entry.session_id in self.session_ids)
@@ -147,8 +154,8 @@ async def search(
     snapshot = await backend.searched.snapshot(key, sessions, await backend.embedding_model())
     query = await run_on_thread(_read_query, text, snapshot)
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
-    quoted = await _with_phrases(backend, query, sessions)
-    allowed = await run_on_thread(_allowed, snapshot, filter_, quoted)
+    parts = [await _with_phrases(backend, query, sessions), await _meeting(backend, filter_, sessions)]
+    allowed = await run_on_thread(_allowed, snapshot, filter_, [part for part in parts if part is not None])
     return await run_on_thread(_rank, snapshot, query, vector, mode, allowed)
 
 
@@ -182,6 +189,17 @@ async def _with_phrases(backend: Backend, query: Query, sessions: Sequence[Sessi
     return frozenset(found)
 
 
+async def _meeting(
+    backend: Backend, filter_: MessageFilter, sessions: Sequence[SessionDocument]
+) -> Collection[str] | None:
+    """Return the messages that meet the conditions on metadata and entities; None without such conditions."""
+    if not filter_.metadata and filter_.has_entity is None:
+        return None
+    wanted = filter_.session_ids
+    searched = [Visible.of(session) for session in sessions if wanted is None or session["_id"] in wanted]
+    return await messages_meeting(backend.database, searched, filter_.metadata, filter_.has_entity)
+
+
 def _quoted_in(messages: Sequence[MessageDocument], phrases: Sequence[str]) -> list[str]:
     from graph.recall.query import has_phrases  # noqa: PLC0415 - a web process without a search does not load it
 
@@ -194,11 +212,17 @@ def _read_query(text: str, snapshot: Snapshot) -> Query:
     return read_query(text, snapshot.columns.speakers, snapshot.columns.languages, now())
 
 
-def _allowed(snapshot: Snapshot, filter_: MessageFilter, quoted: frozenset[str] | None) -> list[bool] | None:
-    """Return for each message of the scope whether it may be found; None if all may."""
-    if filter_ == MessageFilter() and quoted is None:
+def _allowed(snapshot: Snapshot, filter_: MessageFilter, parts: Sequence[Collection[str]]) -> list[bool] | None:
+    """Return for each message of the scope whether it may be found; None if all may.
+
+    Args:
+        snapshot: the messages of the scope.
+        filter_: the filter on their entries.
+        parts: sets of messages; a message that may be found is in each of them.
+    """
+    if filter_ == MessageFilter() and not parts:
         return None
-    return [filter_.accepts(entry) and (quoted is None or entry.message_id in quoted) for entry in snapshot.entries]
+    return [filter_.accepts(entry) and all(entry.message_id in part for part in parts) for entry in snapshot.entries]
 
 
 def _rank(

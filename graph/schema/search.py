@@ -14,12 +14,14 @@ from graph.execution.fields import as_source, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
 from graph.operations import recall
+from graph.operations.filters import FilterBounds
 from graph.operations.messages import find_messages
 from graph.operations.recall import Found, Results, SearchMode
 from graph.operations.times import cut, rounded_up
 from graph.schema.context import Info
 from graph.schema.enums import described_enum
 from graph.schema.messages.types import Message
+from graph.schema.metadata_filter import MetadataFilter, checked_conditions
 from graph.schema.node import DocumentType
 from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
@@ -59,13 +61,31 @@ class MessageFilter:
         default=None, description="Only messages that were created before this time."
     )
 
-    def as_operation(self) -> recall.MessageFilter:
-        """Return the filter for the operation."""
+    metadata: list[MetadataFilter] | None = strawberry.field(
+        default=None,
+        description="Only messages whose metadata meets all these conditions, with the bounds of `SessionFilter`.",
+    )
+    has_entity: str | None = strawberry.field(
+        default=None,
+        description="Only messages with an entity of this name, in upper or lower case, once their entities are there.",
+    )
+
+    def checked(self, bounds: FilterBounds) -> recall.MessageFilter:
+        """Return the filter for the operation.
+
+        Args:
+            bounds: the counts of all filters of the operation.
+
+        Raises:
+            BadUserInput: a condition on metadata is refused.
+        """
         return recall.MessageFilter(
             self.roles,
             self.session_ids,
             None if self.since is None else cut(self.since),
             None if self.until is None else rounded_up(self.until),
+            checked_conditions(self.metadata, bounds),
+            self.has_entity,
         )
 
 
@@ -96,6 +116,11 @@ class MessageSearchConnection(DocumentType):
     edges: list[MessageSearchEdge] = stored("edges", size=PAGE, description="The messages of the page.")
     page_info: PageInfo = stored(
         "pageInfo", description="Whether more messages follow, and the cursors for further pages."
+    )
+    total_count: int | None = stored(
+        "totalCount",
+        description="How many messages are found in all, where the number is exact; null where not every message of"
+        " the scope was compared.",
     )
 
 
@@ -140,7 +165,7 @@ async def found_page(info: Info, asked: Asked, window_by: Paging) -> Document:
         asked.query,
         user_id=asked.user_id,
         session_id=asked.session_id,
-        filter_=asked.filter_.as_operation() if asked.filter_ else None,
+        filter_=asked.filter_.checked(info.context.filter_bounds) if asked.filter_ else None,
         mode=asked.mode,
     )
     return await _page(info, cursors, results, window)
@@ -200,6 +225,7 @@ async def _page(info: Info, cursors: Cursors, results: Results, window: Window) 
             "startCursor": _cursor(cursors, shown[0]) if shown else None,
             "endCursor": _cursor(cursors, shown[-1]) if shown else None,
         },
+        "totalCount": len(found),
     }
 
 

@@ -29,6 +29,8 @@ class Contains:
 
 Wanted: TypeAlias = Any
 """What must stand at a path: an `Existence`, a `Contains`, or the JSON value that it must be equal to."""
+Condition: TypeAlias = tuple[tuple[Key, ...], Wanted]
+"""Keys of metadata, from the outermost one, and what must stand there."""
 
 
 def holds(path: Sequence[Key], wanted: Wanted) -> Document:

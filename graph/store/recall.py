@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, RecallDocument, SessionDocument
+from graph.store.entities.names import normalise_name
+from graph.store.metadata import Condition, holds
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visible import Visible
@@ -72,6 +75,32 @@ async def messages_with(database: Database, uuids: Sequence[str]) -> AsyncIterat
     """The messages with these uuids, whose sessions the caller has been found to see."""
     async for read in _read(database, {"_id": {"$in": list(uuids)}}):
         yield read
+
+
+async def messages_meeting(
+    database: Database, sessions: Sequence[Visible], conditions: Sequence[Condition], entity: str | None
+) -> set[str]:
+    """Return the uuids of messages that meet conditions, in the visible parts of sessions.
+
+    Args:
+        database: the open database.
+        sessions: the visible parts of the sessions.
+        conditions: conditions on the metadata of a message.
+        entity: the name of an entity of the message, with any label.
+    """
+    meets: Document = {}
+    if conditions:
+        meets["$expr"] = {"$and": [holds(("metadata", *path), wanted) for path, wanted in conditions]}
+    if entity is not None:
+        meets["entities.key"] = {"$regex": f"^[^:]*:{re.escape(normalise_name(entity))}$"}
+    found: set[str] = set()
+    for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
+        parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
+        match = {"sessionId": {"$in": list(parts)}, **meets}
+        for message in await database.messages.find(match, {"sessionId": 1, "seq": 1}):
+            if parts[message["sessionId"]].sees(message["seq"]):
+                found.add(message["_id"])
+    return found
 
 
 async def _read(database: Database, match: Document) -> AsyncIterator[list[MessageDocument]]:

@@ -30,7 +30,7 @@ from graph.store.feed.tombstones import bury_contents
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
-from graph.store.metadata import Key, Wanted, holds, possible
+from graph.store.metadata import Condition, holds, possible
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visible import erased_until
@@ -89,13 +89,13 @@ class SessionFilter:
         user_id: whom they belong to.
         created: the first moment, and the exclusive end.
         updated: the same for the last change.
-        metadata: keys, from the outermost one, and what must stand there.
+        metadata: conditions that its metadata meets.
     """
 
     user_id: str | None = None
     created: tuple[datetime | None, datetime | None] = (None, None)
     updated: tuple[datetime | None, datetime | None] = (None, None)
-    metadata: tuple[tuple[tuple[Key, ...], Wanted], ...] = ()
+    metadata: tuple[Condition, ...] = ()
 
 
 ANY_SESSION = SessionFilter()
