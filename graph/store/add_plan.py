@@ -1,4 +1,4 @@
-"""What an add will do, decided from what it sends and what the database has: nothing here reads or writes."""
+"""The plan of an add: pure functions of the new memory and of the stored documents."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class NewMessage:
     """A checked message to be stored.
 
     Attributes:
-        uuid: the caller's, in canonical form; None lets the store choose.
+        uuid: the caller's UUID in canonical form; None for a new one.
         token_count: tokens of `"{role}: {content}"`.
-        created_at: when it was said; None for now.
+        created_at: the time of the message; None for now.
         name: the speaker.
         tool_call_id: the call that it answers.
     """
@@ -40,7 +40,7 @@ class NewMessage:
 
     @property
     def edit(self) -> Edit:
-        """What it changes of the message that has its uuid already."""
+        """Return the changes to the stored message with the same uuid."""
         return Edit(self.role, self.content, self.metadata, self.name, self.tool_call_id)
 
 
@@ -49,8 +49,8 @@ class NewMemory:
     """A checked memory to be stored: at least one message.
 
     Attributes:
-        digest: differs for another payload with the same idempotency key.
-        uuid: of the memory. It is given before the first attempt, so that what an attempt stored can be found by it.
+        digest: a digest of the payload, to compare payloads with the same idempotency key.
+        uuid: the memory's UUID, chosen before the first attempt, so that a memory stored by an attempt can be found.
     """
 
     session_id: str
@@ -64,12 +64,12 @@ class NewMemory:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database has of an add, read in the transaction that is to do it.
+    """The stored documents that an add depends on, read in the transaction of the add.
 
     Attributes:
-        earlier: the memory that was stored with the same idempotency key; where there is one, no messages are read.
-        messages: those of the session that have a uuid which is sent, by uuid.
-        foreign: a message of another session that has one, and that session.
+        earlier: the memory that was stored with the same idempotency key; if there is one, no messages are read.
+        messages: the messages of the session with a sent uuid, by uuid.
+        foreign: a message of another session with a sent uuid, and that session.
         session: the session; read only where a memory or messages are known.
     """
 
@@ -80,7 +80,7 @@ class Known:
 
 
 Edits: TypeAlias = tuple[tuple[MessageDocument, NewMessage], ...]
-"""Stored messages, each with what it is to become."""
+"""Stored messages, each with its new version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Update:
         memory_id: the memory to return, which holds the first message that was sent.
         session: as it is.
         edits: the messages that differ.
-        session_changes: what differs of the session.
+        session_changes: the new values of the session's fields.
     """
 
     memory_id: str
@@ -127,13 +127,13 @@ class Append:
 
 
 def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Append:
-    """What adding a memory will do.
+    """Plan the addition of a memory.
 
     Raises:
         BadUserInput: metadata would grow beyond what is kept.
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
-        ErasureUnderWay: what is known is being erased.
+        ErasureUnderWay: the stored session or messages are being erased.
         Forbidden: the session is not the caller's, or a message that would change has a role that the caller does not
             write.
     """
@@ -154,7 +154,7 @@ def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Ap
 
 
 def session_changes(session: SessionDocument, new: NewMemory, scope: Scope) -> SessionChanges:
-    """What an add changes of a session that is there, beside its counts.
+    """Return the changes of an add to an existing session, without those of its counts.
 
     Raises:
         BadUserInput: metadata would grow beyond what is kept.
@@ -169,22 +169,22 @@ def session_changes(session: SessionDocument, new: NewMemory, scope: Scope) -> S
 
 
 def user_of(new: NewMemory, scope: Scope) -> str | None:
-    """The user that the session is to belong to."""
+    """Return the user of the session after the add."""
     return new.user_id or scope.user_id
 
 
 def tokens_added(edits: Edits, fresh: Sequence[NewMessage] = ()) -> int:
-    """By how many tokens a session grows."""
+    """Return the number of tokens that a session gains."""
     changed = sum(message.token_count - old["tokenCount"] for old, message in edits)
     return changed + sum(message.token_count for message in fresh)
 
 
 def refuse_other_owner(session: SessionDocument, new: NewMemory, scope: Scope) -> None:
-    """Refuse to add to a session, read with `userId`, that is somebody else's.
+    """Refuse to add to a session, read with `userId`, of another user.
 
     Raises:
-        Conflict: it belongs to another user than the add names.
-        Forbidden: it is outside the scope.
+        Conflict: the session belongs to another user than the add names.
+        Forbidden: the session is outside the scope.
     """
     refuse_unseen(scope, session)
     refuse_other_user(session, user_of(new, scope))
@@ -199,7 +199,7 @@ def _edits(new: NewMemory, known: Known, scope: Scope) -> Edits:
 
 
 def _replay(new: NewMemory, earlier: MemoryDocument, session: SessionDocument) -> Replay:
-    # A memory that was stored before digests were has none.
+    # Old memories have no digest.
     if earlier.get("payloadDigest", new.digest) != new.digest:
         raise Conflict(
             "idempotencyKey was sent before in this session with another payload: send that payload again, or a new key"
@@ -208,7 +208,7 @@ def _replay(new: NewMemory, earlier: MemoryDocument, session: SessionDocument) -
 
 
 def _session(new: NewMemory, known: Known, scope: Scope, seq: int) -> SessionDocument:
-    """The session, in which the number is not erased."""
+    """Return the session, after a check that the number is not erased."""
     if known.session is None:
         raise ErasureUnderWay(erasure.session_job(new.session_id))
     refuse_other_owner(known.session, new, scope)
@@ -218,7 +218,7 @@ def _session(new: NewMemory, known: Known, scope: Scope, seq: int) -> SessionDoc
 
 
 def _refuse_foreign(message: MessageDocument, session: SessionDocument | None) -> None:
-    """Refuse a uuid of another session; one that is being erased there is free again soon."""
+    """Refuse a uuid of another session; if its message is being erased, the uuid is free after the erasure."""
     if session is None or _is_erased(session, message["seq"]):
         raise ErasureUnderWay(erasure.session_job(message["sessionId"]))
     text = f"message uuid {message['_id']} is already in use: leave uuid out, or send a new one"

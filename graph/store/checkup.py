@@ -1,4 +1,4 @@
-"""Looking at a MongoDB without changing it, for `recallql doctor`."""
+"""Read-only checks of a MongoDB, for `recallql doctor`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from graph.store.jobs import progress
 
 @dataclass(slots=True)
 class Checkup:
-    """What was found.
+    """The results of the checks.
 
     Attributes:
-        error: why MongoDB can't be used at all.
+        error: the reason why MongoDB can't be used, or None.
         version: of MongoDB.
         replicated: whether it is a replica set or a sharded cluster.
         writable: whether there is a primary.
         clock: seconds by which the server's clock is ahead of this machine's.
-        missing: indexes that are not there, by collection.
-        empty: whether the database is not there yet.
+        missing: the missing indexes, by collection.
+        empty: whether the database does not exist yet.
         disk: total and used bytes of its file system, where MongoDB reports them.
         enrichment: the counts of `graph.store.jobs.progress`; None where the database or a replica set is missing.
         erasures: number of erasures that are pending.
@@ -59,7 +59,7 @@ async def check_up(
     Args:
         uri: the MongoDB.
         name: the database.
-        timeout: of the selection of a server, in seconds.
+        timeout: maximum seconds for the selection of a server.
         model: the name of the model that embeds messages; None without one.
         driver_name: the driver.
     """

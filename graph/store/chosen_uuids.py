@@ -1,4 +1,4 @@
-"""Which messages the uuids mean that a caller gives."""
+"""The stored uuids of messages for the uuids that callers choose."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from graph.store.scope import Scope
 
 
 async def with_stored_uuids(database: Database, scope: Scope, new: NewMemory, tx: Transaction) -> NewMemory:
-    """Within a transaction, a memory whose messages have the uuids under which they are, or are to be, stored.
+    """Within a transaction, replace the uuids of a memory's messages by the stored ones.
 
-    An end user's uuid is the one of a message that the session holds, or one among the user's own. A message of
-    another session is as one that is missing: it is not read, and the work is the same.
+    An end user's uuid is that of a message of the session, or a choice among the user's own messages. A message of
+    another session is treated like a missing one: it is not read, and takes the same time.
 
     Raises:
-        BadUserInput: two of the uuids mean the same message.
+        BadUserInput: two of the uuids identify the same message.
     """
     chosen = [message.uuid for message in new.messages if message.uuid is not None]
     if scope.user_id is None or not chosen:
@@ -50,6 +50,6 @@ def _refuse_twice(uuids: Iterable[str]) -> None:
     seen = set()
     for uuid in uuids:
         if uuid in seen:
-            message = f"two of the messages mean message {uuid}: send each message once"
+            message = f"two of the messages have the uuid of message {uuid}: send each message once"
             raise BadUserInput(message)
         seen.add(uuid)

@@ -89,9 +89,9 @@ class Database:
         self.counters = collection_of(database, "counters", CounterDocument)
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
-        """The lock that this process's writers to one session queue on.
+        """Return the lock for this process's writers to one session.
 
-        Without it they would all meet in the database, where each meeting costs a whole attempt.
+        Without the lock, the writers would conflict in MongoDB, and each conflict repeats a transaction.
         """
         lock = self._locks.get(session_id)
         if lock is None:
@@ -99,27 +99,27 @@ class Database:
         return lock
 
     def settle(self, session_id: str, user_id: str) -> None:
-        """Remember that a session belongs to a user."""
+        """Cache that a session belongs to a user."""
         if len(self.settled) >= _MOST_SETTLED:
             self.settled.clear()
         self.settled.add((session_id, user_id))
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` in the background, at most until the database is closed."""
-        # In a context of its own: the time that the request has does not bound it.
+        # A new context, so that the time limit of the request does not bound the task.
         task = asyncio.create_task(work, context=Context())
         self.background.add(task)
         task.add_done_callback(self.background.discard)
         return task
 
     async def ping(self, seconds: float) -> None:
-        """Ask MongoDB for a sign of life.
+        """Send a ping to MongoDB.
 
         Args:
-            seconds: how long it may take, with all that the driver needs before it can ask.
+            seconds: the maximum time, the selection of a server included.
 
         Raises:
-            Unavailable: none came.
+            Unavailable: MongoDB did not answer in time.
         """
         try:
             # The driver's own limit ends its work; asyncio's ends the wait where all of the driver's threads are taken.
@@ -130,7 +130,7 @@ class Database:
             raise Unavailable(f"MongoDB did not answer within {seconds:g} seconds") from None
 
     async def close(self) -> None:
-        """End what runs in the background, and close the connections."""
+        """Cancel the background tasks, and close the connections."""
         for task in self.background:
             task.cancel()
         await asyncio.gather(*self.background, return_exceptions=True)
@@ -147,14 +147,14 @@ async def open_database(
     driver_name: DriverName = "motor",
     tombstones_kept: timedelta = timedelta(days=7),
 ) -> Database:
-    """Connect, check the deployment, and make the collections and indexes that are missing.
+    """Connect, check the deployment, and create missing collections and indexes.
 
     Raises:
-        StartupError: MongoDB can't be reached, is too old, or is no replica set or sharded cluster.
+        StartupError: MongoDB can't be reached, is too old, or is neither a replica set nor a sharded cluster.
     """
     client = driver.connect(uri, pool_size=pool_size, timeout=timeout, driver=driver_name)
     try:
-        # One after the other: of two at once the second may fail unseen, and be logged when the process ends.
+        # One after the other: of two concurrent checks, the error of the second could be lost.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
         database = Database(client, name, write_deadline, tombstones_kept)
         await ensure_indexes(client.get_database(name))

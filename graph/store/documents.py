@@ -1,7 +1,7 @@
 """The documents of each collection, as they are stored, and the types of which they are made.
 
-A type lists every field of a whole document; one that some documents lack is `NotRequired`. A read with a projection
-gives only the fields that were asked for.
+A type lists every field of a whole document; a field that some documents lack is `NotRequired`. A read with a
+projection returns only the requested fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AnyDocument: TypeAlias = Mapping[str, Any]
 
 
 class EnrichmentState(StrEnum):
-    """Where the extraction of a message's entities stands."""
+    """The state of the extraction of a message's entities."""
 
     PENDING = "PENDING"
     DONE = "DONE"
@@ -53,17 +53,17 @@ class EntityDocument(TypedDict):
 
 
 class EnrichmentDocument(TypedDict):
-    """How far the extraction of a message's entities is."""
+    """The state of the extraction of a message's entities, with its lease."""
 
     state: str
     attempts: int
     dueAt: NotRequired[datetime]
-    """While pending: when it may be claimed, or when the lease of the worker that has it ends."""
+    """While pending: the time from which the message may be claimed, or the end of the current lease."""
     lease: NotRequired[str]
     together: NotRequired[int]
-    """How many messages were claimed together."""
+    """The number of messages that were claimed together."""
     importedDueAt: NotRequired[datetime]
-    """Of a message whose import is under way: `dueAt` as it will be."""
+    """The later `dueAt` of a message whose import is running."""
     at: NotRequired[datetime]
     """When it ended."""
     reason: NotRequired[str]
@@ -84,18 +84,18 @@ class MessageDocument(TypedDict):
     entities: list[EntityDocument]
     enrichment: EnrichmentDocument
     createdAt: datetime
-    """When it was said: `seq` is the order in which messages arrived, whatever their times are."""
+    """The time of the message; `seq` is the order of arrival, independent of the times."""
     updatedAt: datetime
     editedAt: NotRequired[datetime]
-    """When it was last edited: only then is it in the index that subscribers catch up with."""
+    """The time of the last edit; only edited messages are in the index for subscribers."""
     name: NotRequired[str]
-    """The speaker, where the role does not say who it is."""
+    """The name of the speaker, in addition to the role."""
     toolCallId: NotRequired[str]
     """The call that the message answers."""
 
 
 class MessagePlace(TypedDict):
-    """Where a message stands."""
+    """The place of a message."""
 
     _id: str
     sessionId: str
@@ -103,26 +103,26 @@ class MessagePlace(TypedDict):
 
 
 class OwnedMessage(MessagePlace):
-    """Where a message stands, and what it was stored with."""
+    """The place of a message, and its memory."""
 
     memoryId: str
 
 
 class RecallDocument(OwnedMessage):
-    """What a search compares of a message beside its words. Until `model` is set, the vector is still to come.
+    """The vector of a message for searches. Until `model` is set, the message waits for its vector.
 
-    A document without `vector` and with `failure` has none with this model.
+    A document with `failure` and without `vector` can't be embedded with this model.
     """
 
     dueAt: datetime
-    """When it may be claimed: of one that has a vector, by a worker with another model."""
+    """The time from which a worker may claim the message; with a vector, a worker with another model."""
     model: NotRequired[str]
     vector: NotRequired[bytes]
-    """Whole numbers of 8 bits."""
+    """8-bit integers."""
     scale: NotRequired[float]
-    """What the numbers are multiplied by."""
+    """The factor from the integers to the vector of length 1."""
     at: NotRequired[datetime]
-    """When the vector was stored, by the clock of MongoDB: searches look for later ones."""
+    """The time at which the vector was stored, by MongoDB's clock: searches read later ones."""
     lease: NotRequired[str]
     attempts: NotRequired[int]
     failure: NotRequired[str]
@@ -136,7 +136,7 @@ class MentioningMessage(MessagePlace):
 
 
 class MessageChanges(TypedDict, total=False):
-    """Fields of a message that get another value."""
+    """New values of a message's fields."""
 
     role: str
     content: str
@@ -151,7 +151,7 @@ class MessageChanges(TypedDict, total=False):
 
 
 class MemoryDocument(TypedDict):
-    """What one add persisted."""
+    """A persisted memory, stored by one add."""
 
     _id: str
     sessionId: str
@@ -165,7 +165,7 @@ class MemoryDocument(TypedDict):
 
 
 class Summarising(TypedDict):
-    """That a summary of a session is due, and which worker writes it."""
+    """The due summary of a session, with its lease."""
 
     dueAt: datetime
     attempts: int
@@ -181,21 +181,21 @@ class SessionDocument(TypedDict):
     createdAt: datetime
     updatedAt: datetime
     lastSeq: int
-    """The greatest number that was given to a message."""
+    """The greatest `seq` of the session's messages, deleted ones included."""
     messageCount: int
     tokenCount: int
     summarySeq: int
-    """The number up to which messages are summarised."""
+    """The `seq` of the last summarised message."""
     userId: NotRequired[str]
     erasedSeq: NotRequired[int]
-    """The number up to which messages count as gone."""
+    """The `seq` of the last erased message; messages up to it are invisible."""
     summarising: NotRequired[Summarising]
     number: NotRequired[int]
-    """What Zep's clients page by."""
+    """The number by which Zep's clients page."""
 
 
 class SessionChanges(TypedDict, total=False):
-    """Fields of a session that get another value."""
+    """New values of a session's fields."""
 
     userId: str
     metadata: JSONObject
@@ -216,7 +216,7 @@ class SummaryDocument(TypedDict):
     entities: list[EntityDocument]
     createdAt: datetime
     fellBackReason: NotRequired[str]
-    """Why the language model did not write it, where one should have."""
+    """The reason why the language model did not write the summary."""
     stale: NotRequired[bool]
     """Whether a covered message has changed since."""
 
@@ -233,13 +233,13 @@ class UserDocument(TypedDict):
     firstName: NotRequired[str]
     lastName: NotRequired[str]
     number: NotRequired[int]
-    """What Zep's clients page by."""
+    """The number by which Zep's clients page."""
     sessionsGiven: NotRequired[int]
-    """Counts writes that gave the user a session, so that they exclude the user's deletion."""
+    """The number of writes that gave the user a session; the counter makes them conflict with the user's deletion."""
 
 
 class MentionPlace(TypedDict):
-    """Where a session mentions an entity."""
+    """The place of a mention in a session."""
 
     seq: int
     at: datetime
@@ -255,7 +255,7 @@ class OwnMentions(TypedDict):
 
 
 class UserMentionPlace(TypedDict):
-    """Where a user's sessions mention an entity; of the last place, the name is not kept."""
+    """The place of a mention in a user's sessions; the last place has no name."""
 
     at: datetime
     sessionId: str
@@ -283,16 +283,16 @@ class EntityCountDocument(TypedDict):
     firstSeenAt: NotRequired[datetime]
     lastSeenAt: NotRequired[datetime]
     keys: NotRequired[list[str]]
-    """The keys of the names that it stands for, where it stands for more than its own."""
+    """The keys of the entity's names, if it has more than one."""
     aliasOf: NotRequired[str]
-    """The key of the longer name that a short name stands for."""
+    """The key of the full name, for a short name."""
     first: NotRequired[UserMentionPlace]
     last: NotRequired[UserMentionPlace]
     version: NotRequired[int]
 
 
 class ErasureDocument(TypedDict):
-    """A job that takes away what was deleted of a session or a user, batch after batch."""
+    """A job that removes the deleted contents of a session or a user in batches."""
 
     _id: str
     uuid: str
@@ -304,11 +304,11 @@ class ErasureDocument(TypedDict):
     gone: NotRequired[bool]
     whole: NotRequired[bool]
     importing: NotRequired[str]
-    """The name of an import, while the job is a part of it."""
+    """The name of the import that the job belongs to."""
 
 
 class HandoverDocument(TypedDict):
-    """A job that counts the entities of a session for the user that it was given to, batch after batch."""
+    """A job that counts the entities of a session for its new user in batches."""
 
     _id: str
     uuid: str
@@ -341,14 +341,14 @@ class DeletionDocument(TypedDict):
 
 
 class CounterDocument(TypedDict):
-    """The last number that was given to a session or a user."""
+    """The last assigned number of sessions or users."""
 
     _id: str
     last: int
 
 
 class ServiceKeyDocument(TypedDict):
-    """A service key: its hash, and what it allows."""
+    """A service key: its hash and its right."""
 
     _id: str
     name: str
@@ -360,11 +360,11 @@ class ServiceKeyDocument(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a session or user brings along that was made elsewhere.
+    """The identity of an imported session or user.
 
     Attributes:
-        uuid: in canonical form.
-        created_at: when it was made there; UTC, in whole milliseconds.
+        uuid: the UUID in canonical form.
+        created_at: the time of its creation; UTC, in whole milliseconds.
     """
 
     uuid: str
@@ -372,16 +372,16 @@ class Origin:
 
 
 def new_uuid() -> str:
-    """A random UUID in its canonical text form."""
+    """Return a random UUID in canonical form."""
     return str(uuid.uuid4())
 
 
 def now() -> datetime:
-    """The time, as MongoDB can hold it: UTC, in whole milliseconds."""
+    """Return the current time in MongoDB's precision: UTC, in whole milliseconds."""
     time = datetime.now(UTC)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def pending(at: datetime) -> EnrichmentDocument:
-    """The enrichment state of a message whose content is new."""
+    """Return the enrichment state of a message with new content."""
     return {"state": EnrichmentState.PENDING.value, "attempts": 0, "dueAt": at}

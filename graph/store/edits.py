@@ -1,4 +1,4 @@
-"""How a message is changed: the one rule, for a message sent again with its uuid and for an edit."""
+"""Changes of a message, by an edit or by an add with the same uuid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from graph.store.writes import write_session
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What to change of a message: None leaves it; metadata is merged in."""
+    """The changes of a message: None keeps a value; metadata is merged (RFC 7396)."""
 
     role: str | None = None
     content: str | None = None
@@ -48,7 +48,7 @@ class Edit:
         )
 
     def names(self) -> MessageChanges:
-        """The names that it gives the message."""
+        """Return the changed names of the message."""
         names: MessageChanges = {}
         if self.name is not None:
             names["name"] = self.name
@@ -60,7 +60,7 @@ class Edit:
 async def apply_edit(
     database: Database, old: MessageDocument, edit: Edit, *, token_count: int, at: datetime, tx: Transaction
 ) -> MessageDocument:
-    """Within a transaction, change a message and what hangs on it; the caller keeps the session's own counts.
+    """Within a transaction, change a message and its dependent documents; the caller updates the session's counts.
 
     Args:
         database: the open database.
@@ -105,14 +105,14 @@ async def edit_message(
 
     Args:
         database: the open database.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         uuid: the message.
         edit: what to change.
         count: tokens of a role and content.
 
     Raises:
         Forbidden: the caller does not write messages of its role.
-        NotFound: there is no such message within the scope.
+        NotFound: the message is not within the scope.
     """
 
     async def attempt(tx: Transaction) -> MessageDocument:
@@ -142,7 +142,7 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
 
     Raises:
         Forbidden: the caller does not write messages of its role.
-        NotFound: there is no such message within the scope.
+        NotFound: the message is not within the scope.
     """
 
     async def attempt(tx: Transaction) -> MessageDocument:
@@ -168,10 +168,10 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
 
 
 async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str]:
-    """The uuid of the message that the caller means, and the session to queue at.
+    """Return the stored uuid of a caller's uuid, and the session to lock.
 
-    Whether a service may see it is for the transaction to find. An end user's is found within the scope, with the same
-    work whether it is missing or somebody else's.
+    The transaction checks whether a service may see the message. An end user's message is found within the scope, with
+    the same work for a missing message and for one of another user.
     """
     if scope.user_id is not None:
         found = await find_meant(database, scope, given, {"_id"})
@@ -185,7 +185,7 @@ async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str
 async def message_with_session(
     database: Database, scope: Scope, uuid: str, tx: Transaction
 ) -> tuple[MessageDocument, SessionDocument]:
-    """Within a transaction, the whole message and its session with `userId` and what `Visible.of` reads."""
+    """Within a transaction, the whole message and its session with `userId` and the paths that `Visible.of` reads."""
     message = await database.messages.find_one({"_id": uuid}, session=tx)
     if message is None:
         raise _unknown(uuid)

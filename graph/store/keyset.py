@@ -28,7 +28,7 @@ class Listing:
         keys: one or two paths to order by, the last one unique among what matches.
         index: the index to use, as its key paths; None leaves it to MongoDB, where no one index is always the best.
         descending: whether the greatest comes first.
-        rename: names used by callers to those stored.
+        rename: stored names by the names that callers use.
         shape: makes a document what callers expect.
     """
 

@@ -76,7 +76,7 @@ def as_memory(document: MemoryDocument | Document) -> Document:
 async def find_memories(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[MemoryDocument]:
-    """Those of the persisted memories that exist within the scope, in no order, with `fields` and `_id`."""
+    """Return the persisted memories that exist within the scope, in no order, with `fields` and `_id`."""
     wanted = projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
     return await find_visible(database, database.memories, scope, uuids, wanted, place="firstSeq")
 
@@ -112,7 +112,7 @@ async def add_memory(
 
     Args:
         database: the open database.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         new: what to add.
         session_fields: what to read of the session for the answer: after the commit no read is left that may fail.
         check_new: called with the messages that make a new memory, before anything is stored; its error refuses them.

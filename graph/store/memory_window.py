@@ -25,7 +25,7 @@ class Recent:
 
     Attributes:
         count: the maximum number, at least 1.
-        fields: what to read of each.
+        fields: the paths to read of each message.
         after_summary: only those that the newest summary does not cover.
     """
 

@@ -17,7 +17,7 @@ from graph.store.visible import Visible
 async def find_messages(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[MessageDocument]:
-    """Those of the messages that exist within the scope, in no order, with `fields` and `_id`.
+    """Return the messages that exist within the scope, in no order, with `fields` and `_id`.
 
     A message exists as long as its session does: what is being erased may still stand in the collection.
     """
@@ -56,7 +56,7 @@ async def messages_in_range(
     Args:
         database: the open database.
         visible: the part of the session.
-        fields: what to read of each message.
+        fields: the paths to read of each message.
         last_seq: the greatest `seq`; None for no bound.
         last: the maximum number, from the end of the range.
         limit: the maximum number, from its beginning.
@@ -86,7 +86,7 @@ async def page_of_messages(
     Args:
         database: the open database.
         visible: the part of the session.
-        fields: what to read of each message.
+        fields: the paths to read of each message.
         ends: `messageCount` and `lastSeq` of the session.
         skip: the number of messages before the page.
         limit: the maximum number of messages.

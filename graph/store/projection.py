@@ -13,8 +13,8 @@ def projection(fields: Collection[str] | None, rename: Mapping[str, str] | None 
     below a selected one is left out.
 
     Args:
-        fields: dotted paths.
-        rename: names used by callers to those stored.
+        fields: paths with dots.
+        rename: stored names by the names that callers use.
     """
     if fields is None:
         return None

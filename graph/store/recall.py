@@ -35,11 +35,11 @@ _STATE = {"editedAt": 1, "enrichment.at": 1}
 async def searched_sessions(
     database: Database, scope: Scope, *, user_id: str | None, session_id: str | None, limit: int
 ) -> list[SessionDocument]:
-    """The sessions of a search within the scope, with `messageCount`, `lastSeq` and what `Visible.of` reads.
+    """The sessions of a search within the scope, with `messageCount`, `lastSeq` and the paths that `Visible.of` reads.
 
     Args:
         database: the open database.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         user_id: only sessions of this user.
         session_id: only this session.
         limit: the maximum number.
@@ -130,7 +130,7 @@ def version_of(message: MessageDocument) -> tuple[datetime | None, datetime | No
 async def vectors_of(
     database: Database, session_ids: Sequence[str], model: str, since: datetime | None = None
 ) -> list[RecallDocument]:
-    """The vectors of a model that were stored since a time, of sessions that the caller has been found to see."""
+    """The vectors of a model that were stored since a time, of sessions in the caller's scope."""
     found: list[RecallDocument] = []
     for start in range(0, len(session_ids), _SESSIONS_AT_ONCE):
         match: Document = {"sessionId": {"$in": list(session_ids[start : start + _SESSIONS_AT_ONCE])}, "model": model}

@@ -72,7 +72,7 @@ def as_session_memory(session: AnyDocument) -> Document:
 async def find_sessions(
     database: Database, scope: Scope, session_ids: Collection[str], fields: Collection[str]
 ) -> list[SessionDocument]:
-    """Those of the sessions that exist within the scope, in no order."""
+    """Return the sessions that exist within the scope, in no order."""
     return await read_whole(
         database.sessions,
         {"_id": {"$in": list(session_ids)}, **scope.sessions()},
@@ -104,7 +104,7 @@ _MOST_BY_INDEX = 4
 
 
 def one_session(database: Database, session_id: str) -> Listing:
-    """A list of one session that the caller has been found to see."""
+    """A list of one session in the caller's scope."""
     return Listing(database.sessions, {"_id": session_id}, ("_id",), ("_id",))
 
 
@@ -193,7 +193,7 @@ async def update_session(
     """Merge metadata into a session, and give it to a user where it belongs to none.
 
     Raises:
-        NotFound: there is no such session within the scope.
+        NotFound: the session is not within the scope.
         Conflict: it belongs to another user.
     """
     hands_over = False
@@ -230,7 +230,7 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
         The id of the erasure that is still to be done, if any.
 
     Raises:
-        NotFound: there is no such session within the scope.
+        NotFound: the session is not within the scope.
     """
 
     async def attempt(tx: Transaction) -> str | None:
@@ -247,7 +247,7 @@ async def _with_entities(database: Database, job: str | None) -> str | None:
             await erasure.forget_entities(database, job)
         except Unavailable as error:
             message = (
-                "the contents are deleted; their entities go as soon as MongoDB answers: there is nothing to repeat"
+                "the contents are deleted; their entities go as soon as MongoDB answers: do not repeat the mutation"
             )
             raise StoredNevertheless(message) from error
     return job
@@ -260,7 +260,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
         The id of the erasure that is still to be done, if any.
 
     Raises:
-        NotFound: there is no such session within the scope.
+        NotFound: the session is not within the scope.
     """
 
     async def attempt(tx: Transaction) -> str | None:

@@ -17,7 +17,7 @@ from graph.store.visible import Visible
 async def find_summaries(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[SummaryDocument]:
-    """Those of the summaries that exist within the scope, in no order, with `fields` and `_id`."""
+    """Return the summaries that exist within the scope, in no order, with `fields` and `_id`."""
     wanted = projection({*fields, "_id", "sessionId", "lastSeq"})
     return await find_visible(database, database.summaries, scope, uuids, wanted, place="lastSeq")
 
@@ -51,7 +51,7 @@ async def forget_message(database: Database, session: SessionDocument, seq: int,
 
     Args:
         database: the open database.
-        session: the message's session, with what `Visible.of` reads.
+        session: the message's session, with the paths that `Visible.of` reads.
         seq: the message's number.
         tx: the transaction.
     """

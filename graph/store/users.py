@@ -30,7 +30,7 @@ async def find_user(
 async def find_users(
     database: Database, scope: Scope, user_ids: Collection[str], fields: Collection[str]
 ) -> list[UserDocument]:
-    """Those of the users that exist within the scope, in no order, with `fields` and `_id`."""
+    """Return the users that exist within the scope, in no order, with `fields` and `_id`."""
     return await read_whole(
         database.users,
         {"$and": [{"_id": {"$in": list(user_ids)}}, scope.users()]},
@@ -71,7 +71,7 @@ async def create_user(
         database: the open database.
         user_id: the caller's id of it.
         fields: `email`, `firstName`, `lastName` and `metadata`, where they have a value.
-        origin: where it was made elsewhere.
+        origin: the uuid and creation time of an imported user.
 
     Raises:
         Conflict: it exists.
@@ -98,13 +98,13 @@ async def update_user(
 
     Args:
         database: the open database.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         user_id: the user.
         fields: new values of `email`, `firstName` and `lastName`; None removes one.
         metadata: merged in.
 
     Raises:
-        NotFound: there is no such user within the scope.
+        NotFound: the user is not within the scope.
     """
 
     async def attempt(tx: Transaction) -> UserDocument:
@@ -130,7 +130,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         The ids of the erasures that are still to be done.
 
     Raises:
-        NotFound: there is no such user within the scope.
+        NotFound: the user is not within the scope.
     """
 
     async def attempt(tx: Transaction) -> list[str]:
@@ -144,7 +144,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
     try:
         await erasure.hide_sessions_of(database, user_id)
     except Unavailable as error:
-        message = "the user is deleted; its sessions go as soon as MongoDB answers: there is nothing to repeat"
+        message = "the user is deleted; its sessions go as soon as MongoDB answers: do not repeat the mutation"
         raise StoredNevertheless(message) from error
     return jobs
 

@@ -30,7 +30,7 @@ async def find_visible(
     Args:
         database: the open database.
         collection: of documents with `sessionId`.
-        scope: what the caller may see.
+        scope: the data that the caller may see.
         ids: the `_id` of each.
         wanted: the projection; it has `sessionId` and the place.
         place: the field with the number of a document in its session.

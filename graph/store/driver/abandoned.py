@@ -1,4 +1,4 @@
-"""Ends operations in MongoDB whose caller no longer waits.
+"""Kills MongoDB operations whose caller was cancelled.
 
 Motor runs each operation in a thread. Where the one who waits for it is cancelled, the thread goes on, and so does
 MongoDB, which learns nothing of it. So the reads of a query carry a comment, by which they are found and killed.
@@ -27,11 +27,11 @@ from graph.store.driver.types import is_motor
 logger = logging.getLogger(__name__)
 
 _AGAIN = (0.0, 0.5)
-"""Seconds before each look for operations: one may only just have been sent at the first."""
+"""Seconds before each look for operations: at the first look, an operation may not have arrived yet."""
 _LONGEST = 5.0
-"""Seconds that one look may take: a MongoDB that hangs is not waited for."""
+"""Maximum seconds of one look: MongoDB may hang."""
 _THREADS = ThreadPoolExecutor(4, thread_name_prefix="abandoned")
-"""Apart from asyncio's own, which others need: a hanging MongoDB leaves many of them, and they do not end."""
+"""Separate from asyncio's threads, since a hanging MongoDB blocks many of them for ever."""
 
 
 class _Query:
@@ -56,7 +56,7 @@ _killing: set[asyncio.Task[None]] = set()
 
 
 def marked(options: dict[str, Any], client: Any) -> dict[str, Any]:
-    """The options of a read, with the mark of the query that it is part of.
+    """Return the options of a read with the mark of its query.
 
     Args:
         options: to which it is added.
@@ -71,7 +71,7 @@ def marked(options: dict[str, Any], client: Any) -> dict[str, Any]:
 
 @contextmanager
 def ended_when_cancelled() -> Iterator[None]:
-    """What is read in the block ends in MongoDB too when the block is cancelled."""
+    """End the reads of the block in MongoDB, too, if the block is cancelled."""
     query = _Query()
     token = _query.set(query)
     try:
@@ -87,17 +87,17 @@ def ended_when_cancelled() -> Iterator[None]:
 
 
 async def _end(query: _Query) -> None:
-    """Look for what the query has running, and kill it."""
+    """Find the running operations of the query, and kill them."""
     try:
         for pause in _AGAIN:
             await asyncio.sleep(pause)
             await asyncio.get_running_loop().run_in_executor(_THREADS, _kill, query)
     except PyMongoError as error:
-        logger.warning("an abandoned query goes on in MongoDB until its time limit: %s", error)
+        logger.warning("an abandoned query continues in MongoDB until its time limit: %s", error)
 
 
 def _kill(query: _Query) -> None:
-    """Kill what has the query's mark, by its own number: it can't be another's."""
+    """Kill the operations with the query's mark by their operation ids, so that no other operation is killed."""
     admin = query.client.admin
     with pymongo.timeout(_LONGEST):
         found = admin.command({"currentOp": 1, "$ownOps": True, "command.comment": query.mark})

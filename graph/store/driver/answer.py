@@ -1,7 +1,7 @@
-"""How many bytes the reads of one operation may bring, so that neither its answer nor its memory has no end.
+"""The maximum bytes that one operation reads, which bounds its answer and its memory.
 
-The bound is kept while reading: each read takes one batch, which MongoDB ends at 16 MiB, few reads are under way at
-once, and no read begins when nothing is left.
+The bound holds during the reads: each read takes one batch, which MongoDB ends at 16 MiB, few reads run at once, and no
+read begins when no bytes are left.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from graph.store.driver.collection import Collection, D, Fields, Filter, Ordering
 
 _AT_ONCE = 4
-"""Reads of one operation that are under way at once: each may bring 16 MiB before it is counted."""
+"""Maximum concurrent reads of one operation: each can return 16 MiB before its bytes are counted."""
 
 MOST = 2_000
 """Documents of one read."""
 
 _SURELY_WHOLE = 1_048_576
-"""Bytes of documents as JSON below which MongoDB has not ended their batch early."""
+"""Bytes of documents as JSON below which their batch is complete."""
 
 
 class _Budget:
-    """The bytes that are left to one operation."""
+    """The remaining bytes of one operation."""
 
     __slots__ = ("copies", "left", "limit", "turns")
 
@@ -40,12 +40,12 @@ class _Budget:
         self.turns = asyncio.Semaphore(_AT_ONCE)
 
     def check(self) -> None:
-        """Refuse a read when nothing is left."""
+        """Refuse a read when no bytes are left."""
         if self.left <= 0:
             raise self.spent()
 
     def fitting(self, documents: Sequence[Mapping[str, object]]) -> tuple[int, int]:
-        """How many of the documents fit, and the bytes of all; those that fit are counted."""
+        """Count the documents that fit; return their number, and the bytes of all documents."""
         size = self.copies * _size(documents)
         if size <= self.left:
             self.left -= size
@@ -58,7 +58,7 @@ class _Budget:
         return len(documents), size
 
     def spent(self) -> TooCostly:
-        """The error of an answer that would be too large."""
+        """Return the error of an answer that is too large."""
         return TooCostly(
             f"the answer would have more than {self.limit:,} bytes, the maximum:"
             " ask for fewer items, or for fewer fields, at once",
@@ -71,11 +71,11 @@ _BUDGET: ContextVar[_Budget | None] = ContextVar("answer", default=None)
 
 @contextmanager
 def answer_limit(limit: int, *, copies: int = 1) -> Iterator[None]:
-    """Bound the bytes that the reads within the block bring together.
+    """Bound the total bytes of the reads within the block.
 
     Args:
-        limit: in bytes as JSON; 0 for no limit.
-        copies: how often the answer may hold one value that is read.
+        limit: maximum bytes as JSON; 0 disables the limit.
+        copies: maximum times that the answer repeats one value.
     """
     token = _BUDGET.set(_Budget(limit, copies) if limit else None)
     try:
@@ -87,7 +87,7 @@ def answer_limit(limit: int, *, copies: int = 1) -> Iterator[None]:
 async def read_fitting(
     collection: Collection[D], match: Filter, fields: Fields, *, limit: int | None, **options: Unpack[Ordering]
 ) -> tuple[list[D], bool]:
-    """The first documents that match, as many as fit into the answer; whether some were left out for their size.
+    """Return the first matching documents that fit into the answer, and whether some were left out for their size.
 
     Args:
         collection: the collection.

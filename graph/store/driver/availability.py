@@ -1,4 +1,4 @@
-"""Waiting for MongoDB, and for work that others do."""
+"""Waits for MongoDB, and for the work of other tasks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def until_available(work: Callable[[], Awaitable[T]], stop: asyncio.Event 
     """Repeat work until MongoDB, or another server, answers, with growing pauses; return the result.
 
     Args:
-        work: makes one attempt, which may repeat a part of the one before. Errors other than `Unavailable` end the
+        work: makes one attempt, which may repeat a part of the previous one. Errors other than `Unavailable` end the
             repetition.
         stop: ends the repetition.
 
@@ -79,10 +79,10 @@ async def until_zero(count: Callable[[], Awaitable[int]], *, seconds: float) -> 
 
 
 async def repeatedly(*works: tuple[str, Callable[[], Awaitable[object]]], pause: float) -> None:
-    """Do works until cancelled, one after the other, with a pause after the last. An error of one is logged.
+    """Run functions in a loop until cancelled, with a pause after the last. Their errors are logged.
 
     Args:
-        works: each with its name in the log.
+        works: the functions, each with its name for the log.
         pause: seconds.
     """
     while True:

@@ -25,12 +25,12 @@ from graph.store.driver.types import Client, DriverName, Transaction, awaited, i
 
 
 class _ReferenceDecoder(TypeDecoder):
-    """Gives a map with `$ref` and `$id` as it is: the driver makes a DBRef of it, and metadata may hold both keys."""
+    """Returns a map with `$ref` and `$id` unchanged: the driver would make a DBRef, but metadata may have both keys."""
 
     bson_type = DBRef
 
     def transform_bson(self, value: DBRef) -> dict[str, Any]:
-        """The map that the reference was made of."""
+        """Return the map of the reference."""
         return dict(value.as_doc())
 
 
@@ -42,7 +42,7 @@ _ABOUT_MOTOR = ".*[Mm]otor"
 """A warning about Motor itself, which an operator can't change."""
 MAJORITY = WriteConcern("majority")
 _ABORT_SECONDS = 2.0
-"""Seconds for ending a transaction that failed, beyond the time that it had: MongoDB ends it later by itself."""
+"""Maximum seconds for aborting a failed transaction; MongoDB would abort it later."""
 
 
 def connect(uri: str, *, pool_size: int, timeout: float, driver: DriverName = "motor") -> Client:
@@ -50,17 +50,17 @@ def connect(uri: str, *, pool_size: int, timeout: float, driver: DriverName = "m
 
     Args:
         uri: a MongoDB connection string.
-        pool_size: most connections in the pool.
+        pool_size: maximum connections in the pool.
         timeout: seconds to wait for a usable server or a free connection.
         driver: the driver that the client is of.
 
     Raises:
-        StartupError: the string is no connection string, or names a file that can't be read.
+        StartupError: the string is not a connection string, or names a file that can't be read.
     """
     milliseconds = int(timeout * 1000)
     try:
         with warnings.catch_warnings():
-            # The driver passes over an option that it does not know, and one whose value is wrong.
+            # The driver ignores unknown options and wrong values.
             warnings.simplefilter("error", UserWarning)
             warnings.filterwarnings("ignore", _ABOUT_MOTOR)
             return _class_of(driver)(
@@ -100,7 +100,8 @@ async def session_of(client: Client, *, snapshot: bool = False) -> AsyncIterator
 
     Args:
         client: the MongoDB client.
-        snapshot: all reads in it are of the moment of the first one. MongoDB holds that for five minutes by default.
+        snapshot: whether all reads are of the moment of the first one. MongoDB keeps a snapshot for five minutes by
+            default.
     """
     if is_motor(client):
         from graph.store.driver.motor import start_session  # noqa: PLC0415 - no import of Motor where it is not used
@@ -124,7 +125,7 @@ async def transaction_of(tx: Transaction) -> AsyncIterator[None]:
         yield
     except BaseException:
         if tx.in_transaction:
-            # Outside of every time limit but its own: a transaction that is left open locks what it wrote for a minute.
+            # With its own time limit alone: an open transaction would lock its documents for a minute.
             await asyncio.create_task(_abort(tx), context=Context())
         raise
 
@@ -136,12 +137,12 @@ async def _abort(tx: Transaction) -> None:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Bound the time that all reads within the block take together; MongoDB stops what is not done by then.
+    """Bound the total time of the reads within the block; MongoDB ends the unfinished ones.
 
-    They also end there when the block is cancelled.
+    MongoDB also ends them if the block is cancelled.
 
     Args:
-        seconds: how long they may take; 0 for no limit.
+        seconds: the maximum time; 0 disables the limit.
     """
     with ended_when_cancelled(), pymongo.timeout(seconds or None):
         yield

@@ -62,13 +62,13 @@ class Updating(Within, total=False):
 
 
 class Upserting(Within, total=False):
-    """Options of an update that gives the document, which it makes where it is missing."""
+    """Options of an update that returns the document, and creates a missing one."""
 
     projection: Fields
 
 
 class Exchanging(Upserting, total=False):
-    """Options of an update that gives the document."""
+    """Options of an update that returns the document."""
 
     sort: Order | None
     return_document: bool
@@ -84,11 +84,11 @@ class Counting(Within, total=False):
 class Collection(Generic[D]):
     """One collection, behind either driver.
 
-    Reads carry the mark of the query that they are part of, and end with it. The time of all commands is that of the
-    `time_limit` or `bounded` around them.
+    Reads carry the mark of their query, and end with it. The time of all commands is bounded by the `time_limit` or
+    `bounded` around them.
 
     Temporary errors of the driver become `Unavailable`. Those within a transaction pass unchanged, since their labels
-    say whether the transaction is to be repeated: `write` translates what is left of them.
+    say whether the transaction must be repeated: `write` translates the remaining ones.
     """
 
     __slots__ = ("_raw",)
@@ -131,12 +131,12 @@ class Collection(Generic[D]):
     async def find_one_and_update(
         self, match: Filter, update: Filter | Pipeline, **options: Unpack[Exchanging]
     ) -> D | None:
-        """Update a document, and return it as it was, or as it is with `return_document`."""
+        """Update a document; return it before the update, or after it with `return_document`."""
         with _translated(options):
             return await self._raw.find_one_and_update(match, update, **options)
 
     async def upsert_one(self, match: Filter, update: Filter, **options: Unpack[Upserting]) -> D:
-        """Update a document, which is made where it is missing, and return it as it is then."""
+        """Update a document, or create a missing one; return it after the update."""
         with _translated(options):
             found = await self._raw.find_one_and_update(
                 match, update, upsert=True, return_document=ReturnDocument.AFTER, **options
@@ -144,7 +144,7 @@ class Collection(Generic[D]):
         return cast("D", found)
 
     async def find_one_and_delete(self, match: Filter, **options: Unpack[Within]) -> D | None:
-        """Delete a document, and return it as it was."""
+        """Delete a document, and return it."""
         with _translated(options):
             return await self._raw.find_one_and_delete(match, **options)
 
@@ -166,10 +166,10 @@ class Collection(Generic[D]):
     async def aggregate_at_once(
         self, pipeline: Pipeline, codec: CodecOptions[Document], *, most: int
     ) -> list[Document]:
-        """All documents that a pipeline gives, at most `most`, as the command's answer brings them.
+        """Return all documents of a pipeline, at most `most`, from the command's first answer.
 
-        Without the driver's cursor around it, that takes four fifths of the processor time. The driver's own way is
-        gone where they are more than the 16 MiB of one answer, or where the connection fails: it tries again.
+        Without the driver's cursor, the read takes four fifths of the processor time. The driver's method is used
+        if the documents exceed the 16 MiB of one answer, or if the connection fails, since it tries again.
         """
         with translated_errors():
             answer = await self._first_batch(pipeline, most)
@@ -181,7 +181,7 @@ class Collection(Generic[D]):
         return bson.decode_all(read, codec)
 
     async def _first_batch(self, pipeline: Pipeline, most: int) -> list[RawBSONDocument] | None:
-        """The documents of the first answer; None where they are not all, or where no answer came."""
+        """Return the documents of the first answer; None if it is incomplete, or if no answer came."""
         command = {
             "aggregate": self.name,
             "pipeline": pipeline,
@@ -192,7 +192,7 @@ class Collection(Generic[D]):
         try:
             answer = await database.command(self._marked(command), codec_options=_RAW)
         except ServerSelectionTimeoutError:
-            raise  # an AutoReconnect as well, but the driver has waited for a server already
+            raise  # a subclass of AutoReconnect, but the driver has waited for a server already
         except AutoReconnect:
             return None
         if answer["cursor"]["id"]:

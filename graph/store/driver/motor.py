@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, cast
 
 with warnings.catch_warnings():
-    # Motor is past its end of life, which a later release may say at its import: an operator can't change that.
+    # Motor is past its end of life, and a later release may warn at its import, which an operator can't change.
     warnings.simplefilter("ignore")
     from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
 

@@ -23,22 +23,22 @@ T = TypeVar("T")
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5  # seconds
 _SHORTEST_ANSWER = 1.0
-"""Seconds that the answer to a commit gets at least, beyond the deadline where work has used it up."""
+"""Minimum seconds for the answer to a commit, even beyond the deadline."""
 LOOK_UP_SHARE = 0.2
-"""Share of the deadline that is left, after a commit whose outcome is unknown, for looking what is stored."""
+"""Share of the deadline for looking up the outcome of a commit that MongoDB did not confirm."""
 
 _until: ContextVar[float] = ContextVar("until", default=float("inf"))
 
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[float]:
-    """Bound the time that everything within the block takes together, by the clock of `time.monotonic`.
+    """Bound the total time of the block; yield its end, by the clock of `time.monotonic`.
 
-    What is sent to MongoDB ends with an error then; transactions within begin no further attempt. A block within
-    another ends with it at the latest. Gives the moment of the end.
+    At the end, commands in MongoDB fail, and transactions begin no further attempt. A nested block ends with the outer
+    block at the latest.
 
     Args:
-        seconds: how long it may take.
+        seconds: the maximum time.
     """
     until = min(_until.get(), time.monotonic() + seconds)
     token = _until.set(until)
@@ -51,12 +51,12 @@ def bounded(seconds: float) -> Iterator[float]:
 
 @asynccontextmanager
 async def held(lock: asyncio.Lock, until: float, deadline: float) -> AsyncIterator[None]:
-    """A lock of this process, for which no writer waits beyond the deadline.
+    """Hold a lock of this process; no writer waits for the lock beyond the deadline.
 
     Args:
         lock: the lock.
         until: the end, by the clock of `time.monotonic`.
-        deadline: the seconds that were given, for the message.
+        deadline: the given seconds, for the message.
 
     Raises:
         Unavailable: others held it until the end.
@@ -98,10 +98,9 @@ def _transient(error: BaseException) -> bool:
 
 
 async def _commit(tx: Transaction, until: float, deadline: float) -> None:
-    """Commit; a commit whose outcome is unknown is sent again, which MongoDB allows any number of times.
+    """Commit; if the outcome is unknown, send the commit again, which MongoDB allows any number of times.
 
-    An answer that does not come is waited for during half of the time that is left, so that some is left to ask again
-    on another connection.
+    A commit waits for its answer during half of the remaining time, so that time is left for another connection.
 
     Raises:
         OutcomeUnknown: the outcome is not known.
@@ -128,13 +127,13 @@ async def _commit(tx: Transaction, until: float, deadline: float) -> None:
 async def in_transaction(client: Client, work: Callable[[Transaction], Awaitable[T]], *, deadline: float) -> T:
     """Run `work(tx)` in one transaction and commit it, trying again while other writers are in its way.
 
-    `work` may run several times, so all that it does must be within the transaction. Writers in other processes meet
-    in the database; pauses with jitter keep them from meeting again.
+    `work` may run several times, so it must have no effects outside the transaction. Writers of other processes
+    conflict in MongoDB; pauses with jitter keep them from conflicting again.
 
     Args:
         client: the MongoDB client.
-        work: does its reads and writes with the transaction that it is given.
-        deadline: seconds for all of it; a block of `bounded` around it may leave fewer.
+        work: reads and writes with the given transaction.
+        deadline: maximum seconds of all attempts; a block of `bounded` around the call may leave fewer.
 
     Raises:
         OutcomeUnknown: the commit was sent, and no answer said whether it succeeded.

@@ -29,7 +29,7 @@ def list_session_entities(
         database: the open database.
         visible: the part of the session.
         labels: only entities with one of these labels.
-        search: only names that contain this text, whatever its case.
+        search: only names that contain this text, ignoring case.
     """
     # Without a bound, the index alone gives their number.
     bound = {"own.last.seq": {"$gt": visible.after_seq}} if visible.after_seq else {}

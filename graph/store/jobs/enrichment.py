@@ -209,7 +209,7 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
 async def _sessions_of_messages(
     database: Database, messages: Iterable[MessagePlace], tx: Transaction | None = None
 ) -> dict[str, SessionDocument]:
-    """The sessions of messages, with `userId` and what `Visible.of` reads, by id."""
+    """The sessions of messages, with `userId` and the paths that `Visible.of` reads, by id."""
     ids = {message["sessionId"] for message in messages}
     found = await database.sessions.find(
         {"_id": {"$in": list(ids)}}, projection({"userId", *Visible.FIELDS}), session=tx
