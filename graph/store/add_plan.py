@@ -130,7 +130,7 @@ def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Ap
     """Plan the addition of a memory.
 
     Raises:
-        BadUserInput: metadata would grow beyond what is kept.
+        BadUserInput: the metadata would exceed the maximum size.
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
         ErasureUnderWay: the stored session or messages are being erased.
@@ -157,7 +157,7 @@ def session_changes(session: SessionDocument, new: NewMemory, scope: Scope) -> S
     """Return the changes of an add to an existing session, without those of its counts.
 
     Raises:
-        BadUserInput: metadata would grow beyond what is kept.
+        BadUserInput: the metadata would exceed the maximum size.
     """
     changes: SessionChanges = {}
     user_id = user_of(new, scope)

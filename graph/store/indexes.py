@@ -1,4 +1,4 @@
-"""The indexes of every collection, made at start; making them again changes nothing."""
+"""The indexes of every collection, created at the start if missing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _NAMESPACE_EXISTS = 48
 
 
 def _words() -> IndexModel:
-    """The words of a content, for a search within one session.
+    """Return the index of the words of a content, for a search within one session.
 
-    English stemming, so that "book" finds "books"; words of other languages are cut alike in the text and the query. No
-    field of ours names a document's language.
+    The stemming is English, so that "book" finds "books"; words of other languages are cut in the same way in the text
+    and the query. No field has the language of a document.
     """
     return IndexModel(
         [("sessionId", ASCENDING), ("content", TEXT)],
@@ -28,7 +28,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("updatedAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)]),
-        # Of every value in metadata, whatever its path: that a session's counts change does not touch it.
+        # All values in metadata, at any path; a change of a session's counts does not update this index.
         IndexModel([("metadata.$**", ASCENDING)]),
         IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
@@ -50,7 +50,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)], unique=True),
         IndexModel([("sessionId", ASCENDING), ("enrichment.state", ASCENDING), ("createdAt", ASCENDING)]),
         IndexModel(
-            # With what a look for work filters by, so that it reads only messages that it may take.
+            # With the fields of the filter for due work, so that a claim reads only messages that it may take.
             [("enrichment.dueAt", ASCENDING), ("sessionId", ASCENDING), ("tokenCount", ASCENDING)],
             partialFilterExpression={"enrichment.state": "PENDING"},
             name="due",
@@ -61,7 +61,7 @@ INDEXES: dict[str, list[IndexModel]] = {
             name="unfinished",
         ),
         IndexModel([("sessionId", ASCENDING), ("entities.key", ASCENDING), ("seq", ASCENDING)]),
-        # What subscribers catch up with; a message enters them when it changes, and not when it is added.
+        # For subscribers that catch up; a message enters these indexes with its first change, not when it is added.
         IndexModel(
             [("sessionId", ASCENDING), ("editedAt", ASCENDING), ("seq", ASCENDING)],
             partialFilterExpression={"editedAt": {"$exists": True}},
@@ -78,7 +78,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)]),
         IndexModel([("sessionId", ASCENDING), ("at", ASCENDING)]),
         IndexModel([("sessionId", ASCENDING), ("model", ASCENDING)]),
-        # What is not of a worker's model is in two ranges of it.
+        # The messages without a vector of a worker's model are in two ranges of the index.
         IndexModel([("model", ASCENDING), ("dueAt", ASCENDING)]),
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True), _words()],
@@ -123,8 +123,8 @@ async def ensure_indexes(database: RawDatabase) -> None:
 
 async def _create(database: RawDatabase, name: str) -> None:
     try:
-        # The driver's own method looks first, and has another error for what it finds there.
+        # The driver's own method checks first, and raises another error for an existing collection.
         await database.command("create", name)
     except OperationFailure as error:
-        if error.code != _NAMESPACE_EXISTS:  # another process just made it
+        if error.code != _NAMESPACE_EXISTS:  # another process has just created it
             raise

@@ -1,6 +1,6 @@
-"""Keyset pages: what lies between two keys of an index, in its order.
+"""Keyset pagination: the items between two keys of an index, in its order.
 
-A page is found by where it begins and not by how many items come before it, so each costs the same.
+A page is found by its first key, not by the number of items before it, so each page costs the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from graph.store.driver.collection import AnyCollection
 from graph.store.projection import projection
 
 Key: TypeAlias = tuple[Any, ...]
-"""The values of a listing's keys on one item: its place."""
+"""The values of a listing's keys on one item, which are its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class Listing:
 
     Attributes:
         collection: the collection.
-        match: the filter; what it fixes are the index's first keys.
-        keys: one or two paths to order by, the last one unique among what matches.
-        index: the index to use, as its key paths; None leaves it to MongoDB, where no one index is always the best.
-        descending: whether the greatest comes first.
+        match: the filter; its fixed fields are the first keys of the index.
+        keys: one or two paths of the order, the last one unique among the matching documents.
+        index: the key paths of the index to use; None lets MongoDB choose, if no index is always the best.
+        descending: whether the greatest key comes first.
         rename: stored names by the names that callers use.
-        shape: makes a document what callers expect.
+        shape: converts a document to the form for callers.
     """
 
     collection: AnyCollection
@@ -42,24 +42,24 @@ class Listing:
 
     @property
     def hint(self) -> list[tuple[str, int]] | None:
-        """The index, as the driver takes it."""
+        """Return the index in the driver's form."""
         return None if self.index is None else [(path, 1) for path in self.index]
 
     def place(self, document: Document) -> Key:
-        """The key of a document as `page` gives it."""
+        """Return the key of a document from `page`."""
         back = {stored: name for name, stored in self.rename.items()}
         return tuple(document[back.get(path, path)] for path in self.keys)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of a listing is asked for.
+    """The requested part of a listing.
 
     Attributes:
-        size: most items.
-        backwards: the last ones of the part between the keys, not the first ones.
-        after: only what comes after this key; nothing needs to stand there.
-        before: only what comes before this key.
+        size: maximum number of items.
+        backwards: whether to take the last items between the keys, instead of the first.
+        after: only items after this key, which need not exist.
+        before: only items before this key, which need not exist.
     """
 
     size: int
@@ -73,8 +73,8 @@ class Page:
     """Items in the listing's order.
 
     Attributes:
-        items: at most as many as were asked for.
-        more: whether the part between the keys has more, on the side where it was cut.
+        items: at most the requested number.
+        more: whether the part between the keys has more items, on the side of the cut.
     """
 
     items: list[Document]
@@ -82,7 +82,7 @@ class Page:
 
 
 async def page(listing: Listing, window: Window, fields: Collection[str], *, whole: bool = False) -> Page:
-    """One page, each item with `fields` and the listing's keys; shorter where its bytes do not fit into the answer.
+    """Read one page, each item with `fields` and the listing's keys; shorter if the answer can't hold its bytes.
 
     Args:
         listing: the list.
@@ -91,7 +91,7 @@ async def page(listing: Listing, window: Window, fields: Collection[str], *, who
         whole: whether a page that does not fit is refused.
 
     Raises:
-        TooCostly: it is refused, or not even one item fits.
+        TooCostly: the page is refused, or not even one item fits.
     """
     back = {stored: name for name, stored in listing.rename.items()}
     wanted = {*fields, *(back.get(path, path) for path in listing.keys)}
@@ -114,7 +114,7 @@ async def page(listing: Listing, window: Window, fields: Collection[str], *, who
 
 
 async def any_outside(listing: Listing, *, until: Key | None = None, since: Key | None = None) -> bool:
-    """Whether an item stands at or before `until`, or at or after `since`."""
+    """Whether the listing has an item at or before `until`, or at or after `since`."""
     found = await listing.collection.find_one(
         _between(listing, since, until, inclusive=True),
         projection(listing.keys),
@@ -125,7 +125,7 @@ async def any_outside(listing: Listing, *, until: Key | None = None, since: Key 
 
 
 async def count(listing: Listing) -> int:
-    """How many items the listing has."""
+    """Return the number of items of the listing."""
     if listing.hint is None:
         return await listing.collection.count_documents(listing.match)
     return await listing.collection.count_documents(listing.match, hint=listing.hint)

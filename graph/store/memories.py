@@ -1,4 +1,4 @@
-"""The `memories` collection, and the write path: what one `addMemory` persists."""
+"""The `memories` collection, and the writes of one `addMemory`."""
 
 from __future__ import annotations
 
@@ -49,18 +49,17 @@ from graph.store.writes import write_session
 
 _STORED = {"uuid": "_id"}
 _LEAST_LOOK_UP = 1.0
-"""Seconds that looking for what an unknown commit stored gets at least."""
+"""Minimum seconds for looking up the result of a commit that MongoDB did not confirm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an add did.
+    """The result of an add.
 
     Attributes:
         memory: the whole memory document, `_id` under `uuid`.
-        session: the session as it was when the transaction was committed, with `_id` and the fields that were asked
-            for.
-        replayed: the same had been added before, and nothing was changed now.
+        session: the session at the commit, with `_id` and the requested fields.
+        replayed: whether the same memory had been added before, so that nothing changed.
     """
 
     memory: Document
@@ -69,7 +68,7 @@ class Added:
 
 
 def as_memory(document: MemoryDocument | Document) -> Document:
-    """A document of `memories` as the source of a `Memory`."""
+    """Return a document of `memories` as the source of a `Memory`."""
     return {("uuid" if name == "_id" else name): value for name, value in document.items()}
 
 
@@ -82,7 +81,7 @@ async def find_memories(
 
 
 def list_memories(database: Database, visible: Visible) -> Listing:
-    """The visible persisted memories of a session, oldest first."""
+    """Return the visible persisted memories of a session, oldest first."""
     return Listing(
         database.memories,
         visible.match("firstSeq"),
@@ -104,25 +103,25 @@ async def add_memory(
     session_fields: Collection[str] = (),
     check_new: Callable[[Sequence[NewMessage]], None] = any_messages,
 ) -> Added:
-    """Store a memory and its messages in one transaction, making the session and the user where they are new.
+    """Store a memory and its messages in one transaction; create a new session and user.
 
-    Messages whose uuid the session already knows are updated in place. When all of them are known, no memory is made:
-    the one that holds the first of them is returned, `replayed` when nothing differed, the session's metadata and user
-    included. A known idempotency key changes nothing.
+    Messages whose uuid the session has are updated in place. If it has all of them, no memory is created: the memory of
+    the first one is returned, `replayed` if nothing differed, the session's metadata and user included. A known
+    idempotency key changes nothing.
 
     Args:
         database: the open database.
         scope: the data that the caller may see.
-        new: what to add.
-        session_fields: what to read of the session for the answer: after the commit no read is left that may fail.
-        check_new: called with the messages that make a new memory, before anything is stored; its error refuses them.
+        new: the memory to add.
+        session_fields: the paths to read of the session for the answer, before the commit, since a later read may fail.
+        check_new: called with the messages of a new memory before they are stored; its error refuses them.
 
     Raises:
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
-        Forbidden: the session is not the caller's, or is new and its id does not begin as the caller's must.
-        OutcomeUnknown: MongoDB did not say whether the memory is stored, and it could not be looked up.
-        Unavailable: the database does not answer, or other writers kept this one out until the deadline; nothing is
+        Forbidden: the session is outside the caller's scope, or is new and its id lacks the caller's prefix.
+        OutcomeUnknown: MongoDB did not confirm whether the memory is stored, and the look-up failed.
+        Unavailable: the database does not answer, or other writers held the lock until the deadline; nothing is
             stored.
     """
     add = _Add(database, scope, new, session_fields, check_new)
@@ -159,7 +158,7 @@ class _Add:
         self.hands_over = False
 
     async def look_up(self) -> Added | None:
-        """What an attempt of this call stored after all, if that can be found out."""
+        """Return the result of an unconfirmed attempt of this call, if it can be found."""
         try:
             with bounded(max(_LEAST_LOOK_UP, self._database.write_deadline * LOOK_UP_SHARE)):
                 return await self._stored()
@@ -167,7 +166,7 @@ class _Add:
             return None
 
     async def attempt(self, tx: Transaction) -> Added:
-        """Within a transaction, read what is known, decide, and do that."""
+        """Within a transaction, read the stored documents, plan the add, and execute the plan."""
         if self._tried and (stored := await self._stored(tx)) is not None:
             return stored
         self._tried, self.hands_over = True, False
@@ -186,9 +185,9 @@ class _Add:
                 assert_never(plan)
 
     async def _refuse_strangers(self, tx: Transaction) -> None:
-        """Refuse a session that is not the caller's before anything is looked up by what was sent with it.
+        """Refuse a session outside the caller's scope before the look-up of sent keys and uuids.
 
-        So a stranger learns nothing of keys and message uuids that are in use.
+        So a foreign caller can't find out which keys and message uuids are in use.
         """
         new, scope = self._new, self._scope
         named = new.idempotency_key is not None or any(message.uuid is not None for message in new.messages)
@@ -201,7 +200,7 @@ class _Add:
             refuse_unseen(scope, session)
 
     async def _stored(self, tx: Transaction | None = None) -> Added | None:
-        """The memory of this call, which an earlier attempt stored without learning of it."""
+        """Return the memory of this call that an unconfirmed attempt stored."""
         memory = await self._database.memories.find_one({"_id": self._new.uuid}, session=tx)
         session = None if memory is None else await self._session(tx)
         return None if memory is None or session is None else Added(as_memory(memory), session, replayed=False)
@@ -212,7 +211,7 @@ class _Add:
         )
 
     async def _known(self, tx: Transaction) -> Known:
-        """What is stored of what was sent."""
+        """Read the stored documents that the add depends on."""
         new = self._new
         if new.idempotency_key is not None:
             key = {"sessionId": new.session_id, "idempotencyKey": new.idempotency_key}
@@ -240,7 +239,7 @@ class _Add:
         return {} if found is None else as_memory(found)
 
     async def _update(self, plan: Update, known: Known, tx: Transaction) -> Added:
-        """Change messages, and what differs of the session."""
+        """Change messages and the session."""
         at, session = now(), plan.session
         if plan.edits:
             session = await self._allot(at, count=0, tokens=tokens_added(plan.edits), uuid=session["uuid"], tx=tx)
@@ -249,7 +248,7 @@ class _Add:
         return Added(await self._memory(plan.memory_id, known, tx), session, replayed=False)
 
     async def _append(self, plan: Append, tx: Transaction) -> Added:
-        """Store new messages in a memory of their own, and what differs of known ones."""
+        """Store new messages in a new memory, and change stored ones."""
         self._check_new(plan.fresh)
         at = now()
         session = await self._open_session(plan, at, tx)
@@ -270,7 +269,7 @@ class _Add:
         return as_memory(memory)
 
     async def _open_session(self, plan: Append, at: datetime, tx: Transaction) -> SessionDocument:
-        """Allot numbers to the new messages in the session, making it where it is new; as it is afterwards."""
+        """Reserve numbers for the new messages in the session, which is created if new; return it after the change."""
         new, uuid = self._new, new_uuid()
         tokens = tokens_added(plan.edits, plan.fresh)
         session = await self._allot(at, count=len(plan.fresh), tokens=tokens, uuid=uuid, tx=tx)
@@ -284,7 +283,7 @@ class _Add:
         return session
 
     async def _allot(self, at: datetime, *, count: int, tokens: int, uuid: str, tx: Transaction) -> SessionDocument:
-        """Count messages and tokens in the session, which is made, with this uuid, where it is new."""
+        """Count messages and tokens in the session; create a new one with this uuid."""
         new, user_id = self._new, user_of(self._new, self._scope)
         return await self._database.sessions.upsert_one(
             {"_id": new.session_id},
@@ -306,7 +305,7 @@ class _Add:
     async def _change_session(
         self, session: SessionDocument, changes: SessionChanges, at: datetime, tx: Transaction
     ) -> SessionDocument:
-        """Give fields of the session another value; the session as it is afterwards."""
+        """Change fields of the session; return it after the change."""
         if not changes:
             return session
         database, session_id = self._database, self._new.session_id

@@ -1,6 +1,6 @@
 """A session's memory and its messages in one read.
 
-A round trip through the driver costs as much as the rest of a small request, and what one read finds is of one moment.
+A round trip through the driver costs as much as the rest of a small request, and one read sees one moment.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Recent:
 async def find_recent_memory(
     database: Database, scope: Scope, session_id: str, fields: Collection[str], recent: Recent
 ) -> Document | None:
-    """A session's memory as `find_session_memory` gives it, with `messages`, oldest first.
+    """Return the result of `find_session_memory` with `messages`, oldest first.
 
-    Times have no zone: they are in UTC, and decode in a fraction of the time that way.
+    Times are in UTC without a zone, which takes a fraction of the time to decode.
     """
     of_session = projection({*fields, "sessionId", "summarySeq", *Visible.MEMORY_FIELDS}, AS_MEMORY) or {}
     pipeline = [
@@ -58,7 +58,7 @@ async def find_recent_memory(
         },
     ]
     found = await database.sessions.aggregate_at_once(pipeline, RESPONSE_CODEC, most=1 + recent.count)
-    # Messages without their session are of one that the scope does not hold.
+    # Messages without a session belong to a session outside the scope.
     if not found or not found[0].pop(_IS_SESSION, False):
         return None
     memory = as_session_memory(found[0])

@@ -1,4 +1,4 @@
-"""How metadata is updated."""
+"""Updates of metadata by JSON Merge Patch (RFC 7396)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from graph.errors import BadUserInput
 from graph.store.documents import JSONObject
 
 MOST_BYTES = 1_048_576
-"""Size as JSON up to which metadata may grow by updates."""
+"""Maximum bytes of metadata as JSON after updates."""
 
 
 def merged(old: JSONObject, new: JSONObject) -> JSONObject:
-    """`old` with `new` merged in: maps merge deeply, everything else overwrites, an explicit null removes the key."""
+    """Merge `new` into `old` (RFC 7396): objects merge at every level, other values replace, null removes a key."""
     result = dict(old)
     for name, value in new.items():
         if value is None:
@@ -26,12 +26,12 @@ def merged(old: JSONObject, new: JSONObject) -> JSONObject:
 
 
 def merged_metadata(old: JSONObject, new: JSONObject | None) -> JSONObject:
-    """Metadata after an update: `old` itself when it stays as it is.
+    """Return the metadata after an update, or `old` itself if the update changes nothing.
 
-    As JSON, that is: to Python `1`, `1.0` and `true` are equal.
+    The comparison is by JSON: in Python, `1`, `1.0` and `true` are equal.
 
     Raises:
-        BadUserInput: it would grow beyond what is kept.
+        BadUserInput: the metadata would exceed `MOST_BYTES`.
     """
     if not new:
         return old
@@ -42,7 +42,7 @@ def merged_metadata(old: JSONObject, new: JSONObject | None) -> JSONObject:
     size = len(after)
     if size > MOST_BYTES and size > len(before):
         message = (
-            f"metadata would have {size:,} bytes with what it has already, and at most {MOST_BYTES:,} are kept: remove"
+            f"metadata would have {size:,} bytes after the update, and at most {MOST_BYTES:,} are accepted: remove"
             " keys by sending null for them"
         )
         raise BadUserInput(message)

@@ -1,4 +1,4 @@
-"""The `messages` collection: reading."""
+"""Reads of the `messages` collection."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ async def find_messages(
 ) -> list[MessageDocument]:
     """Return the messages that exist within the scope, in no order, with `fields` and `_id`.
 
-    A message exists as long as its session does: what is being erased may still stand in the collection.
+    A message exists as long as its session: the collection may still have messages that are being erased.
     """
     wanted = projection({*fields, "_id", "sessionId", "seq"})
     return await find_visible(database, database.messages, scope, uuids, wanted, place="seq")
 
 
 async def find_meant(database: Database, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:
-    """The message within the scope that the caller means by a uuid, with `fields` and `_id`."""
+    """Return the message within the scope with a caller's uuid, with `fields` and `_id`."""
     possible = scope.possible_uuids(given)
     found = {message["_id"]: message for message in await find_messages(database, scope, possible, fields)}
     return next((found[uuid] for uuid in possible if uuid in found), None)
@@ -79,9 +79,9 @@ async def messages_in_range(
 async def page_of_messages(
     database: Database, visible: Visible, fields: Collection[str], *, ends: tuple[int, int], skip: int, limit: int
 ) -> list[MessageDocument]:
-    """Visible messages of a session by the number of messages that come before them, oldest first.
+    """Return a page of a session's visible messages by offset, oldest first.
 
-    While no message was deleted, the place is known from the number of the message, and any page costs the same.
+    While no message was deleted, the offset determines the `seq`, and any page costs the same.
 
     Args:
         database: the open database.

@@ -1,4 +1,4 @@
-"""Conditions on what stands at a path within a document, as an expression, and as far as an index can tell."""
+"""Conditions on the value at a path in a document, as an expression, and as a filter for an index."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 from graph.store.documents import Document
 
 Key: TypeAlias = str | int
-"""The key of a map; a number is the place of an item where a list stands, and its digits are a key where a map does."""
+"""A key of a map; a number is an index in a list, and a key of its digits in a map."""
 
 
 class Existence(Enum):
-    """Whether anything stands at a path; a null does."""
+    """Whether a path has a value, null included."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -22,7 +22,7 @@ class Existence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """A list, one of whose items is equal to a JSON value."""
+    """A list with an item equal to a JSON value."""
 
     item: Any
 
@@ -34,14 +34,14 @@ Condition: TypeAlias = tuple[tuple[Key, ...], Wanted]
 
 
 def holds(path: Sequence[Key], wanted: Wanted) -> Document:
-    """An expression that is true exactly when what is wanted stands at a path.
+    """Return an expression that is true exactly if the value at a path meets a condition.
 
-    The query language's own equality would also find lists that hold the value, and tell maps with another order of
-    their keys apart.
+    The query language's equality would also match lists with the value, and would distinguish maps by the order of
+    their keys.
 
     Args:
-        path: keys from the outermost one; the first one is plain.
-        wanted: what must stand there.
+        path: the keys, outermost first; the first one is plain.
+        wanted: the condition.
     """
     found: Any = f"${path[0]}"
     for key in path[1:]:
@@ -50,10 +50,10 @@ def holds(path: Sequence[Key], wanted: Wanted) -> Document:
 
 
 def possible(path: Sequence[Key], wanted: Wanted) -> list[Document]:
-    """Conditions that all hold where what is wanted stands at a path, and elsewhere maybe: what an index can find.
+    """Return necessary conditions, for an index, of a condition on the value at a path.
 
     Args:
-        path: as in `holds`; a key that the query language reads in another way gives no condition.
+        path: as in `holds`; a key with a meaning in the query language gives no condition.
         wanted: as in `holds`; an existence, a null, a list or an empty map gives no condition.
     """
     if isinstance(wanted, Contains):
@@ -74,7 +74,7 @@ _FOUND = "$$found"
 
 
 def _named(found: object, test: Document) -> Document:
-    """A test of what the expression gives. It is written once, however often the test looks at it."""
+    """Return a test of an expression's value, in which the expression occurs once."""
     return {"$let": {"vars": {"found": found}, "in": test}}
 
 
@@ -86,8 +86,8 @@ def _at(found: object, key: Key) -> Document:
 
 
 def _field(found: object, key: str) -> Document:
-    # $getField takes a key as it is, and gives nothing for what is no map: a dotted path would reach into lists. Of a
-    # null it gives a null, and nothing stands below a null.
+    # $getField takes the key verbatim, and gives nothing for a value that is not a map; a path with dots would reach
+    # into lists. For a null it gives a null, which has no values below.
     return {"$getField": {"field": {"$literal": key}, "input": {"$ifNull": [found, "$$REMOVE"]}}}
 
 

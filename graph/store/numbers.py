@@ -1,7 +1,7 @@
 """The whole numbers of sessions and users, counted from 1, that Zep's clients page by.
 
-They are allotted when they are first asked for, not when a session is made: one counter that every new session wrote to
-would be a queue for all writers. A number is never used again, so a deletion leaves a hole.
+They are assigned at the first read, not at the creation of a session: all writers would queue at one counter. A number
+is never reused, so a deletion leaves a gap.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Numbered: TypeAlias = Literal["sessions", "users"]
 N = TypeVar("N", SessionDocument, UserDocument)
 
 _AT_ONCE = 200
-"""Numbers that one transaction allots."""
+"""Maximum numbers that one transaction assigns."""
 
 
 async def ensure_number(database: Database, collection: Numbered, document: N) -> N:
@@ -46,11 +46,11 @@ async def list_by_number(
 async def list_by_number(
     database: Database, collection: Numbered, match: Document, *, after: int | None, limit: int | None
 ) -> list[SessionDocument] | list[UserDocument]:
-    """Those that match, whole, by ascending number.
+    """Return the whole matching documents by ascending number.
 
     Args:
         database: the open database.
-        collection: which ones.
+        collection: sessions or users.
         match: the filter of the caller's scope.
         after: only greater numbers.
         limit: the maximum number; None for all.
@@ -68,14 +68,14 @@ async def list_by_number(
         if limit is not None and len(found) >= limit:
             break
         last = max([last, *(document["number"] for document in found[-1:])])
-        # New numbers are greater than all that there were, so they come at the end of what was found.
+        # New numbers are greater than all others, so their documents follow the found ones.
         if not await _allot(database, collection, match):
             break
     return found
 
 
 async def _allot(database: Database, collection: Numbered, match: Document) -> int:
-    """Number some of those that match and have no number yet, in the order they were made; how many they were."""
+    """Number some matching documents without a number, in the order of creation; return how many."""
     documents = _collection(database, collection)
     if await documents.find_one({**match, "number": None}, {"_id": 1}) is None:
         return 0

@@ -64,7 +64,7 @@ async def messages_of(database: Database, sessions: Sequence[Visible]) -> AsyncI
 
 
 async def later_messages(database: Database, parts: Sequence[Visible]) -> AsyncIterator[list[MessageDocument]]:
-    """The messages of a few parts of sessions, each with what it has of the end of its session."""
+    """Yield the messages of a few parts of sessions, each of which is the end of its session."""
     for start in range(0, len(parts), _PARTS_AT_ONCE):
         matches = [part.match("seq") for part in parts[start : start + _PARTS_AT_ONCE]]
         async for read in _read(database, {"$or": matches}):
@@ -123,7 +123,7 @@ async def changed_messages(
 
 
 def version_of(message: MessageDocument) -> tuple[datetime | None, datetime | None]:
-    """What one reading of a message differs by from another: the times of its last edit, and of its enrichment."""
+    """Return the version of a message: the times of its last edit and of its enrichment."""
     return message.get("editedAt"), message.get("enrichment", {}).get("at")
 
 

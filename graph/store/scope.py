@@ -15,12 +15,12 @@ _CHOSEN_BY_USERS = UUID("6f0c6f0e-0d0e-4d43-9d2c-7a1f2f8f5b61")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What every read and write of the store takes, so that no caller can forget it.
+    """The part of the data that a caller may see; an argument of every read and write of the store.
 
     Attributes:
         user_id: only this user and the sessions that belong to it; None sees everything.
-        session_prefix: how ids of sessions that this caller makes must begin.
-        roles: of the messages that this caller adds, edits and deletes one by one; None for all.
+        session_prefix: the required prefix of the ids of sessions that this caller creates.
+        roles: the roles of messages that this caller may add, edit and delete; None for all.
     """
 
     user_id: str | None = None
@@ -36,29 +36,29 @@ class Scope:
         return {} if self.user_id is None else {"_id": self.user_id}
 
     def own_uuid(self, chosen: str) -> str:
-        """The uuid of the message for which this caller chose a uuid.
+        """Return the stored uuid of a message for the uuid that this caller chose.
 
-        The choice of an end user counts among that user's messages alone: so it never meets somebody else's message,
-        and does not reveal it.
+        The choice of an end user identifies one of that user's messages alone, so that it never collides with another
+        user's message, nor reveals it.
 
         Args:
-            chosen: in canonical form.
+            chosen: the chosen uuid in canonical form.
         """
         return chosen if self.user_id is None else str(uuid5(_CHOSEN_BY_USERS, f"{chosen}{self.user_id}"))
 
     def possible_uuids(self, given: str) -> tuple[str, ...]:
-        """The uuids of the messages that this caller may mean by a uuid: the one it was chosen for, or that it is."""
+        """Return the possible stored uuids for a caller's uuid: derived from it, or equal to it."""
         return (given,) if self.user_id is None else (self.own_uuid(given), given)
 
     def refuse_role(self, role: str, name: str) -> None:
-        """Refuse to write a message of a role that is not the caller's.
+        """Refuse to write a message of a role that the caller may not write.
 
         Args:
-            role: the message's, as it is or as it is to be.
-            name: what the caller calls it.
+            role: the old or new role of the message.
+            name: the caller's name of the value, for the error message.
 
         Raises:
-            Forbidden: other callers write messages of that role.
+            Forbidden: the caller may not write messages of the role.
         """
         if self.roles is not None and role not in self.roles:
             allowed = ", ".join(sorted(self.roles))

@@ -1,4 +1,4 @@
-"""Finding messages and summaries of one session by words, time and a test."""
+"""Search for messages and summaries of one session by words, time and a test."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from graph.store.visible import Visible
 
 
 class Searched(StrEnum):
-    """What is looked at."""
+    """The kind of documents that a search reads."""
 
     MESSAGES = "messages"
     SUMMARIES = "summaries"
 
 
 _AT_ONCE = 20
-"""Documents that are tested together: each may hold more than a megabyte."""
+"""Documents that are tested together: each may have more than a megabyte."""
 _PLACE = {Searched.MESSAGES: "seq", Searched.SUMMARIES: "lastSeq"}
 
 
@@ -43,11 +43,11 @@ async def search(
         database: the open database.
         visible: the part of the session.
         searched: which documents.
-        words: of which at least one must occur.
-        since: the earliest `createdAt`.
-        until: the first one that is too late.
-        keep: gives those of some documents that pass a test; it costs a read of each that matches the rest.
-        limit: most documents, at least 1.
+        words: the words, of which at least one must occur.
+        since: the minimum `createdAt`.
+        until: the exclusive maximum of `createdAt`.
+        keep: returns the documents that pass a test; all documents that match the other conditions are read for it.
+        limit: maximum number of documents, at least 1.
     """
     place = _PLACE[searched]
     match = visible.match(place)

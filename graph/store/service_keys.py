@@ -13,7 +13,7 @@ _USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 async def insert_key(database: Database, document: ServiceKeyDocument) -> bool:
-    """Store a new key; False when its name is in use."""
+    """Store a new key; return False if its name is in use."""
     try:
         await database.service_keys.insert_one(document)
     except DuplicateKeyError:
@@ -27,13 +27,13 @@ async def find_key(database: Database, key_id: str) -> ServiceKeyDocument | None
 
 
 async def existing(database: Database, key_ids: Collection[str]) -> set[str]:
-    """Those of the ids whose keys are not revoked."""
+    """Return the ids whose keys are not revoked."""
     found = await database.service_keys.find({"_id": {"$in": list(key_ids)}}, {"_id": 1})
     return {key["_id"] for key in found}
 
 
 async def all_keys(database: Database) -> list[ServiceKeyDocument]:
-    """All keys without their hashes, oldest first."""
+    """Return all keys without their hashes, oldest first."""
     return await database.service_keys.find({}, {"hash": 0}, sort=[("createdAt", 1)])
 
 
@@ -43,7 +43,7 @@ async def delete_key(database: Database, name_or_id: str) -> ServiceKeyDocument 
 
 
 async def note_use(database: Database, key: ServiceKeyDocument) -> None:
-    """Keep when the key was last used, to the minute, so that most requests write nothing."""
+    """Store the time of the key's last use, to the minute, so that most requests write nothing."""
     at = now()
     if at - key.get("lastUsedAt", key["createdAt"] - _USE_IS_NOTED_EVERY) < _USE_IS_NOTED_EVERY:
         return

@@ -52,7 +52,7 @@ async def find_session(
 async def find_session_memory(
     database: Database, scope: Scope, session_id: str, fields: Collection[str]
 ) -> Document | None:
-    """A session's memory as one: shaped like a document of `memories`, without a range of its own.
+    """Return a session memory, in the form of a document of `memories`, without a range.
 
     `uuid`, `createdAt`, `metadata` and `tokenCount` are the session's.
     """
@@ -83,11 +83,11 @@ async def find_sessions(
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """Which sessions to list: those that meet all that is given.
+    """The sessions to list: those that meet all conditions.
 
     Attributes:
-        user_id: whom they belong to.
-        created: the first moment, and the exclusive end.
+        user_id: the user that they belong to.
+        created: the start, and the exclusive end, of the creation.
         updated: the same for the last change.
         metadata: conditions that its metadata meets.
     """
@@ -100,7 +100,7 @@ class SessionFilter:
 
 ANY_SESSION = SessionFilter()
 _MOST_BY_INDEX = 4
-"""Conditions on metadata that an index may be used for. MongoDB makes a plan with each of them, and tries all plans."""
+"""Maximum conditions on metadata for which an index is tried: MongoDB makes and tries a plan for each of them."""
 
 
 def one_session(database: Database, session_id: str) -> Listing:
@@ -135,8 +135,7 @@ def list_sessions(
     match = {"$and": conditions} if conditions else {}
     owned = wanted.user_id is not None or scope.user_id is not None
     index = ("userId", by, "_id") if owned else (by, "_id")
-    # A value that few sessions have is found by the index of metadata, and one that many have in the list's order.
-    # MongoDB tries both and takes what is quicker.
+    # The index of metadata is faster for a rare value, and the list's order for a frequent one. MongoDB tries both.
     return Listing(database.sessions, match, (by, "_id"), None if possibly else index, descending)
 
 
@@ -149,11 +148,11 @@ async def create_session(
     metadata: JSONObject,
     origin: Origin | None = None,
 ) -> SessionDocument:
-    """Make a session without messages.
+    """Create a session without messages.
 
     Raises:
-        Conflict: it exists.
-        Forbidden: it exists, and is not the caller's, or its id does not begin as those that the caller makes must.
+        Conflict: the session exists.
+        Forbidden: the session exists outside the caller's scope, or its id lacks the caller's prefix.
     """
     owner_id = user_id or scope.user_id
 
@@ -190,11 +189,11 @@ async def create_session(
 async def update_session(
     database: Database, scope: Scope, session_id: str, *, user_id: str | None, metadata: JSONObject | None
 ) -> SessionDocument:
-    """Merge metadata into a session, and give it to a user where it belongs to none.
+    """Merge metadata into a session, and assign the session to a user if it belongs to no user.
 
     Raises:
         NotFound: the session is not within the scope.
-        Conflict: it belongs to another user.
+        Conflict: the session belongs to another user.
     """
     hands_over = False
 
@@ -224,10 +223,10 @@ async def update_session(
 
 
 async def delete_session(database: Database, scope: Scope, session_id: str) -> str | None:
-    """Take a session and its contents away.
+    """Delete a session and its contents.
 
     Returns:
-        The id of the erasure that is still to be done, if any.
+        The id of the remaining erasure, or None.
 
     Raises:
         NotFound: the session is not within the scope.
@@ -241,7 +240,7 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
 
 
 async def _with_entities(database: Database, job: str | None) -> str | None:
-    """The job that a deletion left, after the entities that it left, which nobody is to see when it returns."""
+    """Remove the entities that a deletion left, which must be invisible on its return; return the remaining job."""
     if job is not None:
         try:
             await erasure.forget_entities(database, job)
@@ -254,10 +253,10 @@ async def _with_entities(database: Database, job: str | None) -> str | None:
 
 
 async def delete_contents(database: Database, scope: Scope, session_id: str) -> str | None:
-    """Take all messages, memories and summaries of a session away; the session and its last number stay.
+    """Delete all messages, memories and summaries of a session; the session and its last number stay.
 
     Returns:
-        The id of the erasure that is still to be done, if any.
+        The id of the remaining erasure, or None.
 
     Raises:
         NotFound: the session is not within the scope.
@@ -292,31 +291,31 @@ def refuse_unseen(scope: Scope, session: SessionDocument) -> None:
     """Refuse to write to a session, read with `userId`, that is outside the scope.
 
     Raises:
-        Forbidden: it is. The error is the same for a session of another user and for one of no user.
+        Forbidden: the session is outside the scope. The error is the same for a session of another user and of no user.
     """
     if not scope.sees_session(session):
         refuse_other_prefix(scope, session["_id"])
-        raise Forbidden("that sessionId is not yours to write to: choose another")
+        raise Forbidden("the sessionId is not yours to write to: choose another one")
 
 
 def refuse_other_prefix(scope: Scope, session_id: str) -> None:
-    """Refuse to make a session under an id that is set apart for others.
+    """Refuse to create a session whose id lacks the caller's prefix.
 
-    The answer is the same where such a session exists.
+    The error is the same if such a session exists.
 
     Raises:
-        Forbidden: the id does not begin as the caller's must.
+        Forbidden: the id lacks the prefix.
     """
     if not session_id.startswith(scope.session_prefix):
-        message = f"sessionId of a session that you make must begin with {scope.session_prefix[:_SHOWN]!r}"
+        message = f"the sessionId of a new session must begin with {scope.session_prefix[:_SHOWN]!r}"
         raise Forbidden(message)
 
 
 def refuse_other_user(session: SessionDocument, user_id: str | None) -> None:
-    """Refuse to give a session, read with `userId`, to another user than it has.
+    """Refuse to assign a session, read with `userId`, to another user.
 
     Raises:
-        Conflict: it belongs to another one.
+        Conflict: the session belongs to another user.
     """
     if user_id is not None and session.get("userId") not in (None, user_id):
         message = f"session {shown(session['_id'])} belongs to another user: a session's user can't change"

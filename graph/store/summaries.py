@@ -36,7 +36,7 @@ async def newest_summary(
 
 
 async def mark_stale(database: Database, session_id: str, seq: int, tx: Transaction) -> None:
-    """Within a transaction, mark the summaries that cover a message which has changed."""
+    """Within a transaction, mark the summaries that cover a changed message as stale."""
     await database.summaries.update_many(
         {"sessionId": session_id, "lastSeq": {"$gte": seq}, "firstSeq": {"$lte": seq}},
         {"$set": {"stale": True}},
@@ -45,9 +45,9 @@ async def mark_stale(database: Database, session_id: str, seq: int, tx: Transact
 
 
 async def forget_message(database: Database, session: SessionDocument, seq: int, tx: Transaction) -> None:
-    """Within a transaction, remove the summaries that may hold what a deleted message said, to be written again.
+    """Within a transaction, remove the summaries that may quote a deleted message; they are written again.
 
-    Each summary takes the one before in, so these are all that reach up to the message.
+    Each summary includes the one before, so these are all summaries up to the message or later.
 
     Args:
         database: the open database.

@@ -40,7 +40,7 @@ async def find_users(
 
 
 def list_users(database: Database, scope: Scope) -> Listing:
-    """The users within the scope, as they were made."""
+    """Return the users within the scope, in the order of creation."""
     return Listing(database.users, scope.users(), ("createdAt", "_id"), ("createdAt", "_id"))
 
 
@@ -51,10 +51,9 @@ def new_user(user_id: str, at: datetime, **fields: object) -> UserDocument:
 
 
 async def give_session(database: Database, user_id: str, at: datetime, tx: Transaction) -> None:
-    """Within a transaction that gives a session to a user, make the user unless it exists: naming one is enough.
+    """Within a transaction that assigns a session to a user, create the user if missing.
 
-    The user's document is written in any case, so that giving a session and deleting the user can't both succeed
-    unseen by each other.
+    The user's document is always written, so that the assignment conflicts with a concurrent deletion of the user.
     """
     result = await database.users.update_one({"_id": user_id}, {"$inc": {"sessionsGiven": 1}}, session=tx)
     if not result.matched_count:
@@ -65,16 +64,16 @@ async def give_session(database: Database, user_id: str, at: datetime, tx: Trans
 async def create_user(
     database: Database, user_id: str, fields: Document, *, origin: Origin | None = None
 ) -> UserDocument:
-    """Make a user.
+    """Create a user.
 
     Args:
         database: the open database.
-        user_id: the caller's id of it.
-        fields: `email`, `firstName`, `lastName` and `metadata`, where they have a value.
+        user_id: the caller's id of the user.
+        fields: the `email`, `firstName`, `lastName` and `metadata` that have a value.
         origin: the uuid and creation time of an imported user.
 
     Raises:
-        Conflict: it exists.
+        Conflict: the user exists.
     """
 
     async def attempt(tx: Transaction) -> UserDocument:
@@ -124,10 +123,10 @@ async def update_user(
 
 
 async def delete_user(database: Database, scope: Scope, user_id: str) -> list[str]:
-    """Take a user and its sessions away: unseen when this returns.
+    """Delete a user and its sessions, which are invisible on return.
 
     Returns:
-        The ids of the erasures that are still to be done.
+        The ids of the remaining erasures.
 
     Raises:
         NotFound: the user is not within the scope.

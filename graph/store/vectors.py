@@ -1,7 +1,7 @@
-"""The documents in `recall` that hold the vectors of messages: noted here, filled by `store.jobs.embedding`.
+"""The documents in `recall` with the vectors of messages, created here and filled by `store.jobs.embedding`.
 
-A document is made in the transaction that stores a message's entities, so that adding a message costs nothing for it,
-and goes in the transaction that deletes the message or changes its content: a vector of another text is never found.
+The transaction that stores a message's entities creates the document, so that adding a message has no extra cost. The
+transaction that deletes the message or changes its content removes it, so that a vector never belongs to another text.
 """
 
 from __future__ import annotations

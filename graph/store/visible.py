@@ -1,6 +1,6 @@
-"""Which contents of a session its readers see: those after the last one that was erased.
+"""The visible contents of a session: those after the last erased one.
 
-An erasure may need many batches. The session's `erasedSeq` hides at once what they have still to delete.
+An erasure may need many batches. The session's `erasedSeq` hides at once the contents that are deleted later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Visible:
 
     Attributes:
         session_id: the session.
-        after_seq: only what comes after this number is visible.
+        after_seq: only contents after this number are visible.
         FIELDS: the fields of a session that `of` reads.
         MEMORY_FIELDS: the fields of a memory that `of_memory` reads.
     """
@@ -31,19 +31,19 @@ class Visible:
 
     @classmethod
     def of(cls, session: SessionDocument) -> Visible:
-        """All that is visible of a session, read with `FIELDS`."""
+        """Return the visible part of a session, read with `FIELDS`."""
         return cls(session["_id"], session.get("erasedSeq", 0))
 
     @classmethod
     def of_memory(cls, memory: Document) -> Visible:
-        """The contents of a memory, read with `MEMORY_FIELDS`: of a session's memory, or from its first message."""
+        """Return the visible part of a memory, read with `MEMORY_FIELDS`: from its first message, if persisted."""
         return cls(memory["sessionId"], memory["firstSeq"] - 1 if "firstSeq" in memory else memory.get("erasedSeq", 0))
 
     @classmethod
     def of_entity(cls, entity: Document) -> Visible:
-        """The part of a session from the first message that mentions an entity, read with `sessionId` and `firstSeq`.
+        """Return the part of a session from the first mention of an entity, read with `sessionId` and `firstSeq`.
 
-        What it counts was visible when it was read: an erasure takes away what only erased messages mention.
+        The counted mentions were visible at the read: an erasure removes entities that only erased messages mention.
         """
         return cls(entity["sessionId"], entity["firstSeq"] - 1)
 
@@ -57,7 +57,7 @@ class Visible:
         return seq > self.after_seq
 
     def unchanged(self) -> Document:
-        """The filter that the session meets as long as no more of it has been erased."""
+        """Return the filter that the session meets until more of it is erased."""
         return {"_id": self.session_id, "erasedSeq": self.after_seq or {"$in": [None, 0]}}
 
     def beyond(self, seq: int) -> Visible:
@@ -85,5 +85,5 @@ def erased_until(seq: int) -> Document:
 
 
 def visible_by_id(sessions: Iterable[SessionDocument]) -> dict[str, Visible]:
-    """What is visible of each session, by its id; the sessions were read with `FIELDS`."""
+    """Return the visible part of each session, by its id; the sessions were read with `FIELDS`."""
     return {session["_id"]: Visible.of(session) for session in sessions}

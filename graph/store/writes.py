@@ -1,4 +1,4 @@
-"""How a session is written: one writer of this process at a time, in one transaction, after what is being erased."""
+"""Writes to a session: one writer of this process at a time, in one transaction, after unfinished erasures."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _TRIES = 5
 async def write_session(
     database: Database, session_id: str, work: Callable[[Transaction], Awaitable[T]], *, user_id: str | None = None
 ) -> T:
-    """Run `work(tx)` in a transaction while no other writer of this process is at the session.
+    """Run `work(tx)` in a transaction, while no other writer of this process writes to the session.
 
     Args:
         database: the open database.
         session_id: the session that is written.
-        work: does its reads and writes with the transaction that it is given; it may run several times.
-        user_id: the user whom the session may be given to.
+        work: reads and writes with the given transaction; it may run several times.
+        user_id: the user that the session may be assigned to.
 
     Raises:
-        OutcomeUnknown: MongoDB did not say whether the transaction is committed.
+        OutcomeUnknown: MongoDB did not confirm whether the transaction is committed.
         Unavailable: the database does not answer, or other writers kept this one out until the deadline.
     """
     with bounded(database.write_deadline) as until:
@@ -41,7 +41,7 @@ async def write_session(
 
 
 async def write(database: Database, work: Callable[[Transaction], Awaitable[T]]) -> T:
-    """Run `work(tx)` in a transaction; an unfinished erasure that it meets is finished first.
+    """Run `work(tx)` in a transaction; finish an erasure first on which the work depends.
 
     Raises:
         OutcomeUnknown: MongoDB did not say whether the transaction is committed.
@@ -52,7 +52,7 @@ async def write(database: Database, work: Callable[[Transaction], Awaitable[T]])
             try:
                 return await in_transaction(database.client, work, deadline=database.write_deadline)
             except DuplicateKeyError:
-                # Two writers met at one unique key: the other has committed, and is found by the next try.
+                # Two writers conflicted on a unique key: the next attempt finds the document of the other one.
                 continue
             except ErasureUnderWay as met:
                 await erasure.finish(database, met.job)

@@ -98,5 +98,5 @@ async def test_a_stranger_s_uuids_and_keys_are_as_missing_ones(
                     error = await client.error(ADD, input=sent)
                 answers.append((error["code"], error["message"]))
                 work.append([name for name, _ in recorded])
-        assert set(answers) == {("FORBIDDEN", "that sessionId is not yours to write to: choose another")}
+        assert set(answers) == {("FORBIDDEN", "the sessionId is not yours to write to: choose another one")}
         assert all(names == work[0] for names in work), work

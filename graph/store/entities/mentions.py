@@ -1,7 +1,7 @@
-"""What messages mention, added up: the arithmetic of the `entities` collection.
+"""The sums of the messages' mentions: the arithmetic of the `entities` collection.
 
-One document is an entity within a session or a user. It is changed in the transaction that changes the messages, so
-that it is exact at every moment, and is worked out from what changed, never from the whole session.
+One document is an entity of a session or a user. The transaction that changes messages updates the document, so that
+its counts are always exact, from the changed messages, never from the whole session.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ALIASED = "PERSON"  # the one label of which short names are resolved
 
 @dataclass(slots=True)
 class _Difference:
-    """What the changes of one transaction do to one entity of a session."""
+    """The difference that one transaction makes to one entity of a session."""
 
     count: int = 0
     messages: set[str] = field(default_factory=set)
@@ -48,7 +48,7 @@ def _place(message: MentioningMessage, entity: EntityDocument) -> MentionPlace:
 
 
 def _differences(changes: Iterable[Change]) -> dict[str, dict[str, _Difference]]:
-    """What the changes do, by session and entity."""
+    """Return the differences of the changes, by session and entity."""
     found: defaultdict[str, dict[str, _Difference]] = defaultdict(dict)
     for old, new in changes:
         for message, sign in ((old, -1), (new, 1)):
@@ -66,7 +66,7 @@ def _differences(changes: Iterable[Change]) -> dict[str, dict[str, _Difference]]
 
 
 async def replace_all(database: Database, changes: Iterable[Change], tx: Transaction) -> None:
-    """Make the sessions' and users' entities follow changes of messages, within the transaction of these changes."""
+    """Update the sessions' and users' entities after changes of messages, within the transaction of these changes."""
     by_session = _differences(changes)
     if not by_session:
         return
@@ -76,7 +76,7 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
             {"_id": {"$in": list(by_session)}}, projection({"userId", *Visible.FIELDS}), session=tx
         )
     }
-    # A session that is gone has no entities any more, and neither has its user of it.
+    # A deleted session has no entities, and does not count for its user.
     live = {session_id: found for session_id, found in by_session.items() if session_id in owners}
     before = await load(
         database, ((session_owner(session_id), key) for session_id in live for key in live[session_id]), tx
@@ -90,7 +90,7 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
         pairs = changed[owner] = []
         for key, difference in differences.items():
             old = before.get(entity_id(owner, key))
-            # What only erased messages mentioned may still be there, and counts for the user as long as it is.
+            # An entity that only erased messages mention may still exist, and counts for the user until its erasure.
             own = None if old is None or not _is_visible(old, visible) else old
             if own is None and key.startswith(f"{_ALIASED}:"):
                 renaming.add(owner)
@@ -99,7 +99,7 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
                 new["userId"] = user_id
             pairs.append((old, new))
             if user_id is not None:
-                # What is still to be handed over does not count for the user yet.
+                # An entity before its handover does not count for the user.
                 counted = old if old is not None and "userId" in old else None
                 moved[user_id].append((session_id, counted, new))
     if not changed:
@@ -120,7 +120,7 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
 async def replace_mentions(
     database: Database, old: MentioningMessage | None, new: MentioningMessage | None, tx: Transaction
 ) -> None:
-    """Make the entities of a message's session and user follow a change of the message, within its transaction.
+    """Update the entities of a message's session and user after a change of the message, within its transaction.
 
     Args:
         database: the open database.
@@ -148,10 +148,10 @@ def _is_visible(entity: EntityCountDocument, visible: Visible) -> bool:
 
 
 def lock(owner: str, session_id: str) -> Any:
-    """A document that whatever changes a session's entities writes, so that such transactions exclude each other.
+    """Return the write of a document by which transactions that change a session's entities exclude each other.
 
-    Without it one that counts a session's entities up could overlook one that gives them to a user, or resolves its
-    short names.
+    Without the write, a transaction that adds to the counts could miss one that assigns the entities to a user, or
+    resolves short names.
     """
     return UpdateOne(
         {"_id": entity_id(owner, "")},
@@ -185,7 +185,7 @@ async def _apply(
 
 
 def _entity(session_id: str, key: str, count: int, places: list[MentionPlace]) -> EntityCountDocument:
-    """An entity's document without what is shown of it; all mentions lie between the first and the last place."""
+    """Return an entity's document without its listed fields; all mentions are between the first and the last place."""
     places.sort(key=lambda place: place["seq"])
     owner = session_owner(session_id)
     return {
@@ -207,7 +207,7 @@ async def _unchanged_ends(
         database: the open database.
         visible: the session's visible part.
         key: the entity's key.
-        difference: what the transaction changes.
+        difference: the difference that the transaction makes.
         tx: the transaction.
     """
     places = []
@@ -250,12 +250,12 @@ async def _people_of(
 
 
 def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocument] | None) -> list[Any]:
-    """The writes that store a session's changed entities, with what is shown of them: short names count for long ones.
+    """Return the writes of a session's changed entities, with their listed fields: short names count for full ones.
 
     Args:
         owner: the session.
-        pairs: what changed.
-        people: all people of the session as they are stored, where that may matter.
+        pairs: the changed entities, before and after.
+        people: all stored people of the session, if short names may change.
     """
     stored: dict[str, EntityCountDocument] = {old["_id"]: old for old, _ in pairs if old is not None}
     documents = {new["_id"]: new for _, new in pairs if new is not None}
@@ -290,7 +290,7 @@ def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocum
 
 
 def _unshown(entity: EntityCountDocument) -> EntityCountDocument:
-    """An entity of a session without what is worked out from its own mentions and those of its short names."""
+    """Return an entity of a session without the fields computed from its mentions and those of its short names."""
     document: EntityCountDocument = {
         "_id": entity["_id"],
         "owner": entity["owner"],
@@ -305,7 +305,7 @@ def _unshown(entity: EntityCountDocument) -> EntityCountDocument:
 
 
 class _View(TypedDict):
-    """What is shown of an entity that is listed."""
+    """The fields of a listed entity."""
 
     name: str
     mentionCount: int
@@ -317,7 +317,7 @@ class _View(TypedDict):
 
 
 def _view(document: EntityCountDocument, members: Sequence[EntityCountDocument]) -> _View:
-    """What is shown of an entity that stands for `members`: itself and its short names, which are not listed."""
+    """Return the listed fields of an entity with its `members`: itself and its short names, which are not listed."""
     first = min((member["own"]["first"] for member in members), key=lambda place: place["seq"])
     last = max((member["own"]["last"] for member in members), key=lambda place: place["seq"])
     count = sum(member["own"]["count"] for member in members)

@@ -1,4 +1,4 @@
-"""The key under which mentions of an entity are one entity, and which short names mean a longer one.
+"""The keys that merge mentions into entities, and the resolution of short names.
 
 Nothing here loads spaCy: the store and the GraphQL surface use the same rules.
 """
@@ -16,14 +16,14 @@ _ALIASED_LABEL = "PERSON"
 
 
 def normalise_name(name: str) -> str:
-    """Fold what people write differently without meaning another name: case, width, ligatures, white space."""
+    """Fold differences of writing within one name: case, width, ligatures, white space."""
     # Case folding can undo the normal form ("ǰ"), so a second pass follows.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(folded.split())
 
 
 def entity_key(label: str, name: str) -> str:
-    """The merge key of an entity: equal for two mentions exactly when they are one entity.
+    """Return the merge key of an entity: equal for two mentions exactly if they are one entity.
 
     A label never contains a colon, so that a key has one reading.
     """

@@ -1,4 +1,4 @@
-"""Whose entities they are, and in which order they are listed."""
+"""The owners of entities, and the order of lists."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 
 
 def session_owner(session_id: str) -> str:
-    """The owner of a session's entities."""
+    """Return the owner of a session's entities."""
     return f"s:{session_id}"
 
 
 def user_owner(user_id: str) -> str:
-    """The owner of a user's entities."""
+    """Return the owner of a user's entities."""
     return f"u:{user_id}"
 
 
@@ -19,10 +19,10 @@ HIGHEST_RANK = 2**40
 
 
 def rank(count: int) -> int:
-    """What lists of entities are ordered by: the most mentioned first, in an index that ascends as all others do."""
+    """Return the sort key of lists of entities: the most mentioned first, in an ascending index."""
     return HIGHEST_RANK - count
 
 
 def entity_id(owner: str, key: str) -> str:
-    """The `_id` of an entity's document: of one size, however long the names are."""
+    """Return the `_id` of an entity's document, of a fixed size for names of any length."""
     return hashlib.blake2b(f"{owner}\0{key}".encode(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Whose a session's entities are, and their end with the session or the user."""
+"""The user of a session's entities, and the removal of entities with their session or user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graph.store.entities.user_mentions import Moved, follow
 
 
 async def give_to_user(database: Database, session_id: str, user_id: str, tx: Transaction) -> None:
-    """Count a session's entities for the user whom it belongs to, in the transaction that says so or a later one."""
+    """Count a session's entities for its user, in the transaction that assigns the session or a later one."""
     await _give(database, session_id, user_id, not_given(session_id), tx)
 
 
@@ -40,13 +40,12 @@ async def _give(database: Database, session_id: str, user_id: str, match: Docume
 
 
 async def forget_session(database: Database, session_id: str, user_id: str | None, tx: Transaction) -> None:
-    """Remove all entities of a session, and what they count for its user, within a transaction.
+    """Remove all entities of a session, and their counts for its user, within a transaction.
 
     Args:
         database: the open database.
-        session_id: the session; the transaction is the one after which neither its messages nor, when it is deleted
-            as a whole, the session itself are found any more.
-        user_id: the user whom it belongs to.
+        session_id: the session. The same transaction deletes its messages, and possibly the session.
+        user_id: the user that the session belongs to.
         tx: the transaction.
     """
     owner = session_owner(session_id)
@@ -57,7 +56,7 @@ async def forget_session(database: Database, session_id: str, user_id: str | Non
 
 
 async def forget_user(database: Database, user_id: str, tx: Transaction) -> None:
-    """Remove all entities of a user, whose sessions are taken away in the same transaction."""
+    """Remove all entities of a user; the same transaction removes the user's sessions."""
     await database.entities.delete_many({"owner": user_owner(user_id)}, session=tx)
 
 
@@ -68,7 +67,7 @@ async def lock_entities(database: Database, session_ids: Sequence[str], tx: Tran
 
 
 async def forget_sessions(database: Database, session_ids: Sequence[str], tx: Transaction) -> None:
-    """Remove all entities of sessions that are gone, and whose user is."""
+    """Remove all entities of deleted sessions of a deleted user."""
     owners = [session_owner(session_id) for session_id in session_ids]
     await database.entities.delete_many({"owner": {"$in": owners}}, session=tx)
 
@@ -91,13 +90,13 @@ async def _has_more(database: Database, match: Document, number: int, tx: Transa
 async def forget_some_of_session(
     database: Database, session_id: str, last_seq: int | None, most: int, tx: Transaction
 ) -> bool:
-    """Remove at most `most` entities of a session, and what they count for its user; False when there was none.
+    """Remove at most `most` entities of a session, and their counts for its user; return False if there was none.
 
     Args:
         database: the open database.
         session_id: the session.
-        last_seq: only what no later message mentions, of a session that is there; None for all, of one that is gone.
-        most: how many.
+        last_seq: for an existing session, only entities without a later mention; None for all, of a deleted session.
+        most: the maximum number.
         tx: the transaction.
     """
     match: Document = {"owner": session_owner(session_id)}
@@ -118,7 +117,7 @@ async def forget_some_of_session(
 
 
 async def forget_some_of_user(database: Database, user_id: str, most: int, tx: Transaction) -> bool:
-    """Remove at most `most` entities of a user that is gone, and of its sessions; False when there was none."""
+    """Remove at most `most` entities of a deleted user and of its sessions; return False if there was none."""
     return await _forget_some(database, {"owner": user_owner(user_id)}, most, tx) or await _forget_some(
         database, {"userId": user_id}, most, tx
     )

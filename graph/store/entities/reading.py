@@ -1,4 +1,4 @@
-"""Reading entities: what a session, a user or a persisted memory mentions, and where."""
+"""Reads of entities of sessions, users and persisted memories, and of their matches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graph.store.keyset import Listing, Window, page
 from graph.store.visible import Visible
 
 MOST = 1_000
-"""Entities that one list holds."""
+"""Maximum entities of one list."""
 
 
 def list_session_entities(
@@ -39,7 +39,7 @@ def list_session_entities(
 def list_user_entities(
     database: Database, user_id: str, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
-    """Entities of a user who was read within the caller's scope; otherwise as those of a session."""
+    """Return the entities of a user in the caller's scope, like `list_entities` of a session."""
     return _list(database, {"owner": user_owner(user_id)}, labels, search)
 
 
@@ -55,7 +55,7 @@ def _list(database: Database, match: Document, labels: Collection[str] | None, s
 
 
 def as_entity(document: AnyDocument) -> Document:
-    """A document of `entities` as the source of an `Entity`."""
+    """Return a document of `entities` as the source of an `Entity`."""
     entity = {**document, "keys": document.get("keys", [document["key"]])}
     if "owner" in document:
         entity["scope"] = document["owner"]
@@ -136,8 +136,8 @@ async def mentions(database: Database, entity: Document, *, first: int | None = 
 async def mentions_of_all(database: Database, asked: Sequence[tuple[Document, int | None]]) -> list[list[Document]]:
     """The matches of several entities, as `mentions` gives those of one.
 
-    Entities of one session are looked for in one read, which a session with very many messages may not fit into: what
-    that leaves open is read by itself.
+    Entities of one session are read together. If the read does not find all, in a session with very many messages,
+    the others are read one by one.
     """
     found: list[list[Document] | None] = [None] * len(asked)
     by_session: defaultdict[str, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Entities of users, which follow those of their sessions."""
+"""Entities of users, updated with those of their sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def load(database: Database, keys: Iterable[tuple[str, str]], tx: Transact
 
 
 async def follow(database: Database, moved: dict[str, list[Moved]], tx: Transaction) -> None:
-    """Make the users' entities follow those of their sessions, which are written already."""
+    """Update the users' entities after those of their sessions, which are written already."""
     owners = {
         (user_owner(user_id), entity["key"])
         for user_id, changes in moved.items()
@@ -64,7 +64,7 @@ async def follow(database: Database, moved: dict[str, list[Moved]], tx: Transact
 
 
 def _count(documents: dict[str, EntityCountDocument | None], _id: str, place: tuple[str, str], change: Moved) -> bool:
-    """Count one session's change; True when the first or last mention has to be looked up."""
+    """Count one session's change; return whether the first or last mention must be looked up."""
     session_id, old, new = change
     document = documents.get(_id)
     count = (new["own"]["count"] if new else 0) - (old["own"]["count"] if old else 0)
@@ -91,7 +91,7 @@ def _new_of_user(user_id: str, key: str) -> EntityCountDocument:
 def _moves_an_end(
     document: EntityCountDocument, session_id: str, old: EntityCountDocument | None, new: EntityCountDocument | None
 ) -> bool:
-    """Whether the session held the user's first or last mention, and may hold it no longer."""
+    """Whether the session had the user's first or last mention, and may have lost it."""
     if old is None:
         return False
     own, changed = old["own"], None if new is None else new["own"]
@@ -115,7 +115,7 @@ def _is_in(end: UserMentionPlace | None, session_id: str) -> bool:
 
 
 def _stretch(document: EntityCountDocument, session_id: str, new: EntityCountDocument) -> None:
-    """Take the session's first and last mention in."""
+    """Extend the user's first and last mention by the session's."""
     first: UserMentionPlace = {
         "at": new["own"]["first"]["at"],
         "sessionId": session_id,
@@ -140,7 +140,7 @@ async def _find_ends(
     keys: Collection[str],
     tx: Transaction,
 ) -> None:
-    """Look up the first and the last mention of entities among the user's sessions; None for those without any."""
+    """Look up the first and the last mention of entities in the user's sessions; None for entities without mentions."""
     owner = user_owner(user_id)
     found = await database.entities.aggregate(
         [

@@ -1,7 +1,7 @@
-"""What changed in the database, as it happens: one MongoDB change stream, resumed for as long as the oplog allows.
+"""The changes of the database as a stream: one MongoDB change stream, resumed while the oplog allows.
 
-Every event stands in the order in which the writes were committed, and only once a majority holds them. A `Moment` is
-MongoDB's cluster time: a read that is made causally after the moment of an event sees what the event reports.
+The events are in the order of the commits, after a majority has them. A `Moment` is MongoDB's cluster time: a read
+causally after the moment of an event sees the change of the event.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FINISHED = (EnrichmentState.DONE.value, EnrichmentState.FAILED.value)
 
 
 class ChangeKind(Enum):
-    """What happened."""
+    """The kind of a change."""
 
     MESSAGE_ADDED = auto()
     MESSAGE_EDITED = auto()
@@ -48,7 +48,7 @@ class Change:
     """One change.
 
     Attributes:
-        kind: what happened.
+        kind: the kind of the change.
         id: the message's uuid, or the session's id.
         at: when it was committed.
         document: the message as it was added, or the `DeletionDocument` of a deletion.
@@ -62,11 +62,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The stream begins here: it has all commits after `at`, and a read causally after `at` sees all earlier ones.
+    """The start of the stream: it has all commits after `at`, and a read causally after `at` sees all earlier ones.
 
     Attributes:
-        at: the beginning.
-        lost: changes before `at` may have been missed, because the oplog no longer reaches back to where it stopped.
+        at: the start.
+        lost: whether changes before `at` may be missing, because the oplog no longer reaches back to the last event.
     """
 
     at: Moment
@@ -83,7 +83,7 @@ async def causally_after(client: Client, moment: Moment | None) -> AsyncIterator
 
 
 async def current_moment(database: Database) -> Moment:
-    """A moment at which everything acknowledged so far is committed.
+    """Return a moment at which all acknowledged writes are committed.
 
     Raises:
         Unavailable: MongoDB does not answer.
@@ -95,10 +95,9 @@ async def current_moment(database: Database) -> Moment:
 
 
 async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
-    """Follow the changes until the iterator is closed; begins with `Opened`.
+    """Yield `Opened`, and then the changes, until the iterator is closed.
 
-    Fail-overs and restarts are waited for and resumed after. Where that is not possible, `Opened` comes again, with
-    `lost`.
+    After fail-overs and restarts, the stream resumes. If it can't resume, it yields `Opened` again, with `lost`.
     """
     at = await until_available(partial(current_moment, database))
     yield Opened(at, lost=False)
@@ -117,10 +116,10 @@ async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
 
 
 class _Stream:
-    """The change stream, which is resumed where it ended, or where that is not possible, opened at another moment.
+    """The change stream, which is resumed at its end, or else opened at another moment.
 
     Attributes:
-        began_after: the moment after which it has all events.
+        began_after: the moment after which the stream has all events.
     """
 
     def __init__(self, database: Database, at: Moment) -> None:
@@ -134,7 +133,7 @@ class _Stream:
         """The next events.
 
         Raises:
-            Unavailable: it ended; the next call opens it again.
+            Unavailable: the stream ended; the next call opens it again.
         """
         try:
             batch = await next_batch(await self._opened())
@@ -159,12 +158,12 @@ class _Stream:
         return self._stream
 
     async def restart(self) -> None:
-        """Have the next batch begin at the moment when it is asked for."""
+        """Make the next batch begin at the moment of its call."""
         await self.aclose()
         self._token = self.began_after = None
 
     async def aclose(self) -> None:
-        """Close it; it is opened again where it ended."""
+        """Close the stream; the next batch resumes it."""
         self._stream = None
         await self._open.aclose()
 
@@ -181,7 +180,7 @@ def _is_refused(error: PyMongoError) -> bool:
 _TRANSIENT_CODES = frozenset(
     {6, 7, 43, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436}
 )
-"""Those of MongoDB's specification of resumable change stream errors, and a cursor that was killed (237)."""
+"""Resumable errors by MongoDB's specification of change streams, and a killed cursor (237)."""
 
 
 _PIPELINE: list[Document] = [
@@ -194,7 +193,7 @@ _PIPELINE: list[Document] = [
             ]
         }
     },
-    # Of an update only the names of what changed are of use: the document is read when a subscriber listens.
+    # Of an update, only the names of the changed fields are used: the document is read if there are subscribers.
     {
         "$unset": [
             "updateDescription.updatedFields.content",
@@ -249,7 +248,7 @@ def _changes_of(event: Document) -> list[Change]:
     changes = []
     if "updatedAt" in updated:
         changes.append(Change(ChangeKind.MESSAGE_EDITED, key, at))
-    # MongoDB names what an update replaced, be it the map as a whole or the one path in it.
+    # MongoDB names the replaced value, which is the whole map or one path in the map.
     state = (updated.get("enrichment") or {}).get("state") or updated.get("enrichment.state")
     if state in _FINISHED:
         changes.append(Change(ChangeKind.MESSAGE_ENRICHED, key, at))

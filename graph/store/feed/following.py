@@ -1,4 +1,4 @@
-"""Reads for subscribers: the stored part of what they follow, causally after the events that they received."""
+"""Reads for subscribers: the stored part of a source, causally after the received events."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from graph.store.scope import Scope
 from graph.store.visible import Visible, visible_by_id
 
 PAGE = 100
-"""Documents that a follower reads at once, at most."""
+"""Maximum documents of one read of a follower."""
 PAGE_BYTES = 1_048_576
-"""Their size as BSON, at most, unless a single one is larger."""
+"""Maximum bytes of one read as BSON, unless a single document is larger."""
 
 
 Position: TypeAlias = tuple[Any, ...]
-"""Where a document stands in the order of a listing: its keys."""
+"""The place of a document in the order of a listing: its keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A document and its position, which was read before it and may differ from what it says by now."""
+    """A document and its position, which was read earlier and may differ from the document's current one."""
 
     position: Position
     document: Document
@@ -38,9 +38,9 @@ class Page:
     """Documents in the order of an index.
 
     Attributes:
-        items: without documents that are not visible, or were deleted while the page was read.
+        items: the documents, without invisible ones and those deleted during the read.
         size: bytes of the documents, as BSON.
-        end: from which the next page begins; None after the last page.
+        end: the position before the next page; None after the last page.
     """
 
     items: list[Item]
@@ -49,7 +49,7 @@ class Page:
 
 
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> SessionDocument | None:
-    """A session in any scope, with what decides on a subscription: `uuid`, `userId`, `lastSeq` and `Visible.FIELDS`."""
+    """Return a session in any scope, with `uuid`, `userId`, `lastSeq` and `Visible.FIELDS`."""
     async with causally_after(database.client, after) as tx:
         found = await database.sessions.find_one(
             {"_id": session_id}, projection({"uuid", "userId", "lastSeq", *Visible.FIELDS}), session=tx
@@ -91,7 +91,7 @@ async def messages_after(
         database: the open database.
         visible: the part of the session.
         after: reads causally after this moment.
-        until: the last number that is of interest.
+        until: the last `seq`.
     """
     return await _page(database, database.messages, visible.match("seq", until), ("seq",), None, after=after)
 
@@ -211,7 +211,7 @@ def _within_a_page(listed: list[Document]) -> list[Document]:
 
 
 def _beyond(wanted: Mapping[str, object], keys: Sequence[str], position: Position | None) -> Document:
-    """The filter of what is wanted and comes after a position: two ranges of the index, merged in order by MongoDB."""
+    """Return the filter of `wanted` after a position: two ranges of the index, which MongoDB merges in order."""
     if position is None:
         return dict(wanted)
     first, second = keys

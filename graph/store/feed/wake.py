@@ -1,4 +1,4 @@
-"""Waiting for pending work: by a change stream, which is only a hint, since what it misses is found by looking."""
+"""The wait for pending work, by a change stream and by polling, which finds the changes that the stream misses."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ _MADE_DUE: list[Document] = [
 async def wait_for_work(
     database: Database, due_in: Callable[[], Awaitable[float]], *, poll_seconds: float, stop: asyncio.Event
 ) -> None:
-    """Return when a message is made pending or a session due for a summary, or after a time.
+    """Wait until a message becomes pending, a session becomes due for a summary, or the time is over.
 
-    That is when `due_in` seconds are over, when `stop` is set, or after a poll.
+    The time is over after `due_in` seconds, at the next poll, or when `stop` is set.
 
     Args:
         database: the open database.
-        due_in: seconds until known work is due, asked once the stream is open, so that nothing falls in between.
-        poll_seconds: the longest wait.
+        due_in: returns the seconds until known work is due; called with the stream open, so that no change is missed.
+        poll_seconds: the maximum wait.
         stop: ends the wait.
     """
     until = time.monotonic() + poll_seconds
@@ -63,7 +63,7 @@ async def wait_for_work(
         with translated_errors():
             await unless(stop, _hint(database, due_in, until))
     except (Unavailable, OperationFailure) as error:
-        # Without the stream, as while a primary is elected, looking now and then does.
+        # Without the stream, as during an election, polling suffices.
         logger.debug("no change stream: %s", error)
         await sleep(max(0.0, until - time.monotonic()), stop)
 

@@ -1,4 +1,4 @@
-"""Which due messages one claim takes: pure rules."""
+"""The rules by which a claim selects due messages, as pure functions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from graph.store.documents import MessageDocument
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one claim takes.
+    """The limits of one claim.
 
     Attributes:
-        messages: most of them.
-        tokens: most of all of them together; a message that has more is long, and is taken alone.
-        attempts: a message that was claimed so often, at last alone, and that no worker survived, is `FAILED` instead.
+        messages: maximum number of messages.
+        tokens: maximum tokens of all messages together; a message with more is long, and is taken alone.
+        attempts: maximum claims of a message that ends its workers; after them, the last one alone, it is `FAILED`.
     """
 
     messages: int
@@ -23,18 +23,18 @@ class Limits:
 
 
 def is_exhausted(message: MessageDocument, limits: Limits) -> bool:
-    """Whether it has ended its worker often enough; while it had company, that may have been another's doing."""
+    """Whether a message was claimed the maximum number of times, at last alone, so that no other is the cause."""
     state = message["enrichment"]
     return bool(state["attempts"] >= limits.attempts and state.get("together", 1) == 1)
 
 
 def is_long(message: MessageDocument, limits: Limits) -> bool:
-    """Whether a message is to be read in parts; one that has ended a worker is not, but at once and alone."""
+    """Whether a message is read in parts; a message that has ended a worker is read whole, and alone."""
     return bool(message["tokenCount"] > limits.tokens and "lease" not in message["enrichment"])
 
 
 def batch(ordered: list[MessageDocument], limits: Limits) -> list[MessageDocument]:
-    """The messages, from the first, that are of its kind and fit into one batch."""
+    """Return the messages of the same kind as the first one that fit into one batch."""
     if not ordered:
         return []
     most = _together(ordered[0], limits)
@@ -51,7 +51,7 @@ def batch(ordered: list[MessageDocument], limits: Limits) -> list[MessageDocumen
 
 
 def _together(message: MessageDocument, limits: Limits) -> int:
-    """How many messages like this one are taken at a time: those that outlived a lease are suspects."""
+    """Return the number of similar messages in one claim: fewer, if earlier leases ran out."""
     crashes: int = message["enrichment"]["attempts"] if "lease" in message["enrichment"] else 0
     most: int = max(1, limits.messages // 16**crashes)
     return most

@@ -1,7 +1,7 @@
-"""Which messages need a vector, and storing it: claims with leases, as for entities.
+"""Messages without a vector: claims with leases, and the storage of vectors.
 
-What another model embedded is due as well. A vector is stored only where the claim still holds: a deletion or an edit
-of the message removes the document, and so the claim.
+A message with a vector of another model is due as well. A vector is stored only while the claim holds: a deletion or an
+edit of the message removes the document, and so the claim.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Messages that are this worker's to embed until the lease runs out.
+    """Messages that this worker may embed until the lease runs out.
 
     Attributes:
         lease: the lease's name.
         texts: the messages.
-        looked: how many were due: 0 where there is nothing to do.
+        looked: the number of due messages that were found.
     """
 
     lease: str
@@ -54,36 +54,36 @@ class Claimed:
 
     @property
     def held(self) -> Document:
-        """The filter of what is still held."""
+        """Return the filter of the documents that the claim still holds."""
         return {"_id": {"$in": [text.uuid for text in self.texts]}, **LEASE.held(self.lease)}
 
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """What a model made of a text: whole numbers of 8 bits, and what they are multiplied by."""
+    """The vector of a text: 8-bit integers, and the factor to a vector of length 1."""
 
     numbers: bytes
     scale: float
 
 
 def _without(model: str, session_id: str | None) -> Document:
-    """The filter of what has no vector of a model."""
+    """Return the filter of documents without a vector of a model."""
     return {**({} if session_id is None else {"sessionId": session_id}), "model": {"$ne": model}}
 
 
 async def claim(
     database: Database, model: str, limit: int, *, lease_seconds: float, attempts: int, session_id: str | None = None
 ) -> Claimed:
-    """Take messages that have no vector of a model.
+    """Claim messages without a vector of a model.
 
-    One whose lease ran out may be what ended its worker: it is taken alone, and given up after some attempts.
+    A message whose lease ran out may have ended its worker: it is taken alone, and given up after some attempts.
 
     Args:
         database: the open database.
         model: the model's name.
-        limit: most messages.
-        lease_seconds: how long they are the caller's.
-        attempts: after which a message that ended each of its workers gets no vector.
+        limit: maximum number of messages.
+        lease_seconds: the duration of the lease.
+        attempts: maximum claims of a message that ends its workers; then it gets no vector.
         session_id: only messages of this session.
     """
     token = new_uuid()
@@ -100,12 +100,12 @@ async def claim(
 
 
 def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
-    """Those that no worker has ended with, or else one that may have ended one."""
+    """Return the messages whose lease never ran out, or else one whose lease did."""
     return [one for one in found if "lease" not in one] or found[:1]
 
 
 async def _texts(database: Database, held: Sequence[RecallDocument], lease: str) -> list[Text]:
-    """The contents; the documents of messages that are gone are removed."""
+    """Read the contents; remove the documents of deleted messages."""
     messages = await database.messages.find(
         {"_id": {"$in": [one["_id"] for one in held]}}, {"content": 1, "memoryId": 1}
     )
@@ -121,17 +121,17 @@ async def _texts(database: Database, held: Sequence[RecallDocument], lease: str)
 
 
 async def renew(database: Database, claimed: Claimed, *, lease_seconds: float) -> None:
-    """Keep what is still held for another `lease_seconds`."""
+    """Extend the lease of the held messages by `lease_seconds`."""
     await LEASE.renew(database.recall, claimed.held, seconds=lease_seconds)
 
 
 async def release(database: Database, claimed: Claimed) -> None:
-    """Give back what was not embedded, as if it had never been claimed."""
+    """Give back the messages without a vector, as if they had never been claimed."""
     await LEASE.release(database.recall, claimed.held)
 
 
 async def complete(database: Database, claimed: Claimed, model: str, vectors: Mapping[str, Vector]) -> int:
-    """Store the vectors of the messages that are still held; returns how many were stored."""
+    """Store the vectors of the messages that are still held; return the number of stored ones."""
     if not vectors:
         return 0
     at = now()
@@ -152,7 +152,7 @@ async def complete(database: Database, claimed: Claimed, model: str, vectors: Ma
 
 
 async def put_off(database: Database, claimed: Claimed, uuid: str, due_at: datetime) -> None:
-    """Let a message that could not be embedded be tried again."""
+    """Schedule the retry of a message that could not be embedded."""
     await LEASE.postpone(database.recall, {"_id": uuid, **LEASE.held(claimed.lease)}, due_at)
 
 

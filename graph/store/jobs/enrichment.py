@@ -1,8 +1,7 @@
-"""Pending enrichment: finding it, holding it under a lease, and storing what came of it.
+"""Pending enrichment: claims with leases, and the storage of outcomes.
 
-The work is the state on the message itself, so there is no queue that could disagree with the messages. A pending
-message is due when its `dueAt` has passed; a lease sets it ahead, so that what a dead worker held is due again by
-itself.
+The state is a field of the message, so that no queue can disagree with the messages. A pending message is due when its
+`dueAt` has passed; a lease sets `dueAt` ahead, so that the messages of a dead worker become due again.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ _PENDING, _DONE, _FAILED = (state.value for state in EnrichmentState)
 LEASE = Lease("enrichment")
 
 MOST_ENTITIES = 4_000
-"""Of one message, and of one transaction: from some 8,000 on, it does not fit into the least cache that mongod has."""
-_MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB holds 16 MiB, and the content is there too
+"""Maximum entities of a message, and of a transaction: about 8,000 do not fit into mongod's smallest cache."""
+_MOST_BYTES = 12 * 2**20  # of a message's entities: a document of MongoDB has at most 16 MiB, the content included
 
 HELD_BACK = timedelta(days=1)
-"""For how long staged messages are not due. Only an import that died in the middle of releasing them leaves them so."""
+"""Time for which staged messages are not due; it matters only if an import died while it released them."""
 
-_SHARE_OF_MANY = 8  # a session with this part of the messages longest due is not looked for among the newest
-_SHARE_OF_NEWEST = 4  # the newest that are looked at, as a part of what one claim takes
+_SHARE_OF_MANY = 8  # a session with this share of the oldest messages is left out of the search for the newest
+_SHARE_OF_NEWEST = 4  # the newest messages that are read, as a share of the messages of one claim
 _LOOK_MILLISECONDS = 200
 
 _KILLED = "the worker ended while it read this message, at each of its attempts"
@@ -69,19 +68,19 @@ _GIVEN_UP: Document = {
 
 
 class _Held(MentioningMessage, OwnedMessage):
-    """What is read of a message to complete it."""
+    """The fields of a message that its completion reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Messages that are this worker's until the lease runs out.
+    """Messages that this worker holds until the lease runs out.
 
     Attributes:
         lease: the lease's name.
         messages: each with `_id`, `sessionId`, `content` and `enrichment`.
-        suspect: an earlier worker may have ended by one of them.
-        contended: there was due work, and other workers were quicker.
-        long_waits: a long message is due, which this claim did not ask for.
+        suspect: whether one of them may have ended an earlier worker.
+        contended: whether other workers claimed due messages first.
+        long_waits: whether a long message is due that this claim did not ask for.
     """
 
     lease: str
@@ -103,12 +102,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one message: its entities, or the reason for a failure.
+    """The outcome of one message: its entities, or the reason for a failure.
 
     Attributes:
         uuid: the message.
-        attempts: how often it has been claimed, this time included.
-        entities: as they are stored.
+        attempts: the number of claims, this one included.
+        entities: the entities to store.
         failure: why the extraction failed.
         due_at: when to try again after a failure; None gives it up.
     """
@@ -135,19 +134,19 @@ async def claim(
     long: bool = False,
     turns: Turns | None = None,
 ) -> Claim:
-    """Take due messages, by turns of the users and sessions that they belong to.
+    """Claim due messages, by turns of their users and sessions.
 
-    A message whose lease ran out may be what ended its worker. Such messages are taken fewer at a time, and in the end
-    alone, so that one that ends every worker does not take its neighbours with it.
+    A message whose lease ran out may have ended its worker. Fewer such messages are taken at a time, and finally each
+    alone, so that a message that ends every worker does not affect others.
 
     Args:
         database: the open database.
-        limits: how much to take.
-        lease_seconds: how long the messages are the caller's, unless it renews the lease.
+        limits: the limits of the claim.
+        lease_seconds: the duration of the lease, which may be renewed.
         session_id: only messages of this session.
-        fresh: only messages that no worker has ended with.
-        long: a long message that no worker has ended with, and no other.
-        turns: what the caller has taken lately.
+        fresh: only messages whose lease never ran out.
+        long: only one long message, whose lease never ran out.
+        turns: the shares that the caller has taken lately.
     """
     turns = turns or Turns()
     at = now()
@@ -181,9 +180,9 @@ async def claim(
 
 
 async def _look(database: Database, due: Document, limits: Limits) -> list[MessageDocument]:
-    """Due messages to choose from: those longest due, and where there are more, the newest of other sessions.
+    """Read due messages to choose from: the oldest, and if there are more, the newest of other sessions.
 
-    The latest writer is among the newest, however long the messages of others have waited.
+    So the latest writer is considered, even if the messages of others have waited longer.
     """
     fields = {"sessionId": 1, "memoryId": 1, "seq": 1, "tokenCount": 1, "enrichment": 1}
     longest = await database.messages.find(due, fields, sort=[("enrichment.dueAt", 1)], limit=limits.messages)
@@ -201,7 +200,7 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
             max_time_ms=_LOOK_MILLISECONDS,
         )
     except Unavailable:
-        newest = []  # the time is over: there is a very large backlog, and hardly anything else
+        newest = []  # the time is over: the backlog is very large
     seen = {message["_id"] for message in longest}
     return longest + [message for message in reversed(newest) if message["_id"] not in seen]
 
@@ -218,7 +217,7 @@ async def _sessions_of_messages(
 
 
 def _erased(messages: Iterable[MessagePlace], sessions: dict[str, SessionDocument]) -> set[str]:
-    """The ids of the messages that count as gone, and of those that an import has not shown yet."""
+    """Return the ids of invisible messages: being erased, or of an unfinished import."""
     return {
         message["_id"]
         for message in messages
@@ -239,7 +238,7 @@ async def _exclude(database: Database, messages: Sequence[MessageDocument], due:
 
 
 async def _give_up(database: Database, uuids: list[str], due: Document, attempts: int) -> None:
-    """Make messages `FAILED` that ended the worker at each attempt; their vectors may still be found."""
+    """Mark messages as `FAILED` that ended the worker at each attempt; their vectors may still be computed."""
 
     async def attempt(tx: Transaction) -> None:
         # A pipeline, since it keeps the reason of an earlier attempt.
@@ -255,26 +254,26 @@ async def _give_up(database: Database, uuids: list[str], due: Document, attempts
 
 
 async def renew(database: Database, held: Claim, *, lease_seconds: float) -> None:
-    """Keep the messages that are still held for another `lease_seconds`."""
+    """Extend the lease of the held messages by `lease_seconds`."""
     await LEASE.renew(database.messages, held.match, seconds=lease_seconds)
 
 
 async def release(database: Database, held: Claim) -> None:
-    """Give back the messages that were claimed and not begun, as if they had never been claimed."""
+    """Give back claimed messages that were not begun, as if they had never been claimed."""
     await LEASE.release(database.messages, held.match, unset={"enrichment.together": ""})
 
 
 async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:
-    """Store the outcomes of the messages that are still held, and what follows for the entities.
+    """Store the outcomes of the messages that are still held, and update the counts of entities.
 
-    Each message is stored in one transaction, together with as many others as one transaction can take. Where an edit,
-    a deletion or another worker's lease came in between, that wins.
+    Each message is stored in one transaction, together with as many others as fit. An edit, a deletion or another
+    worker's lease since the claim wins.
 
     Returns:
-        how many were stored.
+        The number of stored outcomes.
 
     Raises:
-        Unavailable: some were not stored, or it is unknown whether: the same call may be made again.
+        Unavailable: some outcomes may not be stored: repeat the call.
     """
     return sum([await _complete(database, lease, portion) for portion in _portions(outcomes)])
 
@@ -328,7 +327,7 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
 
 
 def _bounded(outcome: Outcome) -> Outcome:
-    """The outcome, or a failure where MongoDB could not hold it."""
+    """Return the outcome, or a failure if it is too large for MongoDB."""
     if sum(len(entity["matches"]) for entity in outcome.entities) < 10_000:
         return outcome
     size = len(bson.encode({"entities": list(outcome.entities)}))
@@ -349,7 +348,7 @@ def _state(outcome: Outcome, at: datetime) -> Document:
 
 
 async def next_due(database: Database, session_id: str | None = None) -> datetime | None:
-    """When the next pending message is due, or None when no message is pending."""
+    """Return the time at which the next pending message is due, or None if no message is pending."""
     within = {} if session_id is None else {"sessionId": session_id}
     found = await database.messages.find_one(
         {**within, "enrichment.state": _PENDING}, {"enrichment.dueAt": 1}, sort=[("enrichment.dueAt", 1)]

@@ -1,17 +1,17 @@
-"""Erasure: what is deleted leaves no trace, also when a process dies in the middle.
+"""Erasure: deleted contents are removed completely, even if a process dies meanwhile.
 
-A deletion takes effect in one transaction. What is small goes in it; of what is large, the transaction leaves a job in
-`erasures`, which takes away batch after batch and at last itself. Until then nothing of it is visible: a session's
-contents are reached through its document, which says what of them is `Visible`, for readers, workers and writers alike.
-So the transaction is no larger for a session of many messages than for one of few.
+A deletion takes effect in one transaction. It removes small contents; for large ones, it leaves a job in `erasures`,
+which removes them in batches, and finally itself. The contents are invisible from the transaction on: readers, workers
+and writers reach them through the session's document, which determines the `Visible` part. So the transaction for a
+session of many messages is not larger than for one of few.
 
-A user's sessions go by one transaction as well, which removes their documents and leaves a job for each, and one for
-the entities that they count for the user.
+A deletion of a user also removes the documents of the user's sessions in one transaction, and leaves a job for each,
+and one for the user's entities.
 
-A session can't be created again while old contents are left: the writer finishes the job first. So what a runner finds
-while the job is there is old. It looks, then makes sure of the job, and then removes by what it found: a late runner
-can't reach what was added after the job's end. No batch holds a transaction open, which a killed process would leave
-for MongoDB to end after a minute, with everything locked that it wrote.
+A session can't be created again while old contents exist: the writer finishes the job first. So all contents that a
+runner finds during the job are old. The runner reads them, then checks the job, and then removes the documents that it
+read: a late runner can't remove contents added after the job's end. No batch holds a transaction open, since MongoDB
+would keep the locks of a killed process for a minute.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ logger = logging.getLogger(__name__)
 _JOBS = Lease()
 
 SMALL = 1_000
-"""Most numbers of a session, or of a user's sessions together, that a deletion's own transaction takes away."""
+"""Maximum messages of a session, or of a user's sessions together, that the transaction of a deletion removes."""
 BATCH = 1_000
 ENTITIES_AT_ONCE = 2_000
-"""Most entities of a session that one transaction takes away."""
+"""Maximum entities of a session that one transaction removes."""
 FEW = 100
-"""Most sessions of which one transaction takes away the contents."""
+"""Maximum sessions whose contents one transaction removes."""
 SESSIONS_AT_ONCE = 10_000
-"""Most sessions of a deleted user that one transaction makes unseen."""
+"""Maximum sessions of a deleted user that one transaction makes invisible."""
 LEASE = timedelta(seconds=10)
-"""How long a silent runner keeps a job to itself."""
+"""Time for which a silent runner holds a job."""
 
 
 def session_job(session_id: str) -> str:
-    """The id of the job that erases contents of a session."""
+    """Return the id of the job that erases contents of a session."""
     return f"session:{session_id}"
 
 
 def user_job(user_id: str) -> str:
-    """The id of the job that erases the sessions of a user."""
+    """Return the id of the job that erases the sessions of a user."""
     return f"user:{user_id}"
 
 
 async def refuse_while_under_way(database: Database, job: str, tx: Transaction) -> None:
-    """Keep a transaction from building on what is being erased.
+    """Refuse to continue a transaction whose data is being erased.
 
     Raises:
         ErasureUnderWay: the job is not done.
@@ -83,7 +83,7 @@ async def erase_session(
         tx: the transaction.
 
     Returns:
-        The id of the job that takes away the rest; None where nothing is left.
+        The id of the job for the remaining contents, or None.
     """
     await _remove_sessions(database, [session["_id"]], user_id, tx)
     return await erase_contents(database, session, tx, gone=True)
@@ -100,9 +100,9 @@ async def _remove_sessions(
 async def erase_contents(
     database: Database, session: SessionDocument, tx: Transaction, *, gone: bool = False
 ) -> str | None:
-    """Within a transaction, take away all messages, memories and summaries of a session; otherwise as above.
+    """Within a transaction, delete all messages, memories and summaries of a session, like `erase_session`.
 
-    Where they are many, their entities are left to `forget_entities`, which has to follow.
+    The entities of many messages are left to `forget_entities`, which must follow.
     """
     session_id, last = session["_id"], session["lastSeq"]
     job = session_job(session_id)
@@ -111,7 +111,7 @@ async def erase_contents(
         await ownership.lock_entities(database, [session_id], tx)
     else:
         await ownership.forget_session(database, session_id, session.get("userId"), tx)
-    # What a job still has to take away counts as gone already, and stays with it.
+    # Contents that a job has yet to remove are invisible already, and stay with the job.
     visible = Visible.of(session)
     if last - visible.first_seq < SMALL:
         for collection, place in _contents(database):
@@ -125,10 +125,10 @@ async def erase_contents(
 
 
 async def forget_entities(database: Database, job_id: str) -> None:
-    """Take away the entities that a deletion's transaction has left, in batches of a fixed size.
+    """Remove the entities that the transaction of a deletion left, in batches of a fixed size.
 
     Raises:
-        Unavailable: the database does not answer; the job goes on with it.
+        Unavailable: the database does not answer; the job continues later.
     """
     job = await database.erasures.find_one({"_id": job_id})
     while job is not None and await _more_entities(database, job):
@@ -136,7 +136,7 @@ async def forget_entities(database: Database, job_id: str) -> None:
 
 
 def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
-    """The collections of a session's contents, with the place of a document in the session."""
+    """Return the collections of a session's contents, with the path of a document's number."""
     return (
         (database.messages, "seq"),
         (database.recall, "seq"),  # after the messages: a worker stores a vector's document with its message
@@ -146,11 +146,11 @@ def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
 
 
 async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -> list[str]:
-    """Within a transaction, take away the sessions and entities of a user, or make them unseen where they are many.
+    """Within a transaction, remove the sessions and entities of a user, or make many of them invisible.
 
     Returns:
-        The ids of the jobs that take away the rest. That of `user_job` may have sessions left which are still seen:
-        see `hide_sessions_of`.
+        The ids of the jobs for the rest. If `user_job` is among them, sessions may still be visible: call
+        `hide_sessions_of`.
     """
     sessions = await _sessions_of(database, user_id, FEW, tx)
     small = len(sessions) <= FEW and sum(session["lastSeq"] for session in sessions) <= SMALL
@@ -166,10 +166,10 @@ async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -
 
 
 async def hide_sessions_of(database: Database, user_id: str) -> None:
-    """Make the sessions unseen that the transaction of `erase_sessions_of` could not.
+    """Make the sessions invisible that the transaction of `erase_sessions_of` left.
 
     Raises:
-        Unavailable: the database does not answer; the job goes on with it.
+        Unavailable: the database does not answer; the job continues later.
     """
     job = await database.erasures.find_one({"_id": user_job(user_id)})
     while job is not None and await _under(database, job, lambda tx: _hide_sessions(database, user_id, tx)):
@@ -189,7 +189,7 @@ async def _sessions_of(database: Database, user_id: str, limit: int, tx: Transac
 
 
 async def _hide_sessions(database: Database, user_id: str, tx: Transaction) -> bool:
-    """Within a transaction, remove the documents of a user's sessions, and leave a job for each; True if more are left.
+    """Within a transaction, remove a user's sessions, and leave a job for each; return whether more remain.
 
     Their entities stay for the user's job, before the end of which the user can't be created again.
     """
@@ -197,7 +197,7 @@ async def _hide_sessions(database: Database, user_id: str, tx: Transaction) -> b
     taken = sessions[:SESSIONS_AT_ONCE]
     if not taken:
         return False
-    # First, since it is here that the writers of these sessions are met.
+    # First, since these writes conflict with the writers of the sessions.
     ids = [session["_id"] for session in taken]
     await _remove_sessions(database, ids, user_id, tx)
     await ownership.lock_entities(database, ids, tx)
@@ -214,15 +214,15 @@ async def _hide_sessions(database: Database, user_id: str, tx: Transaction) -> b
 
 
 def _scheduled(job: str, subject: Document, last: int, due: datetime, **more: bool) -> UpdateOne:
-    """The write that leaves a job.
+    """Return the write that creates a job.
 
     Args:
         job: its id.
         subject: the session or user.
-        last: the greatest number in the session that goes.
-        due: when any process may take it.
-        more: `entities` where the session's entities go as well, those that are not mentioned later, or, where it is
-            `gone`, all; `whole` where the user is gone, too, and they count for no user.
+        last: the greatest erased number of the session.
+        due: the time from which any process may take the job.
+        more: `entities` to erase the session's entities without later mentions, or all of a `gone` session; `whole` if
+            the user is deleted, too, so that the entities count for no user.
     """
     return UpdateOne(
         {"_id": job},
@@ -236,17 +236,17 @@ def _scheduled(job: str, subject: Document, last: int, due: datetime, **more: bo
 
 
 async def finish(database: Database, job: str) -> None:
-    """Do a job to its end, even while another process works on it.
+    """Run a job to its end, even while another process works on it.
 
     Raises:
-        Unavailable: the database does not answer; the job stays, and is taken up again.
+        Unavailable: the database does not answer; the job stays, and is resumed later.
     """
     while not await _step(database, job):
         pass
 
 
 async def run_pending(database: Database) -> int:
-    """Do the jobs that no process holds; returns their number."""
+    """Run the jobs that no process holds; return their number."""
     number = 0
     while True:
         if small := await _finish_small(database):
@@ -260,7 +260,7 @@ async def run_pending(database: Database) -> int:
 
 
 def begin(database: Database, job: str) -> asyncio.Task[None]:
-    """Do a job in the background. Where that fails, `run_pending` takes it up once its lease has run out."""
+    """Run a job in the background. If it fails, `run_pending` resumes it after the end of its lease."""
     return database.run(_finish_or_log(database, job))
 
 
@@ -276,7 +276,7 @@ async def _finish_or_log(database: Database, job: str) -> None:
 
 
 async def _finish_small(database: Database) -> int:
-    """Do several due jobs of small sessions in one transaction: one by one they would take a dozen times as long."""
+    """Run several due jobs of small sessions in one transaction: one by one, they take 12 times as long."""
     chosen = {**_JOBS.due(now()), "whole": True, "entities": {"$exists": False}, "lastSeq": {"$lte": SMALL}}
     if await database.erasures.find_one(chosen, {"_id": 1}) is None:
         return 0
@@ -301,25 +301,25 @@ async def _finish_small(database: Database) -> int:
 
 
 async def _step(database: Database, job_id: str) -> bool:
-    """One batch; True when the job is done, by any process. An import whose part this is stores nothing more."""
+    """Run one batch; return whether the job is done, by any process. An import with this job then stores no more."""
     job = await _JOBS.join(database.erasures, {"_id": job_id}, seconds=LEASE.total_seconds(), unset={"importing": ""})
     if job is None:
         return True
     more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)
     if not more:
-        # Another deletion may have given the job more to do since.
+        # Another deletion may have extended the job since.
         same = {**_same(job), **{name: job.get(name) for name in ("lastSeq", "whole", "entities", "gone")}}
         await database.erasures.delete_one(same)
-    return False  # the next look finds out whether it is gone
+    return False  # the next step finds out whether the job is done
 
 
 def _same(job: ErasureDocument) -> Document:
-    """A filter that a later job for the same session or user does not meet."""
+    """Return a filter that a later job for the same session or user does not meet."""
     return {"_id": job["_id"], "uuid": job["uuid"]}
 
 
 async def _under(database: Database, job: ErasureDocument, work: Callable[[Transaction], Awaitable[bool]]) -> bool:
-    """Do a part of a job in a transaction, in which the job is there; False when it is not, or no more is left."""
+    """Run a part of a job in a transaction that checks the job; return False if the job or its work is done."""
 
     async def attempt(tx: Transaction) -> bool:
         held = await _JOBS.renew(database.erasures, _same(job), seconds=LEASE.total_seconds(), tx=tx)
@@ -337,7 +337,7 @@ async def _more_of_user(database: Database, job: ErasureDocument) -> bool:
 
 async def _more_of_session(database: Database, job: ErasureDocument) -> bool:
     if "entities" in job and await _more_entities(database, job):
-        return True  # first, since their user is there, who may look at them
+        return True  # first, since their user exists and may read them
     within = {"sessionId": job["sessionId"]}
     for collection, place in _contents(database):
         # A uuid of a message may be sent again; a memory's is never given again.

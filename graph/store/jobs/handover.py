@@ -1,10 +1,10 @@
-"""Handover: the entities of a session count for the user whom it is given to, also when a process dies in the middle.
+"""Handover: the entities of a session count for its new user, even if a process dies meanwhile.
 
-The transaction that gives a session to a user counts its entities for the user where they are few. Where they are many,
-it leaves a job in `handovers`, which counts batch after batch and at last removes itself. Each entity of a session says
-by its `userId` that it counts, and is counted in the transaction that writes this: once, however many processes do the
-job, and exactly at every moment. What is still to be handed over is to the user as what workers have still to read.
-Deletions, edits and workers that meet the job in between go by the same field.
+The transaction that assigns a session to a user counts few entities for the user. For many, it leaves a job in
+`handovers`, which counts them in batches and finally removes itself. The `userId` of a session's entity says that it
+counts; the transaction that writes the `userId` adds the count, so that each entity is counted once, by any number of
+processes. To the user, entities before their handover are like messages before their extraction. Concurrent deletions,
+edits and workers use the same field.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ logger = logging.getLogger(__name__)
 _JOBS = Lease()
 
 ENTITIES_AT_ONCE = 2_000
-"""Most entities that the transaction which gives a session to a user counts for the user."""
+"""Maximum entities that the transaction of an assignment counts for the user."""
 BATCH = 1_000
 LEASE = timedelta(seconds=30)
-"""How long a silent runner keeps a job to itself: longer than a batch may take."""
+"""Time for which a silent runner holds a job: longer than a batch takes."""
 
 
 async def give_to_user(database: Database, session_id: str, user_id: str, tx: Transaction) -> bool:
-    """Within the transaction that gives a session to a user, count its entities for the user, or leave a job for that.
+    """Within the transaction that assigns a session to a user, count its entities for the user, or leave a job.
 
     Returns:
-        Whether a job is left, which `settle` does.
+        Whether a job is left, which `settle` runs.
     """
     if not await ownership.has_more(database, session_id, ENTITIES_AT_ONCE, tx):
         await ownership.give_to_user(database, session_id, user_id, tx)
         return False
-    # Workers that know the session without its user are met here.
+    # This write conflicts with workers that read the session without its user.
     await ownership.lock_entities(database, [session_id], tx)
     job: HandoverDocument = {"_id": session_id, "uuid": new_uuid(), "dueAt": now() + LEASE}
     await database.handovers.replace_one({"_id": session_id}, job, upsert=True, session=tx)
@@ -50,7 +50,7 @@ async def give_to_user(database: Database, session_id: str, user_id: str, tx: Tr
 
 
 async def settle(database: Database, session_id: str) -> None:
-    """Do the job of a session, and wait for its end as long as a write may take; the rest goes on in the background."""
+    """Run the job of a session, and wait at most as long as for a write; the job continues in the background."""
     task = database.run(_finish_or_log(database, session_id))
     await asyncio.wait([task], timeout=database.write_deadline)
 
@@ -65,10 +65,10 @@ async def _finish_or_log(database: Database, session_id: str) -> None:
 
 
 async def finish(database: Database, session_id: str) -> None:
-    """Do the job of a session to its end, even while another process works on it.
+    """Run the job of a session to its end, even while another process works on it.
 
     Raises:
-        Unavailable: the database does not answer; the job stays, and is taken up again.
+        Unavailable: the database does not answer; the job stays, and is resumed later.
     """
     while (job := await _held(database, {"_id": session_id})) is not None:
         if not await _give_all(database, job):
@@ -76,7 +76,7 @@ async def finish(database: Database, session_id: str) -> None:
 
 
 async def run_pending(database: Database) -> int:
-    """Do the jobs that no process holds; returns their number."""
+    """Run the jobs that no process holds; return their number."""
     number = 0
     while True:
         job = await _held(database, _JOBS.due(now()))
@@ -91,7 +91,7 @@ async def _held(database: Database, match: Document) -> HandoverDocument | None:
 
 
 async def _give_all(database: Database, job: HandoverDocument) -> bool:
-    """Count all that is found not to count, batch after batch; False when nothing was found."""
+    """Count the entities that do not count yet, in batches; return False if there were none."""
     found = False
     left = ownership.not_given(job["_id"])
     async with aclosing(database.entities.batches(left, {"_id": 1}, size=BATCH)) as batches:

@@ -1,12 +1,13 @@
-"""Leases: which worker has a piece of work, until when, and how often it was begun.
+"""Leases: the worker that holds a piece of work, the end of its lease, and the number of attempts.
 
-The state of the work stands in a document that the work is about, or in one of its own:
+The state is in the document that the work is about, or in a document of the work:
 
-- `dueAt`: when it may be claimed. A claim sets it ahead, so that the work of a dead worker is due again by itself.
-- `lease`: the name of the claim, of which the worker makes sure with each write.
-- `attempts`: how often it was claimed since it last succeeded. Work that was given back unbegun does not count.
+- `dueAt`: the time from which the work may be claimed. A claim sets it ahead, so that the work of a dead worker becomes
+  due again.
+- `lease`: the name of the claim, which the worker checks with each write.
+- `attempts`: the number of claims since the last success, without claims that were given back unbegun.
 
-A job that any process may do a part of, at the same time as others, has `dueAt` alone.
+A job that several processes may run at the same time has `dueAt` alone.
 """
 
 from __future__ import annotations
@@ -36,21 +37,21 @@ class Lease:
     """The leases of one kind of work.
 
     Args:
-        path: the map within the document that has the fields; "" where the document itself has them.
+        path: the path of the map with the fields; "" for the top of the document.
     """
 
     path: str = ""
 
     def field(self, name: str) -> str:
-        """The path of a field of the lease."""
+        """Return the path of a field of the lease."""
         return f"{self.path}.{name}" if self.path else name
 
     def due(self, at: datetime) -> Document:
-        """The filter of the work that may be claimed at a time."""
+        """Return the filter of the work that may be claimed at a time."""
         return {self.field("dueAt"): {"$lte": at}}
 
     def held(self, token: str) -> Document:
-        """The filter of the work that a claim still has."""
+        """Return the filter of the work that a claim still holds."""
         return {self.field("lease"): token}
 
     async def claim(
@@ -59,14 +60,14 @@ class Lease:
         """Claim all work that matches.
 
         Args:
-            collection: has the work.
-            match: the filter, with `due`: other workers may have been quicker.
+            collection: the collection of the work.
+            match: the filter, with `due`: other workers may have claimed the work meanwhile.
             token: the name of the claim.
-            seconds: how long the work is the claim's, unless it is renewed.
+            seconds: the duration of the lease, which may be renewed.
             also: other fields to set.
 
         Returns:
-            How much was claimed.
+            The number of claimed documents.
         """
         claimed = await collection.update_many(match, self._claimed(token, seconds, also or {}))
         return claimed.modified_count
@@ -74,7 +75,7 @@ class Lease:
     async def claim_next(
         self, collection: Collection[D], match: Document, token: str, *, seconds: float, fields: Document
     ) -> D | None:
-        """Claim the work that matches and has been due longest; None where nothing is due."""
+        """Claim the matching work that has been due longest; return None if no work is due."""
         return await collection.find_one_and_update(
             {**match, **self.due(now())},
             self._claimed(token, seconds, {}),
@@ -86,13 +87,13 @@ class Lease:
     async def renew(
         self, collection: Collection[D], held: Document, *, seconds: float, tx: Transaction | None = None
     ) -> bool:
-        """Keep what is still held for another `seconds`; False where nothing is."""
+        """Extend the lease of the held work by `seconds`; return False if no work is held."""
         return await _updated(collection, held, {"$set": self._until(seconds)}, tx)
 
     async def join(
         self, collection: Collection[D], match: Document, *, seconds: float, unset: Document | None = None
     ) -> D | None:
-        """Keep a job that has `dueAt` alone from other runners for a time, and return it; None where it is done.
+        """Hold a job that has `dueAt` alone for a time, and return it; return None if it is done.
 
         With the filter of `due`, that is a claim.
         """
@@ -102,7 +103,7 @@ class Lease:
         )
 
     async def release(self, collection: Collection[D], held: Document, *, unset: Document | None = None) -> None:
-        """Give back what was not begun: it is due at once, and the attempt does not count."""
+        """Give back work that was not begun: it is due at once, and the attempt does not count."""
         update = {
             "$set": self._until(0),
             "$unset": {self.field("lease"): "", **(unset or {})},
@@ -111,12 +112,12 @@ class Lease:
         await _updated(collection, held, update)
 
     async def postpone(self, collection: Collection[D], held: Document, until: datetime) -> None:
-        """Give back what failed, due at a time."""
+        """Give back failed work, due at a time."""
         update = {"$set": {self.field("dueAt"): until}, "$unset": {self.field("lease"): ""}}
         await _updated(collection, held, update)
 
     async def end(self, collection: Collection[D], held: Document) -> bool:
-        """Note that nothing is to be done, because it is done or given up; False where it is not held any more."""
+        """End the work, because it is done or given up; return False if it is no longer held."""
         names = [self.path] if self.path else ["dueAt", "lease", "attempts"]
         return await _updated(collection, held, {"$unset": dict.fromkeys(names, "")})
 
@@ -131,7 +132,7 @@ class Lease:
 
 
 async def _updated(collection: Collection[D], held: Document, update: Document, tx: Transaction | None = None) -> bool:
-    """Whether there was something to update."""
+    """Update the documents; return whether there were any."""
     # After a fail-over, the driver repeats only the writes of one document.
     write = collection.update_one if isinstance(held.get("_id"), str) else collection.update_many
     return (await write(held, update, session=tx)).matched_count > 0
@@ -139,10 +140,10 @@ async def _updated(collection: Collection[D], held: Document, update: Document, 
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often failed work is tried again, and when.
+    """The number and times of retries of failed work.
 
     Attributes:
-        attempts: most attempts.
+        attempts: maximum number of attempts.
         backoff: seconds after the first failure, doubled with each further one up to five minutes.
     """
 
@@ -150,7 +151,7 @@ class Retries:
     backoff: float
 
     def due_at(self, attempts: int) -> datetime | None:
-        """When work that has failed so often is due again; None where it is to be given up."""
+        """Return the time of the next attempt after a number of failures; None if the work must be given up."""
         if attempts >= self.attempts:
             return None
         longest = min(_LONGEST_BACKOFF, self.backoff * 2 ** (attempts - 1))

@@ -1,4 +1,4 @@
-"""Taking up the jobs that a process left behind."""
+"""The resumption of jobs that a process left unfinished."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from graph.store.driver.availability import repeatedly
 from graph.store.jobs import erasure, handover
 
 PAUSE = 5.0
-"""Seconds between looks for jobs that a process left."""
+"""Seconds between looks for unfinished jobs."""
 
 
 async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
-    """Take up, until cancelled, the jobs that a process left: at once, and then every `pause` seconds.
+    """Resume unfinished jobs until cancelled: at once, and then every `pause` seconds.
 
-    One kind after the other: a look needs a connection, the driver makes at most two at once, and where MongoDB is
-    silent two looks would keep all others from a new connection until the driver gives theirs up.
+    One kind after the other: a look needs a connection, the driver opens at most two at once, and while MongoDB is
+    silent, two looks would block all other new connections until the driver's timeout.
     """
     await repeatedly(
         ("erasures", partial(erasure.run_pending, database)),

@@ -1,4 +1,4 @@
-"""How far the enrichment has come, and beginning what failed again."""
+"""The progress of enrichment, and the retry of failed messages."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _PENDING, _FAILED = EnrichmentState.PENDING.value, EnrichmentState.FAILED.value
 
 
 async def retry(database: Database, *, session_id: str | None = None, uuid: str | None = None) -> int:
-    """Make `FAILED` messages pending again, with all their attempts before them.
+    """Make `FAILED` messages pending again, with their attempts reset. Without `session_id` and `uuid`, retry all.
 
     Args:
         database: the open database.
-        session_id: those of one session.
-        uuid: this one; without either, all.
+        session_id: retry the messages of this session.
+        uuid: retry this message.
 
     Returns:
-        how many they were.
+        The number of messages.
     """
     chosen: Document = {"enrichment.state": _FAILED}
     if uuid is not None:
@@ -32,7 +32,7 @@ async def retry(database: Database, *, session_id: str | None = None, uuid: str 
 
 
 async def _visible_filter(database: Database, session_id: str | None, tx: Transaction | None = None) -> Document:
-    """The filter of the messages of a session, or of all, without those that are being erased."""
+    """Return the filter of the messages of a session, or of all, without those that are being erased."""
     if session_id is None:
         erased = await _being_erased(database, tx)
         return {"$nor": [erased]} if erased else {}
@@ -41,7 +41,7 @@ async def _visible_filter(database: Database, session_id: str | None, tx: Transa
 
 
 async def _being_erased(database: Database, tx: Transaction | None) -> Document | None:
-    """The filter of the messages that count as gone, and of those that an import has not shown yet; None for none."""
+    """Return the filter of invisible messages: being erased, or of an unfinished import; None if there are none."""
     jobs = await database.erasures.find(
         {"sessionId": {"$exists": True}}, {"sessionId": 1, "lastSeq": 1, "whole": 1}, session=tx
     )
@@ -54,10 +54,10 @@ async def _being_erased(database: Database, tx: Transaction | None) -> Document 
 
 
 async def progress(database: Database, session_id: str | None = None, *, model: str | None = None) -> Document:
-    """How many messages are in each state, and since when the oldest waits, all at one moment.
+    """Count the messages in each state, and find the oldest waiting one, in one snapshot.
 
-    Of all sessions together, `done` is what the others leave of the messages that the sessions count: MongoDB's own
-    count of a collection stays wrong after a kill, and counting every message reads a key for each.
+    For all sessions, `done` is the sum of the sessions' counts minus the other states: MongoDB's count of a collection
+    stays wrong after a kill, and counting every message would read a key for each.
 
     Args:
         database: the open database.
@@ -76,7 +76,7 @@ async def _progress(database: Database, session_id: str | None, model: str | Non
     erased = await _being_erased(database, tx) if session_id is None else None
 
     async def number_of(collection: AnyCollection, chosen: Document) -> int:
-        # What is being erased is taken off: a filter would make MongoDB read all the others.
+        # Messages that are being erased are subtracted: a filter would make MongoDB read all the others.
         number = await collection.count_documents(within | chosen, session=tx)
         if erased:
             number -= await collection.count_documents(erased | chosen, session=tx)
@@ -108,7 +108,7 @@ async def _progress(database: Database, session_id: str | None, model: str | Non
 
 
 async def _messages_of_all(database: Database, tx: Transaction) -> int:
-    """How many messages all sessions have; each session's count changes in the transaction of each change to it."""
+    """Return the number of messages of all sessions, from the sessions' own counts, which are transactional."""
     found = await database.sessions.aggregate(
         [{"$group": {"_id": None, "count": {"$sum": "$messageCount"}}}], session=tx
     )

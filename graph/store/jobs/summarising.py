@@ -1,7 +1,7 @@
-"""Due summaries: finding the sessions, holding one under a lease, and storing what was written.
+"""Due summaries: claims of sessions with leases, and the storage of summaries.
 
-A session's document says under `summarising` that it is due. It says so before the first of its messages that make it
-due is stored as enriched, so that a worker which dies in between finds these messages again, and says so then.
+A session is due if its document has `summarising`. A worker sets it before it stores the messages that make the session
+due as enriched, so that after its death another worker finds these messages again, and sets it then.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _COVERED = {"$max": ["$summarySeq", AFTER_SEQ]}
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A session that is this worker's to summarise until the lease runs out.
+    """A session that this worker may summarise until the lease runs out.
 
     Attributes:
         session_id: the session.
         lease: the lease's name.
-        attempts: how often it has been claimed since its last summary, this time included.
+        attempts: the number of claims since its last summary, this one included.
     """
 
     session_id: str
@@ -40,19 +40,19 @@ class Due:
 
     @property
     def held(self) -> Document:
-        """The filter of the session while it is held."""
+        """Return the filter of the session while it is held."""
         return {"_id": self.session_id, **LEASE.held(self.lease)}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a session is summarised.
+    """The state of a session's summaries.
 
     Attributes:
         last_seq: the number of its newest message.
-        summary_seq: the number that its newest summary reaches to, as the session has it.
+        summary_seq: the last number of its newest summary, from the session's document.
         visible: the part of the session that is not erased.
-        covered: that of the newest message which is covered or erased.
+        covered: the number of the newest covered or erased message.
         previous: the newest summary, or None.
     """
 
@@ -64,12 +64,12 @@ class Standing:
 
 
 async def mark_due(database: Database, window: int, session_ids: Collection[str] | None = None) -> None:
-    """Note the sessions of which at least `window` numbers are not covered by a summary.
+    """Mark sessions as due that have at least `window` messages without a summary.
 
     Args:
         database: the open database.
         window: the message window.
-        session_ids: look at these; None looks at all, which reads every session.
+        session_ids: the sessions to check; None checks all, and reads every session.
     """
     within: Document = {} if session_ids is None else {"_id": {"$in": list(session_ids)}}
     await database.sessions.update_many(
@@ -83,7 +83,7 @@ async def mark_due(database: Database, window: int, session_ids: Collection[str]
 
 
 async def claim_session(database: Database, *, lease_seconds: float, session_id: str | None = None) -> Due | None:
-    """Claim the session that has been due longest, or None when no session is due."""
+    """Claim the session that has been due longest; return None if no session is due."""
     token = new_uuid()
     within: Document = {} if session_id is None else {"_id": session_id}
     found = await LEASE.claim_next(database.sessions, within, token, seconds=lease_seconds, fields={"summarising": 1})
@@ -106,14 +106,14 @@ async def give_up(database: Database, due: Due) -> None:
 
 
 async def finish(database: Database, due: Due, standing: Standing) -> bool:
-    """Note that nothing is due; False when the session has got further messages since, and may be due again."""
+    """Mark the session as not due; return False if it has new messages, and may be due again."""
     if await LEASE.end(database.sessions, {**due.held, "lastSeq": standing.last_seq}):
         return True
     return await database.sessions.find_one(due.held, {"_id": 1}) is None
 
 
 async def standing_of(database: Database, due: Due) -> Standing | None:
-    """How far the session is, or None when it is not held any more."""
+    """Return the state of the session's summaries, or None if it is no longer held."""
     found = await database.sessions.find_one(due.held, projection({"lastSeq", "summarySeq", *Visible.FIELDS}))
     if found is None:
         return None
@@ -129,7 +129,7 @@ async def standing_of(database: Database, due: Due) -> Standing | None:
 
 
 async def uncovered(database: Database, due: Due, standing: Standing, limit: int) -> list[MessageDocument]:
-    """The oldest messages that no summary covers, with `seq` and `tokenCount`."""
+    """Return the oldest messages without a summary, with `seq` and `tokenCount`."""
     return await database.messages.find(
         {"sessionId": due.session_id, "seq": {"$gt": standing.covered}},
         {"seq": 1, "tokenCount": 1},
@@ -140,7 +140,7 @@ async def uncovered(database: Database, due: Due, standing: Standing, limit: int
 
 
 async def contents(database: Database, due: Due, first_seq: int, last_seq: int) -> list[MessageDocument]:
-    """The messages of a range, with `role`, `content` and the fields that show whether they have changed."""
+    """Return the messages of a range, with `role`, `content` and the fields that reveal later changes."""
     return await database.messages.find(
         _range(due, first_seq, last_seq), {"seq": 1, "role": 1, "content": 1, "updatedAt": 1}, sort=[("seq", 1)]
     )
@@ -153,19 +153,19 @@ def _range(due: Due, first_seq: int, last_seq: int) -> Document:
 async def store_summary(
     database: Database, due: Due, standing: Standing, read: Collection[MessageDocument], summary: Document
 ) -> bool:
-    """Store a summary and note that its messages are covered, in one transaction.
+    """Store a summary and mark its messages as covered, in one transaction.
 
-    An edit or a deletion writes the session too, so that one of both transactions sees what the other did.
+    An edit or a deletion also writes the session, so that one of both transactions sees the changes of the other.
 
     Args:
         database: the open database.
         due: the session.
-        standing: what the summary goes on from.
-        read: the messages that it newly takes in, as they were read.
+        standing: the state that the summary continues.
+        read: the new messages of the summary, as read.
         summary: `firstSeq`, `lastSeq`, `content`, `tokenCount`, `source` and `entities`.
 
     Returns:
-        False, and nothing is stored, when any of this has changed since, or another worker has the session.
+        False, and nothing is stored, if a message has changed since, or another worker holds the session.
     """
     was = {message["_id"]: message["updatedAt"] for message in read}
     last_uuid = max(read, key=lambda message: message["seq"])["_id"]
@@ -198,7 +198,7 @@ async def store_summary(
         }
         document = cast("SummaryDocument", given)
         if previous is not None and previous.get("stale"):
-            document["stale"] = True  # it has been taken in
+            document["stale"] = True  # the new summary includes it
         await database.summaries.insert_one(document, session=tx)
         return True
 
@@ -209,7 +209,7 @@ async def store_summary(
 
 
 async def next_due_session(database: Database, session_id: str | None = None) -> datetime | None:
-    """When the next session is due, or None when no session is."""
+    """Return the time at which the next session is due, or None."""
     within: Document = {} if session_id is None else {"_id": session_id}
     found = await database.sessions.find_one(
         {**within, "summarising.dueAt": {"$exists": True}},

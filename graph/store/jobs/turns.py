@@ -1,4 +1,4 @@
-"""Whose message is next: an order of due messages in which no user waits behind the many or long texts of another."""
+"""Fair order of due messages: no user waits behind the many or long texts of another."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from cachetools import LRUCache
 
 from graph.store.documents import MessageDocument, SessionDocument
 
-_REMEMBERED = 10_000  # users and sessions; one that is forgotten is as one that has had nothing yet
-_FORGOTTEN = 0.5  # of what was taken, with each claim: what was long ago counts no more
+_REMEMBERED = 10_000  # maximum users and sessions; a forgotten one counts as new
+_FORGOTTEN = 0.5  # factor of the remembered tokens with each claim, so that old claims do not count
 _EACH = 16  # tokens charged for each message in addition to its text
 _SHORT = 512  # tokens; texts that differ by less are taken in the order in which they became due
 
 
 class Turns:
-    """What a worker has lately taken of each user, and of each session without one.
+    """The tokens that a worker has lately taken of each user, and of each session without a user.
 
     This is start-time fair queueing (Goyal, Vin and Cheng, 1996), for users and, among those of one user, for sessions:
     a message starts at the tokens that were taken of its owner before it, and the one that starts first is next.
@@ -28,7 +28,7 @@ class Turns:
     def ordered(
         self, messages: Iterable[MessageDocument], sessions: Mapping[str, SessionDocument]
     ) -> list[MessageDocument]:
-        """The messages in the order in which they are to be taken.
+        """Return the messages in the order in which they should be taken.
 
         Args:
             messages: with `sessionId`, `tokenCount` and `enrichment.dueAt`.
@@ -46,7 +46,7 @@ class Turns:
         return [message for _, message in sorted(started, key=_start)]
 
     def note(self, messages: Iterable[MessageDocument], sessions: Mapping[str, SessionDocument]) -> None:
-        """Note what one claim has taken."""
+        """Add the tokens of one claim."""
         for owner, taken in list(self._taken.items()):
             if taken < _EACH:
                 del self._taken[owner]
@@ -58,7 +58,7 @@ class Turns:
 
 
 def _interleaved(sessions: Iterable[list[MessageDocument]]) -> list[MessageDocument]:
-    """The messages of one owner: by turns of the sessions, short texts first."""
+    """Return the messages of one owner, by turns of the sessions, short texts first."""
     started: list[tuple[float, MessageDocument]] = []
     for messages in sessions:
         start = 0.0

@@ -1,8 +1,8 @@
-"""Whole documents out of the store and into it.
+"""Reads and writes of whole documents, for export and import.
 
-Sessions are read as they were at one moment each: a snapshot serves a run of them, however others write meanwhile.
+Each session is read at one moment: one snapshot serves several of them, even while others write.
 
-A session is stored with all its contents in one transaction; for one that is too large for that, see `staging`.
+A session is stored with all its contents in one transaction; for a larger one, see `staging`.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Contents:
 
 
 async def count(database: Database, match: Document) -> int:
-    """How many sessions match."""
+    """Return the number of matching sessions."""
     return await database.sessions.count_documents(match)
 
 
 async def read_users(database: Database, match: Document) -> AsyncGenerator[list[UserDocument], None]:
-    """The users that match, by id, in lists."""
+    """Yield the matching users, by id, in lists."""
     async with aclosing(database.users.batches(match, size=DOCUMENTS_AT_ONCE, sort=[("_id", 1)])) as batches:
         async for found in batches:
             yield found
@@ -67,19 +67,19 @@ async def read_users(database: Database, match: Document) -> AsyncGenerator[list
 async def read_sessions(
     database: Database, match: Document, *, since: datetime, first_id: str | None = None
 ) -> AsyncGenerator[tuple[str, Sequence[AnyDocument]], None]:
-    """The sessions that match, by id, each followed by its contents.
+    """Yield the matching sessions, by id, each followed by its contents.
 
     Args:
         database: the open database.
-        match: a condition on the sessions.
-        since: before sessions whose users were made since then, these users come.
+        match: a filter of the sessions.
+        since: users created since this time are yielded before their sessions.
         first_id: begin with this session.
 
     Yields:
-        the kind of record (`user`, `session`, `memory`, `message`, `summary`) and documents of that kind.
+        The kind of record (`user`, `session`, `memory`, `message`, `summary`) and documents of this kind.
 
     Raises:
-        Unavailable: the database does not answer, or has forgotten the moment that was being read.
+        Unavailable: the database does not answer, or no longer has the snapshot.
     """
     bound: Document = {} if first_id is None else {"_id": {"$gte": first_id}}
     try:
@@ -97,7 +97,7 @@ async def read_sessions(
     except OperationFailure as error:
         if error.code not in _SNAPSHOT_GONE:
             raise
-        message = "MongoDB no longer holds the moment that was being read: the file was taken too slowly; resume"
+        message = "MongoDB no longer has the snapshot of the export, which was read too slowly: resume the export"
         raise Unavailable(message) from error
 
 
@@ -125,12 +125,12 @@ async def _with_contents(
             yield "session", [session]
             for kind, place, grouped in contents:
                 async for documents in grouped.of(session["_id"]):
-                    # What is being erased counts as gone.
+                    # Contents that are being erased are left out.
                     yield kind, [found for found in documents if visible.sees(found[place])]
 
 
 class _Grouped:
-    """Documents in the order of their sessions, handed out session by session."""
+    """Documents in the order of their sessions, returned session by session."""
 
     def __init__(self, batches: AsyncIterator[list[Document]]) -> None:
         self._batches = batches
@@ -153,13 +153,13 @@ class _Grouped:
 
 
 async def find_sessions(database: Database, ids: Collection[str]) -> dict[str, SessionDocument]:
-    """The sessions, whole, by id."""
+    """Return the whole sessions, by id."""
     found = await database.sessions.find({"_id": {"$in": list(ids)}})
     return {session["_id"]: session for session in found}
 
 
 async def find_users(database: Database, ids: Collection[str]) -> dict[str, UserDocument]:
-    """The users, whole, by id."""
+    """Return the whole users, by id."""
     found = await database.users.find({"_id": {"$in": list(ids)}})
     return {user["_id"]: user for user in found}
 
@@ -167,7 +167,7 @@ async def find_users(database: Database, ids: Collection[str]) -> dict[str, User
 async def find_texts(
     database: Database, ids: Collection[str], bounds: tuple[int, int]
 ) -> dict[tuple[str, int], MessageDocument]:
-    """The messages of sessions within a range of numbers, by session and number, with what their sender gave."""
+    """Return the messages of sessions in a range of numbers, by session and number, with the fields that were sent."""
     found = await database.messages.find(
         {"sessionId": {"$in": list(ids)}, "seq": {"$gte": bounds[0], "$lte": bounds[1]}},
         {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "name": 1, "toolCallId": 1, "metadata": 1}
@@ -214,7 +214,7 @@ async def insert_sessions(database: Database, batch: Sequence[tuple[SessionDocum
 
 
 async def numbered(database: Database, collection: Numbered, documents: Sequence[N], tx: Transaction) -> list[N]:
-    """Documents with the numbers that they have and that nobody else has; the others get one when it is asked for."""
+    """Return the documents with their numbers, without those in use; these get new numbers at their first read."""
     numbers = [document["number"] for document in documents if "number" in document]
     if not numbers:
         return list(documents)
@@ -232,13 +232,13 @@ def _without_number(document: N) -> N:
 
 
 async def last_numbers(database: Database) -> dict[str, int]:
-    """The greatest numbers that sessions and users ever had."""
+    """Return the greatest numbers that sessions and users ever had."""
     found = await database.counters.find({"_id": {"$in": ["sessions", "users"]}})
     return {document["_id"]: document["last"] for document in found}
 
 
 async def reserve_numbers(database: Database, numbers: dict[str, int]) -> None:
-    """Use none up to these, by collection, for new sessions and users."""
+    """Reserve the numbers up to these, by collection, so that new sessions and users get greater ones."""
     for collection, last in numbers.items():
         await database.counters.update_one({"_id": collection}, {"$max": {"last": last}}, upsert=True)
 
@@ -251,12 +251,12 @@ async def _refuse_erasures(database: Database, sessions: Sequence[SessionDocumen
 
 
 async def touch_users(database: Database, sessions: Sequence[SessionDocument], tx: Transaction) -> None:
-    """Write the users of sessions, so that their deletion can't pass unseen; those that are missing are made."""
+    """Write the users of sessions, so that the transaction conflicts with their deletion; create missing ones."""
     users = {session["userId"]: session["createdAt"] for session in sessions if session.get("userId") is not None}
     if not users:
         return
     known = {"_id": {"$in": list(users)}}
-    # Two writes that leave nothing behind: one that changes nothing would not meet the deletion's.
+    # Two writes without a net effect: a write without a change would not conflict with the deletion.
     touched = await database.users.update_many(known, {"$set": {"importing": True}}, session=tx)
     await database.users.update_many(known, {"$unset": {"importing": ""}}, session=tx)
     if touched.matched_count == len(users):
@@ -277,7 +277,7 @@ async def insert_contents(database: Database, contents: Contents, tx: Transactio
         await database.messages.insert_many(contents.messages, ordered=False, session=tx)
     if contents.summaries:
         await database.summaries.insert_many(contents.summaries, ordered=False, session=tx)
-    # The others get theirs from the worker that finds their entities.
+    # The worker that extracts the entities creates the documents of the others.
     await await_vectors(database, [one for one in contents.messages if not _is_pending(one)], tx)
 
 
@@ -291,7 +291,7 @@ async def write_unique(
     """Run a transaction that stores these messages, among others.
 
     Raises:
-        Conflict: something has an id that is in use.
+        Conflict: an id is in use.
     """
     try:
         await write(database, attempt)

@@ -1,9 +1,8 @@
-"""Storing a session that is too large for one transaction.
+"""The storage of a session that is too large for one transaction.
 
-Its contents go in under a job of `erasures`, batch after batch, and the session's document comes last, in the
-transaction that removes the job. Contents are reached through that document, so nothing of it can be seen before. When
-the import dies, the job is what erases the part: a writer that meets it, or the import when it runs again, or a server
-soon after.
+Its contents are stored in batches under a job of `erasures`. The session's document is stored last, in the transaction
+that removes the job. Contents are reached through the document, so they are invisible before. If the import dies, the
+job erases the stored part: a writer of the session, the next run of the import, or a server runs the job.
 """
 
 from __future__ import annotations
@@ -37,16 +36,16 @@ from graph.store.writes import write
 _JOBS = Lease()
 
 STAGING_LEASE = timedelta(minutes=10)
-"""How long a part stays when its import has died."""
+"""Time for which a part stays after the death of its import."""
 
 ENTITIES_AT_ONCE = 1_000
-"""Most entities that one transaction stores."""
+"""Maximum entities that one transaction stores."""
 
 _PENDING = EnrichmentState.PENDING.value
 
 
 class Staging:
-    """A session on its way in."""
+    """A session whose contents are being stored."""
 
     def __init__(self, database: Database, session_id: str) -> None:
         self._database = database
@@ -55,7 +54,7 @@ class Staging:
         self._mentions: dict[str, _Mentions] = {}
 
     async def begin(self) -> None:
-        """Take the session's id; what an earlier import left is erased.
+        """Reserve the session's id; erase the part that an earlier import left.
 
         Raises:
             Conflict: the session exists.
@@ -81,7 +80,7 @@ class Staging:
         await write(self._database, attempt)
 
     async def add(self, contents: Contents) -> None:
-        """Store some of the contents, unseen.
+        """Store some of the contents, invisibly.
 
         Raises:
             Conflict: a session of the id was made meanwhile, or a uuid is in use.
@@ -101,7 +100,7 @@ class Staging:
                 self._mentions.setdefault(entity["key"], _Mentions()).add(message, entity)
 
     async def finish(self, owner: SessionDocument) -> None:
-        """Store the session's document, with which all of it can be seen.
+        """Store the session's document, which makes the session visible.
 
         Raises:
             Conflict: a session of the id was made meanwhile.
@@ -124,7 +123,7 @@ class Staging:
         await handover.finish(self._database, self._session_id)
 
     async def _add_entities(self) -> None:
-        """Store what the contents mention, unseen."""
+        """Store the entities of the contents, invisibly."""
         messages = [message for entity in self._mentions.values() for message in entity.messages()]
         writes = mentions.of_new_session(self._session_id, messages)
         for first in range(0, len(writes), ENTITIES_AT_ONCE):
@@ -138,7 +137,7 @@ class Staging:
         await write(self._database, attempt)
 
     async def _hold(self, tx: Transaction) -> None:
-        """Within a transaction, make sure that the session is still this import's, and keep it.
+        """Within a transaction, check that this import still holds the session, and extend its lease.
 
         Raises:
             Conflict: a session of the id was made meanwhile.
@@ -148,15 +147,17 @@ class Staging:
             raise self._taken()
 
     async def abandon(self) -> None:
-        """Erase what was stored of it."""
+        """Erase the stored part of the session."""
         await erasure.finish(self._database, self._job["_id"])
 
     def _taken(self) -> Conflict:
-        return Conflict(f"session {shown(self._session_id)} was made by somebody else meanwhile")
+        return Conflict(
+            f"session {shown(self._session_id)} was created meanwhile: delete the session, and import again"
+        )
 
 
 async def release(database: Database, session_id: str) -> None:
-    """Make the messages of a session that was staged due for enrichment."""
+    """Make the messages of a staged session due for enrichment."""
     await database.messages.update_many(
         {"sessionId": session_id, "enrichment.state": _PENDING, "enrichment.importedDueAt": {"$exists": True}},
         [
@@ -167,7 +168,7 @@ async def release(database: Database, session_id: str) -> None:
 
 
 def _held_back(message: MessageDocument, until: datetime) -> MessageDocument:
-    """A message as it is staged: a worker that read it now would store its entities without a session to count for."""
+    """Return a message for staging, not due: a worker would store its entities before the session exists."""
     enrichment = message["enrichment"]
     if enrichment["state"] != _PENDING:
         return message
@@ -176,7 +177,7 @@ def _held_back(message: MessageDocument, until: datetime) -> MessageDocument:
 
 @dataclass(slots=True)
 class _Mentions:
-    """What a session's messages say of one entity, in little: where first and last, and how often."""
+    """The mentions of one entity in a session: the first and the last place, and the count."""
 
     places: list[MentioningMessage] = field(default_factory=list)  # the first and the last message
     count: int = 0
@@ -193,7 +194,7 @@ class _Mentions:
         self.count += len(entity["matches"])
 
     def messages(self) -> list[MentioningMessage]:
-        """Two messages at most, which count as all of them together."""
+        """Return at most two messages with the same counts as all messages together."""
         first = self.places[0]["entities"][0]
         rest = self.count - sum(len(place["entities"][0]["matches"]) for place in self.places[1:])
         first["matches"] = first["matches"][:1] * rest
