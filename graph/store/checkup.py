@@ -54,7 +54,7 @@ _SHOWN = 200  # characters of a refusal
 async def check_up(
     uri: str, name: str, *, timeout: float, model: str | None = None, driver_name: DriverName = "motor"
 ) -> Checkup:
-    """Look at the MongoDB at `uri` and the database `name` there.
+    """Check the MongoDB at `uri` and its database `name`.
 
     Args:
         uri: the MongoDB.

@@ -112,7 +112,7 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 async def ensure_indexes(database: RawDatabase) -> None:
-    """Make what is missing of `INDEXES`, and the collections with them; others may do the same at this moment."""
+    """Create the missing indexes of `INDEXES` and their collections; other processes may do the same concurrently."""
     existing = await database.list_collection_names()
     for name, models in INDEXES.items():
         if name not in existing:

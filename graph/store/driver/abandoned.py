@@ -1,10 +1,10 @@
 """Kills MongoDB operations whose caller was cancelled.
 
-Motor runs each operation in a thread. Where the one who waits for it is cancelled, the thread goes on, and so does
-MongoDB, which learns nothing of it. So the reads of a query carry a comment, by which they are found and killed.
+Motor runs each operation in a thread. If the waiting task is cancelled, the thread and the operation in MongoDB
+continue. So the reads of a query carry a comment, by which they are found and killed.
 
-PyMongo's own client for asyncio closes the connection of an operation that is cancelled. MongoDB looks twice a second
-whether the connection is still open, and ends the read by itself.
+PyMongo's own client for asyncio closes the connection of a cancelled operation. MongoDB checks twice a second whether
+the connection is open, and ends the read.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def marked(options: dict[str, Any], client: Any) -> dict[str, Any]:
     """Return the options of a read with the mark of its query.
 
     Args:
-        options: to which it is added.
-        client: the one that reads. Only Motor's needs the mark.
+        options: the options without the mark.
+        client: the client of the read. Only Motor's client needs the mark.
     """
     query = _query.get()
     if query is not None and is_motor(client):

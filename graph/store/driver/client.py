@@ -1,6 +1,6 @@
 """The client of MongoDB: Motor's, or PyMongo's own for asyncio, which has the same methods.
 
-`motor` has what differs. Everything else is written against PyMongo's types.
+`motor` has the differences. All other modules use PyMongo's types.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _UNAVAILABLE = (
 )
 
 
-# What a server says that is stopping, or is no primary any more; some of it comes as a failed write concern.
+# Errors of a server that stops, or is no longer the primary; some arrive as a failed write concern.
 _UNAVAILABLE_CODES = frozenset({6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
 

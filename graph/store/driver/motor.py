@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from graph.store.driver.types import ChangeStream, Client, Transaction
 
 MotorClient = cast("type[Client]", AsyncIOMotorClient)
-"""It has the methods of PyMongo's, by which everything is typed."""
+"""The class has the methods of PyMongo's client, whose types the store uses."""
 
 
 def start_session(client: Client, *, snapshot: bool) -> Transaction:
-    """A driver session. Nothing is sent to start one, and Motor would change threads: a fifth of a transaction's."""
+    """Start a session of the driver. It sends nothing, but Motor would use a thread: a fifth of a transaction's switches."""
     motors: Any = client
     started = motors.delegate.start_session(snapshot=snapshot)
     return cast("Transaction", AsyncIOMotorClientSession(started, motors))
 
 
 async def next_batch(stream: ChangeStream) -> Batch:
-    """All events of the next answer, with one change of threads. Motor's own way is one for each event."""
+    """Return all events of the next answer, with one thread switch; Motor's own method has one for each event."""
     motors: Any = stream
     return await asyncio.get_running_loop().run_in_executor(None, _batch_of, motors.delegate)
 

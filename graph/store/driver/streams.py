@@ -22,12 +22,12 @@ async def change_stream(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one look at a change stream brought.
+    """The result of one read of a change stream.
 
     Attributes:
-        events: in order; empty where nothing happened that the pipeline lets through.
-        token: resumes after all of it, and after all that the pipeline held back: MongoDB moves it on (as
-            `postBatchResumeToken`) while the oplog fills with what is of no interest.
+        events: the events in order, possibly none.
+        token: the resume token after the events and those that the pipeline filters out: MongoDB advances it
+            (`postBatchResumeToken`) even if no event passes the filter.
     """
 
     events: list[Document]
