@@ -46,7 +46,7 @@ class Database:
         name: the database's name.
         write_deadline: seconds for which a contended write is tried again.
         tombstones_kept: how long the announcement of a deletion is kept for subscribers that come back.
-        background: what this process does beside its requests; ended when the database is closed.
+        background: the background tasks of this process, which end when the database is closed.
         settled: sessions with their users that this process knows to belong together, as far as it remembers.
     """
 

@@ -50,7 +50,7 @@ async def test_sessions_that_end_users_make_begin_with_the_prefix(
                 refusals.add((error["code"], error["message"]))
             assert await zep_status(client, session_id) == 403
         # The same where such a session exists: nobody finds out which ids others have.
-        assert refusals == {("FORBIDDEN", "sessionId of a session that you make must begin with 'chat:ada:'")}
+        assert refusals == {("FORBIDDEN", "the sessionId of a new session must begin with 'chat:ada:'")}
         for user_id in ("a:b", ":", "a:"):  # whose ids could begin as another user's do
             assert (await client.http.post(
                 "/graphql", json={"query": "{ __typename }"}, headers={"authorization": f"Bearer {token(user_id)}"}

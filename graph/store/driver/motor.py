@@ -21,7 +21,7 @@ MotorClient = cast("type[Client]", AsyncIOMotorClient)
 
 
 def start_session(client: Client, *, snapshot: bool) -> Transaction:
-    """Start a session of the driver. It sends nothing, but Motor would use a thread: a fifth of a transaction's switches."""
+    """Start a session of the driver. It sends nothing, so it needs no thread: a fifth of a transaction's switches."""
     motors: Any = client
     started = motors.delegate.start_session(snapshot=snapshot)
     return cast("Transaction", AsyncIOMotorClientSession(started, motors))

@@ -77,7 +77,7 @@ async def erase_session(
 
     Args:
         database: the open database.
-        session: a document with `lastSeq` and what `Visible.of` reads; with `userId` where its entities are still
+        session: a document with `lastSeq` and the paths that `Visible.of` reads; with `userId` where its entities are still
             counted for the user.
         user_id: the user of the session.
         tx: the transaction.
