@@ -28,9 +28,9 @@ class Contains:
 
 
 Wanted: TypeAlias = Any
-"""What must stand at a path: an `Existence`, a `Contains`, or the JSON value that it must be equal to."""
+"""The condition on the value at a path: an `Existence`, a `Contains`, or the equal JSON value."""
 Condition: TypeAlias = tuple[tuple[Key, ...], Wanted]
-"""Keys of metadata, from the outermost one, and what must stand there."""
+"""The keys of a path in metadata, outermost first, and the condition on its value."""
 
 
 def holds(path: Sequence[Key], wanted: Wanted) -> Document:

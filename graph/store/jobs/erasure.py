@@ -77,8 +77,8 @@ async def erase_session(
 
     Args:
         database: the open database.
-        session: a document with `lastSeq` and the paths that `Visible.of` reads; with `userId` where its entities are still
-            counted for the user.
+        session: a document with `lastSeq` and the paths that `Visible.of` reads; with `userId` if its entities
+            still count for the user.
         user_id: the user of the session.
         tx: the transaction.
 
