@@ -43,12 +43,18 @@ def serve(settings: Settings) -> None:
         preparing.join()
         from graph.runtime.web import announce, run  # noqa: PLC0415 - as said
 
+        kinds = (web_processes(settings, uri, listener), workers(settings, uri))
+
         def then() -> None:
             announce(listener)
-            children.enter_context(web_processes(settings, uri, listener))
-            children.enter_context(workers(settings, uri))
+            for kind in kinds:
+                children.enter_context(kind)
 
-        run(settings, uri, listener, then=then)
+        def ending() -> None:  # every child stops while this process stops serving
+            for kind in kinds:
+                kind.stop()
+
+        run(settings, uri, listener, then=then, ending=ending)
 
 
 def check(settings: Settings) -> None:

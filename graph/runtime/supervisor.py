@@ -80,11 +80,19 @@ class Children:
     ) -> None:
         self._end()
 
-    def _end(self) -> None:
-        self._stopping.set()
+    def stop(self) -> None:
+        """Have the children end; returns at once, and the block's end waits for them."""
         with self._lock:
+            if self._stopping.is_set():
+                return
+            self._stopping.set()
             for process in self._running:
                 process.terminate()
+        if self._threads:
+            logger.debug("%s: to end", self._name)
+
+    def _end(self) -> None:
+        self.stop()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()

@@ -24,16 +24,25 @@ from graph.transport.connection import bounded_http, bounded_websockets
 class _Server(uvicorn.Server):
     """Runs the application's lifespan itself, so that a `StartupError` gets out."""
 
-    def __init__(self, config: uvicorn.Config, app: Starlette, then: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: Starlette,
+        then: Callable[[], None] | None,
+        ending: Callable[[], None] | None,
+    ) -> None:
         super().__init__(config)
         self._app = app
         self._then = then
+        self._ending = ending
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         async with self._app.router.lifespan_context(self._app):
             await super().serve(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._ending is not None:
+            self._ending()
         # Live results have no end of their own, and uvicorn would wait for it; it closes sockets without a reason.
         self._app.state.backend.hub.drain()
         await self._app.state.sockets.close()
@@ -85,7 +94,14 @@ def _allow_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable[[], None] | None = None) -> None:
+def run(
+    settings: Settings,
+    uri: str,
+    listener: socket.socket,
+    *,
+    then: Callable[[], None] | None = None,
+    ending: Callable[[], None] | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM, after `prepare`.
 
     Args:
@@ -93,6 +109,7 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
         uri: the MongoDB to use.
         listener: where to accept connections.
         then: called once requests are answered.
+        ending: called when the server begins to stop.
 
     Raises:
         StartupError: MongoDB can't be used.
@@ -115,4 +132,4 @@ def run(settings: Settings, uri: str, listener: socket.socket, *, then: Callable
     # Objects that exist by now stay: the collector need not visit the schema and the modules each time.
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)  # an answer is a thousand objects that all go at once
-    _Server(config, app, then).run(sockets=[listener])
+    _Server(config, app, then, ending).run(sockets=[listener])

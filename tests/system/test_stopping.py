@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.graphql_client import ADD
 from tests.support.live_client import ADDED, UPDATED, Socket, socket_to
-from tests.support.server_process import ServerProcess, served
+from tests.support.server_process import ServerProcess, served, until
 
 HELLO = {"sessionId": "s", "messages": [{"role": "human", "content": "hello"}]}
 
@@ -87,3 +87,27 @@ async def test_a_client_that_goes_while_it_is_answered_leaves_no_traceback(
                 socket.connection.transport.abort()
         await stopped(server, signal.SIGTERM)
         assert "Traceback" not in server.stderr()
+
+
+DONE = '{ session(sessionId: "s") { enrichment { done } } }'
+NOTES_ENDS = """
+import atexit, os, pathlib
+atexit.register(lambda: pathlib.Path(os.environ["ENDS"], str(os.getpid())).touch())
+"""
+
+
+@pytest.mark.timeout(300)
+def test_children_end_beside_the_web_server_and_without_the_end_of_the_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NOTES_ENDS)
+    ends = tmp_path / "ends"
+    ends.mkdir()
+    flags = ["--web-processes", "2", "--log-level", "debug"]
+    with served(tmp_path / "data", *flags, PYTHONPATH=str(tmp_path), ENDS=str(ends)) as server:
+        server.graphql(ADD, input=HELLO)
+        until(lambda: server.graphql(DONE)["session"]["enrichment"]["done"] == 1, 120)  # so that the worker runs
+        assert server.stop() == 0
+        log = server.stderr()
+    finished = log.index(f"Finished server process [{server.process.pid}]")
+    assert log.index("an enrichment worker: to end") < finished
+    assert log.index("a web process: to end") < finished
+    assert [end.name for end in ends.iterdir()] == [str(server.process.pid)]

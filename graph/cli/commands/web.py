@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from graph.cli.options import with_settings
-from graph.cli.signals import exit_on_signals
+from graph.cli.signals import exit_on_signals, leaving_at_once
 from graph.settings import Settings
 
 app = typer.Typer()
@@ -23,4 +23,5 @@ def web(
     from graph.runtime.serve import serve_on_socket
 
     exit_on_signals()
-    serve_on_socket(settings, socket)
+    with leaving_at_once():
+        serve_on_socket(settings, socket)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from graph.cli.options import with_worker_settings
+from graph.cli.signals import leaving_at_once
 from graph.settings import Settings
 
 app = typer.Typer()
@@ -24,4 +25,5 @@ def worker(
     """Run one enrichment worker; any number may share a MongoDB."""
     from graph.runtime.worker import run
 
-    run(settings, quiet=quiet, end_with_input=end_with_input)
+    with leaving_at_once():
+        run(settings, quiet=quiet, end_with_input=end_with_input)
