@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from graph import errors
 from tests.support.paths import ROOT
 
 WORDS = (
@@ -37,6 +39,20 @@ QUOTING = ("enrichment/llm.py", "recall/languages.py", "recall/questions.py")
 """Modules with a prompt for a model, or with words that users write."""
 WHAT = re.compile(r"\bwhat(?:ever)?\b(?! to )", re.IGNORECASE)
 
+SENTENCE = re.compile(r"^[A-Z][a-z]+(?![\w-])|(?<!\.)\.$")
+"""The begin or end of a sentence; errors and lines of the log are phrases in lower case, without a full stop."""
+RAISED = re.compile(r"Error$|^_refuse$|^_?(?:RequestRefused|Closing|LLMUnavailable)$")
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+LOGGED = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
+QUOTED = {
+    "Too many initialisation requests": "close reasons of graphql-transport-ws",
+    "Unauthorized": "the same",
+    "Forbidden": "the same",
+    "Subscriber for {} already exists": "the same",
+    "Is a directory": "the text of the operating system for EISDIR",
+}
+"""Messages that another project words, with their source."""
+
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "schema.graphql", "docker-compose.yml")
 
 
@@ -56,6 +72,29 @@ def prose(source: str) -> Iterator[tuple[int, str]]:
                 yield token.start[0] + offset, line
 
 
+def text_of(node: ast.expr) -> str | None:
+    """The text of a literal, with `{}` in place of each value of an f-string."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def is_message_of(call: ast.Call) -> bool:
+    """Whether the arguments of a call are messages: it makes an error, or writes to the log."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    is_raised = RAISED.search(name) or name in ERRORS
+    return bool(is_raised) or (name in LOGGED and ast.unparse(call.func).startswith("logger."))
+
+
+def messages(source: str) -> Iterator[tuple[int, str]]:
+    """The texts of errors and of the log in a module, each with its line."""
+    for node in ast.walk(ast.parse(source)):
+        parts = node.args if isinstance(node, ast.Call) and is_message_of(node) else []
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in {"message", "problem", "reason"}:
+            parts = [node.value]
+        yield from ((part.lineno, text) for part in parts if (text := text_of(part)))
+
+
 def found(lines: Iterator[tuple[int, str]], banned: re.Pattern[str] = BANNED) -> list[str]:
     return [f"{number}: {match[0]}: {line.strip()}" for number, line in lines for match in banned.finditer(line)]
 
@@ -72,6 +111,17 @@ def test_the_texts_of_a_module_are_plain(path: Path) -> None:
 )
 def test_a_module_names_things(path: Path) -> None:
     assert found(prose(path.read_text(encoding="utf-8")), WHAT) == []
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_message_is_no_sentence(path: Path) -> None:
+    unquoted = [(line, text) for line, text in messages(path.read_text(encoding="utf-8")) if text not in QUOTED]
+    assert found(iter(unquoted), SENTENCE) == []
+
+
+@pytest.mark.parametrize("text", ["raise NotFound(f'There is no {x}')", "logger.info('done.')", "message = 'No key'"])
+def test_a_sentence_is_found(text: str) -> None:
+    assert len(found(messages(text), SENTENCE)) == 1
 
 
 @pytest.mark.parametrize("name", [*DOCUMENTS, *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))])

@@ -137,7 +137,7 @@ class Extractor:
                 spans += (span for _, span in part)
                 yield
         except Exception as error:
-            logger.warning("The model can't read a text of %d characters", len(text), exc_info=True)
+            logger.warning("the model can't read a text of %d characters", len(text), exc_info=True)
             return ExtractionFailure(_reason(error))
         return _merge(text, reading, self._adjust(pipeline, seen, spans))
 
@@ -174,7 +174,7 @@ class Extractor:
             spans = pipeline.read([seen for _, _, seen in batch])
         except Exception as error:
             if len(batch) == 1:
-                logger.warning("The model can't read a text of %d characters", len(batch[0][0]), exc_info=True)
+                logger.warning("the model can't read a text of %d characters", len(batch[0][0]), exc_info=True)
                 return [ExtractionFailure(_reason(error))]
             # Which text it was shows when they are read again in halves.
             half = len(batch) // 2

@@ -92,4 +92,4 @@ class Summariser:
         self._last_reason = reason
         if self._failures >= _FAILURES_IN_A_ROW:
             self._paused_until = self._clock() + _PAUSE
-        logger.warning("An extractive summary takes the place of the language model's: %s", reason)
+        logger.warning("an extractive summary replaces the language model's: %s", reason)
