@@ -92,6 +92,8 @@ class MessageDocument(TypedDict):
     """The name of the speaker, in addition to the role."""
     toolCallId: NotRequired[str]
     """The call that the message answers."""
+    revision: NotRequired[int]
+    """Grows with each change that a reader can see."""
 
 
 class MessagePlace(TypedDict):
@@ -148,6 +150,7 @@ class MessageChanges(TypedDict, total=False):
     enrichment: EnrichmentDocument
     updatedAt: datetime
     editedAt: datetime
+    revision: int
 
 
 class MemoryDocument(TypedDict):
@@ -192,6 +195,8 @@ class SessionDocument(TypedDict):
     summarising: NotRequired[Summarising]
     number: NotRequired[int]
     """The number by which Zep's clients page."""
+    revision: NotRequired[int]
+    """Grows with each change that a caller makes of the session or its messages."""
 
 
 class SessionChanges(TypedDict, total=False):
@@ -200,6 +205,7 @@ class SessionChanges(TypedDict, total=False):
     userId: str
     metadata: JSONObject
     updatedAt: datetime
+    revision: int
 
 
 class SummaryDocument(TypedDict):
@@ -380,6 +386,11 @@ def now() -> datetime:
     """Return the current time in MongoDB's precision: UTC, in whole milliseconds."""
     time = datetime.now(UTC)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
+
+
+def next_revision(document: MessageDocument | SessionDocument) -> int:
+    """The revision of a document after a change; one that was stored before there were revisions has none."""
+    return document.get("revision", 0) + 1
 
 
 def pending(at: datetime) -> EnrichmentDocument:

@@ -9,7 +9,15 @@ from datetime import datetime
 from graph.errors import NotFound
 from graph.store import summaries
 from graph.store.database import Database
-from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
+from graph.store.documents import (
+    JSONObject,
+    MessageChanges,
+    MessageDocument,
+    SessionDocument,
+    next_revision,
+    now,
+    pending,
+)
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.feed.tombstones import bury_message
@@ -80,6 +88,7 @@ async def apply_edit(
         "metadata": merged_metadata(old["metadata"], edit.metadata),
         "updatedAt": max(at, old["updatedAt"]),
         "editedAt": at,
+        "revision": next_revision(old),
         **edit.names(),
     }
     if content != old["content"]:
@@ -125,7 +134,7 @@ async def edit_message(
         new = await apply_edit(database, old, edit, token_count=tokens, at=at, tx=tx)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
-            {"$inc": {"tokenCount": tokens - old["tokenCount"]}, "$max": {"updatedAt": at}},
+            {"$inc": {"tokenCount": tokens - old["tokenCount"], "revision": 1}, "$max": {"updatedAt": at}},
             session=tx,
         )
         return new
@@ -158,7 +167,10 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
         await summaries.forget_message(database, session, old["seq"], tx)
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
-            {"$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"]}, "$max": {"updatedAt": now()}},
+            {
+                "$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"], "revision": 1},
+                "$max": {"updatedAt": now()},
+            },
             session=tx,
         )
         return old

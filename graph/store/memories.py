@@ -288,7 +288,7 @@ class _Add:
         return await self._database.sessions.upsert_one(
             {"_id": new.session_id},
             {
-                "$inc": {"lastSeq": count, "messageCount": count, "tokenCount": tokens},
+                "$inc": {"lastSeq": count, "messageCount": count, "tokenCount": tokens, "revision": 1},
                 "$max": {"updatedAt": at},
                 "$setOnInsert": {
                     "uuid": uuid,
@@ -314,7 +314,7 @@ class _Add:
             await users.give_session(database, changes["userId"], at, tx)
         changed = await database.sessions.find_one_and_update(
             {"_id": session_id},
-            {"$set": changes, "$max": {"updatedAt": at}},
+            {"$set": changes, "$max": {"updatedAt": at}, "$inc": {"revision": 1}},
             projection=projection(self._fields),
             return_document=ReturnDocument.AFTER,
             session=tx,
@@ -353,5 +353,6 @@ def _message_document(message: NewMessage, memory: MemoryDocument, seq: int, at:
         "createdAt": min(message.created_at or at, at),
         "updatedAt": at,
         "enrichment": pending(at),
+        "revision": 1,
         **message.edit.names(),
     }

@@ -22,6 +22,7 @@ from graph.store.documents import (
     SessionDocument,
     SummaryDocument,
     new_uuid,
+    next_revision,
     now,
 )
 from graph.store.driver.answer import read_whole
@@ -175,6 +176,7 @@ async def create_session(
             "messageCount": 0,
             "tokenCount": 0,
             "summarySeq": 0,
+            "revision": 1,
         }
         if owner_id is not None:
             created["userId"] = owner_id
@@ -211,7 +213,7 @@ async def update_session(
             changes["metadata"] = new
         if not changes:
             return old
-        changes["updatedAt"] = max(at, old["updatedAt"])
+        changes["updatedAt"], changes["revision"] = max(at, old["updatedAt"]), next_revision(old)
         await database.sessions.update_one({"_id": session_id}, {"$set": changes}, session=tx)
         changed: SessionDocument = {**old, **changes}
         return changed
@@ -271,6 +273,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
             {
                 "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, **erased_until(session["lastSeq"])},
                 "$max": {"updatedAt": now()},
+                "$inc": {"revision": 1},
             },
             session=tx,
         )

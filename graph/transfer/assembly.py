@@ -263,6 +263,7 @@ class _Session:
             "createdAt": created,
             "updatedAt": created,
             "enrichment": pending(self._at),
+            "revision": 1,
         }
         if "entities" in record:
             defaults["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
@@ -383,6 +384,7 @@ class _Session:
             "messageCount": 0,
             "tokenCount": 0,
             "summarySeq": 0,
+            "revision": 1,
         }
         given = {name: value for name, value in self._given.items() if name != "sessionId"}
         return cast("SessionDocument", {**found, **counted, **given})

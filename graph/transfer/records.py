@@ -104,6 +104,7 @@ class _Session(TypedDict):
     messageCount: NotRequired[Count]
     tokenCount: NotRequired[Count]
     summarySeq: NotRequired[Count]
+    revision: NotRequired[Count]
 
 
 @with_config(_OPEN)
@@ -160,6 +161,7 @@ class _Message(TypedDict):
     createdAt: NotRequired[Time]
     updatedAt: NotRequired[Time]
     enrichment: NotRequired[_Enrichment]
+    revision: NotRequired[Count]
 
 
 @with_config(_OPEN)

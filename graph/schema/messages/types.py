@@ -33,6 +33,12 @@ class Message(Node, DocumentType):
         "createdAt", description="The time sent with the message, or the time of its arrival."
     )
     updated_at: datetime = stored("updatedAt", description="When a sent value last changed.")
+    revision: int = stored(
+        "revision",
+        default=0,
+        description="Grows with each change that a reader can see, including enrichment. Of two answers, the one with the"
+        " smaller revision is older.",
+    )
     role: str = stored("role", description="The role of the speaker: human, ai, user, assistant, tool, or any other.")
     name: str | None = stored("name", default=None, description="The name of the speaker, if sent.")
     tool_call_id: str | None = stored(

@@ -48,6 +48,12 @@ class Session(Node, DocumentType):
     uuid: UUID = stored("uuid", description="The UUID of the session, generated at its creation.")
     created_at: datetime = stored("createdAt", description="When it was made.")
     updated_at: datetime = stored("updatedAt", description="The time of the last change or message.")
+    revision: int = stored(
+        "revision",
+        default=0,
+        description="Grows with each change of the session or its messages by a caller, not by a worker. Of two answers,"
+        " the one with the smaller revision is older.",
+    )
     metadata: JSON = stored(
         "metadata", description="A JSON object: the metadata sent with the session and its memories, merged."
     )

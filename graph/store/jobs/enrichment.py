@@ -62,7 +62,8 @@ _GIVEN_UP: Document = {
             "lease": "$$REMOVE",
             "together": "$$REMOVE",
             "dueAt": "$$REMOVE",
-        }
+        },
+        "revision": {"$add": [{"$ifNull": ["$revision", 0]}, 1]},
     }
 }
 
@@ -317,7 +318,7 @@ async def _complete(database: Database, lease: str, outcomes: Sequence[Outcome])
                 change["entities"] = list(outcome.entities)
                 new: _Held = {**old, "entities": list(outcome.entities)}
                 changes.append((old, new))
-            updates.append(UpdateOne({"_id": old["_id"]}, {"$set": change}))
+            updates.append(UpdateOne({"_id": old["_id"]}, {"$set": change, "$inc": {"revision": 1}}))
         await database.messages.bulk_write(updates, ordered=False, session=tx)
         await await_vectors(database, held, tx)
         await replace_all(database, changes, tx)

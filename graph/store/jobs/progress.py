@@ -26,7 +26,9 @@ async def retry(database: Database, *, session_id: str | None = None, uuid: str 
     if uuid is not None:
         chosen["_id"] = uuid
     chosen |= await _visible_filter(database, session_id)
-    result = await database.messages.update_many(chosen, {"$set": {"enrichment": pending(now())}})
+    result = await database.messages.update_many(
+        chosen, {"$set": {"enrichment": pending(now())}, "$inc": {"revision": 1}}
+    )
     count: int = result.modified_count
     return count
 
