@@ -234,7 +234,9 @@ class Worker:
 
     def _outcome(self, message: MessageDocument, result: list[ExtractedEntity] | ExtractionFailure) -> Outcome:
         if isinstance(result, list):
-            return Outcome(message["_id"], message["enrichment"]["attempts"], entity_documents(result))
+            return Outcome(
+                message["_id"], message["enrichment"]["attempts"], entity_documents(result, message["content"])
+            )
         return self._failure(message, result.reason)
 
     def _failure(self, message: MessageDocument, reason: str) -> Outcome:
@@ -346,7 +348,7 @@ class Worker:
             async with self._model:
                 if not any(held.suspect for held in self._held.values()):
                     (found,) = await asyncio.to_thread(self._extractor.extract, [text])
-                    return entity_documents(found) if isinstance(found, list) else []
+                    return entity_documents(found, text) if isinstance(found, list) else []
             await asyncio.sleep(_PAUSE_FOR_SUSPECTS)
 
     async def _is_drained(self) -> bool:

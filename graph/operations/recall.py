@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from graph.enrichment.models import use_one_thread
+from graph.enrichment.offsets import wide_before
 from graph.errors import BadUserInput, StartupError, TooCostly, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.searched import MAX_READ, Snapshot
 from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
-from graph.store.documents import MessageDocument, SessionDocument, now
+from graph.store.documents import MatchDocument, MessageDocument, SessionDocument, now
 from graph.store.metadata import Condition
 from graph.store.recall import messages_meeting, messages_of, searched_sessions
 from graph.store.scope import Scope
@@ -234,12 +235,20 @@ def _rank(
     return Results(query.words, list(map(Found, ranking.message_ids, ranking.millionths)), snapshot)
 
 
-async def matches_in(contents: Sequence[str], results: Results) -> list[list[tuple[int, int]]]:
+async def matches_in(contents: Sequence[str], results: Results) -> list[list[MatchDocument]]:
     """Return the places of the query's words in each content."""
     return await run_on_thread(_matches_in, contents, results)
 
 
-def _matches_in(contents: Sequence[str], results: Results) -> list[list[tuple[int, int]]]:
+def _matches_in(contents: Sequence[str], results: Results) -> list[list[MatchDocument]]:
     from graph.recall.matches import find_matches  # noqa: PLC0415 - as above
 
-    return [find_matches(content, results.words) for content in contents]
+    return [_as_matches(content, find_matches(content, results.words)) for content in contents]
+
+
+def _as_matches(content: str, places: Sequence[tuple[int, int]]) -> list[MatchDocument]:
+    wide = wide_before(content, [start for start, _ in places])
+    return [
+        {"start": start, "end": end, "text": content[start:end], "wide": before}
+        for (start, end), before in zip(places, wide, strict=True)
+    ]

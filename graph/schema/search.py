@@ -23,6 +23,7 @@ from graph.schema.enums import described_enum
 from graph.schema.messages.types import Message
 from graph.schema.metadata_filter import MetadataFilter, checked_conditions
 from graph.schema.node import DocumentType
+from graph.schema.offsets import end_field, start_field
 from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
 from graph.store.keyset import Key, Window
@@ -89,12 +90,12 @@ class MessageFilter:
         )
 
 
-@strawberry.type(description="A place of a word of the query in the content of a message, in Unicode code points.")
+@strawberry.type(description="A place of a word of the query in the content of a message.")
 class SearchMatch(DocumentType):
     """Built by `_edges`."""
 
-    start: int = stored("start", description="Offset of its first character.")
-    end: int = stored("end", description="Offset after its last character.")
+    start = start_field("Offset of its first character, from 0.")
+    end = end_field("Offset after its last character.")
 
 
 @strawberry.type(description="A message that was found.")
@@ -261,5 +262,5 @@ async def _edges(
     if wants_matches:
         contents = [documents[one.message_id]["content"] for one in left]
         for edge, places in zip(edges, await recall.matches_in(contents, results), strict=True):
-            edge["matches"] = [{"start": start, "end": end} for start, end in places]
+            edge["matches"] = places
     return edges

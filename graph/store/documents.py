@@ -41,6 +41,8 @@ class MatchDocument(TypedDict):
     text: str
     messageId: NotRequired[str]
     """Added when matches of several messages are read together."""
+    wide: NotRequired[int]
+    """How many characters before it take two units of UTF-16, where some do."""
 
 
 class EntityDocument(TypedDict):

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
+from graph.enrichment.offsets import set_wide
 from graph.enrichment.tokens import TokenCounter
 from graph.errors import TransferError, shown
 from graph.store.documents import (
@@ -87,6 +88,8 @@ class Assembly:
             if ended:
                 raise TransferError(f"line {self._line}: nothing may follow the end record")
             record = parse(line, self._line, exported=exported)
+            if not exported and record["type"] == "message":
+                set_wide(record.get("entities", ()), record["content"])
             kind = record.pop("type")
             if kind == "user":
                 yield from self._close()
@@ -263,7 +266,6 @@ class _Session:
             "createdAt": created,
             "updatedAt": created,
             "enrichment": pending(self._at),
-            "revision": 1,
         }
         if "entities" in record:
             defaults["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
@@ -384,7 +386,6 @@ class _Session:
             "messageCount": 0,
             "tokenCount": 0,
             "summarySeq": 0,
-            "revision": 1,
         }
         given = {name: value for name, value in self._given.items() if name != "sessionId"}
         return cast("SessionDocument", {**found, **counted, **given})

@@ -126,6 +126,7 @@ class _Match(TypedDict):
     start: Count
     end: Count
     text: str
+    wide: NotRequired[Count]
 
 
 @with_config(_OPEN)

@@ -80,6 +80,37 @@ async def test_entities_stand_where_the_text_says(
                 assert match["message"]["content"] == message["content"]
 
 
+OFFSETS = """query($unit: OffsetUnit!) { memory(sessionId: "s") { messages { content entities { name matches {
+  start(unit: $unit) end(unit: $unit) plain: start text message { seq } } } }
+  entities { name matches { start(unit: $unit) end(unit: $unit) text message { content } } } } }"""
+
+
+async def test_offsets_count_code_points_or_units_of_utf_16(
+    client: Client, database: Database, extractor: Extractor, quick: Settings
+) -> None:
+    texts = (
+        "\N{PARTY POPPER} Ada Lovelace \N{FAMILY}\N{FAMILY} met Charles Babbage.",
+        "Zoë met Ada Lovelace in Paris.",
+    )
+    await add(client, "s", says(*texts))
+    await drain(database, extractor, quick)
+    for unit, encoding, size in (("CODE_POINT", "utf-32-le", 4), ("UTF16", "utf-16-le", 2)):
+        memory = (await client.data(OFFSETS, unit=unit))["memory"]
+        places = [
+            (match["message"].get("content", message["content"]), match)
+            for message in memory["messages"]
+            for entity in message["entities"]
+            for match in entity["matches"]
+        ]
+        places += [(match["message"]["content"], match) for one in memory["entities"] for match in one["matches"]]
+        assert len(places) >= 6
+        for content, match in places:
+            units = content.encode(encoding)[match["start"] * size : match["end"] * size]
+            assert units.decode(encoding) == match["text"]
+        shifted = [match["start"] - match["plain"] for _, match in places if "plain" in match]
+        assert (max(shifted), min(shifted)) == ((3, 0) if unit == "UTF16" else (0, 0))
+
+
 async def test_a_waiting_worker_is_woken_by_an_add(
     client: Client, database: Database, extractor: Extractor, quick: Settings
 ) -> None:

@@ -70,6 +70,19 @@ async def test_inflected_words_are_found_across_the_sessions_of_a_user(chats: Cl
     assert not any("sister likes" in content for content in contents(edges))
 
 
+async def test_places_count_code_points_or_units_of_utf_16(client: Client) -> None:
+    content = "\N{PARTY POPPER}\N{PARTY POPPER} Mountains and \N{PARTY POPPER} mountains"
+    await add(client, "s", [content])
+    query = """{ search(query: "mountains", sessionId: "s") { edges { matches {
+      start(unit: UTF16) end(unit: UTF16) from: start to: end(unit: CODE_POINT) } } } }"""
+    (edge,) = (await client.data(query))["search"]["edges"]
+    encoded = content.encode("utf-16-le")
+    assert [content[match["from"] : match["to"]] for match in edge["matches"]] == ["Mountains", "mountains"]
+    units = [encoded[match["start"] * 2 : match["end"] * 2].decode("utf-16-le") for match in edge["matches"]]
+    assert units == ["Mountains", "mountains"]
+    assert [match["start"] - match["from"] for match in edge["matches"]] == [2, 3]
+
+
 async def test_a_message_counts_together_with_its_session(chats: Client) -> None:
     edges = await found(chats, "what job has her sister", userId="ada")
     assert contents(edges)[0] == ADA["job"][0]

@@ -58,7 +58,7 @@ def _found(name: str, mentions: int) -> ExtractedEntity:
 
 def test_what_a_text_mentions_most_is_kept_in_its_order() -> None:
     found = [_found(f"n{place}", 1) for place in range(MOST_ENTITIES)]
-    assert len(entity_documents(found)) == MOST_ENTITIES
+    assert len(entity_documents(found, "")) == MOST_ENTITIES
     found += [_found("often", 3), _found("twice", 2)]
-    kept = [entity["name"] for entity in entity_documents(found)]
+    kept = [entity["name"] for entity in entity_documents(found, "")]
     assert kept == [f"n{place}" for place in range(MOST_ENTITIES - 2)] + ["often", "twice"]

@@ -16,6 +16,7 @@ from graph.operations.sessions import one_session
 from graph.operations.validation import DEFAULT_MATCHES, check_first
 from graph.schema.context import Info
 from graph.schema.node import DocumentType, Node, entity_id
+from graph.schema.offsets import end_field, start_field
 from graph.schema.relay import (
     CONNECTION,
     MATCHES,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 class Match(DocumentType):
     """A mention: the source is a match with `messageId`."""
 
-    start: int = stored("start", description="Offset of the first character, in Unicode code points from 0.")
-    end: int = stored("end", description="Offset after the last character.")
+    start = start_field("Offset of the first character, from 0.")
+    end = end_field("Offset after the last character.")
     text: str = stored("text", description="The characters from start to end.")
 
     @resolved("messageId", description="The message that holds it.")
