@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Final
 import anyio.to_thread
 import tiktoken
 
+from graph.enrichment.parts import TOKENS_OF_BINARY, counted_text
 from graph.errors import StartupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from graph.store.documents import JSONObject
 
 DEFAULT_ENCODING: Final = "cl100k_base"
 
@@ -50,6 +53,17 @@ class TokenCounter:
     def count_message(self, role: str, content: str) -> int:
         """Return the tokens of a message: of ``"{role}: {content}"``."""
         return self.count(f"{role}: {content}")
+
+    def count_parts(self, parts: Sequence[JSONObject]) -> int:
+        """Return the tokens of a message's parts beside its content, see ``graph.enrichment.parts``."""
+        counted = [counted_text(part) for part in parts]
+        return sum(self.count(text) + binaries * TOKENS_OF_BINARY for text, binaries in counted)
+
+    async def count_parts_async(self, parts: Sequence[Sequence[JSONObject]]) -> list[int]:
+        """Do the work of ``count_parts`` for several messages, away from the event loop where any has parts."""
+        if not any(parts):
+            return [0] * len(parts)
+        return await anyio.to_thread.run_sync(lambda: [self.count_parts(one) for one in parts])
 
     def rarity(self, word: str) -> float:
         """Return how rare a word is in general, from 0 for the most frequent to 1, in any language.

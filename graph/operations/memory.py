@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.bounds import refuse_larger_answer
 from graph.operations.concurrency import Yielder
-from graph.operations.messages import check_own_role
+from graph.operations.messages import check_own_role, check_said
 from graph.operations.payload import payload_digest
 from graph.operations.sessions import check_user_id
 from graph.operations.times import check_past
@@ -37,18 +37,21 @@ class MessageToAdd:
     """A message as a caller sends it, unchecked.
 
     Attributes:
+        content: the text; None for the text of the parts.
         created_at: the time of the message, UTC; None for now.
         name: the speaker.
         tool_call_id: the call that it answers.
+        parts: the content as model APIs have it; None for no parts.
     """
 
     role: str
-    content: str
+    content: str | None
     metadata: Any = None
     uuid: str | None = None
     created_at: datetime | None = None
     name: str | None = None
     tool_call_id: str | None = None
+    parts: Sequence[object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,14 @@ class Answered:
     Attributes:
         content: whether it has their contents.
         metadata: whether it has their metadata.
+        parts: whether it has their parts.
         last: the number of last messages in the answer; None for all.
     """
 
     content: bool = False
     metadata: bool = False
     last: int | None = None
+    parts: bool = False
 
     def refuse_larger(self, fresh: Sequence[NewMessage]) -> None:
         """Refuse messages that do not fit into the answer.
@@ -75,6 +80,7 @@ class Answered:
         for message in fresh if self.last is None else fresh[max(0, len(fresh) - self.last) :]:
             size += len(message.content.encode(errors="replace")) if self.content else 0
             size += len(orjson.dumps(message.metadata)) if self.metadata else 0
+            size += len(orjson.dumps(message.parts)) if self.parts else 0
         refuse_larger_answer(size)
 
 
@@ -139,7 +145,7 @@ async def _checked_messages(backend: Backend, scope: Scope, sent: Sequence[Messa
     if len(sent) > validation.MAX_MESSAGES:
         raise BadUserInput(f"messages has {len(sent):,} items, and at most {validation.MAX_MESSAGES:,} are accepted")
     seen: set[str] = set()
-    checked = []
+    checked: list[NewMessage] = []
     yielder = Yielder()
     for place, message in enumerate(sent):
         await yielder.yield_if_due()
@@ -149,31 +155,33 @@ async def _checked_messages(backend: Backend, scope: Scope, sent: Sequence[Messa
             raise BadUserInput(f"{name}.uuid is sent twice in one call")
         if uuid is not None:
             seen.add(uuid)
+        role = check_own_role(scope, message.role, f"{name}.role")
+        content, parts = check_said(message.content, message.parts, f"{name}.")
+        if content is None:
+            raise BadUserInput(f"{name} has neither content nor parts: send one of them, or both")
         checked.append(
-            MessageToAdd(
-                check_own_role(scope, message.role, f"{name}.role"),
-                validation.check_content(message.content, f"{name}.content"),
+            NewMessage(
+                role,
+                content,
+                0,
                 validation.check_metadata(message.metadata, f"{name}.metadata"),
                 uuid,
                 None if message.created_at is None else check_past(message.created_at, f"{name}.createdAt"),
                 validation.check_optional(message.name, f"{name}.name", validation.check_speaker),
                 validation.check_optional(message.tool_call_id, f"{name}.toolCallId", validation.check_id),
+                parts,
             )
         )
-    counts = await backend.tokens.count_messages_async([(message.role, message.content) for message in checked])
-    return [
-        NewMessage(
-            message.role,
-            message.content,
-            count,
-            message.metadata,
-            message.uuid,
-            message.created_at,
-            message.name,
-            message.tool_call_id,
-        )
-        for message, count in zip(checked, counts, strict=True)
-    ]
+    return await _counted(backend, checked)
+
+
+async def _counted(backend: Backend, messages: Sequence[NewMessage]) -> list[NewMessage]:
+    """The messages with their numbers of tokens."""
+    tokens = backend.tokens
+    of_texts = await tokens.count_messages_async([(message.role, message.content) for message in messages])
+    of_parts = await tokens.count_parts_async([message.parts or () for message in messages])
+    counts = zip(messages, of_texts, of_parts, strict=True)
+    return [replace(message, token_count=text + parts) for message, text, parts in counts]
 
 
 async def _wait_for_entities(backend: Backend, added: Added) -> None:

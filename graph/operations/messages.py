@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from graph.enrichment.parts import joined_text
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import edits
 from graph.store import messages as store
-from graph.store.documents import MessageDocument, SessionDocument
+from graph.store.documents import JSONObject, MessageDocument, SessionDocument
 from graph.store.edits import Edit
 from graph.store.entities import reading
 from graph.store.keyset import Listing
@@ -25,6 +26,25 @@ def check_own_role(scope: Scope, value: str, name: str) -> str:
     """
     scope.refuse_role(validation.check_role(value, name), name)
     return value
+
+
+def check_said(
+    content: str | None, parts: Sequence[object] | None, prefix: str = ""
+) -> tuple[str | None, list[JSONObject] | None]:
+    """The content and the parts of a message; the content of parts that are sent alone is their text.
+
+    Args:
+        content: the text, if one is sent.
+        parts: the parts, if they are sent.
+        prefix: what the caller calls the message, with a dot.
+
+    Raises:
+        BadUserInput: something is not accepted.
+    """
+    checked = None if parts is None else validation.check_parts(parts, f"{prefix}parts")
+    if content is None and checked:
+        content = joined_text(checked)
+    return validation.check_optional(content, f"{prefix}content", validation.check_content), checked
 
 
 async def find_messages(
@@ -84,6 +104,7 @@ async def update_message(
     metadata: object = None,
     name: str | None = None,
     tool_call_id: str | None = None,
+    parts: Sequence[object] | None = None,
 ) -> MessageDocument:
     """Change a message: a value of None stays unchanged, and metadata is merged (RFC 7396).
 
@@ -98,12 +119,16 @@ async def update_message(
         Forbidden: the caller may not write messages of the old or the new role.
         NotFound: the message is not in the caller's scope.
     """
+    content, checked_parts = check_said(content, parts)
+    (part_tokens,) = await backend.tokens.count_parts_async([checked_parts or ()])
     edit = Edit(
         None if role is None else check_own_role(scope, role, "role"),
-        validation.check_optional(content, "content", validation.check_content),
+        content,
         None if metadata is None else validation.check_metadata(metadata),
         validation.check_optional(name, "name", validation.check_speaker),
         validation.check_optional(tool_call_id, "toolCallId", validation.check_id),
+        checked_parts,
+        part_tokens,
     )
 
     counted: dict[tuple[str, str], int] = {}

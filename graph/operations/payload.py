@@ -26,4 +26,4 @@ def payload_digest(messages: Sequence[NewMessage], metadata: Document, user_id: 
 def _sent(message: NewMessage) -> list[object]:
     # Absent values add nothing, so that the digests of stored payloads stay the same.
     given: list[object] = [message.uuid, message.role, message.content, message.metadata, message.created_at]
-    return [*given, names] if (names := message.edit.names()) else given
+    return [*given, fields] if (fields := message.edit.fields()) else given

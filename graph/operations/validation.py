@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import uuid as uuids
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +18,8 @@ MAX_ID_BYTES = 512
 MAX_ROLE_BYTES = 256
 MAX_CONTENT_BYTES = 1_048_576
 MAX_MESSAGES = 1_000
+MAX_PARTS = 1_000
+"""Of one message."""
 MAX_METADATA_BYTES = 262_144
 MAX_METADATA_DEPTH = 32
 MAX_LAST = 1_000
@@ -91,6 +93,22 @@ def check_optional(value: str | None, name: str, check: Callable[[str, str], str
 def check_content(value: str, name: str) -> str:
     """Check a message's content, which may be empty, as in an agent's message that only calls a tool."""
     return check_text(value, name, most_bytes=MAX_CONTENT_BYTES, empty=True, nul=True)
+
+
+def check_parts(value: Sequence[object], name: str) -> list[dict[str, Any]]:
+    """The parts of a message: JSON objects, each with a `type`."""
+    if len(value) > MAX_PARTS:
+        raise BadUserInput(f"{name} has {len(value):,} items, and at most {MAX_PARTS:,} are accepted")
+    parts: list[dict[str, Any]] = []
+    for place, part in enumerate(value):
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise BadUserInput(f'{name}[{place}] must be a JSON object with a type, such as {{"type": "text"}}')
+        check_text(part["type"], f"{name}[{place}].type", most_bytes=MAX_ROLE_BYTES)
+        parts.append(part)
+    _check_json(parts, name, most_values=MAX_METADATA_BYTES // _LEAST_BYTES)
+    if (size := len(orjson.dumps(parts))) > MAX_CONTENT_BYTES:
+        raise BadUserInput(f"{name} has {size:,} bytes as JSON, and at most {MAX_CONTENT_BYTES:,} are accepted")
+    return parts
 
 
 def check_uuid(value: str, name: str) -> str:
@@ -213,7 +231,7 @@ def _items(container: dict[str, Any] | list[Any], name: str) -> Iterable[Any]:
 def _check_scalar(value: object, name: str) -> None:
     if isinstance(value, str):
         if not value.isascii():
-            check_text(value, f"a text in {name}", most_bytes=MAX_METADATA_BYTES, empty=True, nul=True)
+            check_text(value, f"a text in {name}", most_bytes=MAX_CONTENT_BYTES, empty=True, nul=True)
     elif isinstance(value, int) and not -_INT64 <= value < _INT64:
         raise BadUserInput(
             f"{name} has the whole number {shown(value)}, and MongoDB holds those of 64 bits: send it as a text"

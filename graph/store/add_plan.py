@@ -23,10 +23,11 @@ class NewMessage:
 
     Attributes:
         uuid: the caller's UUID in canonical form; None for a new one.
-        token_count: tokens of `"{role}: {content}"`.
+        token_count: tokens of `"{role}: {content}"` and of the other parts.
         created_at: the time of the message; None for now.
         name: the speaker.
         tool_call_id: the call that it answers.
+        parts: the content as model APIs have it.
     """
 
     role: str
@@ -37,11 +38,12 @@ class NewMessage:
     created_at: datetime | None = None
     name: str | None = None
     tool_call_id: str | None = None
+    parts: list[JSONObject] | None = None
 
     @property
     def edit(self) -> Edit:
         """Return the changes to the stored message with the same uuid."""
-        return Edit(self.role, self.content, self.metadata, self.name, self.tool_call_id)
+        return Edit(self.role, self.content, self.metadata, self.name, self.tool_call_id, self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Ap
     """Plan the addition of a memory.
 
     Raises:
-        BadUserInput: the metadata would exceed the maximum size.
+        BadUserInput: the metadata would exceed the maximum size, or a stored message with parts would get another text
+            without parts.
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
         ErasureUnderWay: the stored session or messages are being erased.

@@ -94,6 +94,8 @@ class MessageDocument(TypedDict):
     """The name of the speaker, in addition to the role."""
     toolCallId: NotRequired[str]
     """The call that the message answers."""
+    parts: NotRequired[list[JSONObject]]
+    """The content as model APIs have it, as it was sent."""
     revision: NotRequired[int]
     """Grows with each change that a reader can see."""
 
@@ -146,6 +148,7 @@ class MessageChanges(TypedDict, total=False):
     content: str
     name: str
     toolCallId: str
+    parts: list[JSONObject]
     metadata: JSONObject
     tokenCount: int
     entities: list[EntityDocument]

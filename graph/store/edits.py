@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from graph.errors import NotFound
+import orjson
+
+from graph.errors import BadUserInput, NotFound
 from graph.store import summaries
 from graph.store.database import Database
 from graph.store.documents import (
@@ -32,13 +34,19 @@ from graph.store.writes import write_session
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The changes of a message: None keeps a value; metadata is merged (RFC 7396)."""
+    """The changes of a message: None keeps a value; metadata is merged (RFC 7396).
+
+    Attributes:
+        part_tokens: tokens of the parts in addition to those of the content.
+    """
 
     role: str | None = None
     content: str | None = None
     metadata: JSONObject | None = None
     name: str | None = None
     tool_call_id: str | None = None
+    parts: list[JSONObject] | None = None
+    part_tokens: int = 0
 
     def text(self, old: MessageDocument) -> tuple[str, str]:
         """Role and content afterwards."""
@@ -50,19 +58,37 @@ class Edit:
     def changes(self, old: MessageDocument) -> bool:
         """Whether the message differs afterwards."""
         return (
-            self.text(old) != (old["role"], old["content"])
+            self.recounts(old)
             or merged_metadata(old["metadata"], self.metadata) is not old["metadata"]
-            or any(old.get(name) != value for name, value in self.names().items())
+            or any(old.get(name) != value for name, value in self.fields().items() if name != "parts")
         )
 
-    def names(self) -> MessageChanges:
-        """Return the changed names of the message."""
-        names: MessageChanges = {}
+    def recounts(self, old: MessageDocument) -> bool:
+        """Return whether the tokens of the message must be counted again.
+
+        Raises:
+            BadUserInput: the text would differ from the text in the parts.
+        """
+        if self.text(old) != (old["role"], old["content"]):
+            if self.parts is None and old.get("parts"):
+                message = (
+                    f"message {old['_id']} has parts, which hold its text: send parts with its new role or content"
+                )
+                raise BadUserInput(message)
+            return True
+        # As JSON: to Python 1, 1.0 and true are equal.
+        return self.parts is not None and orjson.dumps(self.parts) != orjson.dumps(old.get("parts", []))
+
+    def fields(self) -> MessageChanges:
+        """Return the changes besides role, content and metadata."""
+        fields: MessageChanges = {}
         if self.name is not None:
-            names["name"] = self.name
+            fields["name"] = self.name
         if self.tool_call_id is not None:
-            names["toolCallId"] = self.tool_call_id
-        return names
+            fields["toolCallId"] = self.tool_call_id
+        if self.parts is not None:
+            fields["parts"] = self.parts
+        return fields
 
 
 async def apply_edit(
@@ -89,7 +115,7 @@ async def apply_edit(
         "updatedAt": max(at, old["updatedAt"]),
         "editedAt": at,
         "revision": next_revision(old),
-        **edit.names(),
+        **edit.fields(),
     }
     if content != old["content"]:
         changes["content"], changes["entities"], changes["enrichment"] = content, [], pending(at)
@@ -117,7 +143,7 @@ async def edit_message(
         scope: the data that the caller may see.
         uuid: the message.
         edit: what to change.
-        count: tokens of a role and content.
+        count: tokens of a role and content, without parts.
 
     Raises:
         Forbidden: the caller does not write messages of its role.
@@ -129,7 +155,7 @@ async def edit_message(
         scope.refuse_role(old["role"], "the role of the message")
         if not edit.changes(old):
             return old
-        tokens = old["tokenCount"] if edit.text(old) == (old["role"], old["content"]) else await count(*edit.text(old))
+        tokens = await count(*edit.text(old)) + edit.part_tokens if edit.recounts(old) else old["tokenCount"]
         at = now()
         new = await apply_edit(database, old, edit, token_count=tokens, at=at, tx=tx)
         await database.sessions.update_one(

@@ -354,5 +354,5 @@ def _message_document(message: NewMessage, memory: MemoryDocument, seq: int, at:
         "updatedAt": at,
         "enrichment": pending(at),
         "revision": 1,
-        **message.edit.names(),
+        **message.edit.fields(),
     }

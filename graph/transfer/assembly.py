@@ -296,7 +296,8 @@ class _Session:
     def count_tokens(self, owner: SessionDocument | None = None) -> None:
         """Count the tokens of messages without `tokenCount`, and add them to the session's document, if given."""
         for message in self._uncounted_messages:
-            self._add_tokens(message, self._tokens.count_message(message["role"], message["content"]))
+            tokens = self._tokens.count_message(message["role"], message["content"])
+            self._add_tokens(message, tokens + self._tokens.count_parts(message.get("parts", ())))
         self._uncounted_messages = []
         if owner is not None:
             owner["tokenCount"] = self._token_count

@@ -29,7 +29,7 @@ from graph.transfer.source import Source
 _WRITES_AT_ONCE = 2
 _USER_FIELDS = ("email", "firstName", "lastName", "metadata")
 T = TypeVar("T", SessionDocument, MessageDocument, UserDocument)
-_TEXT_FIELDS = ("role", "content", "name", "toolCallId", "metadata")
+_TEXT_FIELDS = ("role", "content", "name", "toolCallId", "parts", "metadata")
 
 
 @dataclass(slots=True)

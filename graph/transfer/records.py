@@ -156,6 +156,7 @@ class _Message(TypedDict):
     content: str
     name: NotRequired[str]
     toolCallId: NotRequired[str]
+    parts: NotRequired[list[dict[str, Any]]]
     metadata: NotRequired[dict[str, Any]]
     tokenCount: NotRequired[Count]
     entities: NotRequired[list[_Entity]]
@@ -310,6 +311,7 @@ def _check(record: dict[str, Any]) -> None:
     if record["type"] == "message":
         validation.check_role(record["role"], "role")
         validation.check_content(record["content"], "content")
+        validation.check_parts(record.get("parts", ()), "parts")
         validation.check_optional(record.get("name"), "name", validation.check_speaker)
         validation.check_optional(record.get("toolCallId"), "toolCallId", validation.check_id)
     if record.get("metadata"):

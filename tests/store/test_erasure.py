@@ -83,6 +83,7 @@ async def plant(client: Client, database: Database, user_id: str, session_id: st
                         "role": planted("role"),
                         "name": planted("speaker"),
                         "toolCallId": planted("call"),
+                        "parts": [{"type": planted("type"), planted("key"): [planted("argument")]}],
                         "content": planted(f"content {part + number}"),
                         "metadata": {planted("key"): planted("value")},
                     }

@@ -37,13 +37,22 @@ class MessageInput:
         description="The role of the speaker, at most 256 bytes: human, ai, user, assistant, tool, … End users may"
         " send only the configured roles, by default user and human."
     )
-    content: str = strawberry.field(description="The text, at most 1 MiB, stored unchanged.")
+    content: str | None = strawberry.field(
+        default=None,
+        description="The text, at most 1 MiB, stored unchanged. Required without parts; by default the text of the"
+        " parts of type `text`, `input_text` or `output_text`, joined by line breaks.",
+    )
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
     name: str | None = strawberry.field(
         default=None, description="The name of the speaker, in addition to the role; at most 256 bytes."
     )
     tool_call_id: str | None = strawberry.field(
         default=None, description="The tool call that the message answers, at most 512 bytes."
+    )
+    parts: list[JSON] | None = strawberry.field(
+        default=None,
+        description="The content in the form of model APIs: JSON objects with a `type` (`text`, `tool-call`, `image`,"
+        " …), stored unchanged; at most 1,000 parts, 131,072 values and 1 MiB.",
     )
     created_at: datetime | None = strawberry.field(
         default=None,
@@ -107,7 +116,7 @@ class DeleteMemoryPayload:
 
 def _to_add(item: MessageInput) -> MessageToAdd:
     return MessageToAdd(
-        item.role, item.content, item.metadata, item.uuid, item.created_at, item.name, item.tool_call_id
+        item.role, item.content, item.metadata, item.uuid, item.created_at, item.name, item.tool_call_id, item.parts
     )
 
 
@@ -119,7 +128,7 @@ def _answered(info: Info) -> Answered:
         return NOTHING_ANSWERED
     below, arguments = selected
     reads = below.reads()
-    return Answered("content" in reads, "metadata" in reads, arguments.get("last"))
+    return Answered("content" in reads, "metadata" in reads, arguments.get("last"), "parts" in reads)
 
 
 @strawberry.type

@@ -25,6 +25,11 @@ class UpdateMessageInput:
         description="The text, at most 1 MiB. Entities are extracted from a new text again; until then the message has"
         " no entities.",
     )
+    parts: list[JSON] | None = strawberry.field(
+        default=None,
+        description="The parts, which replace all that there are; without content, the content becomes their text. An"
+        " empty list takes them away. A message with parts gets another role or content with parts alone.",
+    )
     metadata: JSON | None = strawberry.field(
         default=None,
         description=METADATA_PATCH,
@@ -85,6 +90,7 @@ class MessageMutations:
             input.uuid,
             role=input.role,
             content=input.content,
+            parts=input.parts,
             metadata=input.metadata,
             name=input.name,
             tool_call_id=input.tool_call_id,

@@ -36,17 +36,25 @@ class Message(Node, DocumentType):
     revision: int = stored(
         "revision",
         default=0,
-        description="Grows with each change that a reader can see, including enrichment. Of two answers, the one with the"
-        " smaller revision is older.",
+        description="Grows with each change that a reader can see, including enrichment. Of two answers, the one with"
+        " the smaller revision is older.",
     )
     role: str = stored("role", description="The role of the speaker: human, ai, user, assistant, tool, or any other.")
     name: str | None = stored("name", default=None, description="The name of the speaker, if sent.")
     tool_call_id: str | None = stored(
         "toolCallId", default=None, description="The tool call that the message answers, if sent."
     )
-    content: str = stored("content", description="The text, exactly as sent.")
+    content: str = stored("content", description="The text, exactly as sent, or the text of the parts.")
+    parts: list[JSON] = stored(
+        "parts", default=[], description="The content in the form of model APIs, exactly as sent; empty by default."
+    )
     metadata: JSON = stored("metadata", description="The JSON object sent with the message; empty by default.")
-    token_count: int = stored("tokenCount", description="Tokens of `{role}: {content}` in the cl100k_base encoding.")
+    token_count: int = stored(
+        "tokenCount",
+        description="Tokens of `{role}: {content}` in the cl100k_base encoding, and of the JSON of each part that"
+        " models get, except text: not of `data-…`, `source-…` and `step-start`. An inline binary, a data URL or base64 of"
+        " 1,024 characters or more, counts 1,000 tokens.",
+    )
     enrichment: Enrichment = stored("enrichment", description="The state of the extraction of entities.")
 
     @resolved(

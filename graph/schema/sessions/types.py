@@ -51,8 +51,8 @@ class Session(Node, DocumentType):
     revision: int = stored(
         "revision",
         default=0,
-        description="Grows with each change of the session or its messages by a caller, not by a worker. Of two answers,"
-        " the one with the smaller revision is older.",
+        description="Grows with each change of the session or its messages by a caller, not by a worker. Of two"
+        " answers, the one with the smaller revision is older.",
     )
     metadata: JSON = stored(
         "metadata", description="A JSON object: the metadata sent with the session and its memories, merged."

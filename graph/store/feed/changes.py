@@ -199,6 +199,7 @@ _PIPELINE: list[Document] = [
             "updateDescription.updatedFields.content",
             "updateDescription.updatedFields.entities",
             "updateDescription.updatedFields.metadata",
+            "updateDescription.updatedFields.parts",
             "updateDescription.truncatedArrays",
             "lsid",
             "txnNumber",

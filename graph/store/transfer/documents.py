@@ -170,7 +170,7 @@ async def find_texts(
     """Return the messages of sessions in a range of numbers, by session and number, with the fields that were sent."""
     found = await database.messages.find(
         {"sessionId": {"$in": list(ids)}, "seq": {"$gte": bounds[0], "$lte": bounds[1]}},
-        {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "name": 1, "toolCallId": 1, "metadata": 1}
+        {"sessionId": 1, "seq": 1, "role": 1, "content": 1, "name": 1, "toolCallId": 1, "parts": 1, "metadata": 1}
         | {"createdAt": 1, "updatedAt": 1},
         batch_size=10_000,
     )
