@@ -12,7 +12,7 @@ from graph.operations.concurrency import run_on_thread
 from graph.operations.packing import Packed, Packing, Recalled
 from graph.operations.recall import MAX_QUERY_BYTES, Found, Results, search
 from graph.operations.searched import Snapshot
-from graph.operations.sessions import find_session
+from graph.operations.sessions import USERS, find_session
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
 from graph.store.messages import count_between, find_messages, messages_in_range
 from graph.store.scope import Scope
@@ -29,7 +29,6 @@ _CANDIDATES = 50
 """Maximum found messages that are tried."""
 _LOOKED_AT = 20
 """Number of latest messages in which the last one of the user role is searched."""
-_USERS = frozenset({"user", "human"})
 _READS = frozenset({"_id", "sessionId", "seq", "role", "content", "createdAt"})
 
 
@@ -132,7 +131,7 @@ def _first_that_may_fit(sizes: Sequence[MessageDocument], max_tokens: int) -> in
 async def _last_said(backend: Backend, visible: Visible) -> str | None:
     """Return the last message of the user role, or else the last one, without quotes, which would mark phrases."""
     latest = await messages_in_range(backend.database, visible, {"_id", "seq", "role"}, last=_LOOKED_AT)
-    last = next((message for message in reversed(latest) if message["role"] in _USERS), latest[-1] if latest else None)
+    last = next((message for message in reversed(latest) if message["role"] in USERS), latest[-1] if latest else None)
     if last is None:
         return None
     of_it = await messages_in_range(backend.database, visible.beyond(last["seq"] - 1), {"seq", "content"}, limit=1)

@@ -8,11 +8,18 @@ from graph.errors import Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import sessions as store
-from graph.store.documents import Origin, SessionDocument
+from graph.store.documents import MessageDocument, Origin, SessionDocument
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
+from graph.store.messages import first_words, messages_in_range
 from graph.store.scope import Scope
 from graph.store.sessions import SessionFilter
+from graph.store.visible import Visible
+
+USERS = frozenset({"user", "human"})
+"""The roles of what users say."""
+MOST_OF_TITLE = 80
+"""Characters of a title that is made of a message."""
 
 
 def check_user_id(scope: Scope, user_id: str | None) -> str | None:
@@ -28,6 +35,31 @@ def check_user_id(scope: Scope, user_id: str | None) -> str | None:
     if scope.user_id not in (None, user_id):
         raise Forbidden("userId must be your own")
     return user_id
+
+
+def check_title(value: str, name: str) -> str:
+    """The title of a session, which may be empty."""
+    return validation.check_text(value, name, most_bytes=validation.MAX_NAME_BYTES, empty=True)
+
+
+async def title_of(backend: Backend, session: SessionDocument) -> str | None:
+    """The title of a session, read with `title` and what `Visible.of` reads: one that was set, or what a user said.
+
+    That is the beginning of the first message of a user; None where there is none.
+    """
+    if title := session.get("title"):
+        return title
+    said = await first_words(backend.database, Visible.of(session), USERS, MOST_OF_TITLE + 1)
+    if said is None:
+        return None
+    words = " ".join(said.split())
+    return words if len(words) <= MOST_OF_TITLE else f"{words[: MOST_OF_TITLE - 1].rstrip()}…"
+
+
+async def last_message(backend: Backend, session: SessionDocument, fields: Collection[str]) -> MessageDocument | None:
+    """The newest message of a session, which was read with what `Visible.of` reads."""
+    found = await messages_in_range(backend.database, Visible.of(session), fields, last=1)
+    return found[0] if found else None
 
 
 async def find_session(
@@ -66,6 +98,7 @@ async def create_session(
     user_id: str | None = None,
     metadata: object = None,
     origin: Origin | None = None,
+    title: str | None = None,
 ) -> SessionDocument:
     """Create a session without messages.
 
@@ -76,6 +109,7 @@ async def create_session(
         user_id: the user that it belongs to; created if new.
         metadata: any JSON object.
         origin: the uuid and creation time of an imported session.
+        title: the title; None or empty for the default.
 
     Returns:
         The whole document.
@@ -92,13 +126,23 @@ async def create_session(
         user_id=check_user_id(scope, user_id),
         metadata=validation.check_metadata(metadata),
         origin=origin,
+        title=validation.check_optional(title, "title", check_title),
     )
 
 
 async def update_session(
-    backend: Backend, scope: Scope, session_id: str, *, metadata: object = None, user_id: str | None = None
+    backend: Backend,
+    scope: Scope,
+    session_id: str,
+    *,
+    metadata: object = None,
+    user_id: str | None = None,
+    title: str | None = None,
+    archived: bool | None = None,
 ) -> SessionDocument:
-    """Merge metadata into a session (RFC 7396), and assign the session to a user if it belongs to no user.
+    """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
+
+    Metadata is merged (RFC 7396).
 
     Returns:
         The whole document.
@@ -115,6 +159,8 @@ async def update_session(
         validation.check_id(session_id, "sessionId"),
         user_id=check_user_id(scope, user_id),
         metadata=None if metadata is None else validation.check_metadata(metadata),
+        title=validation.check_optional(title, "title", check_title),
+        archived=archived,
     )
 
 

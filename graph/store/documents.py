@@ -202,6 +202,9 @@ class SessionDocument(TypedDict):
     """The number by which Zep's clients page."""
     revision: NotRequired[int]
     """Grows with each change that a caller makes of the session or its messages."""
+    title: NotRequired[str]
+    """As a caller set it."""
+    archived: NotRequired[bool]
 
 
 class SessionChanges(TypedDict, total=False):
@@ -211,6 +214,8 @@ class SessionChanges(TypedDict, total=False):
     metadata: JSONObject
     updatedAt: datetime
     revision: int
+    title: str
+    archived: bool
 
 
 class SummaryDocument(TypedDict):

@@ -91,12 +91,14 @@ class SessionFilter:
         created: the start, and the exclusive end, of the creation.
         updated: the same for the last change.
         metadata: conditions that its metadata meets.
+        archived: whether they are archived; None for either.
     """
 
     user_id: str | None = None
     created: tuple[datetime | None, datetime | None] = (None, None)
     updated: tuple[datetime | None, datetime | None] = (None, None)
     metadata: tuple[Condition, ...] = ()
+    archived: bool | None = None
 
 
 ANY_SESSION = SessionFilter()
@@ -125,6 +127,8 @@ def list_sessions(
             conditions.append({name: {key: value for key, value in bounds.items() if value is not None}})
     if wanted.user_id is not None:
         conditions.append({"userId": wanted.user_id})
+    if wanted.archived is not None:
+        conditions.append({"archived": True if wanted.archived else {"$ne": True}})
     if scope.sessions():
         conditions.append(scope.sessions())
     tests = [holds(("metadata", *path), value) for path, value in wanted.metadata]
@@ -148,6 +152,7 @@ async def create_session(
     user_id: str | None,
     metadata: JSONObject,
     origin: Origin | None = None,
+    title: str | None = None,
 ) -> SessionDocument:
     """Create a session without messages.
 
@@ -180,6 +185,8 @@ async def create_session(
         }
         if owner_id is not None:
             created["userId"] = owner_id
+        if title:
+            created["title"] = title
         await database.sessions.insert_one(created, session=tx)
         if owner_id is not None:
             await users.give_session(database, owner_id, at, tx)
@@ -189,9 +196,16 @@ async def create_session(
 
 
 async def update_session(
-    database: Database, scope: Scope, session_id: str, *, user_id: str | None, metadata: JSONObject | None
+    database: Database,
+    scope: Scope,
+    session_id: str,
+    *,
+    user_id: str | None,
+    metadata: JSONObject | None,
+    title: str | None = None,
+    archived: bool | None = None,
 ) -> SessionDocument:
-    """Merge metadata into a session, and assign the session to a user if it belongs to no user.
+    """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
 
     Raises:
         NotFound: the session is not within the scope.
@@ -211,6 +225,10 @@ async def update_session(
             hands_over = await handover.give_to_user(database, session_id, user_id, tx)
         if (new := merged_metadata(old["metadata"], metadata)) is not old["metadata"]:
             changes["metadata"] = new
+        if title is not None and title != old.get("title", ""):
+            changes["title"] = title
+        if archived is not None and archived != old.get("archived", False):
+            changes["archived"] = archived
         if not changes:
             return old
         changes["updatedAt"], changes["revision"] = max(at, old["updatedAt"]), next_revision(old)

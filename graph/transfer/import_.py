@@ -214,6 +214,7 @@ class Importer:
         if given["updatedAt"] != self._at and stored["updatedAt"] < given["updatedAt"]:
             return True
         same = stored["messageCount"] == given["messageCount"] and _same(stored["metadata"], given["metadata"])
+        same &= stored.get("title") == given.get("title")
         return not same and not self._changed_since(stored, given)
 
     def _text_differs(self, texts: dict[tuple[str, int], MessageDocument], given: MessageDocument) -> bool:

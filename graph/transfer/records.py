@@ -47,6 +47,7 @@ from typing_extensions import TypedDict  # pydantic reads the standard one from 
 
 from graph.errors import BadUserInput, TransferError, shown
 from graph.operations import validation
+from graph.operations.sessions import check_title
 from graph.store.documents import AnyDocument
 from graph.transfer.values import Count, Place, Time, Uuid, read_time
 
@@ -96,6 +97,8 @@ class _Session(TypedDict):
     sessionId: str
     uuid: NotRequired[Uuid]
     userId: NotRequired[str | None]
+    title: NotRequired[str]
+    archived: NotRequired[bool]
     number: NotRequired[Place]
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[Time]
@@ -308,6 +311,8 @@ def _check(record: dict[str, Any]) -> None:
         validation.check_id(record["sessionId"], "sessionId")
     if record.get("userId") is not None:
         validation.check_id(record["userId"], "userId")
+    if record["type"] == "session":
+        validation.check_optional(record.get("title"), "title", check_title)
     if record["type"] == "message":
         validation.check_role(record["role"], "role")
         validation.check_content(record["content"], "content")

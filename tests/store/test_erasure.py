@@ -92,6 +92,10 @@ async def plant(client: Client, database: Database, user_id: str, session_id: st
             },
         )
         uuids_of += [message["uuid"] for message in added["addMemory"]["memory"]["messages"]]
+    await client.data(
+        "mutation($input: UpdateSessionInput!) { updateSession(input: $input) { session { uuid } } }",
+        input={"sessionId": session_id, "title": planted("title")},
+    )
     held = await enrichment.claim(database, ALL, lease_seconds=60, session_id=session_id)
     outcomes = []
     for message in held.messages[:20]:

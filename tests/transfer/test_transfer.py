@@ -60,6 +60,7 @@ async def fill(database: Database) -> None:
     await sessions.create_session(
         database, EVERYTHING, "empty", user_id=None, metadata={"createdAt": "2026-01-01T00:00:00Z"}
     )
+    await sessions.update_session(database, EVERYTHING, "a", user_id=None, metadata=None, title="Zoë's", archived=True)
     for _ in range(3):
         await read_once(database)
     found = await database.messages.find({"sessionId": "b", "seq": {"$in": [1, 4, 11]}})

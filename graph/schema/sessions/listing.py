@@ -101,6 +101,9 @@ class SessionFilter:
     updated_at: DateTimeRange | None = strawberry.field(
         default=None, description="Only sessions that last changed within this span."
     )
+    archived: bool | None = strawberry.field(
+        default=None, description="Only those that are archived, or only those that are not."
+    )
     metadata: list[MetadataFilter] | None = strawberry.field(
         default=None,
         description="Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64"
@@ -124,4 +127,5 @@ class SessionFilter:
             self.created_at.bounds if self.created_at else (None, None),
             self.updated_at.bounds if self.updated_at else (None, None),
             checked_conditions(self.metadata, bounds),
+            self.archived,
         )

@@ -25,6 +25,7 @@ class CreateSessionInput:
         " later.",
     )
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
+    title: str | None = strawberry.field(default=None, description="Its title, at most 1,024 bytes.")
 
 
 @strawberry.input(description="Changes of a session. A field that is absent or null stays unchanged.")
@@ -39,6 +40,10 @@ class UpdateSessionInput:
         default=None,
         description=METADATA_PATCH,
     )
+    title: str | None = strawberry.field(
+        default=None, description="Its title, at most 1,024 bytes; an empty text brings the default back."
+    )
+    archived: bool | None = strawberry.field(default=None, description="Whether it is archived.")
 
 
 @strawberry.type(description="The result of `createSession`.")
@@ -88,6 +93,7 @@ class SessionMutations:
             input.session_id,
             user_id=input.user_id,
             metadata=input.metadata,
+            title=input.title,
         )
         return CreateSessionPayload(session=as_source(created))
 
@@ -105,6 +111,8 @@ class SessionMutations:
             input.session_id,
             user_id=input.user_id,
             metadata=input.metadata,
+            title=input.title,
+            archived=input.archived,
         )
         return UpdateSessionPayload(session=as_source(updated))
 

@@ -14,6 +14,7 @@ from graph.operations.entities import list_session_entities
 from graph.operations.memories import list_memories
 from graph.operations.messages import list_messages
 from graph.operations.recall import SearchMode
+from graph.operations.sessions import last_message, title_of
 from graph.operations.summaries import list_summaries
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
@@ -57,6 +58,9 @@ class Session(Node, DocumentType):
     metadata: JSON = stored(
         "metadata", description="A JSON object: the metadata sent with the session and its memories, merged."
     )
+    archived: bool = stored(
+        "archived", default=False, description="Whether the session is archived, as `updateSession` set it."
+    )
     message_count: int = stored("messageCount", description="How many messages it has.")
     token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
 
@@ -67,6 +71,20 @@ class Session(Node, DocumentType):
     )
     async def memory(root: strawberry.Parent[Any], info: Info) -> Memory:
         return as_source(await session_memory(info, root["_id"]))
+
+    @resolved(
+        "title",
+        *Visible.FIELDS,
+        description="The title as set, or else the beginning of the first message of the role user or human, at most 80"
+        " characters. Null without either.",
+    )
+    async def title(root: strawberry.Parent[Any], info: Info) -> str | None:
+        return await title_of(info.context.backend, root)
+
+    @resolved(*Visible.FIELDS, description="The newest message, or null.")
+    async def last_message(root: strawberry.Parent[Any], info: Info) -> Message | None:
+        fields = {"_id", *Selection.of(info).reads()}
+        return as_source(await last_message(info.context.backend, root, fields))
 
     @resolved("userId", description="The user that the session belongs to, or null.")
     async def user(root: strawberry.Parent[Any], info: Info) -> User | None:
