@@ -13,6 +13,7 @@ from graph.store.documents import JSONObject, MessageDocument, SessionDocument
 from graph.store.edits import Edit
 from graph.store.entities import reading
 from graph.store.keyset import Listing
+from graph.store.messages import ANY_MESSAGE, MessageFilter
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 
@@ -54,9 +55,9 @@ async def find_messages(
     return await store.find_messages(backend.database, scope, uuids, fields)
 
 
-def list_messages(backend: Backend, visible: Visible) -> Listing:
-    """Return the visible messages of a session, oldest first."""
-    return store.list_messages(backend.database, visible)
+def list_messages(backend: Backend, visible: Visible, wanted: MessageFilter = ANY_MESSAGE) -> Listing:
+    """Return the visible messages of a session that meet a filter, oldest first."""
+    return store.list_messages(backend.database, visible, wanted)
 
 
 def list_messages_with(backend: Backend, uuids: Sequence[str]) -> Listing:

@@ -37,6 +37,16 @@ MAX_SEARCHED = 10_000
 MAX_FILTER_ITEMS = 100
 
 
+def check_items(name: str, items: Collection[str] | None) -> None:
+    """Refuse a list of a filter that is too long.
+
+    Raises:
+        BadUserInput: it is.
+    """
+    if items is not None and len(items) > MAX_FILTER_ITEMS:
+        raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_FILTER_ITEMS} are accepted")
+
+
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
     """The messages that a search may find.
@@ -64,8 +74,7 @@ class MessageFilter:
             BadUserInput: a list is too long, or the name is refused.
         """
         for name, items in (("roles", self.roles), ("sessionIds", self.session_ids)):
-            if items is not None and len(items) > MAX_FILTER_ITEMS:
-                raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_FILTER_ITEMS} are accepted")
+            check_items(name, items)
         if self.has_entity is not None:
             validation.check_text(self.has_entity, "filter.hasEntity", most_bytes=validation.MAX_NAME_BYTES)
 

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import strawberry
 
+from graph.errors import BadUserInput
 from graph.execution.fields import as_source, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
-from graph.operations import recall
+from graph.operations import recall, validation
 from graph.operations.filters import FilterBounds
 from graph.operations.messages import find_messages
 from graph.operations.recall import Found, Results, SearchMode
@@ -27,6 +28,7 @@ from graph.schema.offsets import end_field, start_field
 from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
 from graph.store.keyset import Key, Window
+from graph.store.messages import MessageFilter as ListedFilter
 
 RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
 _MATCHES = Size(20, 20)
@@ -47,13 +49,13 @@ described_enum(
 Mode = Annotated[SearchMode, strawberry.argument(description="The signals to compare.")]
 
 
-@strawberry.input(description="The messages that a search may find: those that meet all given conditions.")
+@strawberry.input(description="The messages to find or list: those that meet all given conditions.")
 class MessageFilter:
     """The argument `filter`."""
 
     roles: list[str] | None = strawberry.field(default=None, description="Only messages of one of these roles.")
     session_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="Only messages of one of these sessions."
+        default=None, description="Only messages of one of these sessions; for searches alone."
     )
     since: datetime | None = strawberry.field(
         default=None, description="Only messages that were created at this time or later."
@@ -70,16 +72,21 @@ class MessageFilter:
         default=None,
         description="Only messages with an entity of this name, in upper or lower case, once their entities are there.",
     )
+    names: list[str] | None = strawberry.field(
+        default=None, description="Only messages of one of these speakers; for `Session.messages` alone."
+    )
 
     def checked(self, bounds: FilterBounds) -> recall.MessageFilter:
-        """Return the filter for the operation.
+        """Return the filter for a search.
 
         Args:
             bounds: the counts of all filters of the operation.
 
         Raises:
-            BadUserInput: a condition on metadata is refused.
+            BadUserInput: a condition on metadata is refused, or a condition is for lists alone.
         """
+        if self.names is not None:
+            raise BadUserInput("filter.names is for Session.messages: leave it out of a search")
         return recall.MessageFilter(
             self.roles,
             self.session_ids,
@@ -87,6 +94,30 @@ class MessageFilter:
             None if self.until is None else rounded_up(self.until),
             checked_conditions(self.metadata, bounds),
             self.has_entity,
+        )
+
+    def as_listed(self, bounds: FilterBounds) -> ListedFilter:
+        """Return the filter for the list of a session's messages.
+
+        Args:
+            bounds: the counts of all filters of the operation.
+
+        Raises:
+            BadUserInput: a condition is refused, or is for searches alone.
+        """
+        if self.session_ids is not None:
+            raise BadUserInput("filter.sessionIds is for searches: leave it out of the messages of one session")
+        if self.has_entity is not None:
+            validation.check_text(self.has_entity, "filter.hasEntity", most_bytes=validation.MAX_NAME_BYTES)
+        for name, items in (("roles", self.roles), ("names", self.names)):
+            recall.check_items(name, items)
+        return ListedFilter(
+            self.roles,
+            self.names,
+            None if self.since is None else cut(self.since),
+            None if self.until is None else rounded_up(self.until),
+            self.has_entity,
+            checked_conditions(self.metadata, bounds),
         )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 
 from graph.store.database import Database
-from graph.store.documents import EnrichmentState, MessageDocument
+from graph.store.documents import Document, EnrichmentState, MessageDocument
 from graph.store.driver.answer import read_whole
+from graph.store.entities.names import normalise_name
 from graph.store.keyset import Listing
+from graph.store.metadata import Condition, holds
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visibility import find_visible
@@ -32,9 +37,47 @@ async def find_meant(database: Database, scope: Scope, given: str, fields: Colle
     return next((found[uuid] for uuid in possible if uuid in found), None)
 
 
-def list_messages(database: Database, visible: Visible) -> Listing:
-    """The visible messages of a session, oldest first."""
-    return Listing(database.messages, visible.match("seq"), ("seq",), ("sessionId", "seq"))
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """The messages to list: those that meet all conditions.
+
+    Attributes:
+        roles: only messages with one of these roles.
+        names: only messages of one of these speakers.
+        since: only messages created at this time or later.
+        until: only messages created before this time.
+        entity: only messages with an entity of this name and any label, in upper or lower case.
+        metadata: conditions on the metadata of the messages.
+    """
+
+    roles: Collection[str] | None = None
+    names: Collection[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    entity: str | None = None
+    metadata: tuple[Condition, ...] = ()
+
+    def conditions(self) -> Document:
+        """Return the filter of the collection, in addition to the filter of the session."""
+        conditions: Document = {}
+        for field, values in (("role", self.roles), ("name", self.names)):
+            if values is not None:
+                conditions[field] = {"$in": list(values)}
+        if times := {key: time for key, time in (("$gte", self.since), ("$lt", self.until)) if time is not None}:
+            conditions["createdAt"] = times
+        if self.entity is not None:  # with any label
+            conditions["entities.key"] = {"$regex": f"^[^:]*:{re.escape(normalise_name(self.entity))}$"}
+        if self.metadata:
+            conditions["$expr"] = {"$and": [holds(("metadata", *path), value) for path, value in self.metadata]}
+        return conditions
+
+
+ANY_MESSAGE = MessageFilter()
+
+
+def list_messages(database: Database, visible: Visible, wanted: MessageFilter = ANY_MESSAGE) -> Listing:
+    """The visible messages of a session that a filter lets through, oldest first."""
+    return Listing(database.messages, {**visible.match("seq"), **wanted.conditions()}, ("seq",), ("sessionId", "seq"))
 
 
 async def first_words(database: Database, visible: Visible, roles: Collection[str], most: int) -> str | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, RecallDocument, SessionDocument
-from graph.store.entities.names import normalise_name
-from graph.store.metadata import Condition, holds
+from graph.store.messages import MessageFilter
+from graph.store.metadata import Condition
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visible import Visible
@@ -88,11 +87,7 @@ async def messages_meeting(
         conditions: conditions on the metadata of a message.
         entity: the name of an entity of the message, with any label.
     """
-    meets: Document = {}
-    if conditions:
-        meets["$expr"] = {"$and": [holds(("metadata", *path), wanted) for path, wanted in conditions]}
-    if entity is not None:
-        meets["entities.key"] = {"$regex": f"^[^:]*:{re.escape(normalise_name(entity))}$"}
+    meets = MessageFilter(metadata=tuple(conditions), entity=entity).conditions()
     found: set[str] = set()
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
         parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}

@@ -93,14 +93,16 @@ class Session(Node, DocumentType):
             return None
         return as_source(await info.context.user(user_id, Selection.of(info).reads()))
 
-    @resolved(*Visible.FIELDS, size=CONNECTION, description="All its messages, oldest first.")
+    @resolved(*Visible.FIELDS, size=CONNECTION, description="Its messages that meet the filter, oldest first.")
     async def messages(
         root: strawberry.Parent[Any],
         info: Info,
+        *,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter: Filter = None,  # noqa: A002
     ) -> Connection[Message]:
         context = info.context
 
@@ -109,8 +111,12 @@ class Session(Node, DocumentType):
             return 0 if owner is None else owner["messageCount"]
 
         window = window_of(_MESSAGE_CURSORS, first, after, last, before)
-        listing = list_messages(context.backend, Visible.of(root))
-        return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
+        visible = Visible.of(root)
+        if filter is None:
+            listing = list_messages(context.backend, visible)
+            return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
+        listing = list_messages(context.backend, visible, filter.as_listed(context.filter_bounds))
+        return as_source(await connect(info, listing, _MESSAGE_CURSORS, window))
 
     @resolved(
         *Visible.FIELDS,
