@@ -8,7 +8,7 @@ from graph.store.documents import EntityDocument
 
 
 def wide_before(content: str, starts: Iterable[int]) -> Iterator[int]:
-    """How many characters before each offset take two units of UTF-16; the time grows with the content's length.
+    """Yield the number of characters before each offset that take two units of UTF-16, in linear time.
 
     Args:
         content: the text, without lone surrogates.
@@ -22,7 +22,7 @@ def wide_before(content: str, starts: Iterable[int]) -> Iterator[int]:
 
 
 def set_wide(entities: Iterable[EntityDocument], content: str) -> None:
-    """Note at the matches of entities how many characters before them take two units of UTF-16, where some do."""
+    """Set at each match the number of characters before it that take two units of UTF-16, if any."""
     matches = sorted((match for entity in entities for match in entity["matches"]), key=lambda match: match["start"])
     for match, wide in zip(matches, wide_before(content, [match["start"] for match in matches]), strict=True):
         match.pop("wide", None)

@@ -1,4 +1,4 @@
-"""The parts of a message as model APIs have them: the text in them, and what of them counts as tokens beside it."""
+"""The parts of a message in the form of model APIs: their text, and the JSON that counts as tokens besides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 from graph.store.documents import JSON, JSONObject
 
 TOKENS_OF_BINARY: Final = 1_000
-"""What an inline binary counts, whatever its size: about an image of a megapixel."""
+"""The tokens of an inline binary of any size: about an image of a megapixel."""
 
 _TEXTS: Final = frozenset({"text", "input_text", "output_text"})
 _NOT_FOR_MODELS: Final = re.compile(r"data-.*|source-.*|step-start", re.DOTALL)
@@ -22,14 +22,14 @@ _DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
 
 
 def joined_text(parts: Sequence[JSONObject]) -> str:
-    """The texts of the text parts, with line breaks between them."""
+    """Return the texts of the text parts, joined by line breaks."""
     return "\n".join(text for part in parts if (text := _text_of(part)) is not None)
 
 
 def counted_text(part: JSONObject) -> tuple[str, int]:
-    """The JSON of a part that counts as tokens beside the message's content, and its number of inline binaries.
+    """Return the JSON of a part that counts as tokens in addition to the content, and its number of inline binaries.
 
-    It is empty for a text, which the content holds, and for a part that no model gets.
+    The JSON is empty for a text, which the content holds, and for a part that no model gets.
     """
     if _text_of(part) is not None or _NOT_FOR_MODELS.fullmatch(str(part["type"])):
         return "", 0

@@ -32,12 +32,12 @@ def check_own_role(scope: Scope, value: str, name: str) -> str:
 def check_said(
     content: str | None, parts: Sequence[object] | None, prefix: str = ""
 ) -> tuple[str | None, list[JSONObject] | None]:
-    """The content and the parts of a message; the content of parts that are sent alone is their text.
+    """Return the content and the parts of a message; the content of parts that are sent alone is their text.
 
     Args:
         content: the text, if one is sent.
         parts: the parts, if they are sent.
-        prefix: what the caller calls the message, with a dot.
+        prefix: the name of the message in errors, with a dot.
 
     Raises:
         BadUserInput: something is not accepted.

@@ -17,9 +17,9 @@ from graph.store.sessions import SessionFilter
 from graph.store.visible import Visible
 
 USERS = frozenset({"user", "human"})
-"""The roles of what users say."""
+"""The roles of messages of users."""
 MOST_OF_TITLE = 80
-"""Characters of a title that is made of a message."""
+"""Maximum characters of a default title."""
 
 
 def check_user_id(scope: Scope, user_id: str | None) -> str | None:
@@ -43,9 +43,9 @@ def check_title(value: str, name: str) -> str:
 
 
 async def title_of(backend: Backend, session: SessionDocument) -> str | None:
-    """The title of a session, read with `title` and what `Visible.of` reads: one that was set, or what a user said.
+    """Return the title of a session, read with `title` and `Visible.FIELDS`.
 
-    That is the beginning of the first message of a user; None where there is none.
+    By default, that is the beginning of the first message of a user, or None.
     """
     if title := session.get("title"):
         return title
@@ -57,7 +57,7 @@ async def title_of(backend: Backend, session: SessionDocument) -> str | None:
 
 
 async def last_message(backend: Backend, session: SessionDocument, fields: Collection[str]) -> MessageDocument | None:
-    """The newest message of a session, which was read with what `Visible.of` reads."""
+    """Return the newest message of a session that was read with `Visible.FIELDS`, or None."""
     found = await messages_in_range(backend.database, Visible.of(session), fields, last=1)
     return found[0] if found else None
 

@@ -1,4 +1,4 @@
-"""The fields `start` and `end` of what stands in a content, in code points or in units of UTF-16."""
+"""The fields `start` and `end` of a match in a content, in code points or in units of UTF-16."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graph.store.documents import Document
 
 
 class OffsetUnit(StrEnum):
-    """What an offset counts."""
+    """The unit of an offset."""
 
     CODE_POINT = "CODE_POINT"
     UTF16 = "UTF16"
@@ -21,13 +21,13 @@ class OffsetUnit(StrEnum):
 
 described_enum(
     OffsetUnit,
-    description="What an offset into a text counts.",
+    description="The unit of an offset into a text.",
     values={
         "CODE_POINT": "Unicode code points, as Python, Go's runes and PostgreSQL count.",
         "UTF16": "Code units of UTF-16, as JavaScript, Java and C# count: an emoji is two or more.",
     },
 )
-Unit: TypeAlias = Annotated[OffsetUnit, strawberry.argument(description="What the offset counts.")]
+Unit: TypeAlias = Annotated[OffsetUnit, strawberry.argument(description="The unit of the offset.")]
 
 
 def _start(match: Document, unit: str = OffsetUnit.CODE_POINT) -> int:
