@@ -99,6 +99,7 @@ async def add_memory(
     await_entities: bool = False,
     session_fields: Collection[str] = (),
     answered: Answered = NOTHING_ANSWERED,
+    expected_revision: int | None = None,
 ) -> Added:
     """Add messages to a session, which is created if it is new.
 
@@ -114,6 +115,7 @@ async def add_memory(
             failure ends the wait, and the stored memory is returned.
         session_fields: the paths to read of the session for `Added.session`.
         answered: the parts of new messages in the answer; messages that do not fit into an answer are refused.
+        expected_revision: the revision of the session before the add, 0 for a new one; None for any.
 
     Raises:
         BadUserInput: an argument is refused; nothing was stored.
@@ -132,7 +134,7 @@ async def add_memory(
     digest = None
     if idempotency_key is not None:  # on a thread: a payload may have 16 MB
         digest = await asyncio.to_thread(payload_digest, messages_, metadata, user_id)
-    new = NewMemory(session_id, messages_, metadata, user_id, idempotency_key, digest)
+    new = NewMemory(session_id, messages_, metadata, user_id, idempotency_key, digest, expected_revision)
     added = await memories.add_memory(backend.database, scope, new, session_fields, answered.refuse_larger)
     if await_entities:
         await _wait_for_entities(backend, added)

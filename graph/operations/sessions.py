@@ -139,6 +139,7 @@ async def update_session(
     user_id: str | None = None,
     title: str | None = None,
     archived: bool | None = None,
+    expected_revision: int | None = None,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
 
@@ -161,6 +162,7 @@ async def update_session(
         metadata=None if metadata is None else validation.check_metadata(metadata),
         title=validation.check_optional(title, "title", check_title),
         archived=archived,
+        expected_revision=expected_revision,
     )
 
 

@@ -52,6 +52,7 @@ class NewMemory:
 
     Attributes:
         digest: a digest of the payload, to compare payloads with the same idempotency key.
+        expected_revision: the revision of the session before the add; None for any.
         uuid: the memory's UUID, chosen before the first attempt, so that a memory stored by an attempt can be found.
     """
 
@@ -61,6 +62,7 @@ class NewMemory:
     user_id: str | None = None
     idempotency_key: str | None = None
     digest: str | None = None
+    expected_revision: int | None = None
     uuid: str = field(default_factory=new_uuid)
 
 

@@ -42,7 +42,7 @@ from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import refuse_other_prefix, refuse_unseen
+from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen
 from graph.store.visibility import find_visible
 from graph.store.visible import Visible
 from graph.store.writes import write_session
@@ -153,7 +153,7 @@ class _Add:
     ) -> None:
         self._check_new = check_new
         self._database, self._scope, self._sent, self._new = database, scope, new, new
-        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", *Visible.FIELDS}
+        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "revision", *Visible.FIELDS}
         self._tried = False
         self.hands_over = False
 
@@ -241,6 +241,7 @@ class _Add:
     async def _update(self, plan: Update, known: Known, tx: Transaction) -> Added:
         """Change messages and the session."""
         at, session = now(), plan.session
+        refuse_other_revision(session.get("revision", 0), self._new.expected_revision)
         if plan.edits:
             session = await self._allot(at, count=0, tokens=tokens_added(plan.edits), uuid=session["uuid"], tx=tx)
         await self._edit(plan.edits, at, tx)
@@ -275,8 +276,10 @@ class _Add:
         session = await self._allot(at, count=len(plan.fresh), tokens=tokens, uuid=uuid, tx=tx)
         refuse_other_owner(session, new, self._scope)
         if session["uuid"] != uuid:
+            refuse_other_revision(session["revision"] - 1, new.expected_revision)
             return await self._change_session(session, session_changes(session, new, self._scope), at, tx)
         refuse_other_prefix(self._scope, new.session_id)
+        refuse_other_revision(0, new.expected_revision)
         await erasure.refuse_while_under_way(self._database, erasure.session_job(new.session_id), tx)
         if (user_id := user_of(new, self._scope)) is not None:
             await users.give_session(self._database, user_id, at, tx)

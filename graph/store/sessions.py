@@ -204,6 +204,7 @@ async def update_session(
     metadata: JSONObject | None,
     title: str | None = None,
     archived: bool | None = None,
+    expected_revision: int | None = None,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
 
@@ -217,6 +218,7 @@ async def update_session(
         nonlocal hands_over
         old = await _session_to_change(database, scope, session_id, tx)
         refuse_other_user(old, user_id)
+        refuse_other_revision(old.get("revision", 0), expected_revision)
         changes: SessionChanges = {}
         at, hands_over = now(), False
         if user_id is not None and old.get("userId") is None:
@@ -317,6 +319,21 @@ def refuse_unseen(scope: Scope, session: SessionDocument) -> None:
     if not scope.sees_session(session):
         refuse_other_prefix(scope, session["_id"])
         raise Forbidden("the sessionId is not yours to write to: choose another one")
+
+
+def refuse_other_revision(revision: int, expected: int | None) -> None:
+    """Refuse to change a session that was changed since the caller read it.
+
+    Args:
+        revision: the revision of the session before the change; 0 for a new session.
+        expected: the revision that the caller read; None for any.
+
+    Raises:
+        Conflict: they differ; `extensions.revision` is the current one.
+    """
+    if expected not in (None, revision):
+        message = f"expectedRevision is {expected:,}, and the session has revision {revision:,}: read it again"
+        raise Conflict(message, revision=revision)
 
 
 def refuse_other_prefix(scope: Scope, session_id: str) -> None:

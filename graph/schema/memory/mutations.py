@@ -82,6 +82,11 @@ class AddMemoryInput:
         description="A retry with the same key changes nothing and returns the result of the first call. With another"
         " payload the key is refused (CONFLICT).",
     )
+    expected_revision: int | None = strawberry.field(
+        default=None,
+        description="The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since,"
+        " with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict.",
+    )
     await_entities: bool | None = strawberry.field(
         default=False,
         description="Wait for the entities, at most some seconds; `enrichment` has their state afterwards.",
@@ -158,6 +163,7 @@ class MemoryMutations:
             await_entities=bool(input.await_entities),
             session_fields=session.reads() if session else (),
             answered=_answered(info),
+            expected_revision=input.expected_revision,
         )
         return AddMemoryPayload(
             memory=as_source(added.memory), session=as_source(added.session), replayed=added.replayed

@@ -44,6 +44,11 @@ class UpdateSessionInput:
         default=None, description="Its title, at most 1,024 bytes; an empty text brings the default back."
     )
     archived: bool | None = strawberry.field(default=None, description="Whether it is archived.")
+    expected_revision: int | None = strawberry.field(
+        default=None,
+        description="The `Session.revision` that you read. CONFLICT if the session changed since, with the current one"
+        " in `extensions.revision`.",
+    )
 
 
 @strawberry.type(description="The result of `createSession`.")
@@ -113,6 +118,7 @@ class SessionMutations:
             metadata=input.metadata,
             title=input.title,
             archived=input.archived,
+            expected_revision=input.expected_revision,
         )
         return UpdateSessionPayload(session=as_source(updated))
 
