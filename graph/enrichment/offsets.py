@@ -1,4 +1,4 @@
-"""Offsets in UTF-16, in which JavaScript, Java and C# count, beside those in code points."""
+"""Offsets in units of UTF-16, as JavaScript, Java and C# count, in addition to code points."""
 
 from __future__ import annotations
 

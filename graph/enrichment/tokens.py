@@ -55,7 +55,7 @@ class TokenCounter:
         return self.count(f"{role}: {content}")
 
     def count_parts(self, parts: Sequence[JSONObject]) -> int:
-        """Return the tokens of a message's parts beside its content, see ``graph.enrichment.parts``."""
+        """Return the tokens of the parts of a message in addition to its content, see ``graph.enrichment.parts``."""
         counted = [counted_text(part) for part in parts]
         return sum(self.count(text) + binaries * TOKENS_OF_BINARY for text, binaries in counted)
 

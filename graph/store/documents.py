@@ -95,9 +95,7 @@ class MessageDocument(TypedDict):
     toolCallId: NotRequired[str]
     """The call that the message answers."""
     parts: NotRequired[list[JSONObject]]
-    """The content as model APIs have it, as it was sent."""
     revision: NotRequired[int]
-    """Grows with each change that a reader can see."""
 
 
 class MessagePlace(TypedDict):
@@ -203,7 +201,6 @@ class SessionDocument(TypedDict):
     revision: NotRequired[int]
     """Grows with each change that a caller makes of the session or its messages."""
     title: NotRequired[str]
-    """As a caller set it."""
     archived: NotRequired[bool]
 
 
@@ -396,11 +393,6 @@ def now() -> datetime:
     """Return the current time in MongoDB's precision: UTC, in whole milliseconds."""
     time = datetime.now(UTC)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
-
-
-def next_revision(document: MessageDocument | SessionDocument) -> int:
-    """The revision of a document after a change; one that was stored before there were revisions has none."""
-    return document.get("revision", 0) + 1
 
 
 def pending(at: datetime) -> EnrichmentDocument:

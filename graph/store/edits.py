@@ -16,7 +16,6 @@ from graph.store.documents import (
     MessageChanges,
     MessageDocument,
     SessionDocument,
-    next_revision,
     now,
     pending,
 )
@@ -29,7 +28,7 @@ from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.vectors import forget_vector
 from graph.store.visible import Visible
-from graph.store.writes import write_session
+from graph.store.writes import next_revision, write_session
 
 
 @dataclass(frozen=True, slots=True)

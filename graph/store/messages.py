@@ -87,7 +87,7 @@ async def first_words(database: Database, visible: Visible, roles: Collection[st
         database: the open database.
         visible: the part of the session.
         roles: the roles.
-        most: the maximum number of characters, beside white space at the beginning.
+        most: the maximum number of characters, after leading white space.
     """
     content = {"$substrCP": [{"$ltrim": {"input": "$content"}}, 0, most]}
     match = {**visible.match("seq"), "role": {"$in": list(roles)}}

@@ -22,7 +22,6 @@ from graph.store.documents import (
     SessionDocument,
     SummaryDocument,
     new_uuid,
-    next_revision,
     now,
 )
 from graph.store.driver.answer import read_whole
@@ -35,7 +34,7 @@ from graph.store.metadata import Condition, holds, possible
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.visible import erased_until
-from graph.store.writes import write_session
+from graph.store.writes import next_revision, write_session
 
 D = TypeVar("D", MemoryDocument, MessageDocument, SummaryDocument)
 AS_MEMORY = {"sessionId": "_id"}

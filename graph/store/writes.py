@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
+from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.transactions import bounded, held, in_transaction
 from graph.store.driver.types import DuplicateKeyError, Transaction
 from graph.store.jobs import erasure
@@ -57,6 +58,11 @@ async def write(database: Database, work: Callable[[Transaction], Awaitable[T]])
             except ErasureUnderWay as met:
                 await erasure.finish(database, met.job)
     raise Unavailable("other writes of the same session, user or uuid are under way: try again")
+
+
+def next_revision(document: MessageDocument | SessionDocument) -> int:
+    """Return the revision of a document after a change; a document of an earlier version has no revision."""
+    return document.get("revision", 0) + 1
 
 
 @asynccontextmanager
