@@ -11,6 +11,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, Origin, UserDocument, new_uuid, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
+from graph.store.feed.tombstones import forget_user
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
@@ -142,6 +143,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         jobs = await write(database, attempt)
     try:
         await erasure.hide_sessions_of(database, user_id)
+        await forget_user(database, user_id)
     except Unavailable as error:
         message = "the user is deleted; its sessions go as soon as MongoDB answers: do not repeat the mutation"
         raise StoredNevertheless(message) from error

@@ -42,6 +42,17 @@ async def bury_sessions(database: Database, session_ids: Collection[str], user_i
         await database.deletions.insert_many(tombstones, session=tx)
 
 
+async def forget_user(database: Database, user_id: str) -> None:
+    """Remove a deleted user's id from the tombstones of the sessions.
+
+    Not within a transaction, which could not hold very many of them. A process that dies before it leaves the id in
+    them until MongoDB removes them.
+    """
+    await database.deletions.update_many(
+        {"kind": DeletionKind.SESSION.value, "userId": user_id}, {"$unset": {"userId": ""}}
+    )
+
+
 def _tombstone(database: Database, kind: DeletionKind, session_id: str) -> DeletionDocument:
     at = now()
     return {

@@ -28,7 +28,7 @@ from graph.store.documents import Document, ErasureDocument, SessionDocument, ne
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import ownership
-from graph.store.feed.tombstones import bury_sessions
+from graph.store.feed.tombstones import bury_sessions, forget_user
 from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
 from graph.store.visible import Visible
@@ -307,6 +307,8 @@ async def _step(database: Database, job_id: str) -> bool:
         return True
     more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)
     if not more:
+        if "userId" in job:
+            await forget_user(database, job["userId"])
         # Another deletion may have extended the job since.
         same = {**_same(job), **{name: job.get(name) for name in ("lastSeq", "whole", "entities", "gone")}}
         await database.erasures.delete_one(same)
