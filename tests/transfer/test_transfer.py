@@ -439,7 +439,7 @@ async def test_a_session_made_during_its_import_wins(target: Database) -> None:
         await add_memory(target, EVERYTHING, NewMemory("big", [NewMessage("human", "mine", 3)]))
 
     file = Paused(ndjson(*large("big")), 2_200, lambda: asyncio.run_coroutine_threadsafe(make(), loop).result())
-    with pytest.raises(TransferError, match="session 'big' was made by somebody else meanwhile"):
+    with pytest.raises(TransferError, match="session 'big' was created meanwhile"):
         await Importer(target, TOKENS).run(file)
     found = await everything(target)
     assert [message["content"] for message in found["messages"].values()] == ["mine"]
