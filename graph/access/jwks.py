@@ -126,7 +126,7 @@ class PublishedKeys:
 
     async def _keep_fresh(self) -> None:
         """Fetch the keys again at the end of their lifetime, even if no request comes."""
-        while True:
+        while True:  # not a retry: the pause depends on the outcome of the fetch, for which requests wait, too
             await asyncio.wait([self._begin()])
             await asyncio.sleep(PAUSE if self._failed else LIFETIME)
 

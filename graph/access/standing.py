@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
 from graph.access.caller import Caller
-from graph.errors import OperationError, Unauthenticated, Unavailable
+from graph.errors import OperationError, Unauthenticated
 from graph.store import service_keys
 from graph.store.database import Database
-
-logger = logging.getLogger(__name__)
+from graph.store.driver.availability import once
 
 _LOOK_EVERY = 2.0
 """Seconds between checks of the service keys in use: a subscription must end within 5 seconds of a revocation."""
@@ -78,21 +76,16 @@ class Standing:
                     self._ends.pop(key_id, None)
 
     async def _look(self) -> None:
-        while self._ends:
+        while self._ends:  # not `repeatedly`, which does not end by itself
             await asyncio.sleep(_LOOK_EVERY)
-            asked = list(self._ends)
-            try:
-                found = await service_keys.existing(self._database, asked)
-            except Unavailable:
-                continue
-            except Exception:
-                logger.exception(
-                    "the service keys in use can't be checked: the next check is in %g seconds", _LOOK_EVERY
-                )
-                continue
-            for key_id in set(asked) - found:
-                for end in self._ends.pop(key_id, set()):
-                    end(revoked())
+            await once("the check of the service keys in use", self._end_revoked)
+
+    async def _end_revoked(self) -> None:
+        asked = list(self._ends)
+        found = await service_keys.existing(self._database, asked)
+        for key_id in set(asked) - found:
+            for end in self._ends.pop(key_id, set()):
+                end(revoked())
 
 
 class _Timer:

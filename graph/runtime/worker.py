@@ -18,12 +18,12 @@ from graph.enrichment.entities import Extractor
 from graph.enrichment.progress import Report, progress_bar
 from graph.enrichment.summaries import open_summariser
 from graph.enrichment.worker import Worker
-from graph.errors import Unavailable
 from graph.operations.opening import opened
 from graph.recall.embedding import Embedder, embedder_of
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging
 from graph.store.database import Database
+from graph.store.driver.availability import repeatedly
 from graph.store.jobs import progress
 from graph.store.jobs.pending import keep_running
 
@@ -141,11 +141,12 @@ async def _counting(
 
     async def count() -> None:
         model = None if worker.vectors is None else await worker.vectors.model()
-        while True:
-            with contextlib.suppress(Unavailable):
-                left = await progress.progress(database, session_id, model=model)
-                report(worker.done, left["pending"], left["unembedded"])
-            await asyncio.sleep(_COUNT_SECONDS)
+
+        async def look() -> None:
+            left = await progress.progress(database, session_id, model=model)
+            report(worker.done, left["pending"], left["unembedded"])
+
+        await repeatedly(("the count of the progress bar", look), pause=_COUNT_SECONDS)
 
     counting = asyncio.create_task(count()) if shown else None
     try:

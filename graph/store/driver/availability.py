@@ -87,13 +87,23 @@ async def repeatedly(*works: tuple[str, Callable[[], Awaitable[object]]], pause:
     """
     while True:
         for name, work in works:
-            try:
-                await work()
-            except Unavailable as error:
-                logger.warning("%s: put off: %s", name, error)
-            except Exception:  # it may pass, too
-                logger.exception("%s: put off", name)
+            await once(name, work)
         await asyncio.sleep(pause)
+
+
+async def once(name: str, work: Callable[[], Awaitable[object]]) -> None:
+    """Do work that is done again later if it fails: an error is logged.
+
+    Args:
+        name: its name in the log.
+        work: makes one attempt.
+    """
+    try:
+        await work()
+    except Unavailable as error:
+        logger.warning("%s: put off: %s", name, error)
+    except Exception:  # it may pass, too
+        logger.exception("%s: put off", name)
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

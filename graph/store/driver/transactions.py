@@ -105,7 +105,7 @@ async def _commit(tx: Transaction, until: float, deadline: float) -> None:
     Raises:
         OutcomeUnknown: the outcome is not known.
     """
-    while True:
+    while True:  # not tenacity's loop: each attempt has half of the time that is left, and is the last by that time
         left = until - time.monotonic()
         try:
             with pymongo.timeout(max(left / 2, _SHORTEST_ANSWER)):

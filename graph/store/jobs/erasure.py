@@ -17,14 +17,15 @@ would keep the locks of a killed process for a minute.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from graph.errors import ErasureUnderWay, Unavailable
+from graph.errors import ErasureUnderWay
 from graph.store.database import Database
 from graph.store.documents import Document, ErasureDocument, SessionDocument, new_uuid, now
+from graph.store.driver.availability import once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import ownership
@@ -32,8 +33,6 @@ from graph.store.feed.tombstones import bury_sessions, forget_user
 from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
 from graph.store.visible import Visible
-
-logger = logging.getLogger(__name__)
 
 _JOBS = Lease()
 
@@ -261,18 +260,13 @@ async def run_pending(database: Database) -> int:
 
 def begin(database: Database, job: str) -> asyncio.Task[None]:
     """Run a job in the background. If it fails, `run_pending` resumes it after the end of its lease."""
-    return database.run(_finish_or_log(database, job))
+    return database.run(once("an erasure", partial(_finish_with_sessions, database, job)))
 
 
-async def _finish_or_log(database: Database, job: str) -> None:
-    try:
-        await finish(database, job)
-        if job.startswith("user:"):
-            await run_pending(database)  # the jobs of its sessions
-    except Unavailable as error:
-        logger.warning("an erasure is put off: %s", error)
-    except Exception:
-        logger.exception("an erasure is put off")
+async def _finish_with_sessions(database: Database, job: str) -> None:
+    await finish(database, job)
+    if job.startswith("user:"):
+        await run_pending(database)  # the jobs of its sessions
 
 
 async def _finish_small(database: Database) -> int:

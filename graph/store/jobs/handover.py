@@ -10,19 +10,17 @@ edits and workers use the same field.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 
-from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, HandoverDocument, new_uuid, now
+from graph.store.driver.availability import once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
 from graph.store.entities import ownership
 from graph.store.jobs.lease import Lease
-
-logger = logging.getLogger(__name__)
 
 _JOBS = Lease()
 
@@ -51,17 +49,8 @@ async def give_to_user(database: Database, session_id: str, user_id: str, tx: Tr
 
 async def settle(database: Database, session_id: str) -> None:
     """Run the job of a session, and wait at most as long as for a write; the job continues in the background."""
-    task = database.run(_finish_or_log(database, session_id))
+    task = database.run(once("a handover of entities", partial(finish, database, session_id)))
     await asyncio.wait([task], timeout=database.write_deadline)
-
-
-async def _finish_or_log(database: Database, session_id: str) -> None:
-    try:
-        await finish(database, session_id)
-    except Unavailable as error:
-        logger.warning("a handover of entities is put off: %s", error)
-    except Exception:
-        logger.exception("a handover of entities is put off")
 
 
 async def finish(database: Database, session_id: str) -> None:
