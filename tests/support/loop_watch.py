@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,14 @@ _AT_START = {"LifespanOn.main", "_Server.serve", "Server.serve"}
 
 
 class LoopWatch:
-    """Wraps each callback of every event loop of this process."""
+    """Wraps each callback of every event loop of this process.
 
-    def __init__(self) -> None:
+    Args:
+        file: where a process that tests start says what held its loop, a line each.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
         self._held: list[str] = []
         self._collected = 0.0
         self._began = 0.0
@@ -53,15 +59,27 @@ class LoopWatch:
             seconds = time.thread_time() - before - (self._collected - collected)
             # Other processes may slow the processor down by now.
             if seconds > LIMIT and seconds > _limit() and (name := _name_of_watched(handle)) is not None:
-                self._held.append(f"{name}: {seconds:.3f} s")
+                self._note(f"{name}: {seconds:.3f} s")
 
         asyncio.Handle._run = run  # type: ignore[assignment,method-assign]
         gc.callbacks.append(self._on_collection)
 
     def take(self) -> list[str]:
-        """What held a loop since this was last asked."""
+        """What held a loop since this was last asked, in this process or in those that write into `FILES`."""
         held, self._held = self._held, []
+        for file in FILES:
+            if file.exists():
+                held += file.read_text(encoding="utf-8").splitlines()
+                file.unlink()
         return held
+
+    def _note(self, held: str) -> None:
+        if self._file is None:
+            self._held.append(held)
+            return
+        # A test may have filled the disk: the watch does not end the service.
+        with suppress(OSError), self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{held}\n")
 
     def _on_collection(self, phase: str, _: dict[str, int]) -> None:
         """The collector looks through all that the tests keep, which no service has."""
@@ -92,5 +110,8 @@ def _innermost(coroutine: Any) -> str:
     frame = getattr(coroutine, "cr_frame", None)
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "its end"
 
+
+FILES: set[Path] = set()
+"""What the servers say that tests of this process start."""
 
 WATCH = LoopWatch()

@@ -18,6 +18,9 @@ import psutil
 
 from tests.support.driver import DRIVER
 from tests.support.graphql_client import PLAIN
+from tests.support.loop_watch import FILES
+
+_PROGRAM = str(Path(__file__).parent / "watched_program.py")
 
 START_SECONDS = 60.0
 """Far above what a start takes, for machines with much else to do."""
@@ -28,9 +31,11 @@ class ServerProcess:
 
     def __init__(self, data_dir: Path, *flags: str, **environment: str) -> None:
         self._log = data_dir.parent / f"{data_dir.name}.stderr"
+        held = data_dir.parent / f"{data_dir.name}.held"
+        FILES.add(held)
         log = self._log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "graph", "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
+            [sys.executable, _PROGRAM, str(held), "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.loop_watch import LIMIT, WATCH
+from tests.support.loop_watch import FILES, LIMIT, WATCH
+from tests.support.paths import ROOT
 
 SERVICE = """
 async def hold(work):
@@ -59,3 +63,31 @@ async def test_a_test_s_own_work_is_no_fault_of_the_service() -> None:
     spin()
     await asyncio.sleep(0)
     assert WATCH.take() == []
+
+
+HOLDING = """
+import asyncio, sys, time
+from pathlib import Path
+sys.path[0] = sys.argv[1]
+from tests.support.loop_watch import LIMIT, LoopWatch
+LoopWatch(Path(sys.argv[2])).install()
+
+async def hold():
+    until = time.thread_time() + 2 * LIMIT
+    while time.thread_time() < until:
+        pass
+
+asyncio.run(hold())
+"""
+
+
+def test_a_process_that_a_test_starts_says_what_held_its_loop(tmp_path: Path) -> None:
+    file = tmp_path / "child.held"
+    FILES.add(file)
+    try:
+        subprocess.run([sys.executable, "-c", HOLDING, str(ROOT), str(file)], check=True)
+        (held,) = WATCH.take()
+        assert held.startswith("hold at ")
+        assert WATCH.take() == []
+    finally:
+        FILES.discard(file)
