@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 logger = logging.getLogger(__name__)
 
 _LEAST_RESIZED_MB = 990  # MongoDB's own bound of `replSetResizeOplog`
+_FIRST_LOOK_SECONDS = 5.0  # after the start: a server that is restarted often would otherwise never look
 _LOOK_SECONDS = 600.0
 _NOTE = b"\0" * 2**20
 _PAUSE = 0.02  # seconds between notes, for other writers
@@ -45,7 +46,7 @@ def bounded_age(uri: str, hours: float, *, look_seconds: float = _LOOK_SECONDS) 
     Args:
         uri: the mongod.
         hours: the greatest age.
-        look_seconds: seconds between looks at the oldest entry.
+        look_seconds: seconds between looks at the oldest entry; the first one is at most 5 seconds after the start.
     """
     if not hours:
         yield
@@ -64,7 +65,9 @@ def bounded_age(uri: str, hours: float, *, look_seconds: float = _LOOK_SECONDS) 
 
 def _keep(uri: str, age: timedelta, look_seconds: float, stop: threading.Event) -> None:
     with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=2_000) as client:
-        while not stop.wait(look_seconds):
+        pause = min(_FIRST_LOOK_SECONDS, look_seconds)
+        while not stop.wait(pause):
+            pause = look_seconds
             try:
                 shorten(client, age, stop)
             except PyMongoError as error:

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 
 from graph.mongod.embedded import EmbeddedMongo
 from graph.mongod.oplog import bounded_age, shorten
+from tests.support.server_process import until
 
 MARK = "zq7-content-of-a-message"
 
@@ -40,6 +41,13 @@ def test_deleted_content_leaves_the_oplog_in_time(tmp_path: Path, megabytes: int
             while oldest(client) <= last["ts"] and time.monotonic() < until:
                 threading.Event().wait(0.2)
         assert oldest(client) > last["ts"]
+
+
+def test_the_oplog_is_looked_at_soon_after_the_start(tmp_path: Path) -> None:
+    with EmbeddedMongo(tmp_path) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
+        wanted = {"op": "n", "o.recallql": {"$exists": True}}
+        with bounded_age(mongo.uri, 1e-6):  # every entry is older
+            until(lambda: client.local["oplog.rs"].find_one(wanted, {"_id": 1}) is not None)
 
 
 def test_an_existing_oplog_is_resized(tmp_path: Path) -> None:
