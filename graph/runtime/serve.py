@@ -18,7 +18,7 @@ from graph.errors import StartupError
 from graph.recall.embedding import embedder_of
 from graph.request.trusted import TrustedDocuments
 from graph.runtime.deployment import mongodb
-from graph.runtime.logs import configure_logging
+from graph.runtime.logs import configure_logging, warn_of_unknown_settings
 from graph.runtime.served import Store, noted
 from graph.runtime.supervisor import web_processes, workers
 from graph.settings import Settings
@@ -34,6 +34,7 @@ def serve(settings: Settings) -> None:
         StartupError: the address is taken, or MongoDB can't be used.
     """
     configure_logging(settings)
+    warn_of_unknown_settings()
     check(settings)
     listener = _listen(settings)
     # Half of a start is imports, which go on while mongod starts.

@@ -21,7 +21,7 @@ from graph.enrichment.worker import Worker
 from graph.operations.opening import opened
 from graph.recall.embedding import Embedder, embedder_of
 from graph.runtime.deployment import mongodb
-from graph.runtime.logs import configure_logging
+from graph.runtime.logs import configure_logging, warn_of_unknown_settings
 from graph.store.database import Database
 from graph.store.driver.availability import repeatedly
 from graph.store.jobs import progress
@@ -45,6 +45,8 @@ def run(settings: Settings, *, quiet: bool, end_with_input: bool = False) -> Non
         StartupError: MongoDB or the spaCy model can't be used.
     """
     configure_logging(settings)
+    if not end_with_input:  # the process that started this one has warned
+        warn_of_unknown_settings()
     with mongodb(settings, attach=True) as uri:
         asyncio.run(_run(settings, uri, quiet=quiet, end_with_input=end_with_input))
 

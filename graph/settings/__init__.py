@@ -15,7 +15,7 @@ from graph.settings.groups import (
     SummarySettings,
     TokenSettings,
 )
-from graph.settings.loading import RENAMED, load_settings
+from graph.settings.loading import RENAMED, load_settings, unknown_settings
 from graph.settings.types import NO_FLAG, PREFIX
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "SummarySettings",
     "TokenSettings",
     "load_settings",
+    "unknown_settings",
 ]

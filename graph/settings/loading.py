@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from typing import Any, get_args
 
 from dotenv import dotenv_values
@@ -38,13 +39,30 @@ def load_settings(**flags: object) -> Settings:
         raise StartupError(f".env can't be read: {error.strerror or error}") from None
 
 
+def unknown_settings() -> list[str]:
+    """A line for each name in the environment or `.env` that begins as a setting does and is none."""
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    unknown = sorted(name for name in _given_names() if name.startswith(PREFIX) and name not in known)
+    return [f"{name[:_SHOWN]} is no setting and has no effect{_nearest(name, known)}" for name in unknown]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    # Without the prefix, which would make all names alike.
+    found = get_close_matches(name.removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known], n=1)
+    return f": the nearest setting is {PREFIX}{found[0]}" if found else ""
+
+
+def _given_names() -> set[str]:
+    return {name.upper() for name in (*os.environ, *dotenv_values(FILE, encoding=ENCODING))}
+
+
 def _refuse_old_names() -> None:
     """Refuse to start with a setting that would have no effect.
 
     Raises:
         StartupError: the environment or `.env` has a name of earlier versions.
     """
-    given = {name.upper() for name in (*os.environ, *dotenv_values(FILE, encoding=ENCODING))}
+    given = _given_names()
     for old, new in RENAMED.items():
         if f"{PREFIX}{old.upper()}" in given:
             raise StartupError(f"{PREFIX}{old.upper()} is now {PREFIX}{new.upper()}: rename it")

@@ -16,7 +16,7 @@ from graph.cli.main import app, main
 from graph.errors import StartupError
 from graph.runtime.serve import check
 from graph.runtime.supervisor import _as_environment
-from graph.settings import PREFIX, RENAMED, Settings, load_settings
+from graph.settings import PREFIX, RENAMED, Settings, load_settings, unknown_settings
 from graph.settings.types import CheckedSettings
 
 WRONG = {
@@ -439,3 +439,17 @@ def test_every_setting_is_in_one_group_and_secrets_of_tokens_have_no_flag() -> N
     command = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
     flags = {parameter.name for parameter in command.params}
     assert set(Settings.model_fields) - flags == {"jwt_secret", "llm_api_key", "embedding_api_key"}
+
+
+def test_an_unknown_setting_is_named_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    assert unknown_settings() == []
+    monkeypatch.setenv("RECALLQL_MONGODB_URL", "mongodb://127.0.0.1")
+    monkeypatch.setenv("RECALLQL_PORT", "1")
+    (tmp_path / ".env").write_text("RECALLQL_ZZZZZZZZ=1\nOTHER=1\n")
+    assert unknown_settings() == [
+        "RECALLQL_MONGODB_URL is no setting and has no effect: the nearest setting is RECALLQL_MONGODB_URI",
+        "RECALLQL_ZZZZZZZZ is no setting and has no effect",
+    ]

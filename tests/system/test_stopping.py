@@ -102,7 +102,7 @@ def test_children_end_beside_the_web_server_and_without_the_end_of_the_interpret
     ends = tmp_path / "ends"
     ends.mkdir()
     flags = ["--web-processes", "2", "--log-level", "debug"]
-    with served(tmp_path / "data", *flags, PYTHONPATH=str(tmp_path), ENDS=str(ends)) as server:
+    with served(tmp_path / "data", *flags, PYTHONPATH=str(tmp_path), ENDS=str(ends), RECALLQL_PORTS="1") as server:
         server.graphql(ADD, input=HELLO)
         until(lambda: server.graphql(DONE)["session"]["enrichment"]["done"] == 1, 120)  # so that the worker runs
         assert server.stop() == 0
@@ -110,4 +110,5 @@ def test_children_end_beside_the_web_server_and_without_the_end_of_the_interpret
     finished = log.index(f"Finished server process [{server.process.pid}]")
     assert log.index("an enrichment worker: to end") < finished
     assert log.index("a web process: to end") < finished
+    assert log.count("RECALLQL_PORTS is no setting") == 1  # its children have the same environment
     assert [end.name for end in ends.iterdir()] == [str(server.process.pid)]
