@@ -29,7 +29,7 @@ _CANDIDATES = 50
 """Maximum found messages that are tried."""
 _LOOKED_AT = 20
 """Number of latest messages in which the last one of the user role is searched."""
-_READS = frozenset({"_id", "sessionId", "seq", "role", "content", "createdAt"})
+_READS = frozenset({"_id", "sessionId", "seq", "role", "name", "content", "createdAt"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Recalled:
     """A recalled message, with the question before it if it is an answer.
 
     Attributes:
-        message: with `_id`, `sessionId`, `seq`, `role`, `content` and `createdAt`.
+        message: with `_id`, `sessionId`, `seq`, `role`, `content`, `createdAt`, and `name` where it has one.
         score: the score of the search, from 0 to 1.
         question: the message before it; None if it is not an answer.
     """
@@ -68,9 +68,9 @@ class Packed:
         return "\n\n".join(blocks)
 
     def line(self, message: MessageDocument) -> str:
-        """Return the line of a message, with its date and role."""
+        """Return the line of a message, with its date and the name of its speaker, or else the role."""
         said = self.cut.get(message["_id"], message["content"])
-        return f"[{message['createdAt']:%Y-%m-%d %H:%M}] {message['role']}: {said}"
+        return f"[{message['createdAt']:%Y-%m-%d %H:%M}] {message.get('name') or message['role']}: {said}"
 
     def _recalled_blocks(self) -> Iterable[str]:
         by_session: dict[str, list[MessageDocument]] = {}

@@ -59,8 +59,8 @@ class Context(DocumentType):
     text: str = stored(
         "text",
         description="The text for the prompt, in time order: recalled messages by session, the summary, the latest"
-        " messages, each with its date and role. A message that does not fit even alone is cut at the end of a"
-        " sentence, and marked with […].",
+        " messages, each with its date and speaker (name, or role). A message that does not fit even alone is cut at"
+        " the end of a sentence, and marked with […].",
     )
     token_count: int = stored("tokenCount", description="Number of tokens of `text`, never above `maxTokens`.")
     summary: Summary | None = stored("summary", description="The session's newest summary, if it fits.")

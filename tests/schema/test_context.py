@@ -69,6 +69,17 @@ async def test_the_last_message_of_the_user_is_what_is_recalled_for(chats: Clien
     assert "From session trip:" in found["text"]
 
 
+async def test_each_message_has_the_name_of_its_speaker_or_else_the_role(client: Client) -> None:
+    said = [
+        {"role": "user", "name": "Mira", "content": "The kiln is broken."},
+        {"role": "user", "content": "Who repairs it?"},
+    ]
+    await client.data(ADD, input={"sessionId": "pots", "userId": "ada", "messages": said})
+    latest = (await context(client, sessionId="pots"))["text"].splitlines()
+    assert [line.partition("] ")[2] for line in latest] == ["Mira: The kiln is broken.", "user: Who repairs it?"]
+    assert "Mira: The kiln is broken." in (await context(client, userId="ada", words="kiln"))["text"]
+
+
 async def test_the_question_before_an_answer_comes_with_it(chats: Client) -> None:
     found = await context(chats, words="small river inn", userId="ada", max_tokens=45)
     assert recalled(found) == [TRIP[1], TRIP[2]]
