@@ -27,7 +27,7 @@ from graph.enrichment.entities import Extractor
 from graph.enrichment.tokens import load_counter
 from graph.operations.packing import Packing, Recalled
 from graph.recall.columns import Columns, columns_of
-from graph.recall.entries import Entry, entry_of
+from graph.recall.entries import Entry, entry_of, words_of
 from graph.recall.model import SentenceModel, packaged_model
 from graph.recall.query import Query, has_phrases, read_query
 from graph.recall.scoring import Floats, Signals, signals
@@ -115,7 +115,7 @@ def _entries(said: Sequence[dict[str, Any]], found: Sequence[Any], vectors: Sequ
             message["session"],
             seq,
             speaker=message.get("name", message["role"]),
-            content=message["content"],
+            words=words_of(message["content"]),
             at=_time(message),
             labels=[entity.label for entity in entities] if isinstance(entities, list) else (),
             embedded=quantise(vector),

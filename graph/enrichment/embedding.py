@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from graph.errors import Unavailable
 from graph.store.driver.availability import sleep, sleep_until_any, until_available
 from graph.store.jobs import embedding
-from graph.store.jobs.embedding import Claimed, Text, Vector
+from graph.store.jobs.embedding import Claimed, Text, Vector, Words
 from graph.store.jobs.lease import Retries, renewing
 
 if TYPE_CHECKING:
@@ -25,6 +25,25 @@ _BATCH = 32  # messages: a quarter of a second for the packaged model
 _PAUSE_AFTER_DEFECT = 30.0  # seconds
 
 
+class FoundWords(Protocol):
+    """The facts of a text: see `graph.recall.entries.Words`."""
+
+    @property
+    def language(self) -> str:
+        """The language of the text."""
+        ...
+
+    @property
+    def terms(self) -> bytes:
+        """The terms, packed."""
+        ...
+
+    @property
+    def question(self) -> bool:
+        """Whether the text is a question."""
+        ...
+
+
 class Embedder(Protocol):
     """Embeds texts: see `graph.recall.embedding`."""
 
@@ -34,6 +53,10 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> list[tuple[bytes, float]]:
         """The vectors of texts, each with its scale."""
+        ...
+
+    async def words(self, texts: Sequence[str]) -> Sequence[FoundWords]:
+        """The facts of texts that a search needs beside their vectors."""
         ...
 
 
@@ -134,7 +157,11 @@ class EmbeddingJobs:
             logger.warning("message %s can't be embedded", texts[0].uuid, exc_info=True)
             await self._put_off(claimed, model, texts[0], f"{type(error).__name__}: {error}"[:300])
             return {}
-        return {text.uuid: Vector(*vector) for text, vector in zip(texts, made, strict=True)}
+        found = await self._embedder.words([text.content for text in texts])
+        return {
+            text.uuid: Vector(*vector, Words(words.language, words.terms, words.question))
+            for text, vector, words in zip(texts, made, found, strict=True)
+        }
 
     async def _put_off(self, claimed: Claimed, model: str, text: Text, reason: str) -> None:
         due_at = self._retries.due_at(text.attempts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from graph.store.recall import (
     later_messages,
     messages_of,
     messages_with,
+    recall_documents,
     vectors_of,
     version_of,
 )
@@ -145,6 +146,7 @@ class _Refresh:
         self._known = known
         self._sessions = {session["_id"]: session for session in sessions}
         self._read = 0
+        self._began = time.monotonic()
         self._changed = False
 
     async def run(self) -> bool:
@@ -153,11 +155,10 @@ class _Refresh:
         fresh, grown = self._take_sessions()
         names = {part.session_id for part in fresh}
         others = [session_id for session_id in self._sessions if session_id not in names]
-        await self._take(messages_of(self._database, fresh))
+        await self._take(messages_of(self._database, fresh, contents=False))
         await self._take(later_messages(self._database, grown))
         await self._take_changes(others)
         await self._read_where_some_are_gone(others)
-        await self._put_vectors(list(names), None)
         await self._put_vectors(others, since)
         self._known.since = began - _OVERLAP
         return self._changed
@@ -183,14 +184,28 @@ class _Refresh:
 
     async def _take(self, batches: AsyncIterator[list[MessageDocument]]) -> None:
         async for messages in batches:
-            self._read += sum(len(message["content"]) for message in messages)
-            if self._read > MAX_READ:
-                raise TooCostly(
-                    f"the search would read more than {MAX_READ:,} characters, the maximum: search one session with"
-                    " sessionId"
-                )
-            for message, entry in zip(messages, await run_on_thread(_entries_of, messages), strict=True):
-                self._put(message, entry)
+            documents = await recall_documents(self._database, messages)
+            stored = [one for one in messages if "terms" in documents.get(one["_id"], ())]
+            await self._put_all(stored, documents)
+            others = [message["_id"] for message in messages if "terms" not in documents.get(message["_id"], ())]
+            async for read in messages_with(self._database, others, contents=True):
+                self._count(read)
+                await self._put_all(read, await recall_documents(self._database, read))
+
+    def _count(self, messages: Iterable[MessageDocument]) -> None:
+        self._read += sum(len(message["content"]) for message in messages)
+        if self._read > MAX_READ:
+            raise TooCostly(
+                f"the search would read more than {MAX_READ:,} characters of messages that no worker has read, the"
+                " maximum: search one session with sessionId, or try again when workers have read them"
+            )
+
+    async def _put_all(self, messages: Sequence[MessageDocument], documents: Mapping[str, RecallDocument]) -> None:
+        entries = await run_on_thread(_entries_of, messages, documents, self._known.model)
+        for message, entry in zip(messages, entries, strict=True):
+            self._put(message, entry)
+            if entry.vector:
+                self._note_vector(documents[message["_id"]])
 
     def _put(self, message: MessageDocument, entry: Entry) -> None:
         session = self._known.sessions.get(entry.session_id)
@@ -198,7 +213,7 @@ class _Refresh:
         if session is None or not session.part.sees(entry.seq) or entry.seq > session.last_seq:
             return
         version, former = version_of(message), session.versions.get(entry.message_id)
-        if former is not None and former[0] == version[0]:  # not edited: the vector is valid
+        if former is not None and former[0] == version[0] and not entry.vector:  # not edited: it still has its vector
             old = session.entries[entry.message_id]
             entry = replace(entry, vector=old.vector, scale=old.scale)
         session.entries[entry.message_id] = entry
@@ -206,15 +221,14 @@ class _Refresh:
         self._changed = True
 
     async def _take_changes(self, session_ids: Sequence[str]) -> None:
-        versions = {
-            uuid: version
-            for session_id in session_ids
-            for uuid, version in self._known.sessions[session_id].versions.items()
-        }
-        found = await changed_messages(self._database, session_ids, self._known.since) if session_ids else {}
-        changed = [uuid for uuid, version in found.items() if uuid in versions and versions[uuid] != version]
+        found = await changed_messages(self._database, session_ids, self._known.since) if session_ids else ()
+        changed = {message["_id"] for message in found if self._has_changed(message)}
         if changed:
-            await self._take(messages_with(self._database, changed))
+            await self._take(messages_with(self._database, list(changed), contents=False))
+
+    def _has_changed(self, message: MessageDocument) -> bool:
+        versions = self._known.sessions[message["sessionId"]].versions
+        return message["_id"] in versions and versions[message["_id"]] != version_of(message)
 
     async def _read_where_some_are_gone(self, session_ids: Sequence[str]) -> None:
         """Read sessions again whose number of messages differs from the cached one."""
@@ -229,49 +243,63 @@ class _Refresh:
         for session_id in differ:
             known[session_id] = _Session(known[session_id].part, known[session_id].last_seq)
         self._changed = True
-        await self._take(messages_of(self._database, [known[session_id].part for session_id in differ]))
-        await self._put_vectors(differ, None)
+        parts = [known[session_id].part for session_id in differ]
+        await self._take(messages_of(self._database, parts, contents=False))
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
         if self._known.model is None:
             return
-        for document in await vectors_of(self._database, session_ids, self._known.model, since):
-            self._put_vector(document)
+        async for documents in vectors_of(self._database, session_ids, self._known.model, since):
+            for document in documents:
+                self._put_vector(document)
 
     def _put_vector(self, document: RecallDocument) -> None:
         session = self._known.sessions[document["sessionId"]]
         entry = session.entries.get(document["_id"])
         if entry is None or entry.seq != document["seq"]:
             return
-        latest = document["at"] - _OVERLAP_OF_VECTORS
-        self._known.vectors_since = max(latest, self._known.vectors_since or latest)
+        self._note_vector(document)
         vector = document.get("vector", b"")
         if vector != entry.vector:
             session.entries[document["_id"]] = replace(entry, vector=vector, scale=document.get("scale", 0.0))
             self._changed = True
+
+    def _note_vector(self, document: RecallDocument) -> None:
+        """Look for vectors that were stored later from now on: later than this reading of the scope began."""
+        latest = document["at"] - _OVERLAP_OF_VECTORS - timedelta(seconds=time.monotonic() - self._began)
+        self._known.vectors_since = max(latest, self._known.vectors_since or latest)
 
 
 def _size_of(known: _Known) -> int:
     return 0 if known.snapshot is None else known.snapshot.size
 
 
-def _entries_of(messages: Iterable[MessageDocument]) -> list[Entry]:
+def _entries_of(
+    messages: Iterable[MessageDocument], documents: Mapping[str, RecallDocument], model: str | None
+) -> list[Entry]:
     """Return the entries of messages; run it on a thread, since the first call imports the libraries of the search."""
     use_one_thread()
-    from graph.recall.entries import entry_of  # noqa: PLC0415 - a web process without a search does not load it
+    return [_entry_of(message, documents.get(message["_id"]), model) for message in messages]
 
-    return [
-        entry_of(
-            message["_id"],
-            message["sessionId"],
-            message["seq"],
-            speaker=message["role"],
-            content=message["content"],
-            at=message["createdAt"],
-            labels=[entity["label"] for entity in message["entities"]],
-        )
-        for message in messages
-    ]
+
+def _entry_of(message: MessageDocument, document: RecallDocument | None, model: str | None) -> Entry:
+    from graph.recall.entries import Words, entry_of, words_of  # noqa: PLC0415 - not loaded without a search
+
+    if document is not None and "terms" in document:
+        words = Words(document["language"], document["terms"], document["question"])
+    else:
+        words = words_of(message["content"])
+    is_embedded = document is not None and document.get("model") == model and "vector" in document
+    return entry_of(
+        message["_id"],
+        message["sessionId"],
+        message["seq"],
+        speaker=message["role"],
+        words=words,
+        at=message["createdAt"],
+        labels=[entity["label"] for entity in message["entities"]],
+        embedded=(document["vector"], document["scale"]) if document is not None and is_embedded else (b"", 0.0),
+    )
 
 
 def _snapshot_of(entries: Sequence[Entry]) -> Snapshot:
@@ -285,4 +313,4 @@ def _snapshot_of(entries: Sequence[Entry]) -> Snapshot:
 
 
 def _bytes_of(entry: Entry) -> int:
-    return 600 + 100 * len(entry.terms) + len(entry.vector)
+    return 700 + len(entry.packed_terms) + len(entry.vector)

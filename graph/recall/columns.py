@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from graph.recall.entries import Entry
 
+_BYTES_OF_PAIR = 8
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -86,6 +87,7 @@ def columns_of(entries: Iterable[Entry], dimension: int) -> Columns:
     ordered = sorted(entries, key=lambda entry: (entry.session_id, entry.seq))
     session_ids, session = _indexed([entry.session_id for entry in ordered])
     speakers, speaker = _indexed([entry.speaker for entry in ordered])
+    postings = _postings(ordered)
     vectors, scales = _vectors(ordered, dimension)
     return Columns(
         message_ids=[entry.message_id for entry in ordered],
@@ -95,9 +97,9 @@ def columns_of(entries: Iterable[Entry], dimension: int) -> Columns:
         session=session,
         speaker=speaker,
         days=np.fromiter(((entry.at - _EPOCH).days for entry in ordered), np.int32, len(ordered)),
-        lengths=np.fromiter((entry.length for entry in ordered), np.float32, len(ordered)),
+        lengths=np.bincount(postings.rows, postings.counts, len(ordered)).astype(np.float32),
         flags=np.fromiter((entry.flags for entry in ordered), np.uint8, len(ordered)),
-        postings=_postings(ordered),
+        postings=postings,
         vectors=vectors,
         scales=scales,
     )
@@ -110,10 +112,10 @@ def _indexed(values: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
 
 
 def _postings(ordered: Sequence[Entry]) -> Postings:
-    total = sum(len(entry.terms) for entry in ordered)
-    terms = np.fromiter((term for entry in ordered for term in entry.terms), np.uint32, total)
-    counts = np.fromiter((count for entry in ordered for count in entry.terms.values()), np.float32, total)
-    rows = np.repeat(np.arange(len(ordered), dtype=np.int32), [len(entry.terms) for entry in ordered])
+    pairs = np.frombuffer(b"".join(entry.packed_terms for entry in ordered), np.dtype("<u4")).reshape(-1, 2)
+    terms, counts = pairs[:, 0].astype(np.uint32), pairs[:, 1].astype(np.float32)
+    widths = [len(entry.packed_terms) // _BYTES_OF_PAIR for entry in ordered]
+    rows = np.repeat(np.arange(len(ordered), dtype=np.int32), widths)
     order = np.argsort(terms, kind="stable")
     return Postings(terms[order], rows[order], counts[order])
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from graph.recall.entries import Words
     from graph.recall.model import ModelFiles, SentenceModel
     from graph.settings import Settings
 
@@ -84,6 +85,16 @@ class Embedder:
         from graph.recall.vectors import quantise  # noqa: PLC0415 - a process without embeddings does not load it
 
         return [quantise(vector) for vector in vectors]
+
+    async def words(self, texts: Sequence[str]) -> list[Words]:
+        """Return the facts of texts that a search needs beside their vectors."""
+        return await asyncio.to_thread(_words_of, texts)
+
+
+def _words_of(texts: Sequence[str]) -> list[Words]:
+    from graph.recall.entries import words_of  # noqa: PLC0415 - as above
+
+    return [words_of(text) for text in texts]
 
 
 def embedder_of(settings: Settings) -> Embedder | None:

@@ -34,14 +34,19 @@ _ASKED = (
 )
 
 
-def message_flags(content: str, labels: Iterable[str]) -> Flag:
+def is_question(content: str) -> bool:
+    """Return whether a text is a question."""
+    return content.rstrip().endswith(("?", "？"))  # noqa: RUF001 - as Japanese has it
+
+
+def message_flags(labels: Iterable[str], *, question: bool) -> Flag:
     """Return the flags of a message.
 
     Args:
-        content: the message's text.
         labels: the labels of its entities.
+        question: whether its content is a question.
     """
-    flags = Flag.QUESTION if content.rstrip().endswith(("?", "？")) else NO_FLAG  # noqa: RUF001 - as Japanese has it
+    flags = Flag.QUESTION if question else NO_FLAG
     for label in labels:
         flags |= _LABELS.get(label, NO_FLAG)
     return flags

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import struct
 import threading
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Protocol
 
 import Stemmer
@@ -78,6 +80,19 @@ def count_terms(text: str) -> tuple[str, Counter[int]]:
     words = split_words(text)
     language = detect_language(words)
     return language, Counter(term_hash(stem(word, language)) for word in meaningful(words, language))
+
+
+def pack_terms(frequencies: Mapping[int, int]) -> bytes:
+    """Return the hashes of terms and their frequencies as pairs of little-endian 32-bit numbers."""
+    return struct.pack(f"<{2 * len(frequencies)}I", *chain.from_iterable(frequencies.items()))
+
+
+def unpack_terms(packed: bytes) -> Counter[int]:
+    """Return the frequency of each term's hash; a term may occur in several of the packed pairs."""
+    frequencies: Counter[int] = Counter()
+    for term, count in struct.iter_unpack("<2I", packed):
+        frequencies[term] += count
+    return frequencies
 
 
 def query_terms(words: Sequence[str], languages: Iterable[str]) -> list[frozenset[int]]:

@@ -113,9 +113,10 @@ class OwnedMessage(MessagePlace):
 
 
 class RecallDocument(OwnedMessage):
-    """The vector of a message for searches. Until `model` is set, the message waits for its vector.
+    """The vector and the terms of a message for searches. Until `model` is set, the message waits for its vector.
 
-    A document with `failure` and without `vector` can't be embedded with this model.
+    A document with `failure` and without `vector` can't be embedded with this model. A search reads the content of a
+    message only if its `terms` are missing.
     """
 
     dueAt: datetime
@@ -125,6 +126,12 @@ class RecallDocument(OwnedMessage):
     """8-bit integers."""
     scale: NotRequired[float]
     """The factor from the integers to the vector of length 1."""
+    layout: NotRequired[int]
+    """Of the next three fields, see `store.vectors.LAYOUT`."""
+    language: NotRequired[str]
+    terms: NotRequired[bytes]
+    """Of the content: pairs of little-endian 32-bit numbers, the hash of a term and its frequency."""
+    question: NotRequired[bool]
     at: NotRequired[datetime]
     """The time at which the vector was stored, by MongoDB's clock: searches read later ones."""
     lease: NotRequired[str]

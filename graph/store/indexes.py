@@ -80,6 +80,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sessionId", ASCENDING), ("model", ASCENDING)]),
         # The messages without a vector of a worker's model are in two ranges of the index.
         IndexModel([("model", ASCENDING), ("dueAt", ASCENDING)]),
+        IndexModel([("layout", ASCENDING), ("dueAt", ASCENDING)]),
+        IndexModel([("sessionId", ASCENDING), ("layout", ASCENDING)]),
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True), _words()],
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],

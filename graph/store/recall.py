@@ -12,23 +12,27 @@ from graph.store.messages import MessageFilter
 from graph.store.metadata import Condition
 from graph.store.projection import projection
 from graph.store.scope import Scope
+from graph.store.vectors import LAYOUT
 from graph.store.visible import Visible
 
 _AT_ONCE = 100
-"""Messages that are read together: each may hold a megabyte."""
+"""Messages that are read together with their contents: each may hold a megabyte."""
+_WITHOUT_CONTENTS_AT_ONCE = 1_000
 _SESSIONS_AT_ONCE = 1_000
 _PARTS_AT_ONCE = 100
 _FIELDS = {
     "sessionId": 1,
+    "memoryId": 1,
     "seq": 1,
     "role": 1,
-    "content": 1,
     "createdAt": 1,
     "entities.label": 1,
     "editedAt": 1,
     "enrichment.at": 1,
 }
-_STATE = {"editedAt": 1, "enrichment.at": 1}
+_STATE = {"sessionId": 1, "editedAt": 1, "enrichment.at": 1}
+_STORED = {"memoryId": 1, "model": 1, "vector": 1, "scale": 1, "at": 1}
+_WORDS = {"layout": 1, "language": 1, "terms": 1, "question": 1}
 
 
 async def searched_sessions(
@@ -54,25 +58,29 @@ async def searched_sessions(
     return await database.sessions.find(match, fields, limit=limit)
 
 
-async def messages_of(database: Database, sessions: Sequence[Visible]) -> AsyncIterator[list[MessageDocument]]:
+async def messages_of(
+    database: Database, sessions: Sequence[Visible], *, contents: bool = True
+) -> AsyncIterator[list[MessageDocument]]:
     """The messages of the visible parts of sessions, in no order, part by part."""
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
         parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
-        async for read in _read(database, {"sessionId": {"$in": list(parts)}}):
+        async for read in _read(database, {"sessionId": {"$in": list(parts)}}, contents=contents):
             yield [message for message in read if parts[message["sessionId"]].sees(message["seq"])]
 
 
 async def later_messages(database: Database, parts: Sequence[Visible]) -> AsyncIterator[list[MessageDocument]]:
-    """Yield the messages of a few parts of sessions, each of which is the end of its session."""
+    """Yield the messages of a few parts of sessions, each of which is the end of its session, without contents."""
     for start in range(0, len(parts), _PARTS_AT_ONCE):
         matches = [part.match("seq") for part in parts[start : start + _PARTS_AT_ONCE]]
-        async for read in _read(database, {"$or": matches}):
+        async for read in _read(database, {"$or": matches}, contents=False):
             yield read
 
 
-async def messages_with(database: Database, uuids: Sequence[str]) -> AsyncIterator[list[MessageDocument]]:
+async def messages_with(
+    database: Database, uuids: Sequence[str], *, contents: bool
+) -> AsyncIterator[list[MessageDocument]]:
     """The messages with these uuids, whose sessions the caller has been found to see."""
-    async for read in _read(database, {"_id": {"$in": list(uuids)}}):
+    async for read in _read(database, {"_id": {"$in": list(uuids)}}, contents=contents):
         yield read
 
 
@@ -98,22 +106,36 @@ async def messages_meeting(
     return found
 
 
-async def _read(database: Database, match: Document) -> AsyncIterator[list[MessageDocument]]:
-    async with aclosing(database.messages.batches(match, _FIELDS, size=_AT_ONCE, batch_size=_AT_ONCE)) as batches:
+async def _read(database: Database, match: Document, *, contents: bool) -> AsyncIterator[list[MessageDocument]]:
+    fields = {**_FIELDS, "content": 1} if contents else _FIELDS
+    size = _AT_ONCE if contents else _WITHOUT_CONTENTS_AT_ONCE
+    async with aclosing(database.messages.batches(match, fields, size=size, batch_size=size)) as batches:
         async for read in batches:
             yield read
 
 
-async def changed_messages(
-    database: Database, session_ids: Sequence[str], since: datetime
-) -> dict[str, tuple[datetime | None, datetime | None]]:
-    """When messages that changed since a time were last edited, and their enrichment ended, by uuid."""
-    found: dict[str, tuple[datetime | None, datetime | None]] = {}
+async def recall_documents(database: Database, messages: Sequence[MessageDocument]) -> dict[str, RecallDocument]:
+    """The documents of messages, by uuid; with `terms` only where they are of this version.
+
+    Read the messages before: an edit removes the document, so the terms are never older than the message.
+    """
+    memories = {message["_id"]: message["memoryId"] for message in messages}
+    found = await database.recall.find({"_id": {"$in": list(memories)}}, {**_STORED, **_WORDS})
+    # The uuid of an erased message may be sent again before its document is erased: a memory's id never is.
+    own = {document["_id"]: document for document in found if memories[document["_id"]] == document["memoryId"]}
+    for document in own.values():
+        if document.get("layout") != LAYOUT:
+            document.pop("terms", None)
+    return own
+
+
+async def changed_messages(database: Database, session_ids: Sequence[str], since: datetime) -> list[MessageDocument]:
+    """The messages that were edited or enriched since a time, with what `version_of` reads; some occur twice."""
+    found: list[MessageDocument] = []
     for start in range(0, len(session_ids), _SESSIONS_AT_ONCE):
         within = {"sessionId": {"$in": list(session_ids[start : start + _SESSIONS_AT_ONCE])}}
         for name in ("editedAt", "enrichment.at"):
-            for message in await database.messages.find({**within, name: {"$gte": since}}, _STATE):
-                found[message["_id"]] = version_of(message)
+            found += await database.messages.find({**within, name: {"$gte": since}}, _STATE)
     return found
 
 
@@ -123,13 +145,15 @@ def version_of(message: MessageDocument) -> tuple[datetime | None, datetime | No
 
 
 async def vectors_of(
-    database: Database, session_ids: Sequence[str], model: str, since: datetime | None = None
-) -> list[RecallDocument]:
+    database: Database, session_ids: Sequence[str], model: str, since: datetime | None
+) -> AsyncIterator[list[RecallDocument]]:
     """The vectors of a model that were stored since a time, of sessions in the caller's scope."""
-    found: list[RecallDocument] = []
     for start in range(0, len(session_ids), _SESSIONS_AT_ONCE):
         match: Document = {"sessionId": {"$in": list(session_ids[start : start + _SESSIONS_AT_ONCE])}, "model": model}
         if since is not None:
             match["at"] = {"$gte": since}
-        found += await database.recall.find(match, {"sessionId": 1, "seq": 1, "vector": 1, "scale": 1, "at": 1})
-    return found
+        fields = {"sessionId": 1, "seq": 1, **_STORED}
+        size = _WITHOUT_CONTENTS_AT_ONCE
+        async with aclosing(database.recall.batches(match, fields, size=size, batch_size=size)) as batches:
+            async for found in batches:
+                yield found

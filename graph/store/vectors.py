@@ -1,4 +1,4 @@
-"""The documents in `recall` with the vectors of messages, created here and filled by `store.jobs.embedding`.
+"""The documents in `recall` with the vectors and terms of messages, created here and filled by `store.jobs.embedding`.
 
 The transaction that stores a message's entities creates the document, so that adding a message has no extra cost. The
 transaction that deletes the message or changes its content removes it, so that a vector never belongs to another text.
@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph.store.database import Database
-from graph.store.documents import OwnedMessage, now
+from graph.store.documents import Document, OwnedMessage, now
 from graph.store.driver.types import DeleteMany, Transaction, UpdateOne
+
+LAYOUT = 1
+"""The version of the terms in a document: workers write the documents of messages with another one again."""
 
 
 async def await_vectors(database: Database, messages: Sequence[OwnedMessage], tx: Transaction) -> None:
@@ -39,6 +42,11 @@ async def await_vectors(database: Database, messages: Sequence[OwnedMessage], tx
         for message in messages
     ]
     await database.recall.bulk_write([DeleteMany(of_others), *noted], session=tx)
+
+
+def without_vector(model: str) -> Document:
+    """The filter of the documents without a vector of a model, or without terms of this version."""
+    return {"$and": [{"$or": [{"model": {"$ne": model}}, {"layout": {"$ne": LAYOUT}}]}]}  # beside another `$or`
 
 
 async def forget_vector(database: Database, uuid: str, tx: Transaction) -> None:

@@ -14,7 +14,7 @@ import pytest
 from graph.enrichment.entities import Extractor
 from graph.enrichment.tokens import load_counter
 from graph.enrichment.worker import Worker
-from graph.errors import Unavailable
+from graph.errors import TooCostly, Unavailable
 from graph.operations import deletion, messages, searched, sessions
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
@@ -249,3 +249,21 @@ async def test_a_scope_is_read_once(backend: Backend, monkeypatch: pytest.Monkey
     await found(backend, "sister", user_id="ada")
     monkeypatch.setattr(searched, "MAX_READ", 0)
     assert await found(backend, "sister", user_id="ada")
+
+
+async def test_a_scope_that_workers_have_read_is_searched_without_its_contents(
+    backend: Backend, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await say(backend, "s", *SPOKEN, "Was hat sie über die Arbeit gesagt?", "彼女は東京で働いています")
+    by_content = (await snapshot(backend, Searched(backend.database))).entries
+    await embed(backend, extractor)
+    monkeypatch.setattr(searched, "MAX_READ", 0)
+    stored = (await snapshot(backend, Searched(backend.database))).entries
+    assert [entry.terms for entry in stored] == [entry.terms for entry in by_content]
+    assert [entry.language for entry in stored] == [entry.language for entry in by_content]
+    assert all(entry.vector for entry in stored)
+    await backend.database.recall.update_many({}, {"$set": {"layout": 0}})
+    with pytest.raises(TooCostly, match="that no worker has read"):
+        await snapshot(backend, Searched(backend.database))
+    monkeypatch.setattr(searched, "MAX_READ", 1_000)
+    assert (await snapshot(backend, Searched(backend.database))).entries == stored

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from graph.recall.columns import columns_of
 from graph.recall.dates import NamedDay, NamedMonth, NamedSpan, NamedYear
-from graph.recall.entries import Entry, entry_of
+from graph.recall.entries import Entry, entry_of, words_of
 from graph.recall.query import Query, read_query
 from graph.recall.questions import Flag
 from graph.recall.scoring import signals
+from graph.recall.terms import pack_terms
 from graph.recall.vectors import quantise
 from tests.recall import scoring_oracle
 
@@ -43,7 +44,7 @@ def entry(draw: st.DrawFn, session_id: str, seq: int) -> Entry:
         speaker=draw(st.sampled_from(["user", "assistant", "Ann"])),
         at=datetime.combine(draw(DAYS), draw(st.times()), UTC),
         language="english",
-        terms=draw(st.dictionaries(HASHES, st.integers(1, 5), max_size=6)),
+        packed_terms=pack_terms(draw(st.dictionaries(HASHES, st.integers(1, 5), max_size=6))),
         flags=Flag(draw(st.integers(0, 31))),
         vector=vector,
         scale=scale,
@@ -100,7 +101,7 @@ def test_a_vector_of_another_model_counts_as_none() -> None:
 
 def _said(seq: int, speaker: str, content: str, *, vector: tuple[bytes, float] = (b"", 0.0)) -> Entry:
     at = NOW - timedelta(days=100 - seq)
-    return entry_of(str(seq), "s", seq, speaker=speaker, content=content, at=at, embedded=vector)
+    return entry_of(str(seq), "s", seq, speaker=speaker, words=words_of(content), at=at, embedded=vector)
 
 
 def _best(query: str, messages: list[Entry]) -> str:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.recall.languages import detect_language
-from graph.recall.questions import Flag, asked_for, message_flags
-from graph.recall.terms import count_terms, query_terms, split_words
+from graph.recall.questions import Flag, asked_for, is_question, message_flags
+from graph.recall.terms import count_terms, pack_terms, query_terms, split_words, unpack_terms
 
 
 def test_words_are_in_lower_case_and_composed() -> None:
@@ -53,8 +53,14 @@ def test_a_text_is_found_by_its_own_words(text: str) -> None:
 
 
 def test_flags() -> None:
-    assert message_flags("Where is it? ", ["GPE", "UNKNOWN"]) == Flag.QUESTION | Flag.PLACE
-    assert message_flags("It is here.", ["DATE", "PERSON"]) == Flag.TIME | Flag.PERSON
+    assert message_flags(["GPE", "UNKNOWN"], question=is_question("Where is it? ")) == Flag.QUESTION | Flag.PLACE
+    assert message_flags(["DATE", "PERSON"], question=is_question("It is here.")) == Flag.TIME | Flag.PERSON
     assert asked_for("How many books has she?") == Flag.NUMBER
     assert asked_for("Who gave it to her, and when?") == Flag.TIME
     assert asked_for("Tell me about it") == Flag(0)
+
+
+@given(st.dictionaries(st.integers(0, 2**32 - 1), st.integers(1, 1_000_000), max_size=20))
+def test_packed_terms_are_the_terms(terms: dict[int, int]) -> None:
+    assert unpack_terms(pack_terms(terms)) == terms
+    assert unpack_terms(2 * pack_terms(terms)) == {term: 2 * count for term, count in terms.items()}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from graph.store.database import Database
 from graph.store.documents import Document, RecallDocument, now
-from graph.store.jobs import embedding, enrichment, erasure
+from graph.store.jobs import embedding, enrichment, erasure, progress
 from graph.store.jobs.batches import Limits
-from graph.store.jobs.embedding import Claimed, Vector
+from graph.store.jobs.embedding import Claimed, Vector, Words
 from graph.store.jobs.enrichment import Outcome
 from tests.support.contents import exported, imported
 from tests.support.graphql_client import ADD, Client
@@ -18,7 +18,7 @@ from tests.support.untyped import untyped
 
 ALL = Limits(messages=100_000, tokens=10**9, attempts=5)
 MODEL = "a model"
-PLANTED = Vector(b"planted vector", 0.5)
+PLANTED = Vector(b"planted vector", 0.5, Words("english", b"planted terms of 16 bytes"[:16], False))
 DELETE_MESSAGE = "mutation($id: UUID!) { deleteMessage(input: { uuid: $id }) { deletedId } }"
 EDIT = "mutation($input: UpdateMessageInput!) { updateMessage(input: $input) { message { uuid } } }"
 
@@ -90,6 +90,18 @@ async def test_another_model_embeds_all_again(client: Client, database: Database
     assert await embedded(database) == ["one", "two"]
     assert await embedded(database, "another") == ["one", "two"]
     assert {document["model"] for document in await stored(database)} == {"another"}
+
+
+async def test_terms_of_another_version_are_written_again(client: Client, database: Database) -> None:
+    await uuids(client, "s", "one", "two")
+    await enriched(database)
+    await embedded(database)
+    await database.recall.update_one({"seq": 1}, {"$unset": {"layout": "", "terms": ""}})
+    assert await embedding.is_any_left(database, MODEL)
+    assert (await progress.progress(database, model=MODEL))["unembedded"] == 1
+    assert await embedded(database) == ["one"]
+    assert [document["terms"] for document in await stored(database)] == [PLANTED.words.terms] * 2
+    assert not await embedding.is_any_left(database, MODEL)
 
 
 async def test_what_a_killed_worker_held_is_embedded_by_the_next_one(client: Client, database: Database) -> None:

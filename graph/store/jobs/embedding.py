@@ -15,6 +15,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, RecallDocument, new_uuid, now
 from graph.store.driver.types import UpdateOne
 from graph.store.jobs.lease import Lease
+from graph.store.vectors import LAYOUT, without_vector
 
 LEASE = Lease()
 
@@ -59,16 +60,26 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """The facts of a text that a search needs beside its vector, see `RecallDocument`."""
+
+    language: str
+    terms: bytes
+    question: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Vector:
-    """The vector of a text: 8-bit integers, and the factor to a vector of length 1."""
+    """The vector of a text: 8-bit integers, and the factor to a vector of length 1; with the words of the text."""
 
     numbers: bytes
     scale: float
+    words: Words
 
 
 def _without(model: str, session_id: str | None) -> Document:
-    """Return the filter of documents without a vector of a model."""
-    return {**({} if session_id is None else {"sessionId": session_id}), "model": {"$ne": model}}
+    """Return the filter of documents without a vector of a model, or without terms."""
+    return {**({} if session_id is None else {"sessionId": session_id}), **without_vector(model)}
 
 
 async def claim(
@@ -131,7 +142,7 @@ async def release(database: Database, claimed: Claimed) -> None:
 
 
 async def complete(database: Database, claimed: Claimed, model: str, vectors: Mapping[str, Vector]) -> int:
-    """Store the vectors of the messages that are still held; return the number of stored ones."""
+    """Store the vectors and words of the messages that are still held; return the number of stored ones."""
     if not vectors:
         return 0
     at = now()
@@ -139,7 +150,16 @@ async def complete(database: Database, claimed: Claimed, model: str, vectors: Ma
         UpdateOne(
             {"_id": uuid, **LEASE.held(claimed.lease)},
             {
-                "$set": {"model": model, "vector": vector.numbers, "scale": vector.scale, "dueAt": at},
+                "$set": {
+                    "model": model,
+                    "vector": vector.numbers,
+                    "scale": vector.scale,
+                    "dueAt": at,
+                    "layout": LAYOUT,
+                    "language": vector.words.language,
+                    "terms": vector.words.terms,
+                    "question": vector.words.question,
+                },
                 "$currentDate": {"at": True},
                 "$unset": {**_CLAIM, "failure": ""},
             },
@@ -163,7 +183,7 @@ async def give_up(database: Database, claimed: Claimed, model: str, uuid: str, r
 
 def _failed(model: str, reason: str) -> dict[str, Any]:
     return {
-        "$set": {"model": model, "failure": reason, "dueAt": now()},
+        "$set": {"model": model, "failure": reason, "dueAt": now(), "layout": LAYOUT},
         "$currentDate": {"at": True},
         "$unset": {**_CLAIM, "vector": "", "scale": ""},
     }

@@ -7,6 +7,7 @@ from graph.store.documents import Document, EnrichmentState, now, pending
 from graph.store.driver.client import session_of
 from graph.store.driver.collection import AnyCollection
 from graph.store.driver.types import Transaction
+from graph.store.vectors import without_vector
 
 _PENDING, _FAILED = EnrichmentState.PENDING.value, EnrichmentState.FAILED.value
 
@@ -99,7 +100,7 @@ async def _progress(database: Database, session_id: str | None, model: str | Non
         session=tx,
     )
     # A message gets a document in `recall` with its entities.
-    unembedded = 0 if model is None else pending_ + await number_of(database.recall, {"model": {"$ne": model}})
+    unembedded = 0 if model is None else pending_ + await number_of(database.recall, without_vector(model))
     return {
         "pending": pending_,
         "done": done,
