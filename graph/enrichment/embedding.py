@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 32  # messages: a quarter of a second for the packaged model
 _PAUSE_AFTER_DEFECT = 30.0  # seconds
+_AWAY_SECONDS = 10.0
+"""Without an answer of the model, after which nobody waits for it who could end."""
 
 
 class FoundWords(Protocol):
@@ -87,6 +90,9 @@ class EmbeddingJobs:
         self._session_id = session_id
         self._on_stored = on_stored
         self._wake = asyncio.Event()
+        self._refused_since: float | None = None
+        self.away: str | None = None
+        """Why the model has not answered for some seconds; None while it answers."""
 
     def wake(self) -> None:
         """There may be messages without a vector now."""
@@ -145,7 +151,8 @@ class EmbeddingJobs:
         """The vectors. A text that the model refuses is a failure of its own and not of the batch."""
         try:
             made = await self._embedder.embed([text.content for text in texts])
-        except Unavailable:
+        except Unavailable as error:
+            self._note_away(error)
             raise
         except Exception as error:
             if len(texts) > 1:
@@ -157,11 +164,19 @@ class EmbeddingJobs:
             logger.warning("message %s can't be embedded", texts[0].uuid, exc_info=True)
             await self._put_off(claimed, model, texts[0], f"{type(error).__name__}: {error}"[:300])
             return {}
+        self._refused_since = self.away = None
         found = await self._embedder.words([text.content for text in texts])
         return {
             text.uuid: Vector(*vector, Words(words.language, words.terms, words.question))
             for text, vector, words in zip(texts, made, found, strict=True)
         }
+
+    def _note_away(self, error: Unavailable) -> None:
+        if self._refused_since is None:
+            self._refused_since = time.monotonic()
+            logger.warning("messages are not embedded while the model does not answer: %s", error)
+        elif time.monotonic() - self._refused_since >= _AWAY_SECONDS:
+            self.away = str(error)
 
     async def _put_off(self, claimed: Claimed, model: str, text: Text, reason: str) -> None:
         due_at = self._retries.due_at(text.attempts)

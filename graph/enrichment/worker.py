@@ -353,7 +353,9 @@ class Worker:
 
     async def _is_drained(self) -> bool:
         try:
-            return not await self._dues() and not (self.vectors is not None and await self.vectors.is_any_left())
+            if await self._dues():
+                return False
+            return self.vectors is None or self.vectors.away is not None or not await self.vectors.is_any_left()
         except Unavailable:
             return False
 

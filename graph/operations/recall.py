@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 MAX_QUERY_BYTES = 8_192
 MAX_RESULTS = 100
 DEFAULT_RESULTS = 20
-MAX_SEARCHED = 10_000
+MAX_SEARCHED = 200_000
 """Maximum messages in the scope of one search."""
 MAX_FILTER_ITEMS = 100
 

@@ -7,6 +7,7 @@ dropped a minute after its last search, so that erased messages do not stay in m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from cachetools import TTLCache
 
 from graph.enrichment.models import use_one_thread
-from graph.errors import TooCostly
+from graph.errors import TooCostly, Unavailable
 from graph.operations.concurrency import run_on_thread
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, RecallDocument, SessionDocument, now
@@ -27,6 +28,7 @@ from graph.store.recall import (
     messages_of,
     messages_with,
     recall_documents,
+    sessions_with,
     vectors_of,
     version_of,
 )
@@ -36,13 +38,14 @@ if TYPE_CHECKING:
     from graph.recall.columns import Columns
     from graph.recall.entries import Entry
 
-MOST_BYTES = 134_217_728
+MOST_BYTES = 402_653_184
 """Maximum bytes of the cache of a process."""
 SECONDS = 60.0
 """Seconds for which a scope is cached after its last search."""
 MAX_READ = 33_554_432
 """Maximum characters of contents that one search reads."""
-_EXPIRE_SECONDS = 10.0
+_LOOK_SECONDS = 2.0
+"""Between checks for erased messages."""
 _OVERLAP = timedelta(seconds=60)
 """Overlap of the times in which changes are read: clocks differ, and transactions take time."""
 _OVERLAP_OF_VECTORS = timedelta(seconds=10)  # these times are of MongoDB's clock
@@ -73,6 +76,13 @@ class _Session:
     last_seq: int
     entries: dict[str, Entry] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
+
+    def has_lost(self, stored: SessionDocument | None) -> bool:
+        """Whether messages of the entries have been erased or deleted, as the stored session says."""
+        if stored is None or Visible.of(stored) != self.part:
+            return True
+        added = stored["lastSeq"] - self.last_seq
+        return stored["messageCount"] < len(self.entries) + added
 
 
 @dataclass(slots=True)
@@ -121,8 +131,7 @@ class Searched:
                 known = _Known(model, now())
             changed = await _Refresh(self._database, known, sessions).run()
             if changed or known.snapshot is None:
-                entries = [entry for session in known.sessions.values() for entry in session.entries.values()]
-                known.snapshot = await run_on_thread(_snapshot_of, entries)
+                known.snapshot = await run_on_thread(_snapshot_of, known.sessions)
             self._keep(key, known)
             return known.snapshot
 
@@ -134,8 +143,23 @@ class Searched:
 
     async def _expire(self) -> None:
         while self._known:
-            await asyncio.sleep(_EXPIRE_SECONDS)
-            self._known.expire()
+            await asyncio.sleep(_LOOK_SECONDS)
+            expired = self._known.expire()
+            # To free a large scope takes longer than the loop may be held.
+            await run_on_thread(expired.clear)
+            with contextlib.suppress(Unavailable):
+                await self._forget_erased()
+
+    async def _forget_erased(self) -> None:
+        """Forget the sessions with erased or deleted messages: the next search reads the remaining messages again."""
+        for key, known in [(key, known) for key in list(self._known) if (known := self._known.get(key)) is not None]:
+            stored = await sessions_with(self._database, list(known.sessions))
+            if self._known.get(key) is not known:
+                continue  # a search has taken it, and finds the same
+            erased = [name for name, session in known.sessions.items() if session.has_lost(stored.get(name))]
+            for name in erased:
+                del known.sessions[name]
+                known.snapshot = None
 
 
 class _Refresh:
@@ -302,11 +326,15 @@ def _entry_of(message: MessageDocument, document: RecallDocument | None, model: 
     )
 
 
-def _snapshot_of(entries: Sequence[Entry]) -> Snapshot:
+def _snapshot_of(sessions: Mapping[str, _Session]) -> Snapshot:
     use_one_thread()
     from graph.recall.columns import columns_of  # noqa: PLC0415 - as above
 
-    ordered = sorted(entries, key=lambda entry: (entry.session_id, entry.seq))
+    ordered = [
+        entry
+        for session_id in sorted(sessions)
+        for entry in sorted(sessions[session_id].entries.values(), key=lambda entry: entry.seq)
+    ]
     dimension = next((len(entry.vector) for entry in ordered if entry.vector), 0)
     columns = columns_of(ordered, dimension)
     return Snapshot(columns, ordered, columns.nbytes + sum(_bytes_of(entry) for entry in ordered))

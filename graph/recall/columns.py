@@ -50,6 +50,7 @@ class Columns:
         lengths: the number of terms of each row.
         flags: the flags of each row, see `recall.questions`.
         postings: the terms.
+        places: the place of each row's id among the sorted ids, the order of rows with equal scores.
         vectors: the vector of each row, of shape (rows, dimension); zeros for a row without a vector.
         scales: the scale of each row's vector; 0 for a row without a vector.
     """
@@ -64,6 +65,7 @@ class Columns:
     lengths: NDArray[np.float32]
     flags: NDArray[np.uint8]
     postings: Postings
+    places: NDArray[np.int32]
     vectors: NDArray[np.int8]
     scales: NDArray[np.float32]
 
@@ -100,6 +102,7 @@ def columns_of(entries: Iterable[Entry], dimension: int) -> Columns:
         lengths=np.bincount(postings.rows, postings.counts, len(ordered)).astype(np.float32),
         flags=np.fromiter((entry.flags for entry in ordered), np.uint8, len(ordered)),
         postings=postings,
+        places=_places([entry.message_id for entry in ordered]),
         vectors=vectors,
         scales=scales,
     )
@@ -109,6 +112,13 @@ def _indexed(values: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
     """Return the distinct values, and the index of each given value."""
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
     return list(places), np.fromiter((places[value] for value in values), np.int32, len(values))
+
+
+def _places(values: Sequence[str]) -> NDArray[np.int32]:
+    """Return the place of each value among the sorted values."""
+    places = np.empty(len(values), np.int32)
+    places[np.argsort(np.array(values, np.str_))] = np.arange(len(values), dtype=np.int32)
+    return places
 
 
 def _postings(ordered: Sequence[Entry]) -> Postings:

@@ -54,8 +54,8 @@ def rank(
     rows = np.flatnonzero(is_found if allowed is None else is_found & np.array(allowed, np.bool_))
     scaled = _similarity(measured) if mode is SearchMode.VECTOR else measured.scaled()
     scores = np.rint(scaled * 1_000_000).astype(np.int64)
-    found = sorted((-int(scores[row]), columns.message_ids[row]) for row in rows.tolist())
-    return Ranking([message_id for _, message_id in found], [-score for score, _ in found])
+    rows = rows[np.lexsort((columns.places[rows], -scores[rows]))]
+    return Ranking([columns.message_ids[row] for row in rows.tolist()], scores[rows].tolist())
 
 
 def _is_found(measured: Signals, query: Query, mode: SearchMode) -> NDArray[np.bool_]:

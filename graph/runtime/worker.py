@@ -60,7 +60,7 @@ def drain(settings: Settings, *, failed: bool, session_id: str | None) -> int:
         session_id: only this session.
 
     Returns:
-        how many messages are `FAILED` afterwards.
+        how many messages are `FAILED` afterwards, or have no vector because the embedding model is away.
 
     Raises:
         StartupError: MongoDB or the spaCy model can't be used.
@@ -108,13 +108,22 @@ async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str 
             )
             async with _counting(database, worker, report, session_id=session_id, shown=console.is_terminal):
                 await worker.run(stop, drain=True)
-        left = await progress.progress(database, session_id)
-        sys.stdout.write(
-            f"{worker.done.stored:,} messages enriched; now {left['done']:,} done, {left['pending']:,} pending,"
-            f" {left['failed']:,} failed\n"
-        )
-        failures: int = left["failed"]
-        return failures
+        return await _report_left(database, worker, session_id)
+
+
+async def _report_left(database: Database, worker: Worker, session_id: str | None) -> int:
+    """Print the outcome of a drained worker; return the number of messages that it leaves."""
+    model = None if worker.vectors is None else await worker.vectors.model()
+    left = await progress.progress(database, session_id, model=model)
+    sys.stdout.write(
+        f"{worker.done.stored:,} messages enriched; now {left['done']:,} done, {left['pending']:,} pending,"
+        f" {left['failed']:,} failed\n"
+    )
+    failed, unembedded = int(left["failed"]), int(left["unembedded"])
+    if worker.vectors is None or worker.vectors.away is None:
+        return failed
+    sys.stdout.write(f"{unembedded:,} messages not embedded: {worker.vectors.away}\n")
+    return failed + unembedded
 
 
 @asynccontextmanager

@@ -211,7 +211,7 @@ class SearchQueries:
         size=RESULTS,
         description="Messages similar to a query in words (in any inflection), meaning, and the speakers and dates"
         " that the query names; the session of a message counts, too. Without userId and sessionId, all sessions that"
-        " the caller may see are searched. Empty for a query of function words alone. At most 10,000 messages are"
+        " the caller may see are searched. Empty for a query of function words alone. At most 200,000 messages are"
         " searched; a new message is found by words at once, and by meaning soon after its entities.",
     )
     async def search(

@@ -31,6 +31,7 @@ _FIELDS = {
     "enrichment.at": 1,
 }
 _STATE = {"sessionId": 1, "editedAt": 1, "enrichment.at": 1}
+_SESSION = projection({"messageCount", "lastSeq", *Visible.FIELDS})
 _STORED = {"memoryId": 1, "model": 1, "vector": 1, "scale": 1, "at": 1}
 _WORDS = {"layout": 1, "language": 1, "terms": 1, "question": 1}
 
@@ -54,8 +55,16 @@ async def searched_sessions(
         match["userId"] = user_id
     if session_id is not None:
         match["_id"] = session_id
-    fields = projection({"messageCount", "lastSeq", *Visible.FIELDS})
-    return await database.sessions.find(match, fields, limit=limit)
+    return await database.sessions.find(match, _SESSION, limit=limit)
+
+
+async def sessions_with(database: Database, session_ids: Sequence[str]) -> dict[str, SessionDocument]:
+    """The sessions with these ids, which callers have searched, by id, with the fields of `searched_sessions`."""
+    found: dict[str, SessionDocument] = {}
+    for start in range(0, len(session_ids), _SESSIONS_AT_ONCE):
+        match = {"_id": {"$in": list(session_ids[start : start + _SESSIONS_AT_ONCE])}}
+        found |= {session["_id"]: session for session in await database.sessions.find(match, _SESSION)}
+    return found
 
 
 async def messages_of(

@@ -17,6 +17,7 @@ from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
+from tests.support.embedding_server import EmbeddingServer
 from tests.support.llm_server import LLMServer, Reply, completion
 from tests.support.untyped import untyped
 
@@ -69,6 +70,23 @@ async def test_enrich_tells_failures_by_its_status_and_begins_them_again_when_as
     assert (status, out) == (1, "0 messages enriched; now 0 done, 0 pending, 1 failed\n")
     status, out = await run(mongodb_uri, settings, "enrich", "--failed")
     assert (status, out) == (0, "1 messages enriched; now 1 done, 0 pending, 0 failed\n")
+
+
+async def test_enrich_ends_while_the_embedding_server_is_away(
+    mongodb_uri: str, database: Database, settings: Settings
+) -> None:
+    await say(database, "s", "Ada lives in Paris.")
+    with EmbeddingServer(503) as server:
+        remote = {"RECALLQL_EMBEDDING_BASE_URL": server.base_url, "RECALLQL_EMBEDDING_MODEL": "a-model"}
+        status, out = await run(mongodb_uri, settings, "enrich", **remote)
+        assert status == 1
+        assert out.splitlines() == [
+            "1 messages enriched; now 1 done, 0 pending, 0 failed",
+            "1 messages not embedded: the embedding server 127.0.0.1 answered with status 503",
+        ]
+        server.status = 200
+        assert (await run(mongodb_uri, settings, "enrich", **remote))[0] == 0
+    assert await untyped(database, "recall").count_documents({"vector": {"$exists": True}}) == 1
 
 
 @pytest.mark.parametrize("model", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,6 +21,7 @@ from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.recall import search
 from graph.operations.searched import Searched, Snapshot
+from graph.recall.entries import Entry
 from graph.recall.mode import SearchMode
 from graph.settings import Settings
 from graph.store import edits
@@ -221,7 +223,7 @@ async def test_two_processes_agree(backend: Backend, extractor: Extractor, setti
 
 
 async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searched, "_EXPIRE_SECONDS", 0.05)
+    monkeypatch.setattr(searched, "_LOOK_SECONDS", 0.05)
     kept = Searched(backend.database, seconds=2.0)
     await say(backend, "s", *SPOKEN)
     await say(backend, "t", "zebra")
@@ -267,3 +269,27 @@ async def test_a_scope_that_workers_have_read_is_searched_without_its_contents(
         await snapshot(backend, Searched(backend.database))
     monkeypatch.setattr(searched, "MAX_READ", 1_000)
     assert (await snapshot(backend, Searched(backend.database))).entries == stored
+
+
+def in_memory(session_id: str) -> int:
+    """The number of facts of a session's messages that this process holds."""
+    gc.collect()
+    return sum(type(held) is Entry and held.session_id == session_id for held in gc.get_objects())
+
+
+async def test_what_is_erased_leaves_the_memory_of_a_process_without_another_search(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "_LOOK_SECONDS", 0.05)
+    await say(backend, "erased", *SPOKEN)
+    (deleted,) = await say(backend, "shortened", "zebra")
+    await say(backend, "kept", "zebra")
+    await found(backend, "zebra", user_id="ada")
+    assert [in_memory(name) for name in ("erased", "shortened", "kept")] == [len(SPOKEN), 1, 1]
+    await sessions.delete_session(backend, EVERYTHING, "erased")
+    await messages.delete_message(backend, EVERYTHING, deleted)
+    async with asyncio.timeout(30):
+        while in_memory("erased") or in_memory("shortened"):  # noqa: ASYNC110 - they are dropped in the background
+            await asyncio.sleep(0.05)
+    assert in_memory("kept") == 1
+    assert len(await found(backend, "zebra", user_id="ada")) == 1

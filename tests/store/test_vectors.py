@@ -11,6 +11,7 @@ from graph.store.jobs import embedding, enrichment, erasure, progress
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.embedding import Claimed, Vector, Words
 from graph.store.jobs.enrichment import Outcome
+from graph.store.vectors import LAYOUT
 from tests.support.contents import exported, imported
 from tests.support.graphql_client import ADD, Client
 from tests.support.memory import add
@@ -79,6 +80,10 @@ async def test_a_message_is_embedded_once_after_its_entities(client: Client, dat
         "model": MODEL,
         "vector": PLANTED.numbers,
         "scale": PLANTED.scale,
+        "layout": LAYOUT,
+        "language": PLANTED.words.language,
+        "terms": PLANTED.words.terms,
+        "question": PLANTED.words.question,
         "dueAt": None,
         "at": None,
     }

@@ -19,7 +19,7 @@ def enrich(
     failed: Annotated[bool, typer.Option("--failed", help="Retry failed enrichment.")] = False,
     session: Annotated[str | None, typer.Option("--session", help="Only this session.", callback=given_text)] = None,
 ) -> None:
-    """Work until no enrichment is pending, then end; exit status 1 when some has failed."""
+    """Work until no enrichment is pending, then end; exit status 1 when some has failed or no model embeds."""
     from graph.runtime.worker import drain
 
     if drain(settings, failed=failed, session_id=session):
