@@ -59,7 +59,7 @@ class Embedder(Protocol):
         ...
 
     async def words(self, texts: Sequence[str]) -> Sequence[FoundWords]:
-        """The facts of texts that a search needs beside their vectors."""
+        """The facts of texts that a search needs in addition to their vectors."""
         ...
 
 
@@ -90,6 +90,8 @@ class EmbeddingJobs:
         self._session_id = session_id
         self._on_stored = on_stored
         self._wake = asyncio.Event()
+        self._announced = False
+        self._stands_down = False
         self._refused_since: float | None = None
         self.away: str | None = None
         """Why the model has not answered for some seconds; None while it answers."""
@@ -104,7 +106,10 @@ class EmbeddingJobs:
 
     async def is_any_left(self) -> bool:
         """Whether a message that has its entities waits for its vector."""
-        return await embedding.is_any_left(self._database, await self._embedder.name(), self._session_id)
+        if not self._announced:
+            return True
+        model = await self._embedder.name()
+        return await self._is_current(model) and await embedding.is_any_left(self._database, model, self._session_id)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Embed until `stop` is set."""
@@ -124,6 +129,11 @@ class EmbeddingJobs:
     async def embed_next(self, stop: asyncio.Event) -> bool:
         """Embed the next batch; False if nothing is due."""
         model = await self._embedder.name()
+        if not self._announced:
+            await embedding.announce(self._database, model)
+            self._announced = True
+        if not await self._is_current(model):
+            return False
         lease = self._settings.enrichment_lease
         claimed = await embedding.claim(
             self._database,
@@ -146,6 +156,17 @@ class EmbeddingJobs:
         if self._on_stored is not None:
             self._on_stored(stored)
         return True
+
+    async def _is_current(self, model: str) -> bool:
+        """Whether no worker has started later with another model: two would replace each other's vectors for ever."""
+        current = await embedding.current_model(self._database)
+        stands_down = current not in {None, model}
+        if stands_down and not self._stands_down:
+            logger.warning(
+                "a worker with the embedding model %s started later: this one, with %s, embeds no more", current, model
+            )
+        self._stands_down = stands_down
+        return not stands_down
 
     async def _embed(self, claimed: Claimed, model: str, texts: Sequence[Text]) -> dict[str, Vector]:
         """The vectors. A text that the model refuses is a failure of its own and not of the batch."""

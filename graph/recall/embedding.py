@@ -87,7 +87,7 @@ class Embedder:
         return [quantise(vector) for vector in vectors]
 
     async def words(self, texts: Sequence[str]) -> list[Words]:
-        """Return the facts of texts that a search needs beside their vectors."""
+        """Return the facts of texts that a search needs in addition to their vectors."""
         return await asyncio.to_thread(_words_of, texts)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from graph.errors import StartupError, Unavailable
 from graph.store.documents import (
-    CounterDocument,
     DeletionDocument,
     EntityCountDocument,
     ErasureDocument,
@@ -31,6 +30,7 @@ from graph.store.driver.collection import Collection, collection_of
 from graph.store.driver.errors import translated_errors
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.indexes import ensure_indexes
+from graph.store.service_documents import CounterDocument, ModelDocument
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000
@@ -63,6 +63,7 @@ class Database:
     erasures: Collection[ErasureDocument] = field(init=False)
     handovers: Collection[HandoverDocument] = field(init=False)
     counters: Collection[CounterDocument] = field(init=False)
+    models: Collection[ModelDocument] = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
     service_keys: Collection[ServiceKeyDocument] = field(init=False)
     deletions: Collection[DeletionDocument] = field(init=False)
@@ -87,6 +88,7 @@ class Database:
         self.deletions = collection_of(database, "deletions", DeletionDocument)
         self.entities = collection_of(database, "entities", EntityCountDocument)
         self.counters = collection_of(database, "counters", CounterDocument)
+        self.models = collection_of(database, "models", ModelDocument)
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """Return the lock for this process's writers to one session.

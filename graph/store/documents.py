@@ -127,10 +127,9 @@ class RecallDocument(OwnedMessage):
     scale: NotRequired[float]
     """The factor from the integers to the vector of length 1."""
     layout: NotRequired[int]
-    """Of the next three fields, see `store.vectors.LAYOUT`."""
+    """The version of the next three fields, see `store.vectors.LAYOUT`."""
     language: NotRequired[str]
-    terms: NotRequired[bytes]
-    """Of the content: pairs of little-endian 32-bit numbers, the hash of a term and its frequency."""
+    terms: NotRequired[bytes]  # of the content: pairs of little-endian 32-bit numbers, a hash and its frequency
     question: NotRequired[bool]
     at: NotRequired[datetime]
     """The time at which the vector was stored, by MongoDB's clock: searches read later ones."""
@@ -358,13 +357,6 @@ class DeletionDocument(TypedDict):
     """Of a deleted message."""
     seq: NotRequired[int]
     """The number of a deleted message, or up to which the messages of a session were deleted."""
-
-
-class CounterDocument(TypedDict):
-    """The last assigned number of sessions or users."""
-
-    _id: str
-    last: int
 
 
 class ServiceKeyDocument(TypedDict):

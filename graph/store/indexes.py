@@ -110,6 +110,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("kind", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
     ],
     "counters": [],
+    "models": [],
 }
 
 

@@ -139,7 +139,7 @@ async def recall_documents(database: Database, messages: Sequence[MessageDocumen
 
 
 async def changed_messages(database: Database, session_ids: Sequence[str], since: datetime) -> list[MessageDocument]:
-    """The messages that were edited or enriched since a time, with what `version_of` reads; some occur twice."""
+    """The messages that were edited or enriched since a time, with the fields of `version_of`; some occur twice."""
     found: list[MessageDocument] = []
     for start in range(0, len(session_ids), _SESSIONS_AT_ONCE):
         within = {"sessionId": {"$in": list(session_ids[start : start + _SESSIONS_AT_ONCE])}}

@@ -46,7 +46,7 @@ async def await_vectors(database: Database, messages: Sequence[OwnedMessage], tx
 
 def without_vector(model: str) -> Document:
     """The filter of the documents without a vector of a model, or without terms of this version."""
-    return {"$and": [{"$or": [{"model": {"$ne": model}}, {"layout": {"$ne": LAYOUT}}]}]}  # beside another `$or`
+    return {"$and": [{"$or": [{"model": {"$ne": model}}, {"layout": {"$ne": LAYOUT}}]}]}  # the caller may add an `$or`
 
 
 async def forget_vector(database: Database, uuid: str, tx: Transaction) -> None:

@@ -165,3 +165,33 @@ async def test_a_stopped_worker_gives_back_what_it_has_not_embedded(
     assert "lease" not in left
     assert left["attempts"] == 0
     assert left["dueAt"] <= now()
+
+
+async def test_of_two_workers_with_different_models_the_one_that_started_last_embeds(
+    client: Client, database: Database, extractor: Extractor, quick: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    quick = quick.model_copy(update={"enrichment_poll": 0.05})
+    stop = asyncio.Event()
+    await say(client, "one")
+    async with opened(quick) as embedder:
+        worker = Worker(database, extractor, quick, embedder=embedder)
+        running = asyncio.create_task(worker.run(stop))
+        async with asyncio.timeout(60):
+            while worker.done.embedded < 1:  # noqa: ASYNC110 - by the worker's own report
+                await asyncio.sleep(0.02)
+            with EmbeddingServer() as server:
+                later = await drain(database, extractor, at(server, quick))
+                assert later.done.embedded == 1
+                while "embeds no more" not in caplog.text:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.02)
+                await say(client, "two")
+                while await unembedded_by_name(database, "a-model") != [True, True]:
+                    later = await drain(database, extractor, at(server, quick))
+        stop.set()
+        await running
+    assert worker.done.embedded == 1
+    assert caplog.text.count("embeds no more") == 1
+
+
+async def unembedded_by_name(database: Database, name: str) -> list[bool]:
+    return [document.get("model", "").startswith(name) for document in await vectors(database)]

@@ -169,6 +169,7 @@ async def test_searches_during_changes_find_nothing_that_is_gone_and_all_that_is
     backend: Backend, extractor: Extractor
 ) -> None:
     there: set[str] = set(await say(backend, "s", "zebra 0", "zebra 1"))
+    of_s1: set[str] = set()
     gone: set[str] = set()
     changing = True
 
@@ -177,11 +178,17 @@ async def test_searches_during_changes_find_nothing_that_is_gone_and_all_that_is
         for number in range(40):
             (uuid,) = await say(backend, f"s{number % 3}", f"zebra {number}")
             there.add(uuid)
+            if number % 3 == 1:
+                of_s1.add(uuid)
             if number % 2:
                 victim = min(there)
                 there.discard(victim)
                 await messages.delete_message(backend, EVERYTHING, victim)
                 gone.add(victim)
+            if number in {14, 29}:
+                there.difference_update(of_s1)
+                await sessions.delete_session(backend, EVERYTHING, "s1")
+                gone.update(of_s1)
             if number % 13 == 0:
                 await embed(backend, extractor)
         changing = False

@@ -20,6 +20,7 @@ from graph.store.vectors import LAYOUT, without_vector
 LEASE = Lease()
 
 _KILLED = "the worker ended while it embedded this message, at each of its attempts"
+_CURRENT = {"_id": "embedding"}
 _CLAIM = {"lease": "", "attempts": ""}
 """The fields of a claim, to unset."""
 
@@ -61,7 +62,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The facts of a text that a search needs beside its vector, see `RecallDocument`."""
+    """The facts of a text that a search needs in addition to its vector, see `RecallDocument`."""
 
     language: str
     terms: bytes
@@ -80,6 +81,17 @@ class Vector:
 def _without(model: str, session_id: str | None) -> Document:
     """Return the filter of documents without a vector of a model, or without terms."""
     return {**({} if session_id is None else {"sessionId": session_id}), **without_vector(model)}
+
+
+async def announce(database: Database, model: str) -> None:
+    """Make a model the current one: workers with another model embed no more."""
+    await database.models.upsert_one(_CURRENT, {"$set": {"name": model}})
+
+
+async def current_model(database: Database) -> str | None:
+    """The name of the model that was announced last."""
+    found = await database.models.find_one(_CURRENT)
+    return found and found["name"]
 
 
 async def claim(
