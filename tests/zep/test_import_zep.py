@@ -22,9 +22,9 @@ from graph.zep.importer import Importer, Report
 from tests.support.graphql_client import ADD, OCTAVIA, Client, serving
 from tests.support.server_process import clean_environment
 
-# What an import can't take along: when a thing last changed, what came with it in one call, and what is made of it.
+# An import can't take along when and how often a thing changed, what came with it in one call, and what is made of it.
 OWN = dict.fromkeys(
-    ["updatedAt", "editedAt", "number", "memoryId", "enrichment", "entities", "sessionsGiven", "dueAt"], 0
+    ["updatedAt", "editedAt", "revision", "number", "memoryId", "enrichment", "entities", "sessionsGiven", "dueAt"], 0
 )
 
 ODD_ID = "a/b c?d#e%2F:ü+x"
