@@ -39,18 +39,20 @@ def planted(place: str) -> str:
 
 
 async def traces(database: Database, *more: str) -> list[str]:
-    """Where the raw bytes of any document of any collection hold the mark, or another text.
-
-    A tombstone holds the ids of a deleted session and message, for subscribers that come back, and no user's.
-    """
+    """Where the raw bytes of any document of any collection hold the mark, or another text."""
     opened = database.client.get_database(database.name)
     found = []
     for name in await opened.list_collection_names():
         for document in await opened[name].find({}).to_list(None):
-            ids = {"sessionId", "uuid"} if name == "deletions" else set()
-            raw = bson.encode({field: value for field, value in document.items() if field not in ids})
+            raw = raw_without_ids(name, document)
             found += [f"{name}: {document}" for text in (MARK, *more) if text.encode() in raw]
     return found
+
+
+def raw_without_ids(collection: str, document: dict[str, Any]) -> bytes:
+    """A document's bytes. A tombstone keeps the ids of a session and message, and no user's, for subscribers."""
+    ids = {"sessionId", "uuid"} if collection == "deletions" else set()
+    return bson.encode({name: value for name, value in document.items() if name not in ids})
 
 
 async def erasures_done(database: Database) -> None:
@@ -757,4 +759,4 @@ def test_a_killed_service_finishes_the_erasure_when_it_starts_again(tmp_path: Pa
     with EmbeddedMongo(data_dir) as mongo, pymongo.MongoClient[Any](mongo.uri) as opened, pymongo.timeout(60):
         for name in opened["recallql"].list_collection_names():
             for document in opened["recallql"][name].find({}):
-                assert MARK.encode() not in bson.encode(document)
+                assert MARK.encode() not in raw_without_ids(name, document)

@@ -44,12 +44,14 @@ class Things:
 
     Attributes:
         cursor: a true one, of messages of a session; any other is none.
+        in_parts: the uuids of messages that were sent with parts.
     """
 
     cursor: str | None = None
     sessions: dict[str, str | None] = field(default_factory=dict)
     users: set[str] = field(default_factory=set)
     messages: dict[str, str] = field(default_factory=dict)
+    in_parts: set[str] = field(default_factory=set)
 
     def forget_session(self, session: str) -> None:
         """It is gone with what it holds."""
@@ -308,7 +310,7 @@ def _codes(node: FieldNode, parent: Any, things: Things) -> tuple[set[str], set[
         wrong |= len(given["search"].encode()) > 256 or "\0" in given["search"]
     wrong |= len(given.get("ids", ())) > 1_000
     if "filter" in given:
-        wrong |= not _is_filter(given["filter"])
+        wrong |= not _is_filter(given["filter"]) or not _is_message_filter(given["filter"], node.name.value)
     may: set[str] = {BAD} if len(given.get("labels", ())) > 20 else set()
     return ({BAD} if wrong else set()), may
 
@@ -340,6 +342,22 @@ def _is_filter(value: dict[str, Any]) -> bool:
     if value.get("userId") is not None and not _is_id(value["userId"]):
         return False
     return len(items) <= 20 and all(map(_is_condition, items)) and sum(map(_leaves, items)) <= 64
+
+
+def _is_message_filter(value: dict[str, Any], field_: str) -> bool:
+    """Whether the conditions on messages are right; those on sessions are named otherwise."""
+    refused = {"search": "names", "messages": "sessionIds"}.get(field_)
+    lists = [value.get(name) or [] for name in ("roles", "names")]
+    entity = value.get("hasEntity")
+    return (
+        (refused is None or value.get(refused) is None)
+        and all(len(items) <= 100 for items in lists if isinstance(items, list))
+        and (entity is None or _is_text(entity, 1_024))
+    )
+
+
+def _is_text(value: str, most: int) -> bool:
+    return 0 < len(value.encode()) <= most and "\0" not in value
 
 
 def _is_condition(item: dict[str, Any]) -> bool:
@@ -385,7 +403,16 @@ def _codes_of_change(node: FieldNode, things: Things) -> tuple[set[str], set[str
     if _is_wrong(name, sent):
         return {BAD}, set()  # what is sent is looked at before what there is
     refused = _refused(name, sent, things)
-    return ({refused} if refused else set()), set()
+    return ({refused} if refused else set()), _may_be_refused(name, sent, things)
+
+
+def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]:
+    """The codes that depend on numbers, times and contents, of which no account is kept."""
+    may = {CONFLICT} if sent.get("expectedRevision") is not None else set()
+    messages = _messages(sent) if name == "addMemory" else [sent] if name == "updateMessage" else []
+    unknown = any(item.get(key) is not None for item in messages for key in ("parts", "createdAt"))
+    # The role and the content of a message with parts are changed with its parts only.
+    return may | {BAD} if unknown or any(_canonical(item.get("uuid")) in things.in_parts for item in messages) else may
 
 
 def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
@@ -393,7 +420,7 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
     wrong = not all(map(_is_id, ids)) or not _is_metadata(sent.get("metadata"))
     if "uuid" in sent and sent["uuid"] is not None:
         wrong |= not _is_uuid(sent["uuid"])
-    for key, most in (("email", 320), ("firstName", 1_024), ("lastName", 1_024)):
+    for key, most in (("email", 320), ("firstName", 1_024), ("lastName", 1_024), ("title", 1_024)):
         text = sent.get(key) or ""
         wrong |= "\0" in text or len(text.encode()) > most
     if name == "addMemory":
@@ -401,6 +428,7 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
         uuids = [str(UUID(str(item["uuid"]))) for item in messages if _is_uuid(item.get("uuid"))]
         wrong |= not 1 <= len(messages) <= 1_000 or len(uuids) > len(set(uuids))
         wrong |= not all(map(_is_message, messages))
+        wrong |= any(item.get("content") is None and not item.get("parts") for item in messages)
     if name == "updateMessage":
         wrong |= not _is_message({"role": "human", **{key: item for key, item in sent.items() if item is not None}})
     return wrong
@@ -409,6 +437,8 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
 def _is_message(item: dict[str, Any]) -> bool:
     role = item["role"]
     known = item.get("uuid") is None or _is_uuid(item["uuid"])
+    known &= item.get("name") is None or _is_text(item["name"], 256)
+    known &= item.get("toolCallId") is None or _is_id(item["toolCallId"])
     return known and 0 < len(role.encode()) <= 256 and "\0" not in role and _is_metadata(item.get("metadata"))
 
 
@@ -454,6 +484,9 @@ def _apply(node: FieldNode, things: Things) -> None:
             things.users.add(user)
         if session is not None and name != "retryEnrichment":
             things.sessions[session] = things.sessions.get(session) or user
+        if name in ("addMemory", "updateMessage"):
+            items = _messages(sent) if name == "addMemory" else [sent]
+            things.in_parts |= {_canonical(item["uuid"]) for item in items if item.get("uuid") and item.get("parts")}
         if name == "addMemory":
             things.messages |= {_canonical(item["uuid"]): session for item in _messages(sent) if item.get("uuid")}
     elif name == "deleteMessage":
