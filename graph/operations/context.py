@@ -10,7 +10,7 @@ from graph.errors import BadUserInput
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.packing import Packed, Packing, Recalled
-from graph.operations.recall import MAX_QUERY_BYTES, Found, Results, search
+from graph.operations.recall import MAX_QUERY_BYTES, Found, Results, check_query, search
 from graph.operations.searched import Snapshot
 from graph.operations.sessions import USERS, find_session
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
@@ -66,6 +66,8 @@ class Wanted:
             raise BadUserInput(f"recent must be from 0 to {MAX_RECENT}, not {self.recent:,}")
         if self.session_id is None and self.query is None:
             raise BadUserInput("query and sessionId are both missing: give one of them, or both")
+        if self.query is not None:  # before any look for the session, of which the error must say nothing
+            check_query(self.query)
 
 
 async def context(backend: Backend, scope: Scope, wanted: Wanted) -> Document:

@@ -116,6 +116,15 @@ class Results:
     snapshot: Snapshot | None = field(default=None, compare=False)
 
 
+def check_query(text: str) -> None:
+    """Refuse a query that is empty or too long.
+
+    Raises:
+        BadUserInput: it is.
+    """
+    validation.check_text(text, "query", most_bytes=MAX_QUERY_BYTES, nul=True)
+
+
 async def search(
     backend: Backend,
     scope: Scope,
@@ -145,7 +154,7 @@ async def search(
         TooCostly: the scope has more messages than a search reads.
         Unavailable: the mode is VECTOR, and no embedding model answers.
     """
-    validation.check_text(text, "query", most_bytes=MAX_QUERY_BYTES, nul=True)
+    check_query(text)
     filter_ = filter_ or MessageFilter()
     filter_.check()
     if not all(validation.is_id(name) for name in (user_id, session_id) if name is not None):

@@ -156,6 +156,7 @@ async def test_quotes_in_a_message_do_not_restrict_what_is_recalled(chats: Clien
         ({"maxTokens": 10, "sessionId": "now", "recent": 101}, "recent must be from 0 to 100, not 101"),
         ({"maxTokens": 10, "userId": "ada"}, "query and sessionId are both missing: give one of them, or both"),
         ({"maxTokens": 10, "userId": "ada", "words": ""}, "query must not be empty"),
+        ({"maxTokens": 10, "sessionId": "unknown", "words": ""}, "query must not be empty"),
     ],
 )
 async def test_what_is_not_accepted(chats: Client, variables: dict[str, Any], message: str) -> None:
