@@ -99,7 +99,7 @@ async def test_metadata_of_too_many_values_is_refused_early(client: Client) -> N
         sent = {"sessionId": "s", "messages": [{"role": "a", "content": "b", "metadata": metadata}]}
         error = await client.error(ADD, input=sent)
         assert error["code"] == "BAD_USER_INPUT"
-        assert "messages[0].metadata holds more than" in error["message"]
+        assert "messages[0].metadata has more than" in error["message"]
         response = await client.http.post("/api/v1/sessions/s/memory", json={"messages": sent["messages"]})
         assert (response.status_code, "metadata" in response.text) == (400, True)
 
