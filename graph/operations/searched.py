@@ -87,11 +87,21 @@ class _Session:
 
 @dataclass(slots=True)
 class _Known:
-    """The cached messages of a scope."""
+    """The cached messages of a scope.
+
+    Attributes:
+        model: the model whose vectors are cached.
+        since: the time from which changes of messages are read next, by the clock of this process.
+        vectors_since: the time from which vectors are read next, by the clock of MongoDB; None for all.
+        began: when the last read began, by the monotonic clock.
+        sessions: the cached sessions, by id.
+        snapshot: their messages in columns, unless they changed since.
+    """
 
     model: str | None
     since: datetime
     vectors_since: datetime | None = None
+    began: float = 0.0
     sessions: dict[str, _Session] = field(default_factory=dict)
     snapshot: Snapshot | None = None
 
@@ -176,6 +186,10 @@ class _Refresh:
     async def run(self) -> bool:
         """Return whether the messages changed."""
         began, since = now(), self._known.vectors_since  # reading vectors changes `vectors_since`
+        if since is not None:
+            # MongoDB's clock went on: without this, the newest vectors would be read again by each search.
+            self._known.vectors_since = since + timedelta(seconds=self._began - self._known.began)
+        self._known.began = self._began
         fresh, grown = self._take_sessions()
         names = {part.session_id for part in fresh}
         others = [session_id for session_id in self._sessions if session_id not in names]

@@ -30,6 +30,7 @@ from graph.store.documents import now
 from graph.store.edits import Edit
 from graph.store.recall import searched_sessions
 from graph.store.scope import EVERYTHING, Scope
+from tests.support.commands import Commands
 from tests.support.embedding_server import EmbeddingServer
 
 SPOKEN = ("My sister found a job in Berlin", "She is a nurse", "It rained on the mountain", "We ate soup")
@@ -155,6 +156,28 @@ async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Bac
         if age == 300:
             assert all(entry.vector for entry in (await snapshot(backend, kept)).entries)
     assert [bool(entry.vector) for entry in (await snapshot(backend, kept)).entries] == [True] * 3
+
+
+async def test_vectors_that_were_read_are_not_read_again(
+    backend: Backend, extractor: Extractor, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searched, "_OVERLAP_OF_VECTORS", timedelta(seconds=0.2))
+    kept = Searched(backend.database)
+    await say(backend, "s", *SPOKEN)
+    await embed(backend, extractor)
+    newest = max(document["at"] for document in await backend.database.recall.find({}))
+    since = newest
+    async with asyncio.timeout(60):
+        while since <= newest:
+            with commands.recorded() as sent:
+                await snapshot(backend, kept)
+            since = max(
+                (body["filter"]["at"]["$gte"] for _, body in sent if "at" in body.get("filter", {})), default=since
+            )
+            await asyncio.sleep(0.1)
+    await say(backend, "s", "And a later one")
+    await embed(backend, extractor)
+    assert [bool(entry.vector) for entry in (await snapshot(backend, kept)).entries] == [True] * 5
 
 
 async def one_token(_role: str, _content: str) -> int:
