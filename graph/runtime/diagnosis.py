@@ -21,6 +21,7 @@ from graph.mongod.datadir import database_dir
 from graph.mongod.embedded import running_uri
 from graph.recall.embedding import OFF, embedder_of
 from graph.runtime.deployment import mongodb
+from graph.runtime.served import all_served
 from graph.settings import Settings
 from graph.store.checkup import Checkup, check_up
 from graph.store.database import OLDEST_MONGODB
@@ -58,7 +59,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Check everything and change nothing. An own mongod with data runs meanwhile, where no server runs it."""
+    """Check everything, and change and start nothing: of an own mongod that does not run, the disk alone is checked."""
     return [
         _authentication(settings),
         *_mongodb(settings),
@@ -76,11 +77,9 @@ def _mongodb(settings: Settings) -> Iterator[Finding]:
             yield Finding("MongoDB", Grade.OK, text)
             return
         if running_uri(settings.data_dir) is None:
-            text = (
-                f"no server runs it in {settings.data_dir}: it runs for this look, which changes its own files and no"
-                " collection of RecallQL's"
-            )
-            yield Finding("Own mongod", Grade.OK, text)
+            yield Finding("MongoDB", Grade.WARNING, f"no server runs the one of {settings.data_dir}", _how_to_run())
+            yield from _disk(settings)
+            return
     try:
         with mongodb(settings, attach=True) as uri:
             found = asyncio.run(_checked(uri, settings))
@@ -91,6 +90,13 @@ def _mongodb(settings: Settings) -> Iterator[Finding]:
                 yield _memory(found)
     except StartupError as error:
         yield Finding("MongoDB", Grade.BROKEN, str(error))
+
+
+def _how_to_run() -> str:
+    advice = "Start `recallql serve`, and check again: a look at its collections needs it."
+    for served in all_served():
+        advice += f" Process {served.pid} serves {served.store}: name it with --data-dir or --mongodb-uri."
+    return advice
 
 
 async def _checked(uri: str, settings: Settings) -> Checkup:
@@ -127,7 +133,7 @@ def _graded(found: Checkup, settings: Settings) -> Iterator[Finding]:
         text = f"MongoDB's is {found.clock:+.0f} seconds off this machine's"
         yield Finding("Clocks", Grade.WARNING, text, "Let NTP set both: leases of workers go by the time of day.")
     yield _indexes(found)
-    yield from _disk(found, settings)
+    yield from _disk(settings, found.disk)
 
 
 def _indexes(found: Checkup) -> Finding:
@@ -142,10 +148,10 @@ def _indexes(found: Checkup) -> Finding:
     return Finding("Indexes", Grade.BROKEN, text, advice)
 
 
-def _disk(found: Checkup, settings: Settings) -> Iterator[Finding]:
+def _disk(settings: Settings, of_mongodb: tuple[int, int] | None = None) -> Iterator[Finding]:
     free = []
-    if found.disk is not None:
-        total, used = found.disk
+    if of_mongodb is not None:
+        total, used = of_mongodb
         free.append(("MongoDB's disk", total - used))
     if settings.mongodb_uri is None and settings.data_dir.exists():
         free.append((f"the disk of {settings.data_dir}", shutil.disk_usage(settings.data_dir).free))

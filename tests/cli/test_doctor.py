@@ -46,28 +46,26 @@ async def test_an_own_mongod_without_data_is_not_started(settings: Settings, tmp
     assert not directory.exists()
 
 
-async def test_an_own_mongod_with_data_runs_for_the_look_and_keeps_what_it_holds(
-    settings: Settings, tmp_path: Path
-) -> None:
+async def test_an_own_mongod_that_does_not_run_is_not_started(settings: Settings, tmp_path: Path) -> None:
     own = settings.model_copy(update={"data_dir": tmp_path / "data", "mongodb_uri": None})
-
-    def contents() -> dict[str, Any]:
-        with EmbeddedMongo(own.data_dir) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
-            database = client[own.database]
-            return {
-                name: (database[name].index_information(), list(database[name].find()))
-                for name in database.list_collection_names()
-            }
-
     with EmbeddedMongo(own.data_dir) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
         client[own.database].sessions.insert_one({"_id": "s"})
-    before = contents()
+
+    def files() -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in own.data_dir.rglob("*")}
+
+    before = files()
     found = await grades(own)
-    assert found["Own mongod"][0] is Grade.OK
-    assert "it runs for this look" in found["Own mongod"][1]
-    assert found["MongoDB"][0] is Grade.OK
-    assert contents() == before
-    assert set(before) == {"sessions"}
+    assert found["MongoDB"] == (Grade.WARNING, f"no server runs the one of {own.data_dir}")
+    assert found["Disk"][0] is Grade.OK
+    assert files() == before
+
+
+async def test_an_own_mongod_that_runs_is_looked_into(settings: Settings, tmp_path: Path) -> None:
+    own = settings.model_copy(update={"data_dir": tmp_path / "data", "mongodb_uri": None})
+    with EmbeddedMongo(own.data_dir):
+        found = await grades(own)
+    assert found["Replica set"][0] is Grade.OK
 
 
 async def test_a_user_that_may_only_read_is_enough(tmp_path: Path, settings: Settings) -> None:

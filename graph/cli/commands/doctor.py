@@ -30,7 +30,10 @@ app = typer.Typer()
     MongoDBSettings, AuthSettings, TokenSettings, EnrichmentSettings, RecallSettings, LLMSettings, LoggingSettings
 )
 def doctor(settings: Settings) -> None:
-    """Check MongoDB, indexes, models, token tables and disk, and name repairs; exit status 1 when a check fails."""
+    """Check MongoDB, indexes, models, token tables and disk, and name repairs; exit status 1 when a check fails.
+
+    Changes and starts nothing: without a running server, an embedded MongoDB is not looked into.
+    """
     from graph.runtime.diagnosis import examine
 
     if report(examine(settings)):
