@@ -126,7 +126,7 @@ def _check_headers(headers: Mapping[str, str], limit: int, *, labelled: bool) ->
     if labelled:
         declared = headers.get("content-type")
         if declared is None:
-            _refuse(f"the request has no Content-Type:  send {JSON_TYPE}", 415)
+            _refuse(f"the request has no Content-Type: send {JSON_TYPE}", 415)
         _check_content_type(declared)
     if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         _refuse("the body has a Content-Encoding: send the body without one", 415, {"Accept-Encoding": "identity"})
