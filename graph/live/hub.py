@@ -33,6 +33,10 @@ _KINDS = {
     ChangeKind.MESSAGE_EDITED: UpdateKind.EDITED,
     ChangeKind.MESSAGE_ENRICHED: UpdateKind.ENRICHED,
 }
+_SESSION_KINDS = {
+    ChangeKind.SESSION_CREATED: SessionUpdateKind.CREATED,
+    ChangeKind.SESSION_CHANGED: SessionUpdateKind.CHANGED,
+}
 _PAUSE = 0.2  # seconds before a change stream that failed is opened again
 
 
@@ -180,9 +184,7 @@ class Hub:
                 self._publish_session(SessionUpdateKind.DELETED, change.id, document.get("userId"))
             case ChangeKind.SESSION_CREATED | ChangeKind.SESSION_CHANGED:
                 if self._feeds[Feed.SESSIONS]:
-                    is_new = change.kind is ChangeKind.SESSION_CREATED
-                    kind = SessionUpdateKind.CREATED if is_new else SessionUpdateKind.CHANGED
-                    self._changed_sessions.setdefault(change.id, kind)
+                    self._changed_sessions.setdefault(change.id, _SESSION_KINDS[change.kind])
                     self._look.set()
             case kind:
                 if self._feeds[Feed.UPDATED]:

@@ -374,8 +374,6 @@ def deletion_of(tombstone: AnyDocument) -> Document:
     return {"kind": kind, "uuid": tombstone.get("uuid"), "seq": tombstone["seq"], "message": None}
 
 
-def session_update_of(
-    kind: SessionUpdateKind, session_id: str, session: SessionDocument | AnyDocument | None = None
-) -> Document:
+def session_update_of(kind: SessionUpdateKind, session_id: str, session: AnyDocument | None = None) -> Document:
     """The event of a session; None of one that was deleted."""
     return {"kind": kind, "sessionId": session_id, "session": session}

@@ -21,7 +21,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
-from graph.store.feed.tombstones import bury_message
+from graph.store.feed.tombstones import add_message_tombstone
 from graph.store.merge import merged_metadata
 from graph.store.messages import find_meant
 from graph.store.projection import projection
@@ -182,7 +182,7 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
     async def attempt(tx: Transaction) -> MessageDocument:
         old, session = await message_with_session(database, scope, uuid, tx)
         scope.refuse_role(old["role"], "the role of the message")
-        await bury_message(database, old, tx)
+        await add_message_tombstone(database, old, tx)
         await database.messages.delete_one({"_id": uuid}, session=tx)
         await forget_vector(database, uuid, tx)
         await database.memories.update_one(

@@ -26,7 +26,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
-from graph.store.feed.tombstones import bury_contents
+from graph.store.feed.tombstones import add_contents_tombstone
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
@@ -286,7 +286,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
     async def attempt(tx: Transaction) -> str | None:
         session = await _session_to_change(database, scope, session_id, tx)
         job = await erasure.erase_contents(database, session, tx)
-        await bury_contents(database, session_id, session["lastSeq"], tx)
+        await add_contents_tombstone(database, session_id, session["lastSeq"], tx)
         await database.sessions.update_one(
             {"_id": session_id},
             {

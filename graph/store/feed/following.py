@@ -129,10 +129,7 @@ async def sessions_changed_since(
     after: Moment | None,
 ) -> Page:
     """The sessions within the scope that changed since a time, in the order of that."""
-    chosen = {} if user_id is None else {"userId": user_id}
-    wanted = {**chosen, **scope.sessions(), "updatedAt": {"$gte": since}}
-    if user_id is not None and scope.user_id not in (None, user_id):
-        return Page([], 0, None)
+    wanted = {**_of_user(scope, user_id), "updatedAt": {"$gte": since}}
     return await _page(database, database.sessions, wanted, ("updatedAt", "_id"), position, after=after)
 
 
@@ -155,9 +152,15 @@ async def sessions_deleted_since(
     after: Moment | None,
 ) -> Page:
     """The tombstones of the sessions within the scope that were deleted since a time, in the order of that."""
-    chosen = {} if user_id is None else {"userId": user_id}
-    wanted = {"kind": DeletionKind.SESSION.value, **chosen, **scope.sessions(), "at": {"$gte": since}}
+    wanted = {"kind": DeletionKind.SESSION.value, **_of_user(scope, user_id), "at": {"$gte": since}}
     return await _page(database, database.deletions, wanted, ("at", "_id"), position, after=after)
+
+
+def _of_user(scope: Scope, user_id: str | None) -> Mapping[str, object]:
+    """The filter for the documents of a user, or of all users within the scope; no document is of a user outside."""
+    if user_id is None:
+        return scope.sessions()
+    return {"userId": user_id if scope.user_id in (None, user_id) else {"$in": []}}
 
 
 async def _page(

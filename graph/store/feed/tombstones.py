@@ -14,7 +14,7 @@ from graph.store.documents import DeletionDocument, DeletionKind, MessageDocumen
 from graph.store.driver.types import Transaction
 
 
-async def bury_message(database: Database, message: MessageDocument, tx: Transaction) -> None:
+async def add_message_tombstone(database: Database, message: MessageDocument, tx: Transaction) -> None:
     """Announce the deletion of a message.
 
     Args:
@@ -26,13 +26,15 @@ async def bury_message(database: Database, message: MessageDocument, tx: Transac
     await database.deletions.insert_one({**tombstone, "uuid": message["_id"], "seq": message["seq"]}, session=tx)
 
 
-async def bury_contents(database: Database, session_id: str, last_seq: int, tx: Transaction) -> None:
+async def add_contents_tombstone(database: Database, session_id: str, last_seq: int, tx: Transaction) -> None:
     """Announce the deletion of all messages of a session up to a number."""
     tombstone = _tombstone(database, DeletionKind.CONTENTS, session_id)
     await database.deletions.insert_one({**tombstone, "seq": last_seq}, session=tx)
 
 
-async def bury_sessions(database: Database, session_ids: Collection[str], user_id: str | None, tx: Transaction) -> None:
+async def add_session_tombstones(
+    database: Database, session_ids: Collection[str], user_id: str | None, tx: Transaction
+) -> None:
     """Announce the deletion of sessions of one user, or of no user."""
     tombstones = [_tombstone(database, DeletionKind.SESSION, session_id) for session_id in session_ids]
     if user_id is not None:

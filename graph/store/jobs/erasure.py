@@ -29,7 +29,7 @@ from graph.store.driver.availability import once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import ownership
-from graph.store.feed.tombstones import bury_sessions, forget_user
+from graph.store.feed.tombstones import add_session_tombstones, forget_user
 from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
 from graph.store.visible import Visible
@@ -93,7 +93,7 @@ async def _remove_sessions(
 ) -> None:
     await database.sessions.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
     await database.handovers.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
-    await bury_sessions(database, session_ids, user_id, tx)
+    await add_session_tombstones(database, session_ids, user_id, tx)
 
 
 async def erase_contents(
