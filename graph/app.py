@@ -14,6 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
 from graph.explorer import explorer_routes
+from graph.mcp.endpoint import MCPEndpoint
 from graph.operations.backend import Backend
 from graph.operations.opening import opened
 from graph.request.guards import Guards
@@ -49,9 +50,11 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             open_parts.push_async_callback(backend.close)
             open_parts.push_async_callback(guards.authenticator.close)
             guards.authenticator.start()
+            await open_parts.enter_async_context(mcp.running())
             yield
 
     endpoint = GraphQLEndpoint(settings)
+    mcp = MCPEndpoint(settings.request_timeout)
     origins = Origins(settings.allowed_origins)
     app = Starlette(
         routes=[
@@ -60,6 +63,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
                 for path in _GRAPHQL
                 for route in (Route(path, endpoint, methods=None), WebSocketRoute(path, endpoint))
             ),
+            Route("/mcp", mcp, methods=None),
             Route("/", _home),
             Route("/health", _health),
             *(explorer_routes() if settings.explorer else ()),

@@ -1,21 +1,18 @@
-"""The settings of RecallQL: see `groups` for each one."""
+"""The settings of RecallQL: see `server` and `enrichment` for each one."""
 
-from graph.settings.groups import (
+from graph.settings.enrichment import EnrichmentSettings, LLMSettings, RecallSettings, SummarySettings, TokenSettings
+from graph.settings.groups import Settings
+from graph.settings.loading import RENAMED, load_settings, unknown_settings
+from graph.settings.server import (
     AuthSettings,
     DocumentSettings,
-    EnrichmentSettings,
     LimitSettings,
     LiveSettings,
-    LLMSettings,
     LoggingSettings,
+    MCPSettings,
     MongoDBSettings,
-    RecallSettings,
     ServerSettings,
-    Settings,
-    SummarySettings,
-    TokenSettings,
 )
-from graph.settings.loading import RENAMED, load_settings, unknown_settings
 from graph.settings.types import NO_FLAG, PREFIX
 
 __all__ = [
@@ -29,6 +26,7 @@ __all__ = [
     "LimitSettings",
     "LiveSettings",
     "LoggingSettings",
+    "MCPSettings",
     "MongoDBSettings",
     "RecallSettings",
     "ServerSettings",

@@ -96,16 +96,25 @@ async def read_json_body(request: Request, *, limit: int, seconds: float, labell
     Raises:
         RequestRefused: the body is not JSON in UTF-8, has another Content-Type, is compressed, late or too large.
     """
-    _check_headers(request.headers, limit, labelled=labelled)
-    try:
-        async with asyncio.timeout(seconds or None):
-            body = await _read(request, limit)
-    except TimeoutError:
-        _refuse(f"the body did not arrive within {seconds:g} seconds", 408, {"Connection": "close"})
+    body = await read_body(request, limit=limit, seconds=seconds, labelled=labelled)
     if not body:
         example = ' such as {"query": "{ __typename }"}' if labelled else ""
         _refuse(f"the request has no body: send a JSON object{example} and its Content-Length")
     return await decode_large_json(body, "The body")
+
+
+async def read_body(request: Request, *, limit: int, seconds: float, labelled: bool = True) -> bytearray:
+    """Read the body of a POST, with the arguments of `read_json_body`.
+
+    Raises:
+        RequestRefused: the body has another Content-Type than JSON, is compressed, late or too large.
+    """
+    _check_headers(request.headers, limit, labelled=labelled)
+    try:
+        async with asyncio.timeout(seconds or None):
+            return await _read(request, limit)
+    except TimeoutError:
+        _refuse(f"the body did not arrive within {seconds:g} seconds", 408, {"Connection": "close"})
 
 
 async def _read(request: Request, limit: int) -> bytearray:

@@ -52,6 +52,7 @@ ANY_TEXT = {
     "jwt_secret",
     "llm_api_key",
     "embedding_api_key",
+    "mcp_key",
     "allowed_headers",  # almost any word is one
     "jwt_roles",
 }
@@ -447,7 +448,7 @@ def test_every_setting_is_in_one_group_and_secrets_of_tokens_have_no_flag() -> N
     assert sorted(fields) == sorted(Settings.model_fields)
     command = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]
     flags = {parameter.name for parameter in command.params}
-    assert set(Settings.model_fields) - flags == {"jwt_secret", "llm_api_key", "embedding_api_key"}
+    assert set(Settings.model_fields) - flags == {"jwt_secret", "llm_api_key", "embedding_api_key", "mcp_key"}
 
 
 def test_an_unknown_setting_is_named_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
