@@ -1,0 +1,209 @@
+"""The calls that an application needs, over asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+from uuid import uuid4
+
+import httpx
+
+from recallql.generated.add_memory import AddMemoryAddMemory
+from recallql.generated.context import ContextContext
+from recallql.generated.enums import SearchMode
+from recallql.generated.follow import Follow
+from recallql.generated.fragments import MessageFields
+from recallql.generated.input_types import AddMemoryInput, MessageFilter, MessageInput
+from recallql.generated.operations_client import Operations
+from recallql.generated.search import SearchSearchEdges
+
+AddedMemory: TypeAlias = AddMemoryAddMemory
+"""The stored messages, in `memory.messages`, and their session."""
+Message: TypeAlias = MessageFields
+"""A stored message."""
+PromptContext: TypeAlias = ContextContext
+"""The context for a prompt."""
+SearchHit: TypeAlias = SearchSearchEdges
+"""A found message, in `node`, with its `score`."""
+NewMessage: TypeAlias = MessageInput | Mapping[str, Any]
+"""A message to add: a `MessageInput`, or its fields by the names of the API."""
+
+_PAGE = 100
+
+
+class AsyncRecallQL:
+    """A client of one server.
+
+    Args:
+        url: the address of the server.
+        key: a service key or JWT, or a function that returns the current one; None for a server without credentials.
+        attempts: the maximum number of requests for one call.
+        timeout: the maximum seconds for one answer.
+        http: an HTTP client of your own, whose base URL is the server; the caller closes it.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://localhost:8000",
+        key: str | Callable[[], str] | None = None,
+        *,
+        attempts: int = 5,
+        timeout: float = 60.0,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        self.operations = Operations(url, key, attempts=attempts, timeout=timeout, http=http)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.operations.close()
+
+    async def add(
+        self,
+        session_id: str,
+        *messages: NewMessage,
+        user_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        expected_revision: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> AddedMemory:
+        """Add messages at the end of a session, which is created if it is new.
+
+        A repetition after a lost answer adds nothing twice: all attempts have the same idempotency key.
+
+        Raises:
+            Conflict: the session has another revision than the expected one.
+            RecallQLError: the messages are refused.
+        """
+        given: dict[str, Any] = {
+            "session_id": session_id,
+            "messages": [_message(message) for message in messages],
+            "idempotency_key": idempotency_key or str(uuid4()),
+        }
+        optional = {"user_id": user_id, "metadata": metadata, "expected_revision": expected_revision}
+        given |= {name: value for name, value in optional.items() if value is not None}
+        return (await self.operations.add_memory(AddMemoryInput.model_validate(given))).add_memory
+
+    async def messages(
+        self, session_id: str, *, last: int | None = None, where: MessageFilter | None = None
+    ) -> list[Message]:
+        """Return the messages of a session, oldest first: all of them, or the last ones.
+
+        An unknown session has none.
+        """
+        pages: list[list[Message]] = []
+        before: str | None = None
+        left = last
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(left, _PAGE)
+            session = (await self.operations.messages(session_id, last=size, before=before, filter_=where)).session
+            if session is None:
+                break
+            page = session.messages
+            pages.append([edge.node for edge in page.edges])
+            before = page.page_info.start_cursor
+            left = None if left is None else left - len(page.edges)
+            if not page.page_info.has_previous_page:
+                break
+        return [message for page in reversed(pages) for message in page]
+
+    async def context(
+        self,
+        max_tokens: int,
+        *,
+        query: str | None = None,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        recent: int | None = None,
+    ) -> PromptContext:
+        """Return the context for a prompt; `text` is ready to use and has at most `max_tokens` tokens."""
+        found = await self.operations.context(
+            max_tokens, query=query, user_id=user_id, session_id=session_id, recent=recent
+        )
+        return found.context
+
+    async def search(
+        self,
+        query: str,
+        *,
+        session_id: str | None = None,
+        user_id: str | None = None,
+        first: int = 20,
+        where: MessageFilter | None = None,
+        mode: SearchMode | None = None,
+    ) -> list[SearchHit]:
+        """Return the messages that fit a query best; each has `node`, the message, and `score` from 0 to 1."""
+        found = await self.operations.search(
+            query, user_id=user_id, session_id=session_id, first=first, filter_=where, mode=mode
+        )
+        return found.search.edges
+
+    async def follow(self, session_id: str, *, after_seq: int | None = None) -> AsyncGenerator[Message, None]:
+        """Yield each new message of a session once and in order, for as long as the caller iterates.
+
+        The stream begins again after a lost connection, at the message after the last one. It ends when the session
+        is deleted.
+
+        Args:
+            session_id: the session.
+            after_seq: the `seq` of the last message that you have, or 0 for every message; by default, only new ones.
+
+        Raises:
+            RecallQLError: the subscription is refused.
+        """
+        if after_seq is None:
+            latest = await self.messages(session_id, last=1)
+            after_seq = latest[-1].seq if latest else 0
+        following = _Following(self.operations, session_id, after_seq)
+        try:
+            while (message := await following.next()) is not None:
+                yield message
+        finally:
+            await following.close()
+
+
+class _Following:
+    """The subscription to a session's messages, which begins again after the last message when it is lost."""
+
+    def __init__(self, operations: Operations, session_id: str, after_seq: int) -> None:
+        self._operations = operations
+        self._session_id = session_id
+        self._after_seq = after_seq
+        self._stream: AsyncIterator[Follow] | None = None
+
+    async def next(self) -> Message | None:
+        """Return the next message; None when the server has completed the subscription."""
+        result: Follow | None = None
+        async for attempt in self._operations.attempts(forever=True):
+            with attempt:
+                result = await self._received()
+        if result is None:
+            return None
+        self._after_seq = result.message_added.seq
+        return result.message_added
+
+    async def _received(self) -> Follow | None:
+        if self._stream is None:
+            self._stream = self._operations.follow(self._session_id, self._after_seq)
+        try:
+            return await anext(self._stream, None)
+        except Exception:
+            self._stream = None  # the generator has ended
+            raise
+
+    async def close(self) -> None:
+        """Close the stream."""
+        if isinstance(self._stream, AsyncGenerator):
+            await self._stream.aclose()
+
+
+def _message(message: NewMessage) -> MessageInput:
+    return message if isinstance(message, MessageInput) else MessageInput.model_validate(message)

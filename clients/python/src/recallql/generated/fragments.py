@@ -1,0 +1,26 @@
+from datetime import datetime
+from typing import Any, Optional
+from uuid import UUID
+
+from pydantic import Field
+
+from .base_model import BaseModel
+
+
+class MessageFields(BaseModel):
+    id: str
+    uuid: UUID
+    seq: int
+    created_at: datetime = Field(alias="createdAt")
+    updated_at: datetime = Field(alias="updatedAt")
+    revision: int
+    role: str
+    name: Optional[str]
+    tool_call_id: Optional[str] = Field(alias="toolCallId")
+    content: str
+    parts: list[Any]
+    metadata: Any
+    token_count: int = Field(alias="tokenCount")
+
+
+MessageFields.model_rebuild()

@@ -1,0 +1,236 @@
+from datetime import datetime
+from typing import Any, Optional
+from uuid import UUID
+
+from pydantic import Field
+
+from .base_model import BaseModel
+from .enums import OrderDirection, SessionOrderField
+
+
+class SessionOrder(BaseModel):
+    """The order of a list of sessions. A cursor is valid only with the order of its page."""
+
+    field: SessionOrderField = SessionOrderField.CREATED_AT
+    "What to go by."
+    direction: OrderDirection = OrderDirection.ASC
+    "Which end comes first."
+
+
+class MessageFilter(BaseModel):
+    """The messages to find or list: those that meet all given conditions."""
+
+    roles: Optional[list[str]] = None
+    "Only messages of one of these roles."
+    session_ids: Optional[list[str]] = Field(alias="sessionIds", default=None)
+    "Only messages of one of these sessions; for searches alone."
+    since: Optional[datetime] = None
+    "Only messages that were created at this time or later."
+    until: Optional[datetime] = None
+    "Only messages that were created before this time."
+    metadata: Optional[list["MetadataFilter"]] = None
+    "Only messages whose metadata meets all these conditions, with the bounds of `SessionFilter`."
+    has_entity: Optional[str] = Field(alias="hasEntity", default=None)
+    "Only messages with an entity of this name, in upper or lower case, once their entities are there."
+    names: Optional[list[str]] = None
+    "Only messages of one of these speakers; for `Session.messages` alone."
+
+
+class MetadataFilter(BaseModel):
+    """A condition on the value at a path in metadata: give path or segments, and one of equals, contains and exists."""
+
+    path: Optional[str] = None
+    "Keys from the outermost one, with dots between them: `customer.plan`."
+    segments: Optional[list[str]] = None
+    'The path as a list of keys, which may have dots or be empty. In a list, a whole number is the index of an item, from 0: `["tools", "0", "$ref"]`.'
+    equals: Optional[Any] = None
+    "The JSON value at the path; numbers are compared by value, and objects independent of the order of their keys. null matches a null, not an absent value."
+    contains: Optional[Any] = None
+    "A JSON value that must be an item of the list at the path."
+    exists: Optional[bool] = None
+    "Whether a value, null included, must or must not be at the path."
+
+
+class SessionFilter(BaseModel):
+    """The sessions to list: those that meet all given conditions."""
+
+    user_id: Optional[str] = Field(alias="userId", default=None)
+    "Only those of this user."
+    created_at: Optional["DateTimeRange"] = Field(alias="createdAt", default=None)
+    "Only those made within it."
+    updated_at: Optional["DateTimeRange"] = Field(alias="updatedAt", default=None)
+    "Only sessions that last changed within this span."
+    archived: Optional[bool] = None
+    "Only those that are archived, or only those that are not."
+    metadata: Optional[list["MetadataFilter"]] = None
+    "Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64 texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower."
+
+
+class DateTimeRange(BaseModel):
+    """A span of time, without a limit on a side that is left out."""
+
+    since: Optional[datetime] = None
+    "The start, included."
+    until: Optional[datetime] = None
+    "The end, excluded."
+
+
+class AddMemoryInput(BaseModel):
+    """Messages to add to a session."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session, at most 512 bytes. An unknown session is created."
+    messages: list["MessageInput"]
+    "1 to 1,000 messages, in order."
+    metadata: Optional[Any] = None
+    "Any JSON object, stored with the memory and merged into the session's metadata."
+    user_id: Optional[str] = Field(alias="userId", default=None)
+    "Your own id of the user that the session belongs to. The user can't change later."
+    idempotency_key: Optional[str] = Field(alias="idempotencyKey", default=None)
+    "A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT)."
+    expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
+    "The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict."
+    await_entities: Optional[bool] = Field(alias="awaitEntities", default=False)
+    "Wait for the entities, at most some seconds; `enrichment` has their state afterwards."
+
+
+class MessageInput(BaseModel):
+    """A message to add."""
+
+    uuid: Optional[UUID] = None
+    "Your own UUID for the message. A UUID of a stored message updates that message in place. A UUID that an end user chooses identifies one of that user's messages alone: the message's `uuid` is derived from it, and the user may give either one."
+    role: str
+    "The role of the speaker, at most 256 bytes: human, ai, user, assistant, tool, … End users may send only the configured roles, by default user and human."
+    content: Optional[str] = None
+    "The text, at most 1 MiB, stored unchanged. Required without parts; by default the text of the parts of type `text`, `input_text` or `output_text`, joined by line breaks."
+    metadata: Optional[Any] = None
+    "Any JSON object, at most 256 KiB."
+    name: Optional[str] = None
+    "The name of the speaker, in addition to the role; at most 256 bytes."
+    tool_call_id: Optional[str] = Field(alias="toolCallId", default=None)
+    "The tool call that the message answers, at most 512 bytes."
+    parts: Optional[list[Any]] = None
+    "The content in the form of model APIs: JSON objects with a `type` (`text`, `tool-call`, `image`, …), stored unchanged; at most 1,000 parts, 131,072 values and 1 MiB."
+    created_at: Optional[datetime] = Field(alias="createdAt", default=None)
+    "The time of the message, not in the future, stored in milliseconds. By default, and for a time up to a minute ahead, the time of arrival. Messages stay in the order of their arrival, `seq`, independent of their times. A stored message keeps its time."
+
+
+class DeleteMemoryInput(BaseModel):
+    """The session whose memory is to be deleted."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session."
+
+
+class CreateSessionInput(BaseModel):
+    """A session to create."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session, at most 512 bytes."
+    user_id: Optional[str] = Field(alias="userId", default=None)
+    "Your own id of the user that the session belongs to; an unknown user is created. It can't change later."
+    metadata: Optional[Any] = None
+    "Any JSON object, at most 256 KiB."
+    title: Optional[str] = None
+    "Its title, at most 1,024 bytes."
+
+
+class UpdateSessionInput(BaseModel):
+    """Changes of a session. A field that is absent or null stays unchanged."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session."
+    user_id: Optional[str] = Field(alias="userId", default=None)
+    "Assign a session without a user to this user; the user can't change later."
+    metadata: Optional[Any] = None
+    "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key."
+    title: Optional[str] = None
+    "Its title, at most 1,024 bytes; an empty text brings the default back."
+    archived: Optional[bool] = None
+    "Whether it is archived."
+    expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
+    "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`."
+
+
+class DeleteSessionInput(BaseModel):
+    """The session to delete."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session."
+
+
+class UpdateMessageInput(BaseModel):
+    """Changes of a message. A field that is absent or null stays unchanged."""
+
+    uuid: UUID
+    "UUID of the message."
+    role: Optional[str] = None
+    "The role of the speaker, at most 256 bytes."
+    content: Optional[str] = None
+    "The text, at most 1 MiB. Entities are extracted from a new text again; until then the message has no entities."
+    parts: Optional[list[Any]] = None
+    "The parts, which replace all that there are; without content, the content becomes their text. An empty list takes them away. A message with parts gets another role or content with parts alone."
+    metadata: Optional[Any] = None
+    "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key."
+    name: Optional[str] = None
+    "The speaker, at most 256 bytes."
+    tool_call_id: Optional[str] = Field(alias="toolCallId", default=None)
+    "The tool call that the message answers, at most 512 bytes."
+
+
+class DeleteMessageInput(BaseModel):
+    """The message to delete."""
+
+    uuid: UUID
+    "UUID of the message."
+
+
+class CreateUserInput(BaseModel):
+    """A user to create."""
+
+    user_id: str = Field(alias="userId")
+    "Your own id of the user, at most 512 bytes."
+    email: Optional[str] = None
+    "The email address, at most 320 bytes; stored unchanged."
+    first_name: Optional[str] = Field(alias="firstName", default=None)
+    "The first name, at most 1,024 bytes."
+    last_name: Optional[str] = Field(alias="lastName", default=None)
+    "The last name, at most 1,024 bytes."
+    metadata: Optional[Any] = None
+    "Any JSON object, at most 256 KiB."
+
+
+class UpdateUserInput(BaseModel):
+    """Changes of a user. An absent field stays unchanged."""
+
+    user_id: str = Field(alias="userId")
+    "Your own id of the user."
+    email: Optional[str] = None
+    "The email address; null removes it."
+    first_name: Optional[str] = Field(alias="firstName", default=None)
+    "The first name; null removes it."
+    last_name: Optional[str] = Field(alias="lastName", default=None)
+    "The last name; null removes it."
+    metadata: Optional[Any] = None
+    "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key."
+
+
+class DeleteUserInput(BaseModel):
+    """The user to delete."""
+
+    user_id: str = Field(alias="userId")
+    "Your own id of the user."
+
+
+class RetryEnrichmentInput(BaseModel):
+    """The failed messages to extract entities from again."""
+
+    session_id: Optional[str] = Field(alias="sessionId", default=None)
+    "All failed messages of a session."
+    uuid: Optional[UUID] = None
+    "One failed message."
+
+
+MessageFilter.model_rebuild()
+SessionFilter.model_rebuild()
+AddMemoryInput.model_rebuild()

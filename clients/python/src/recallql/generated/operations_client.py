@@ -1,0 +1,297 @@
+from collections.abc import AsyncIterator
+from typing import Any, Optional, Union
+
+from .add_memory import AddMemory
+from .base import Transport
+from .base_model import UNSET, UnsetType
+from .context import Context
+from .enums import SearchMode
+from .follow import Follow
+from .input_types import AddMemoryInput, MessageFilter
+from .messages import Messages
+from .search import Search
+
+
+def gql(q: str) -> str:
+    return q
+
+
+class Operations(Transport):
+    async def add_memory(self, input: AddMemoryInput, **kwargs: Any) -> AddMemory:
+        query = gql("""
+            mutation AddMemory($input: AddMemoryInput!) {
+              addMemory(input: $input) {
+                replayed
+                memory {
+                  uuid
+                  tokenCount
+                  messages {
+                    ...MessageFields
+                  }
+                }
+                session {
+                  sessionId
+                  revision
+                  messageCount
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="AddMemory", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return AddMemory.model_validate(data)
+
+    async def messages(
+        self,
+        session_id: str,
+        first: Union[Optional[int], UnsetType] = UNSET,
+        after: Union[Optional[str], UnsetType] = UNSET,
+        last: Union[Optional[int], UnsetType] = UNSET,
+        before: Union[Optional[str], UnsetType] = UNSET,
+        filter_: Union[Optional[MessageFilter], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Messages:
+        query = gql("""
+            query Messages($sessionId: ID!, $first: Int, $after: String, $last: Int, $before: String, $filter: MessageFilter) {
+              session(sessionId: $sessionId) {
+                messages(
+                  first: $first
+                  after: $after
+                  last: $last
+                  before: $before
+                  filter: $filter
+                ) {
+                  edges {
+                    cursor
+                    node {
+                      ...MessageFields
+                    }
+                  }
+                  pageInfo {
+                    hasNextPage
+                    hasPreviousPage
+                    startCursor
+                    endCursor
+                  }
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+            }
+            """)
+        variables: dict[str, object] = {
+            "sessionId": session_id,
+            "first": first,
+            "after": after,
+            "last": last,
+            "before": before,
+            "filter": filter_,
+        }
+        response = await self.execute(
+            query=query, operation_name="Messages", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Messages.model_validate(data)
+
+    async def context(
+        self,
+        max_tokens: int,
+        query: Union[Optional[str], UnsetType] = UNSET,
+        user_id: Union[Optional[str], UnsetType] = UNSET,
+        session_id: Union[Optional[str], UnsetType] = UNSET,
+        recent: Union[Optional[int], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Context:
+        _query = gql("""
+            query Context($maxTokens: Int!, $query: String, $userId: ID, $sessionId: ID, $recent: Int) {
+              context(
+                maxTokens: $maxTokens
+                query: $query
+                userId: $userId
+                sessionId: $sessionId
+                recent: $recent
+              ) {
+                text
+                tokenCount
+                omittedMessages
+                messages {
+                  ...MessageFields
+                }
+                recalled {
+                  score
+                  message {
+                    ...MessageFields
+                    session {
+                      sessionId
+                    }
+                  }
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+            }
+            """)
+        variables: dict[str, object] = {
+            "maxTokens": max_tokens,
+            "query": query,
+            "userId": user_id,
+            "sessionId": session_id,
+            "recent": recent,
+        }
+        response = await self.execute(
+            query=_query, operation_name="Context", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Context.model_validate(data)
+
+    async def search(
+        self,
+        query: str,
+        user_id: Union[Optional[str], UnsetType] = UNSET,
+        session_id: Union[Optional[str], UnsetType] = UNSET,
+        first: Union[Optional[int], UnsetType] = UNSET,
+        after: Union[Optional[str], UnsetType] = UNSET,
+        filter_: Union[Optional[MessageFilter], UnsetType] = UNSET,
+        mode: Union[Optional[SearchMode], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Search:
+        _query = gql("""
+            query Search($query: String!, $userId: ID, $sessionId: ID, $first: Int, $after: String, $filter: MessageFilter, $mode: SearchMode) {
+              search(
+                query: $query
+                userId: $userId
+                sessionId: $sessionId
+                first: $first
+                after: $after
+                filter: $filter
+                mode: $mode
+              ) {
+                edges {
+                  cursor
+                  score
+                  node {
+                    ...MessageFields
+                    session {
+                      sessionId
+                    }
+                  }
+                }
+                pageInfo {
+                  hasNextPage
+                  endCursor
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+            }
+            """)
+        variables: dict[str, object] = {
+            "query": query,
+            "userId": user_id,
+            "sessionId": session_id,
+            "first": first,
+            "after": after,
+            "filter": filter_,
+            "mode": mode,
+        }
+        response = await self.execute(
+            query=_query, operation_name="Search", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Search.model_validate(data)
+
+    async def follow(
+        self,
+        session_id: str,
+        after_seq: Union[Optional[int], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> AsyncIterator[Follow]:
+        query = gql("""
+            subscription Follow($sessionId: ID!, $afterSeq: Int) {
+              messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {
+                ...MessageFields
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+            }
+            """)
+        variables: dict[str, object] = {"sessionId": session_id, "afterSeq": after_seq}
+        async for data in self.execute_ws(
+            query=query, operation_name="Follow", variables=variables, **kwargs
+        ):
+            yield Follow.model_validate(data)

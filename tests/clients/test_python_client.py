@@ -1,0 +1,122 @@
+"""The Python client against a running server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import httpx
+import pytest
+import recallql
+from pydantic import SecretStr
+from recallql import AsyncRecallQL, MessageFilter, MessageInput, RecallQL
+
+from graph.settings import Settings
+from tests.support.access import SECRET, served_with, token
+from tests.support.cuts import Cuts, cuts_before
+from tests.support.graphql_client import PLAIN, Client
+
+CLARA = {"role": "user", "content": "My sister Clara works at the harbour office."}
+
+
+@asynccontextmanager
+async def connected(url: str, key: str | None = None, attempts: int = 5) -> AsyncIterator[AsyncRecallQL]:
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=60, verify=PLAIN) as http,
+        AsyncRecallQL(key=key, attempts=attempts, http=http) as memory,
+    ):
+        yield memory
+
+
+@pytest.fixture
+async def cuts(client: Client) -> AsyncIterator[Cuts]:
+    port = client.http.base_url.port
+    assert port is not None
+    async with cuts_before(port) as cuts:
+        yield cuts
+
+
+async def test_what_is_added_is_read_found_and_in_the_context(client: Client) -> None:
+    async with connected(str(client.http.base_url)) as memory:
+        added = await memory.add("s", CLARA, MessageInput(role="assistant", content="Good for her!"), user_id="ada")
+        assert (added.replayed, added.session.message_count) == (False, 2)
+        assert [one.content for one in await memory.messages("s")] == [CLARA["content"], "Good for her!"]
+        assert [one.seq for one in await memory.messages("s", last=1)] == [2]
+        assert [one.role for one in await memory.messages("s", where=MessageFilter(roles=["user"]))] == ["user"]
+        hits = await memory.search("Clara", user_id="ada")
+        assert hits[0].node.content == CLARA["content"]
+        assert hits[0].node.session.session_id == "s"
+        context = await memory.context(200, session_id="s", query="Where does Clara work?")
+        assert "harbour office" in context.text
+        assert context.token_count <= 200
+        assert await memory.messages("unknown") == []
+
+
+async def test_all_messages_of_a_long_session_are_read(client: Client) -> None:
+    async with connected(str(client.http.base_url)) as memory:
+        await memory.add("s", *({"role": "user", "content": str(number)} for number in range(250)))
+        assert [one.seq for one in await memory.messages("s")] == list(range(1, 251))
+        assert [one.seq for one in await memory.messages("s", last=150)] == list(range(101, 251))
+
+
+async def test_each_code_is_a_class(settings: Settings, mongodb_uri: str) -> None:
+    async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET)) as client:
+        url = str(client.http.base_url)
+        async with connected(url) as nobody:
+            with pytest.raises(recallql.Unauthenticated):
+                await nobody.messages("s")
+        async with connected(url, token("ada")) as ada:
+            added = await ada.add("s", CLARA)
+            with pytest.raises(recallql.BadUserInput):
+                await ada.add("", CLARA)
+            with pytest.raises(recallql.Conflict) as conflict:
+                await ada.add("s", CLARA, expected_revision=added.session.revision + 5)
+            assert conflict.value.extensions["code"] == "CONFLICT"
+        async with connected(url, token("bob")) as bob:
+            with pytest.raises(recallql.Forbidden):
+                await anext(bob.follow("s", after_seq=0))
+
+
+async def test_a_lost_answer_adds_nothing_twice(cuts: Cuts) -> None:
+    async with connected(cuts.url) as memory:
+        await memory.add("s", CLARA)
+        cuts.answers_to_lose = 2
+        added = await memory.add("s", {"role": "user", "content": "second"})
+        assert cuts.lost == 2
+        assert added.replayed
+        assert [one.seq for one in await memory.messages("s")] == [1, 2]
+
+
+async def test_attempts_end(cuts: Cuts) -> None:
+    async with connected(cuts.url, attempts=2) as memory:
+        cuts.answers_to_lose = 2
+        with pytest.raises(httpx.TransportError):
+            await memory.add("s", CLARA)
+        assert cuts.lost == 2
+
+
+async def test_a_follower_goes_on_after_cuts_without_gap_or_repetition(cuts: Cuts) -> None:
+    async with connected(cuts.url) as reader, connected(cuts.url) as writer, asyncio.timeout(60):
+        await writer.add("s", {"role": "user", "content": "before"})
+        async with aclosing(reader.follow("s", after_seq=0)) as messages:
+            seen = [(await anext(messages)).seq]
+            for number in range(5):
+                cuts.cut()
+                await writer.add("s", *({"role": "user", "content": f"{number} {part}"} for part in range(3)))
+                seen += [(await anext(messages)).seq for _ in range(3)]
+        assert seen == list(range(1, 17))
+
+
+async def test_without_asyncio(client: Client) -> None:
+    def talk() -> list[str]:
+        with RecallQL(str(client.http.base_url)) as memory:
+            memory.add("s", CLARA)
+            follower = memory.follow("s", after_seq=0)
+            first = next(follower).content
+            follower.close()
+            return [first, memory.search("Clara")[0].node.content, memory.context(100, session_id="s", query="a").text]
+
+    first, found, text = await asyncio.to_thread(talk)
+    assert first == found == CLARA["content"]
+    assert CLARA["content"] in text
