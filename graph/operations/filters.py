@@ -1,4 +1,4 @@
-"""Checks and limits of filters on metadata."""
+"""Checks and limits of filters."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import orjson
 
 from graph.errors import BadUserInput
 from graph.operations import validation
+from graph.store.messages import MessageFilter
 from graph.store.metadata import Contains, Existence, Key, Wanted
 
+MAX_ITEMS = 100
+"""Maximum items of a list of roles, names or sessions in a filter of messages."""
 MAX_CONDITIONS = 20
 """Maximum conditions on metadata in one filter."""
 MAX_LEAVES = 64
@@ -15,6 +18,19 @@ MAX_LEAVES = 64
 MAX_BYTES = validation.MAX_METADATA_BYTES
 """Maximum bytes of paths and values in an operation's filters, as JSON: the maximum of metadata."""
 _MOST_DIGITS = 9  # maximum digits of an index, which must fit into 32 bits
+
+
+def check_message_filter(filter_: MessageFilter) -> None:
+    """Refuse lists that are too long, and a name that no entity can have.
+
+    Raises:
+        BadUserInput: a list is too long, or the name is refused.
+    """
+    for name, items in (("roles", filter_.roles), ("names", filter_.names), ("sessionIds", filter_.session_ids)):
+        if items is not None and len(items) > MAX_ITEMS:
+            raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_ITEMS} are accepted")
+    if filter_.entity is not None:
+        validation.check_text(filter_.entity, "filter.hasEntity", most_bytes=validation.MAX_NAME_BYTES)
 
 
 def check_segments(value: list[str], name: str) -> tuple[Key, ...]:

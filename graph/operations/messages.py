@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from graph.enrichment.parts import joined_text
 from graph.operations import validation
 from graph.operations.backend import Backend
+from graph.operations.filters import check_message_filter
 from graph.store import edits
 from graph.store import messages as store
 from graph.store.documents import JSONObject, MessageDocument, SessionDocument
@@ -56,7 +57,12 @@ async def find_messages(
 
 
 def list_messages(backend: Backend, visible: Visible, wanted: MessageFilter = ANY_MESSAGE) -> Listing:
-    """Return the visible messages of a session that meet a filter, oldest first."""
+    """Return the visible messages of a session that meet a filter, oldest first.
+
+    Raises:
+        BadUserInput: the filter is refused.
+    """
+    check_message_filter(wanted)
     return store.list_messages(backend.database, visible, wanted)
 
 

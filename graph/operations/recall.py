@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from graph.enrichment.models import use_one_thread
 from graph.enrichment.offsets import wide_before
-from graph.errors import BadUserInput, StartupError, TooCostly, Unavailable
+from graph.errors import StartupError, TooCostly, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
+from graph.operations.filters import check_message_filter
 from graph.operations.searched import MAX_READ, Snapshot
 from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
 from graph.store.documents import MatchDocument, MessageDocument, SessionDocument, now
-from graph.store.metadata import Condition
+from graph.store.messages import ANY_MESSAGE, MessageFilter
 from graph.store.recall import messages_meeting, messages_of, searched_sessions
 from graph.store.scope import Scope
 from graph.store.visible import Visible
@@ -34,58 +34,6 @@ MAX_RESULTS = 100
 DEFAULT_RESULTS = 20
 MAX_SEARCHED = 200_000
 """Maximum messages in the scope of one search."""
-MAX_FILTER_ITEMS = 100
-
-
-def check_items(name: str, items: Collection[str] | None) -> None:
-    """Refuse a list of a filter that is too long.
-
-    Raises:
-        BadUserInput: it is.
-    """
-    if items is not None and len(items) > MAX_FILTER_ITEMS:
-        raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_FILTER_ITEMS} are accepted")
-
-
-@dataclass(frozen=True, slots=True)
-class MessageFilter:
-    """The messages that a search may find.
-
-    Attributes:
-        roles: only messages with one of these roles.
-        session_ids: only messages of one of these sessions.
-        since: only messages created at this time or later.
-        until: only messages created before this time.
-        metadata: conditions on the metadata of the messages.
-        has_entity: only messages with an entity of this name, in upper or lower case.
-    """
-
-    roles: Collection[str] | None = None
-    session_ids: Collection[str] | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    metadata: Sequence[Condition] = ()
-    has_entity: str | None = None
-
-    def check(self) -> None:
-        """Refuse lists that are too long, and a name that no entity can have.
-
-        Raises:
-            BadUserInput: a list is too long, or the name is refused.
-        """
-        for name, items in (("roles", self.roles), ("sessionIds", self.session_ids)):
-            check_items(name, items)
-        if self.has_entity is not None:
-            validation.check_text(self.has_entity, "filter.hasEntity", most_bytes=validation.MAX_NAME_BYTES)
-
-    def accepts(self, entry: Entry) -> bool:
-        """Return whether the entry of a message meets the filter; metadata and names of entities are not in it."""
-        return (
-            (self.roles is None or entry.speaker in self.roles)
-            and (self.session_ids is None or entry.session_id in self.session_ids)
-            and (self.since is None or entry.at >= self.since)
-            and (self.until is None or entry.at < self.until)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +80,7 @@ async def search(
     *,
     user_id: str | None = None,
     session_id: str | None = None,
-    filter_: MessageFilter | None = None,
+    filter_: MessageFilter = ANY_MESSAGE,
     mode: SearchMode = SearchMode.HYBRID,
 ) -> Results:
     """Search the messages of a scope, best first.
@@ -146,7 +94,7 @@ async def search(
         text: the query; parts in double quotes must occur verbatim.
         user_id: only messages of this user's sessions.
         session_id: only messages of this session.
-        filter_: only messages that the filter accepts.
+        filter_: only messages that meet this filter.
         mode: the signals to compare.
 
     Raises:
@@ -155,8 +103,7 @@ async def search(
         Unavailable: the mode is VECTOR, and no embedding model answers.
     """
     check_query(text)
-    filter_ = filter_ or MessageFilter()
-    filter_.check()
+    check_message_filter(filter_)
     if not all(validation.is_id(name) for name in (user_id, session_id) if name is not None):
         return Results()
     sessions = await searched_sessions(
@@ -212,11 +159,11 @@ async def _meeting(
     backend: Backend, filter_: MessageFilter, sessions: Sequence[SessionDocument]
 ) -> Collection[str] | None:
     """Return the messages that meet the conditions on metadata and entities; None without such conditions."""
-    if not filter_.metadata and filter_.has_entity is None:
+    if not filter_.metadata and filter_.entity is None:
         return None
     wanted = filter_.session_ids
     searched = [Visible.of(session) for session in sessions if wanted is None or session["_id"] in wanted]
-    return await messages_meeting(backend.database, searched, filter_.metadata, filter_.has_entity)
+    return await messages_meeting(backend.database, searched, filter_)
 
 
 def _quoted_in(messages: Sequence[MessageDocument], phrases: Sequence[str]) -> list[str]:
@@ -239,9 +186,19 @@ def _allowed(snapshot: Snapshot, filter_: MessageFilter, parts: Sequence[Collect
         filter_: the filter on their entries.
         parts: sets of messages; a message that may be found is in each of them.
     """
-    if filter_ == MessageFilter() and not parts:
+    if filter_ == ANY_MESSAGE and not parts:
         return None
-    return [filter_.accepts(entry) and all(entry.message_id in part for part in parts) for entry in snapshot.entries]
+    return [_accepts(filter_, entry) and all(entry.message_id in part for part in parts) for entry in snapshot.entries]
+
+
+def _accepts(filter_: MessageFilter, entry: Entry) -> bool:
+    """Return whether the entry of a message meets a filter, except for the conditions that `_meeting` reads."""
+    return (
+        (filter_.roles is None or entry.speaker in filter_.roles)
+        and (filter_.session_ids is None or entry.session_id in filter_.session_ids)
+        and (filter_.since is None or entry.at >= filter_.since)
+        and (filter_.until is None or entry.at < filter_.until)
+    )
 
 
 def _rank(

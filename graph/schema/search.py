@@ -14,7 +14,7 @@ from graph.errors import BadUserInput
 from graph.execution.fields import as_source, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import PAGE, Size
-from graph.operations import recall, validation
+from graph.operations import recall
 from graph.operations.filters import FilterBounds
 from graph.operations.messages import find_messages
 from graph.operations.recall import Found, Results, SearchMode
@@ -28,7 +28,8 @@ from graph.schema.offsets import end_field, start_field
 from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
 from graph.store.keyset import Key, Window
-from graph.store.messages import MessageFilter as ListedFilter
+from graph.store.messages import ANY_MESSAGE
+from graph.store.messages import MessageFilter as StoredFilter
 
 RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
 _MATCHES = Size(20, 20)
@@ -76,7 +77,7 @@ class MessageFilter:
         default=None, description="Only messages of one of these speakers; for `Session.messages` alone."
     )
 
-    def checked(self, bounds: FilterBounds) -> recall.MessageFilter:
+    def for_search(self, bounds: FilterBounds) -> StoredFilter:
         """Return the filter for a search.
 
         Args:
@@ -87,37 +88,30 @@ class MessageFilter:
         """
         if self.names is not None:
             raise BadUserInput("filter.names is for Session.messages: leave it out of a search")
-        return recall.MessageFilter(
-            self.roles,
-            self.session_ids,
-            None if self.since is None else cut(self.since),
-            None if self.until is None else rounded_up(self.until),
-            checked_conditions(self.metadata, bounds),
-            self.has_entity,
-        )
+        return self._stored(bounds)
 
-    def as_listed(self, bounds: FilterBounds) -> ListedFilter:
+    def for_list(self, bounds: FilterBounds) -> StoredFilter:
         """Return the filter for the list of a session's messages.
 
         Args:
             bounds: the counts of all filters of the operation.
 
         Raises:
-            BadUserInput: a condition is refused, or is for searches alone.
+            BadUserInput: a condition on metadata is refused, or a condition is for searches alone.
         """
         if self.session_ids is not None:
             raise BadUserInput("filter.sessionIds is for searches: leave it out of the messages of one session")
-        if self.has_entity is not None:
-            validation.check_text(self.has_entity, "filter.hasEntity", most_bytes=validation.MAX_NAME_BYTES)
-        for name, items in (("roles", self.roles), ("names", self.names)):
-            recall.check_items(name, items)
-        return ListedFilter(
-            self.roles,
-            self.names,
-            None if self.since is None else cut(self.since),
-            None if self.until is None else rounded_up(self.until),
-            self.has_entity,
-            checked_conditions(self.metadata, bounds),
+        return self._stored(bounds)
+
+    def _stored(self, bounds: FilterBounds) -> StoredFilter:
+        return StoredFilter(
+            roles=self.roles,
+            names=self.names,
+            since=None if self.since is None else cut(self.since),
+            until=None if self.until is None else rounded_up(self.until),
+            entity=self.has_entity,
+            metadata=checked_conditions(self.metadata, bounds),
+            session_ids=self.session_ids,
         )
 
 
@@ -197,7 +191,7 @@ async def found_page(info: Info, asked: Asked, window_by: Paging) -> Document:
         asked.query,
         user_id=asked.user_id,
         session_id=asked.session_id,
-        filter_=asked.filter_.checked(info.context.filter_bounds) if asked.filter_ else None,
+        filter_=asked.filter_.for_search(info.context.filter_bounds) if asked.filter_ else ANY_MESSAGE,
         mode=asked.mode,
     )
     return await _page(info, cursors, results, window)

@@ -39,7 +39,7 @@ async def find_meant(database: Database, scope: Scope, given: str, fields: Colle
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """The messages to list: those that meet all conditions.
+    """The messages to list or find: those that meet all conditions.
 
     Attributes:
         roles: only messages with one of these roles.
@@ -48,6 +48,7 @@ class MessageFilter:
         until: only messages created before this time.
         entity: only messages with an entity of this name and any label, in upper or lower case.
         metadata: conditions on the metadata of the messages.
+        session_ids: only messages of one of these sessions.
     """
 
     roles: Collection[str] | None = None
@@ -56,9 +57,10 @@ class MessageFilter:
     until: datetime | None = None
     entity: str | None = None
     metadata: tuple[Condition, ...] = ()
+    session_ids: Collection[str] | None = None
 
     def conditions(self) -> Document:
-        """Return the filter of the collection, in addition to the filter of the session."""
+        """Return the filter of the collection, in addition to the filter of the sessions."""
         conditions: Document = {}
         for field, values in (("role", self.roles), ("name", self.names)):
             if values is not None:

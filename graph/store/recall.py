@@ -9,7 +9,6 @@ from datetime import datetime
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, RecallDocument, SessionDocument
 from graph.store.messages import MessageFilter
-from graph.store.metadata import Condition
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.vectors import LAYOUT
@@ -93,22 +92,13 @@ async def messages_with(
         yield read
 
 
-async def messages_meeting(
-    database: Database, sessions: Sequence[Visible], conditions: Sequence[Condition], entity: str | None
-) -> set[str]:
-    """Return the uuids of messages that meet conditions, in the visible parts of sessions.
-
-    Args:
-        database: the open database.
-        sessions: the visible parts of the sessions.
-        conditions: conditions on the metadata of a message.
-        entity: the name of an entity of the message, with any label.
-    """
-    meets = MessageFilter(metadata=tuple(conditions), entity=entity).conditions()
+async def messages_meeting(database: Database, sessions: Sequence[Visible], filter_: MessageFilter) -> set[str]:
+    """Return the uuids of the messages that meet a filter, in the visible parts of sessions."""
+    conditions = filter_.conditions()
     found: set[str] = set()
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
         parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
-        match = {"sessionId": {"$in": list(parts)}, **meets}
+        match = {"sessionId": {"$in": list(parts)}, **conditions}
         for message in await database.messages.find(match, {"sessionId": 1, "seq": 1}):
             if parts[message["sessionId"]].sees(message["seq"]):
                 found.add(message["_id"])

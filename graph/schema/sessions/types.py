@@ -115,7 +115,7 @@ class Session(Node, DocumentType):
         if filter is None:
             listing = list_messages(context.backend, visible)
             return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
-        listing = list_messages(context.backend, visible, filter.as_listed(context.filter_bounds))
+        listing = list_messages(context.backend, visible, filter.for_list(context.filter_bounds))
         return as_source(await connect(info, listing, _MESSAGE_CURSORS, window))
 
     @resolved(
