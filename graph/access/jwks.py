@@ -102,12 +102,15 @@ class PublishedKeys:
         key = self._known(key_id)
         if key is not None:
             return key
-        if self._failed or self._fetch is not None:
+        if self._failed or self._fetch is not None or self._are_stale():
             raise Unavailable("the keys that sign tokens can't be fetched at the moment: try again")
         raise Unauthenticated("the token is signed with an unknown key")
 
     def _known(self, key_id: str | None) -> SigningKey | None:
-        return self._keys.get(key_id) if time.monotonic() - self._fetched_at <= LONGEST_AGE else None
+        return None if self._are_stale() else self._keys.get(key_id)
+
+    def _are_stale(self) -> bool:
+        return time.monotonic() - self._fetched_at > LONGEST_AGE
 
     def _is_due(self, key_id: str | None) -> bool:
         at = time.monotonic()
