@@ -23,6 +23,7 @@ from graph.operations.sessions import check_user_id
 from graph.operations.times import check_past
 from graph.store import memories, messages
 from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.documents import JSONObject, MessageDocument
 from graph.store.driver.availability import until_zero
 from graph.store.driver.client import time_limit
 from graph.store.memories import Added
@@ -76,12 +77,21 @@ class Answered:
         Raises:
             TooCostly: the messages do not fit.
         """
-        size = 0
-        for message in fresh if self.last is None else fresh[max(0, len(fresh) - self.last) :]:
-            size += len(message.content.encode(errors="replace")) if self.content else 0
-            size += len(orjson.dumps(message.metadata)) if self.metadata else 0
-            size += len(orjson.dumps(message.parts)) if self.parts else 0
-        refuse_larger_answer(size)
+        shown = fresh if self.last is None else fresh[max(0, len(fresh) - self.last) :]
+        refuse_larger_answer(sum(self._size(message.content, message.metadata, message.parts) for message in shown))
+
+    def refuse_stored(self, message: MessageDocument) -> None:
+        """Refuse a stored message that does not fit into the answer.
+
+        Raises:
+            TooCostly: the message does not fit.
+        """
+        refuse_larger_answer(self._size(message["content"], message["metadata"], message.get("parts")))
+
+    def _size(self, content: str, metadata: JSONObject, parts: list[JSONObject] | None) -> int:
+        size = len(content.encode(errors="replace")) if self.content else 0
+        size += len(orjson.dumps(metadata)) if self.metadata else 0
+        return size + (len(orjson.dumps(parts)) if self.parts else 0)
 
 
 NOTHING_ANSWERED = Answered()
@@ -129,7 +139,7 @@ async def add_memory(
     check_user_id(scope, user_id)
     if idempotency_key is not None:
         validation.check_id(idempotency_key, "idempotencyKey")
-    messages_ = await _checked_messages(backend, scope, sent)
+    messages_ = await check_messages(backend, scope, sent)
     metadata = validation.check_metadata(metadata)
     digest = None
     if idempotency_key is not None:  # on a thread: a payload may have 16 MB
@@ -141,7 +151,13 @@ async def add_memory(
     return added
 
 
-async def _checked_messages(backend: Backend, scope: Scope, sent: Sequence[MessageToAdd]) -> list[NewMessage]:
+async def check_messages(backend: Backend, scope: Scope, sent: Sequence[MessageToAdd]) -> list[NewMessage]:
+    """Return the checked messages with their numbers of tokens.
+
+    Raises:
+        BadUserInput: a message is refused.
+        Forbidden: the caller may not write messages of a role that is sent.
+    """
     if not sent:
         raise BadUserInput("messages must hold at least one message")
     if len(sent) > validation.MAX_MESSAGES:

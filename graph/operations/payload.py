@@ -11,19 +11,24 @@ from graph.store.add_plan import NewMessage
 from graph.store.documents import Document
 
 
-def payload_digest(messages: Sequence[NewMessage], metadata: Document, user_id: str | None) -> str:
+def payload_digest(
+    messages: Sequence[NewMessage], metadata: Document, user_id: str | None, replaces_from: int | None = None
+) -> str:
     """Return the SHA-256 of the payload in hexadecimal; the order of keys in metadata does not affect it.
 
     Args:
         messages: the checked messages, in order.
         metadata: the metadata of the memory.
         user_id: the user in the call, if any.
+        replaces_from: the number from which on the messages replace others, if they do.
     """
-    text = orjson.dumps([[_sent(message) for message in messages], metadata, user_id], option=orjson.OPT_SORT_KEYS)
+    # Absent values add nothing, so that the digests of stored payloads stay the same.
+    replaced = [] if replaces_from is None else [replaces_from]
+    payload = [[_sent(message) for message in messages], metadata, user_id, *replaced]
+    text = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
 
 
 def _sent(message: NewMessage) -> list[object]:
-    # Absent values add nothing, so that the digests of stored payloads stay the same.
     given: list[object] = [message.uuid, message.role, message.content, message.metadata, message.created_at]
     return [*given, fields] if (fields := message.edit.fields()) else given

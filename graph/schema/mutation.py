@@ -7,6 +7,7 @@ import strawberry
 from graph.schema.enrichment.mutations import EnrichmentMutations
 from graph.schema.memory.mutations import MemoryMutations
 from graph.schema.messages.mutations import MessageMutations
+from graph.schema.messages.newest import NewestMessageMutations
 from graph.schema.sessions.mutations import SessionMutations
 from graph.schema.users.mutations import UserMutations
 
@@ -23,5 +24,12 @@ from graph.schema.users.mutations import UserMutations
     "- `UNAVAILABLE`: the database does not answer now; `outcome: UNKNOWN` if the change may have been stored.\n"
     "- `INTERNAL`: a defect of the service; `id` identifies it in the service's log."
 )
-class Mutation(MemoryMutations, SessionMutations, MessageMutations, UserMutations, EnrichmentMutations):
+class Mutation(
+    MemoryMutations,
+    SessionMutations,
+    MessageMutations,
+    NewestMessageMutations,
+    UserMutations,
+    EnrichmentMutations,
+):
     """Each domain's mutations; add a domain as a further base."""

@@ -53,6 +53,7 @@ class NewMemory:
     Attributes:
         digest: a digest of the payload, to compare payloads with the same idempotency key.
         expected_revision: the revision of the session before the add; None for any.
+        replaces_from: the number from which on the session's messages are deleted; None to delete no message.
         uuid: the memory's UUID, chosen before the first attempt, so that a memory stored by an attempt can be found.
     """
 
@@ -63,6 +64,7 @@ class NewMemory:
     idempotency_key: str | None = None
     digest: str | None = None
     expected_revision: int | None = None
+    replaces_from: int | None = None
     uuid: str = field(default_factory=new_uuid)
 
 
@@ -75,12 +77,14 @@ class Known:
         messages: the messages of the session with a sent uuid, by uuid.
         foreign: a message of another session with a sent uuid, and that session.
         session: the session; read only where a memory or messages are known.
+        memory: the memory of one of the messages; read only for a replacement.
     """
 
     earlier: MemoryDocument | None = None
     messages: Mapping[str, MessageDocument] = field(default_factory=dict)
     foreign: tuple[MessageDocument, SessionDocument | None] | None = None
     session: SessionDocument | None = None
+    memory: MemoryDocument | None = None
 
 
 Edits: TypeAlias = tuple[tuple[MessageDocument, NewMessage], ...]
@@ -156,6 +160,34 @@ def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Ap
     memory_id = known.messages[new.messages[0].uuid or ""]["memoryId"]
     changes = session_changes(session, new, scope)
     return Update(memory_id, session, edits, changes) if edits or changes else Replay(memory_id, session)
+
+
+def plan_replacement(new: NewMemory, known: Known, scope: Scope) -> Replay | Append:
+    """Plan the addition of a memory whose messages replace others of the session: they must be new to the session.
+
+    Raises:
+        Conflict: a message uuid is in use, other than by the same replacement; or as `plan_add` raises it.
+    """
+    plan = plan_add(new, known, scope)
+    if isinstance(plan, Append) and not known.messages:
+        return plan
+    if isinstance(plan, Replay) and (known.earlier is not None or _is_same_replacement(new, known)):
+        return plan
+    message = (
+        f"the session has message {next(iter(known.messages))} already, and a replacement adds new messages: leave uuid"
+        " out, or send new ones"
+    )
+    raise Conflict(message)
+
+
+def _is_same_replacement(new: NewMemory, known: Known) -> bool:
+    memory = known.memory
+    return (
+        memory is not None
+        and memory.get("replacesFrom") == new.replaces_from
+        and memory["lastSeq"] - memory["firstSeq"] + 1 == len(new.messages)
+        and all(message["memoryId"] == memory["_id"] for message in known.messages.values())
+    )
 
 
 def session_changes(session: SessionDocument, new: NewMemory, scope: Scope) -> SessionChanges:

@@ -15,8 +15,6 @@ from graph.errors import StartupError, Unavailable
 from graph.store.documents import (
     DeletionDocument,
     EntityCountDocument,
-    ErasureDocument,
-    HandoverDocument,
     MemoryDocument,
     MessageDocument,
     RecallDocument,
@@ -30,6 +28,7 @@ from graph.store.driver.collection import Collection, collection_of
 from graph.store.driver.errors import translated_errors
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.indexes import ensure_indexes
+from graph.store.jobs.documents import ErasureDocument, HandoverDocument
 from graph.store.service_documents import CounterDocument, ModelDocument
 
 OLDEST_MONGODB = (6, 0)

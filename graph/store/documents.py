@@ -174,6 +174,8 @@ class MemoryDocument(TypedDict):
     createdAt: datetime
     idempotencyKey: NotRequired[str]
     payloadDigest: NotRequired[str]
+    replacesFrom: NotRequired[int]
+    """The `seq` from which on its messages replaced those of the session."""
 
 
 class Summarising(TypedDict):
@@ -308,30 +310,6 @@ class EntityCountDocument(TypedDict):
     first: NotRequired[UserMentionPlace]
     last: NotRequired[UserMentionPlace]
     version: NotRequired[int]
-
-
-class ErasureDocument(TypedDict):
-    """A job that removes the deleted contents of a session or a user in batches."""
-
-    _id: str
-    uuid: str
-    dueAt: datetime
-    lastSeq: int
-    sessionId: NotRequired[str]
-    userId: NotRequired[str]
-    entities: NotRequired[bool]
-    gone: NotRequired[bool]
-    whole: NotRequired[bool]
-    importing: NotRequired[str]
-    """The name of the import that the job belongs to."""
-
-
-class HandoverDocument(TypedDict):
-    """A job that counts the entities of a session for its new user in batches."""
-
-    _id: str
-    uuid: str
-    dueAt: datetime
 
 
 class DeletionKind(StrEnum):

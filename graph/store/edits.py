@@ -21,12 +21,12 @@ from graph.store.documents import (
 )
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
-from graph.store.feed.tombstones import add_message_tombstone
 from graph.store.merge import merged_metadata
 from graph.store.messages import find_meant
 from graph.store.projection import projection
+from graph.store.removal import count_removed, remove_messages
 from graph.store.scope import Scope
-from graph.store.vectors import forget_vector
+from graph.store.vectors import forget_vectors
 from graph.store.visible import Visible
 from graph.store.writes import next_revision, write_session
 
@@ -125,7 +125,7 @@ async def apply_edit(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": token_count - old["tokenCount"]}}, session=tx
         )
     if content != old["content"]:
-        await forget_vector(database, old["_id"], tx)
+        await forget_vectors(database, [old["_id"]], tx)
         await mentions.replace_mentions(database, old, new, tx)
     if (role, content) != (old["role"], old["content"]):
         await summaries.mark_stale(database, old["sessionId"], old["seq"], tx)
@@ -182,22 +182,8 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
     async def attempt(tx: Transaction) -> MessageDocument:
         old, session = await message_with_session(database, scope, uuid, tx)
         scope.refuse_role(old["role"], "the role of the message")
-        await add_message_tombstone(database, old, tx)
-        await database.messages.delete_one({"_id": uuid}, session=tx)
-        await forget_vector(database, uuid, tx)
-        await database.memories.update_one(
-            {"_id": old["memoryId"]}, {"$inc": {"tokenCount": -old["tokenCount"]}}, session=tx
-        )
-        await mentions.replace_mentions(database, old, None, tx)
-        await summaries.forget_message(database, session, old["seq"], tx)
-        await database.sessions.update_one(
-            {"_id": old["sessionId"]},
-            {
-                "$inc": {"messageCount": -1, "tokenCount": -old["tokenCount"], "revision": 1},
-                "$max": {"updatedAt": now()},
-            },
-            session=tx,
-        )
+        await remove_messages(database, session, [old], tx)
+        await count_removed(database, [old], tx)
         return old
 
     uuid, session_id = await _found(database, scope, uuid)

@@ -18,6 +18,7 @@ from graph.store.add_plan import (
     Replay,
     Update,
     plan_add,
+    plan_replacement,
     refuse_other_owner,
     session_changes,
     tokens_added,
@@ -33,16 +34,17 @@ from graph.store.documents import (
     SessionDocument,
     new_uuid,
     now,
-    pending,
 )
 from graph.store.driver.transactions import LOOK_UP_SHARE, bounded
 from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.edits import apply_edit
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
+from graph.store.new_memory import memory_document, message_document
 from graph.store.projection import projection
+from graph.store.removal import remove_from
 from graph.store.scope import Scope
-from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen
+from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen, session_to_change
 from graph.store.visibility import find_visible
 from graph.store.visible import Visible
 from graph.store.writes import write_session
@@ -60,11 +62,13 @@ class Added:
         memory: the whole memory document, `_id` under `uuid`.
         session: the session at the commit, with `_id` and the requested fields.
         replayed: whether the same memory had been added before, so that nothing changed.
+        removed: the uuids of the messages that the memory's messages replaced, oldest first.
     """
 
     memory: Document
     session: SessionDocument
     replayed: bool
+    removed: Sequence[str] = ()
 
 
 def as_memory(document: MemoryDocument | Document) -> Document:
@@ -107,7 +111,7 @@ async def add_memory(
 
     Messages whose uuid the session has are updated in place. If it has all of them, no memory is created: the memory of
     the first one is returned, `replayed` if nothing differed, the session's metadata and user included. A known
-    idempotency key changes nothing.
+    idempotency key changes nothing. A replacement deletes messages in the same transaction, and updates none in place.
 
     Args:
         database: the open database.
@@ -120,6 +124,7 @@ async def add_memory(
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
             another payload.
         Forbidden: the session is outside the caller's scope, or is new and its id lacks the caller's prefix.
+        NotFound: the session of a replacement is not within the scope.
         OutcomeUnknown: MongoDB did not confirm whether the memory is stored, and the look-up failed.
         Unavailable: the database does not answer, or other writers held the lock until the deadline; nothing is
             stored.
@@ -155,6 +160,7 @@ class _Add:
         self._database, self._scope, self._sent, self._new = database, scope, new, new
         self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "revision", *Visible.FIELDS}
         self._tried = False
+        self._removed: list[MessageDocument] = []
         self.hands_over = False
 
     async def look_up(self) -> Added | None:
@@ -173,7 +179,7 @@ class _Add:
         await self._refuse_strangers(tx)
         self._new = await with_stored_uuids(self._database, self._scope, self._sent, tx)
         known = await self._known(tx)
-        plan = plan_add(self._new, known, self._scope)
+        plan = (plan_add if self._new.replaces_from is None else plan_replacement)(self._new, known, self._scope)
         match plan:
             case Replay():
                 return Added(await self._memory(plan.memory_id, known, tx), plan.session, replayed=True)
@@ -190,6 +196,9 @@ class _Add:
         So a foreign caller can't find out which keys and message uuids are in use.
         """
         new, scope = self._new, self._scope
+        if new.replaces_from is not None:
+            await session_to_change(self._database, scope, new.session_id, tx)
+            return
         named = new.idempotency_key is not None or any(message.uuid is not None for message in new.messages)
         if scope.user_id is None or not named:
             return
@@ -203,7 +212,9 @@ class _Add:
         """Return the memory of this call that an unconfirmed attempt stored."""
         memory = await self._database.memories.find_one({"_id": self._new.uuid}, session=tx)
         session = None if memory is None else await self._session(tx)
-        return None if memory is None or session is None else Added(as_memory(memory), session, replayed=False)
+        if memory is None or session is None:
+            return None
+        return Added(as_memory(memory), session, replayed=False, removed=self._removed_uuids())
 
     async def _session(self, tx: Transaction | None) -> SessionDocument | None:
         return await self._database.sessions.find_one(
@@ -224,9 +235,16 @@ class _Add:
         for message in found:
             if message["sessionId"] != new.session_id:
                 return Known(foreign=(message, await self._foreign_session(message, tx)))
+        if not found:
+            return Known()
         return Known(
-            messages={message["_id"]: message for message in found}, session=await self._session(tx) if found else None
+            messages={message["_id"]: message for message in found},
+            session=await self._session(tx),
+            memory=None if new.replaces_from is None else await self._memory_of(found[0], tx),
         )
+
+    async def _memory_of(self, message: MessageDocument, tx: Transaction) -> MemoryDocument | None:
+        return await self._database.memories.find_one({"_id": message["memoryId"]}, session=tx)
 
     async def _foreign_session(self, message: MessageDocument, tx: Transaction) -> SessionDocument | None:
         return await self._database.sessions.find_one(
@@ -252,19 +270,32 @@ class _Add:
         """Store new messages in a new memory, and change stored ones."""
         self._check_new(plan.fresh)
         at = now()
+        self._removed = await self._remove_replaced(tx)
         session = await self._open_session(plan, at, tx)
         await self._edit(plan.edits, at, tx)
-        return Added(await self._insert(plan.fresh, session["lastSeq"], at, tx), session, replayed=False)
+        memory = await self._insert(plan.fresh, session["lastSeq"], at, tx)
+        return Added(memory, session, replayed=False, removed=self._removed_uuids())
+
+    async def _remove_replaced(self, tx: Transaction) -> list[MessageDocument]:
+        new = self._new
+        if new.replaces_from is None:
+            return []
+        session = await session_to_change(self._database, self._scope, new.session_id, tx)
+        refuse_other_revision(session.get("revision", 0), new.expected_revision)
+        return await remove_from(self._database, self._scope, session, new.replaces_from, tx)
+
+    def _removed_uuids(self) -> list[str]:
+        return [message["_id"] for message in self._removed]
 
     async def _edit(self, edits: Edits, at: datetime, tx: Transaction) -> None:
         for old, message in edits:
             await apply_edit(self._database, old, message.edit, token_count=message.token_count, at=at, tx=tx)
 
     async def _insert(self, fresh: Sequence[NewMessage], last_seq: int, at: datetime, tx: Transaction) -> Document:
-        memory = _memory_document(self._new, fresh, last_seq, at)
+        memory = memory_document(self._new, fresh, last_seq, at)
         await self._database.memories.insert_one(memory, session=tx)
         documents = [
-            _message_document(message, memory, seq, at) for seq, message in enumerate(fresh, memory["firstSeq"])
+            message_document(message, memory, seq, at) for seq, message in enumerate(fresh, memory["firstSeq"])
         ]
         await self._database.messages.insert_many(documents, session=tx)
         return as_memory(memory)
@@ -272,7 +303,7 @@ class _Add:
     async def _open_session(self, plan: Append, at: datetime, tx: Transaction) -> SessionDocument:
         """Reserve numbers for the new messages in the session, which is created if new; return it after the change."""
         new, uuid = self._new, new_uuid()
-        tokens = tokens_added(plan.edits, plan.fresh)
+        tokens = tokens_added(plan.edits, plan.fresh) - sum(message["tokenCount"] for message in self._removed)
         session = await self._allot(at, count=len(plan.fresh), tokens=tokens, uuid=uuid, tx=tx)
         refuse_other_owner(session, new, self._scope)
         if session["uuid"] != uuid:
@@ -291,7 +322,12 @@ class _Add:
         return await self._database.sessions.upsert_one(
             {"_id": new.session_id},
             {
-                "$inc": {"lastSeq": count, "messageCount": count, "tokenCount": tokens, "revision": 1},
+                "$inc": {
+                    "lastSeq": count,
+                    "messageCount": count - len(self._removed),
+                    "tokenCount": tokens,
+                    "revision": 1,
+                },
                 "$max": {"updatedAt": at},
                 "$setOnInsert": {
                     "uuid": uuid,
@@ -323,39 +359,3 @@ class _Add:
             session=tx,
         )
         return session if changed is None else changed
-
-
-def _memory_document(new: NewMemory, fresh: Sequence[NewMessage], last_seq: int, at: datetime) -> MemoryDocument:
-    memory: MemoryDocument = {
-        "_id": new.uuid,
-        "sessionId": new.session_id,
-        "firstSeq": last_seq - len(fresh) + 1,
-        "lastSeq": last_seq,
-        "tokenCount": sum(message.token_count for message in fresh),
-        "metadata": new.metadata,
-        "createdAt": at,
-    }
-    if new.idempotency_key is not None:
-        memory["idempotencyKey"] = new.idempotency_key
-    if new.digest is not None:
-        memory["payloadDigest"] = new.digest
-    return memory
-
-
-def _message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: datetime) -> MessageDocument:
-    return {
-        "_id": message.uuid or new_uuid(),
-        "sessionId": memory["sessionId"],
-        "memoryId": memory["_id"],
-        "seq": seq,
-        "role": message.role,
-        "content": message.content,
-        "metadata": message.metadata,
-        "tokenCount": message.token_count,
-        "entities": [],
-        "createdAt": min(message.created_at or at, at),
-        "updatedAt": at,
-        "enrichment": pending(at),
-        "revision": 1,
-        **message.edit.fields(),
-    }

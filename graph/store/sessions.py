@@ -215,7 +215,7 @@ async def update_session(
 
     async def attempt(tx: Transaction) -> SessionDocument:
         nonlocal hands_over
-        old = await _session_to_change(database, scope, session_id, tx)
+        old = await session_to_change(database, scope, session_id, tx)
         refuse_other_user(old, user_id)
         refuse_other_revision(old.get("revision", 0), expected_revision)
         changes: SessionChanges = {}
@@ -254,7 +254,7 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
     """
 
     async def attempt(tx: Transaction) -> str | None:
-        session = await _session_to_change(database, scope, session_id, tx)
+        session = await session_to_change(database, scope, session_id, tx)
         return await erasure.erase_session(database, session, session.get("userId"), tx)
 
     return await _with_entities(database, await write_session(database, session_id, attempt))
@@ -284,7 +284,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
     """
 
     async def attempt(tx: Transaction) -> str | None:
-        session = await _session_to_change(database, scope, session_id, tx)
+        session = await session_to_change(database, scope, session_id, tx)
         job = await erasure.erase_contents(database, session, tx)
         await add_contents_tombstone(database, session_id, session["lastSeq"], tx)
         await database.sessions.update_one(
@@ -301,7 +301,12 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
     return await _with_entities(database, await write_session(database, session_id, attempt))
 
 
-async def _session_to_change(database: Database, scope: Scope, session_id: str, tx: Transaction) -> SessionDocument:
+async def session_to_change(database: Database, scope: Scope, session_id: str, tx: Transaction) -> SessionDocument:
+    """Return the whole session, within a transaction that changes it.
+
+    Raises:
+        NotFound: the session is not within the scope.
+    """
     found = await database.sessions.find_one({"$and": [{"_id": session_id}, scope.sessions()]}, session=tx)
     if found is None:
         message = f"there is no session {shown(session_id)}"

@@ -49,6 +49,6 @@ def without_vector(model: str) -> Document:
     return {"$and": [{"$or": [{"model": {"$ne": model}}, {"layout": {"$ne": LAYOUT}}]}]}  # the caller may add an `$or`
 
 
-async def forget_vector(database: Database, uuid: str, tx: Transaction) -> None:
-    """Within a transaction, forget the vector of a message that is deleted or has another content."""
-    await database.recall.delete_one({"_id": uuid}, session=tx)
+async def forget_vectors(database: Database, uuids: Sequence[str], tx: Transaction) -> None:
+    """Within a transaction, forget the vectors of messages that are deleted or have another content."""
+    await database.recall.delete_many({"_id": {"$in": list(uuids)}}, session=tx)

@@ -215,6 +215,24 @@ async def test_a_user_of_many_sessions_leaves_no_trace(client: Client, database:
     assert await database.messages.count_documents({}) == 0
 
 
+@pytest.mark.parametrize("change", ["popMessage", "replaceFrom"])
+async def test_messages_that_are_taken_off_or_replaced_leave_no_trace(
+    client: Client, database: Database, change: str
+) -> None:
+    said = {"role": "user", "content": planted("content"), "metadata": {planted("key"): planted("value")}}
+    await client.data(ADD, input={"sessionId": "s", "userId": "ann", "messages": [said]})
+    held = await enrichment.claim(database, ALL, lease_seconds=60)
+    match = {"start": 0, "end": 7, "text": MARK}
+    entity = {"key": f"ORG:{MARK}", "name": MARK, "label": "ORG", "matches": [match]}
+    outcome = Outcome(held.messages[0]["_id"], 1, [entity])  # type: ignore[list-item]
+    assert await enrichment.complete(database, held.lease, [outcome]) == 1
+    await untyped(database, "summaries").insert_one({"_id": "y", "sessionId": "s", "lastSeq": 1, "content": MARK})
+    assert {trace.partition(":")[0] for trace in await traces(database)} == {"messages", "entities", "summaries"}
+    more = ', seq: 1, messages: [{ role: "user", content: "new" }]' if change == "replaceFrom" else ""
+    await client.data(f'mutation {{ {change}(input: {{ sessionId: "s"{more} }}) {{ session {{ uuid }} }} }}')
+    assert await traces(database) == []
+
+
 @pytest.mark.parametrize("messages", [4, 1500])
 async def test_a_deleted_memory_leaves_the_session_and_nothing_of_it(
     client: Client, database: Database, messages: int

@@ -45,6 +45,7 @@ class Things:
     Attributes:
         cursor: a true one, of messages of a session; any other is none.
         in_parts: the uuids of messages that were sent with parts.
+        doubtful: the uuids of messages that may be gone, since the newest ones of their session were taken off.
     """
 
     cursor: str | None = None
@@ -52,6 +53,7 @@ class Things:
     users: set[str] = field(default_factory=set)
     messages: dict[str, str] = field(default_factory=dict)
     in_parts: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)
 
     def forget_session(self, session: str) -> None:
         """It is gone with what it holds."""
@@ -180,6 +182,7 @@ def _is_uuid(value: Any) -> bool:
     return isinstance(value, str) and UUIDS.fullmatch(value) is not None
 
 
+_ADDING = {"addMemory", "replaceFrom"}
 _SCALARS = {"DateTime": _is_time, "UUID": _is_uuid}
 
 
@@ -217,7 +220,7 @@ def _cost(
         own_window = 12 if node.name.value == "memory" and type_.name in {"Query", "Session"} else window
         if node.name.value == "memories":
             own_window = 1_000
-        if node.name.value == "addMemory":
+        if node.name.value in _ADDING:
             own_window = len(_messages(given["input"]))
         cost += times * (1 + _cost(schema, node.selection_set, below, own_page, own_window))
     return cost
@@ -409,7 +412,13 @@ def _codes_of_change(node: FieldNode, things: Things) -> tuple[set[str], set[str
 def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]:
     """The codes that depend on numbers, times and contents, of which no account is kept."""
     may = {CONFLICT} if sent.get("expectedRevision") is not None else set()
-    messages = _messages(sent) if name == "addMemory" else [sent] if name == "updateMessage" else []
+    messages = _messages(sent) if name in _ADDING else [sent] if name == "updateMessage" else []
+    if {_canonical(item.get("uuid")) for item in [sent, *messages]} & things.doubtful:
+        may |= {NOT_FOUND, CONFLICT}
+    if (
+        name == "replaceFrom" and sent["sessionId"] in things.sessions
+    ):  # the key or the uuids may be those of the same call, or of another one
+        may |= {CONFLICT}
     unknown = any(item.get(key) is not None for item in messages for key in ("parts", "createdAt"))
     # The role and the content of a message with parts are changed with its parts only.
     return may | {BAD} if unknown or any(_canonical(item.get("uuid")) in things.in_parts for item in messages) else may
@@ -423,7 +432,8 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
     for key, most in (("email", 320), ("firstName", 1_024), ("lastName", 1_024), ("title", 1_024)):
         text = sent.get(key) or ""
         wrong |= "\0" in text or len(text.encode()) > most
-    if name == "addMemory":
+    wrong |= name == "replaceFrom" and sent["seq"] < 1
+    if name in _ADDING:
         messages = _messages(sent)
         uuids = [str(UUID(str(item["uuid"]))) for item in messages if _is_uuid(item.get("uuid"))]
         wrong |= not 1 <= len(messages) <= 1_000 or len(uuids) > len(set(uuids))
@@ -453,11 +463,14 @@ def _messages(sent: dict[str, Any]) -> list[dict[str, Any]]:
 def _refused(name: str, sent: dict[str, Any], things: Things) -> str | None:
     """NOT_FOUND or CONFLICT, by what there is."""
     session, user, uuid = sent.get("sessionId"), sent.get("userId"), _canonical(sent.get("uuid"))
-    if name == "addMemory":
-        places = {
-            things.messages.get(_canonical(item["uuid"]), session) for item in _messages(sent) if item.get("uuid")
-        }
+    if name in _ADDING:
+        if name == "replaceFrom" and session not in things.sessions:
+            return NOT_FOUND
+        uuids = {_canonical(item["uuid"]) for item in _messages(sent) if item.get("uuid")} - things.doubtful
+        places = {things.messages.get(uuid, session) for uuid in uuids}
         return CONFLICT if places - {session} or _is_anothers(session, user, things) else None
+    if name == "popMessage":
+        return None if session in things.sessions else NOT_FOUND
     known = {"Session": session in things.sessions, "Memory": session in things.sessions, "User": user in things.users}
     known["Message"] = uuid in things.messages
     known["Enrichment"] = known["Session"] if session is not None else known["Message"]
@@ -484,11 +497,9 @@ def _apply(node: FieldNode, things: Things) -> None:
             things.users.add(user)
         if session is not None and name != "retryEnrichment":
             things.sessions[session] = things.sessions.get(session) or user
-        if name in ("addMemory", "updateMessage"):
-            items = _messages(sent) if name == "addMemory" else [sent]
-            things.in_parts |= {_canonical(item["uuid"]) for item in items if item.get("uuid") and item.get("parts")}
-        if name == "addMemory":
-            things.messages |= {_canonical(item["uuid"]): session for item in _messages(sent) if item.get("uuid")}
+        if name in ("popMessage", "replaceFrom"):
+            things.doubtful |= {uuid for uuid, where in things.messages.items() if where == session}
+        _note_messages(name, sent, things)
     elif name == "deleteMessage":
         things.messages.pop(_canonical(sent["uuid"]), None)
     elif name == "deleteUser":
@@ -499,3 +510,12 @@ def _apply(node: FieldNode, things: Things) -> None:
         things.forget_session(session)
     else:
         things.forget_messages(session)
+
+
+def _note_messages(name: str, sent: dict[str, Any], things: Things) -> None:
+    """Messages were added or changed."""
+    if name in {*_ADDING, "updateMessage"}:
+        items = _messages(sent) if name in _ADDING else [sent]
+        things.in_parts |= {_canonical(item["uuid"]) for item in items if item.get("uuid") and item.get("parts")}
+    if name in _ADDING:
+        things.messages |= {_canonical(item["uuid"]): sent["sessionId"] for item in _messages(sent) if item.get("uuid")}

@@ -145,6 +145,7 @@ async def test_a_python_client_is_generated_and_works(client: Client, tmp_path: 
 
 
 BIG = "sessions(first: 500) { edges { node { messages(first: 100) { edges { node { uuid } } } } } }"
+REPLACED = 'sessionId: "%s", seq: %d, messages: [{ role: "user", content: "x" }]'
 EXAMPLES = [
     ("{", "BAD_USER_INPUT"),
     ("{ nothing }", "BAD_USER_INPUT"),
@@ -184,6 +185,10 @@ EXAMPLES = [
     ('mutation { addMemory(input: { sessionId: "s", messages: [] }) { replayed } }', "BAD_USER_INPUT"),
     ('mutation { deleteMessage(input: { uuid: "nothing" }) { deletedId } }', "BAD_USER_INPUT"),
     ('mutation { deleteMessage(input: { uuid: "00000000-0000-4000-8000-000000000001" }) { deletedId } }', "NOT_FOUND"),
+    ('mutation { popMessage(input: { sessionId: "nobody" }) { deletedId } }', "NOT_FOUND"),
+    ('mutation { popMessage(input: { sessionId: "s" }) { deletedId poppedMessage { seq } } }', None),
+    (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('nobody', 1)} }}) {{ replayed }} }}", "NOT_FOUND"),
+    (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('s', 0)} }}) {{ replayed }} }}", "BAD_USER_INPUT"),
     ('mutation { deleteUser(input: { userId: "bob" }) { deletedId } }', None),
     ('mutation { deleteSession(input: { sessionId: "t" }) { deletedId } }', "NOT_FOUND"),  # it was bob's
     ("mutation { retryEnrichment(input: {}) { retried } }", "BAD_USER_INPUT"),

@@ -119,13 +119,14 @@ class DeleteMemoryPayload:
     session: Session = strawberry.field(description="The session, which stays, without messages.")
 
 
-def _to_add(item: MessageInput) -> MessageToAdd:
+def to_add(item: MessageInput) -> MessageToAdd:
+    """Return a message as operations take it."""
     return MessageToAdd(
         item.role, item.content, item.metadata, item.uuid, item.created_at, item.name, item.tool_call_id, item.parts
     )
 
 
-def _answered(info: Info) -> Answered:
+def answered_by(info: Info) -> Answered:
     """Return the parts of new messages that the answer will hold."""
     memory = Selection.of(info).below("memory")
     selected = memory and memory.sole("messages")
@@ -156,13 +157,13 @@ class MemoryMutations:
             context.backend,
             context.scope,
             input.session_id,
-            [_to_add(item) for item in input.messages],
+            [to_add(item) for item in input.messages],
             metadata=input.metadata,
             user_id=input.user_id,
             idempotency_key=input.idempotency_key,
             await_entities=bool(input.await_entities),
             session_fields=session.reads() if session else (),
-            answered=_answered(info),
+            answered=answered_by(info),
             expected_revision=input.expected_revision,
         )
         return AddMemoryPayload(

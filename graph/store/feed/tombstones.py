@@ -7,23 +7,30 @@ the subscribers of this moment; one who comes back reads the tombstones since it
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from graph.store.database import Database
 from graph.store.documents import DeletionDocument, DeletionKind, MessageDocument, new_uuid, now
 from graph.store.driver.types import Transaction
 
 
-async def add_message_tombstone(database: Database, message: MessageDocument, tx: Transaction) -> None:
-    """Announce the deletion of a message.
+async def add_message_tombstones(database: Database, messages: Sequence[MessageDocument], tx: Transaction) -> None:
+    """Announce the deletion of messages.
 
     Args:
         database: the open database.
-        message: a document with `_id`, `sessionId` and `seq`.
-        tx: the transaction that deletes it.
+        messages: at least one, with `_id`, `sessionId` and `seq`.
+        tx: the transaction that deletes them.
     """
-    tombstone = _tombstone(database, DeletionKind.MESSAGE, message["sessionId"])
-    await database.deletions.insert_one({**tombstone, "uuid": message["_id"], "seq": message["seq"]}, session=tx)
+    tombstones: list[DeletionDocument] = [
+        {
+            **_tombstone(database, DeletionKind.MESSAGE, message["sessionId"]),
+            "uuid": message["_id"],
+            "seq": message["seq"],
+        }
+        for message in messages
+    ]
+    await database.deletions.insert_many(tombstones, session=tx)
 
 
 async def add_contents_tombstone(database: Database, session_id: str, last_seq: int, tx: Transaction) -> None:

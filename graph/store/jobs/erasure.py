@@ -24,12 +24,13 @@ from typing import Any
 
 from graph.errors import ErasureUnderWay
 from graph.store.database import Database
-from graph.store.documents import Document, ErasureDocument, SessionDocument, new_uuid, now
+from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.availability import once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import ownership
 from graph.store.feed.tombstones import add_session_tombstones, forget_user
+from graph.store.jobs.documents import ErasureDocument
 from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
 from graph.store.visible import Visible

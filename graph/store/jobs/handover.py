@@ -15,11 +15,12 @@ from datetime import timedelta
 from functools import partial
 
 from graph.store.database import Database
-from graph.store.documents import Document, HandoverDocument, new_uuid, now
+from graph.store.documents import Document, new_uuid, now
 from graph.store.driver.availability import once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
 from graph.store.entities import ownership
+from graph.store.jobs.documents import HandoverDocument
 from graph.store.jobs.lease import Lease
 
 _JOBS = Lease()

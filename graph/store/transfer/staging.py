@@ -18,7 +18,6 @@ from graph.store.documents import (
     Document,
     EnrichmentState,
     EntityDocument,
-    ErasureDocument,
     MentioningMessage,
     MessageDocument,
     SessionDocument,
@@ -28,6 +27,7 @@ from graph.store.documents import (
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure, handover
+from graph.store.jobs.documents import ErasureDocument
 from graph.store.jobs.enrichment import HELD_BACK
 from graph.store.jobs.lease import Lease
 from graph.store.transfer.documents import Contents, insert_contents, numbered, touch_users, write_unique

@@ -185,6 +185,30 @@ class DeleteMessageInput(BaseModel):
     "UUID of the message."
 
 
+class PopMessageInput(BaseModel):
+    """The session whose newest message is to be deleted."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session."
+    expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
+    "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. It makes a retry safe: without it, each call deletes a message."
+
+
+class ReplaceFromInput(BaseModel):
+    """Messages that replace the newest ones of a session."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session."
+    seq: int
+    "At least 1. Each message with this `seq` or a greater one is deleted, at most 1,000; a `seq` above that of the newest message deletes no message."
+    messages: list["MessageInput"]
+    "1 to 1,000 messages, in order. Their `seq` follows the greatest one that the session ever had. A UUID of a message that the session has is refused (CONFLICT)."
+    idempotency_key: Optional[str] = Field(alias="idempotencyKey", default=None)
+    "A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT). The UUIDs of all messages have the same effect."
+    expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
+    "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict."
+
+
 class CreateUserInput(BaseModel):
     """A user to create."""
 
@@ -234,3 +258,4 @@ class RetryEnrichmentInput(BaseModel):
 MessageFilter.model_rebuild()
 SessionFilter.model_rebuild()
 AddMemoryInput.model_rebuild()
+ReplaceFromInput.model_rebuild()

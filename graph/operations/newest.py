@@ -1,0 +1,99 @@
+"""Changes of the newest messages of a session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from graph.errors import BadUserInput
+from graph.operations import validation
+from graph.operations.backend import Backend
+from graph.operations.memory import NOTHING_ANSWERED, Answered, MessageToAdd, check_messages
+from graph.operations.payload import payload_digest
+from graph.store import memories, removal
+from graph.store.add_plan import NewMemory
+from graph.store.documents import MessageDocument
+from graph.store.memories import Added
+from graph.store.scope import Scope
+
+
+async def pop_message(
+    backend: Backend,
+    scope: Scope,
+    session_id: str,
+    *,
+    expected_revision: int | None = None,
+    answered: Answered = NOTHING_ANSWERED,
+) -> MessageDocument | None:
+    """Delete the newest message of a session, and the summaries that cover it.
+
+    Args:
+        backend: the open parts of this process.
+        scope: the data that the caller may see.
+        session_id: the caller's id of the session.
+        expected_revision: the revision of the session before the deletion; None for any.
+        answered: the parts of the message in the answer; a message that does not fit into an answer is not deleted.
+
+    Returns:
+        The deleted document; None if the session has no message.
+
+    Raises:
+        BadUserInput: `session_id` is not a valid id.
+        Conflict: the session was changed since the caller read it.
+        Forbidden: the caller may not write messages of its role.
+        NotFound: the session is not in the caller's scope.
+    """
+    validation.check_id(session_id, "sessionId")
+    return await removal.pop_message(backend.database, scope, session_id, expected_revision, answered.refuse_stored)
+
+
+async def replace_from(
+    backend: Backend,
+    scope: Scope,
+    session_id: str,
+    seq: int,
+    sent: Sequence[MessageToAdd],
+    *,
+    idempotency_key: str | None = None,
+    expected_revision: int | None = None,
+    session_fields: Collection[str] = (),
+    answered: Answered = NOTHING_ANSWERED,
+) -> Added:
+    """Delete the messages of a session from a number on, and add others, in one transaction.
+
+    Args:
+        backend: the open parts of this process.
+        scope: the data that the caller may see.
+        session_id: the caller's id of the session.
+        seq: the number of the first message that is deleted; the new messages get later numbers than all deleted ones.
+        sent: 1 to 1,000 messages, which must be new to the session.
+        idempotency_key: a retry with the same key returns the result of the first call.
+        expected_revision: the revision of the session before the change; None for any.
+        session_fields: the paths to read of the session for `Added.session`.
+        answered: the parts of new messages in the answer.
+
+    Raises:
+        BadUserInput: an argument is refused, or more messages would be deleted than one transaction takes.
+        Conflict: the session was changed since the caller read it, a message uuid is in use, or the idempotency key
+            belongs to another payload.
+        Forbidden: the caller may not write messages of the role of a deleted or a new message.
+        NotFound: the session is not in the caller's scope.
+        OutcomeUnknown: the database did not confirm whether the messages are stored.
+    """
+    validation.check_id(session_id, "sessionId")
+    validation.check_optional(idempotency_key, "idempotencyKey", validation.check_id)
+    if seq < 1:
+        raise BadUserInput(f"seq must be at least 1, the number of the first message, not {seq:,}")
+    messages = await check_messages(backend, scope, sent)
+    digest = None
+    if idempotency_key is not None:  # on a thread: a payload may have 16 MB
+        digest = await asyncio.to_thread(payload_digest, messages, {}, None, seq)
+    new = NewMemory(
+        session_id,
+        messages,
+        idempotency_key=idempotency_key,
+        digest=digest,
+        expected_revision=expected_revision,
+        replaces_from=seq,
+    )
+    return await memories.add_memory(backend.database, scope, new, session_fields, answered.refuse_larger)

@@ -1,0 +1,49 @@
+"""The documents of a new memory and its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.documents import MemoryDocument, MessageDocument, new_uuid, pending
+
+
+def memory_document(new: NewMemory, fresh: Sequence[NewMessage], last_seq: int, at: datetime) -> MemoryDocument:
+    """Return the document of a memory whose messages are the last ones of the session, up to `last_seq`."""
+    memory: MemoryDocument = {
+        "_id": new.uuid,
+        "sessionId": new.session_id,
+        "firstSeq": last_seq - len(fresh) + 1,
+        "lastSeq": last_seq,
+        "tokenCount": sum(message.token_count for message in fresh),
+        "metadata": new.metadata,
+        "createdAt": at,
+    }
+    if new.idempotency_key is not None:
+        memory["idempotencyKey"] = new.idempotency_key
+    if new.digest is not None:
+        memory["payloadDigest"] = new.digest
+    if new.replaces_from is not None:
+        memory["replacesFrom"] = new.replaces_from
+    return memory
+
+
+def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: datetime) -> MessageDocument:
+    """Return the document of a new message."""
+    return {
+        "_id": message.uuid or new_uuid(),
+        "sessionId": memory["sessionId"],
+        "memoryId": memory["_id"],
+        "seq": seq,
+        "role": message.role,
+        "content": message.content,
+        "metadata": message.metadata,
+        "tokenCount": message.token_count,
+        "entities": [],
+        "createdAt": min(message.created_at or at, at),
+        "updatedAt": at,
+        "enrichment": pending(at),
+        "revision": 1,
+        **message.edit.fields(),
+    }
