@@ -25,6 +25,10 @@ Place: TypeAlias = Any
 """How far a follower has come: a `seq`, or a time; later ones are greater."""
 
 
+_Read: TypeAlias = Callable[[following.Position | None], Awaitable[following.Page]]
+_Listing: TypeAlias = tuple[_Read, Callable[[AnyDocument], Document]]
+"""Reads the pages of a listing; makes the event of a document."""
+
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _MOST_DIGITS = 18
 """Of a `seq` that MongoDB can compare as a number."""
@@ -261,6 +265,26 @@ class _ByTime(Source):
         place: datetime = self.place
         return max(place, _FIRST + most) - most
 
+    @abstractmethod
+    async def _listings(self, after: Moment | None) -> list[_Listing]:
+        """The listings of stored changes, each with the event of its documents; empty while there is no session.
+
+        Deletions come first: the id of a deleted object may be the id of a later one.
+        """
+
+    async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
+        """The changes since the place."""
+        until = now()
+        listings = await self._listings(after)
+        for read, event_of in listings:
+            async with aclosing(_paged(memory, read)) as documents:
+                async for document in documents:
+                    given = [event_of(document)]
+                    del document
+                    yield given.pop()
+        if listings:
+            self.place = until  # only after the last one: an interrupted reader starts again
+
 
 @dataclass(slots=True, kw_only=True)
 class MessagesUpdated(_ByTime, _InSession):
@@ -273,28 +297,25 @@ class MessagesUpdated(_ByTime, _InSession):
         """The session's changed messages."""
         return Feed.UPDATED, self.session_id
 
-    async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
-        """The changes since the place, deletions first: a uuid that was deleted may be one of a later message."""
-        since, until = self.since, now()
+    async def _listings(self, after: Moment | None) -> list[_Listing]:
         session = await self.session(after)
         if session is None:
-            return
-        read_deleted = partial(following.messages_deleted_since, self.database, self.session_id, since, after=after)
-        async with aclosing(_paged(memory, read_deleted)) as tombstones:
-            async for tombstone in tombstones:
-                yield deletion_of(tombstone)
-        visible = Visible.of(session)
-        for kind, changed_since in (
-            (UpdateKind.EDITED, following.messages_edited_since),
-            (UpdateKind.ENRICHED, following.messages_enriched_since),
-        ):
-            read = partial(changed_since, self.database, visible, since, after=after)
-            async with aclosing(_paged(memory, read)) as messages:
-                async for message in messages:
-                    given = [update_of(kind, message)]
-                    del message
-                    yield given.pop()
-        self.place = until  # only after the last one: an interrupted reader starts again
+            return []
+        since, visible = self.since, Visible.of(session)
+        return [
+            (
+                partial(following.messages_deleted_since, self.database, self.session_id, since, after=after),
+                deletion_of,
+            ),
+            (
+                partial(following.messages_edited_since, self.database, visible, since, after=after),
+                partial(update_of, UpdateKind.EDITED),
+            ),
+            (
+                partial(following.messages_enriched_since, self.database, visible, since, after=after),
+                partial(update_of, UpdateKind.ENRICHED),
+            ),
+        ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -313,29 +334,20 @@ class SessionsUpdated(_ByTime):
         """The sessions of one user, or all."""
         return Feed.SESSIONS, self.user_id
 
-    async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
-        """The changes since the place, deletions first: an id that was deleted may be one of a later session."""
-        since, until = self.since, now()
-        read_deleted = partial(
-            following.sessions_deleted_since, self.database, self.scope, self.user_id, since, after=after
-        )
-        async with aclosing(_paged(memory, read_deleted)) as tombstones:
-            async for tombstone in tombstones:
-                yield session_update_of(SessionUpdateKind.DELETED, tombstone["sessionId"])
-        read = partial(following.sessions_changed_since, self.database, self.scope, self.user_id, since, after=after)
-        async with aclosing(_paged(memory, read)) as sessions:
-            async for session in sessions:
-                is_new = session["createdAt"] >= self.place
-                kind = SessionUpdateKind.CREATED if is_new else SessionUpdateKind.CHANGED
-                given = [session_update_of(kind, session["_id"], session)]
-                del session
-                yield given.pop()
-        self.place = until
+    async def _listings(self, after: Moment | None) -> list[_Listing]:
+        bounds = (self.database, self.scope, self.user_id, self.since)
+        return [
+            (partial(following.sessions_deleted_since, *bounds, after=after), _session_deletion_of),
+            (partial(following.sessions_changed_since, *bounds, after=after), self._change_of),
+        ]
+
+    def _change_of(self, session: AnyDocument) -> Document:
+        is_new = session["createdAt"] >= self.place
+        kind = SessionUpdateKind.CREATED if is_new else SessionUpdateKind.CHANGED
+        return session_update_of(kind, session["_id"], session)
 
 
-async def _paged(
-    memory: Memory, read: Callable[[following.Position | None], Awaitable[following.Page]]
-) -> AsyncGenerator[Document, None]:
+async def _paged(memory: Memory, read: _Read) -> AsyncGenerator[Document, None]:
     """All documents of a listing, page by page. A page that went because memory was short is read again.
 
     Args:
@@ -372,6 +384,10 @@ def deletion_of(tombstone: AnyDocument) -> Document:
     """The event of a message that was deleted, or of all messages of a session up to a number."""
     kind = UpdateKind.DELETED if "uuid" in tombstone else UpdateKind.CLEARED
     return {"kind": kind, "uuid": tombstone.get("uuid"), "seq": tombstone["seq"], "message": None}
+
+
+def _session_deletion_of(tombstone: AnyDocument) -> Document:
+    return session_update_of(SessionUpdateKind.DELETED, tombstone["sessionId"])
 
 
 def session_update_of(kind: SessionUpdateKind, session_id: str, session: AnyDocument | None = None) -> Document:

@@ -78,11 +78,11 @@ class _Session:
     versions: dict[str, Version] = field(default_factory=dict)
 
     def has_lost(self, stored: SessionDocument | None) -> bool:
-        """Whether messages of the entries have been erased or deleted, as the stored session says."""
+        """Return whether messages were erased or deleted since the entries were read, by the stored session's count."""
         if stored is None or Visible.of(stored) != self.part:
             return True
         added = stored["lastSeq"] - self.last_seq
-        return stored["messageCount"] < len(self.entries) + added
+        return stored["messageCount"] != len(self.entries) + added
 
 
 @dataclass(slots=True)
@@ -196,7 +196,7 @@ class _Refresh:
         await self._take(messages_of(self._database, fresh, contents=False))
         await self._take(later_messages(self._database, grown))
         await self._take_changes(others)
-        await self._read_where_some_are_gone(others)
+        await self._reread_with_lost_messages(others)
         await self._put_vectors(others, since)
         self._known.since = began - _OVERLAP
         return self._changed
@@ -223,12 +223,13 @@ class _Refresh:
     async def _take(self, batches: AsyncIterator[list[MessageDocument]]) -> None:
         async for messages in batches:
             documents = await recall_documents(self._database, messages)
-            stored = [one for one in messages if "terms" in documents.get(one["_id"], ())]
-            await self._put_all(stored, documents)
-            others = [message["_id"] for message in messages if "terms" not in documents.get(message["_id"], ())]
-            async for read in messages_with(self._database, others, contents=True):
+            await self._put_all([one for one in messages if "terms" in documents.get(one["_id"], ())], documents)
+            others = {one["_id"]: one for one in messages if "terms" not in documents.get(one["_id"], ())}
+            async for read in messages_with(self._database, list(others), contents=True):
                 self._count(read)
-                await self._put_all(read, await recall_documents(self._database, read))
+                # A document that was read before an edit has the vector of the former content.
+                same = [one["_id"] for one in read if _is_same(one, others[one["_id"]])]
+                await self._put_all(read, {uuid: documents[uuid] for uuid in same if uuid in documents})
 
     def _count(self, messages: Iterable[MessageDocument]) -> None:
         self._read += sum(len(message["content"]) for message in messages)
@@ -268,21 +269,13 @@ class _Refresh:
         versions = self._known.sessions[message["sessionId"]].versions
         return message["_id"] in versions and versions[message["_id"]] != version_of(message)
 
-    async def _read_where_some_are_gone(self, session_ids: Sequence[str]) -> None:
-        """Read sessions again whose number of messages differs from the cached one."""
+    async def _reread_with_lost_messages(self, session_ids: Sequence[str]) -> None:
         known = self._known.sessions
-        differ = [
-            session_id
-            for session_id in session_ids
-            if len(known[session_id].entries) != self._sessions[session_id]["messageCount"]
-        ]
-        if not differ:
-            return
-        for session_id in differ:
-            known[session_id] = _Session(known[session_id].part, known[session_id].last_seq)
-        self._changed = True
-        parts = [known[session_id].part for session_id in differ]
-        await self._take(messages_of(self._database, parts, contents=False))
+        lost = [name for name in session_ids if known[name].has_lost(self._sessions[name])]
+        for name in lost:
+            known[name] = _Session(known[name].part, known[name].last_seq)
+            self._changed = True
+        await self._take(messages_of(self._database, [known[name].part for name in lost], contents=False))
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
         if self._known.model is None:
@@ -306,6 +299,11 @@ class _Refresh:
         """Look for vectors that were stored later from now on: later than this reading of the scope began."""
         latest = document["at"] - _OVERLAP_OF_VECTORS - timedelta(seconds=time.monotonic() - self._began)
         self._known.vectors_since = max(latest, self._known.vectors_since or latest)
+
+
+def _is_same(message: MessageDocument, earlier: MessageDocument) -> bool:
+    """Return whether two reads of a uuid found one message, which was not edited between them."""
+    return message["memoryId"] == earlier["memoryId"] and version_of(message)[0] == version_of(earlier)[0]
 
 
 def _size_of(known: _Known) -> int:

@@ -6,7 +6,6 @@ import base64
 import http.server
 import json
 import logging
-import socket
 import subprocess
 import sys
 import threading
@@ -39,6 +38,7 @@ from tests.support.graphql_client import ADD, Client
 from tests.support.live_client import Socket, socket_to
 from tests.support.server_process import clean_environment, served
 from tests.support.signing_keys import RSA_KEY
+from tests.support.tcp import free_port
 
 WITH_SECRET = {"jwt_secret": SecretStr(SECRET)}
 ASK = "{ __typename }"
@@ -281,9 +281,7 @@ async def test_keys_that_never_came_are_unavailable_and_no_refusal(
     settings: Settings, mongodb_uri: str, database: Database
 ) -> None:
     del database
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-    async with served_with(settings, mongodb_uri, jwt_jwks_url=f"http://127.0.0.1:{port}/") as client:
+    async with served_with(settings, mongodb_uri, jwt_jwks_url=f"http://127.0.0.1:{free_port()}/") as client:
         bearer = token(key=RSA_KEY, algorithm="RS256", kid="one")
         assert await status_and_code(client, bearer) == (503, "UNAVAILABLE")
 

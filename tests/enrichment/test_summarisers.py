@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from graph.enrichment.tokens import count_tokens
 from graph.errors import StartupError
 from tests.support.llm_server import LLMServer, Reply, completion
 from tests.support.paths import DATA, ROOT
+from tests.support.tcp import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -473,12 +473,6 @@ def test_options_that_cannot_work_are_refused_by_name(changes: dict[str, Any], n
 # --- both together ---
 
 
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def test_the_summary_of_the_model_is_marked_as_such() -> None:
     async with asking(Reply(completion("A summary."))) as (llm, _):
         summary = await Summariser(llm).summarise(None, MESSAGES)
@@ -513,7 +507,7 @@ async def test_the_extractive_summary_stands_in_for_a_model_that_stays_down(repl
 
 
 async def test_the_extractive_summary_stands_in_when_nobody_listens() -> None:
-    async with ChatCompletionsSummariser(options(f"http://127.0.0.1:{unused_port()}/v1")) as llm:
+    async with ChatCompletionsSummariser(options(f"http://127.0.0.1:{free_port()}/v1")) as llm:
         summary = await Summariser(llm).summarise(None, MESSAGES)
     assert summary.source == "EXTRACTIVE"
     assert summary.fell_back_reason == "the connection failed (ConnectError), at attempt 3"

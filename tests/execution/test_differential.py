@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,12 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.errors import PyMongoError
 
-from graph.enrichment.tokens import load_counter
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.operations.backend import Backend
 from graph.schema.node import global_id
-from graph.settings import Settings
-from graph.store.database import open_database
+from tests.support.backends import backend_on
 from tests.support.differential.documents import SESSIONS, fill
 from tests.support.differential.queries import Query
 from tests.support.executing import SCHEMA, execute_prepared, execute_stock
@@ -110,26 +106,12 @@ def _told(error: Any) -> Any:
     return formatted
 
 
-@asynccontextmanager
-async def _backend(uri: str, directory: Path) -> AsyncIterator[Backend]:
-    set_ = Settings.model_construct(database=f"test_{uuid.uuid4().hex}", data_dir=directory)
-    database = await open_database(uri, name=set_.database)
-    try:
-        yield Backend(set_, database, load_counter(set_.token_encoding))
-    finally:
-        await database.client.drop_database(set_.database)
-        await database.close()
-
-
 @pytest.fixture(scope="module")
 def world(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     for name in ("graph", "strawberry"):  # thousands of unforeseen errors are foreseen here
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    with asyncio.Runner() as runner:
-        opened = _backend(mongodb_uri, tmp_path_factory.mktemp("data"))
-        backend = runner.run(opened.__aenter__())
+    with asyncio.Runner() as runner, backend_on(runner, mongodb_uri, tmp_path_factory.mktemp("data")) as backend:
         yield World(runner, backend, runner.run(fill(backend)))
-        runner.run(opened.__aexit__(None, None, None))
     for name in ("graph", "strawberry"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 

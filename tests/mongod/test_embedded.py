@@ -25,6 +25,7 @@ from graph.mongod.datadir import DataDirLock
 from graph.mongod.embedded import EmbeddedMongo, EmbeddedMongoError, default_data_dir, find_mongod
 from graph.mongod.program import command_line, end_left_behind
 from tests.support.paths import ROOT
+from tests.support.tcp import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,12 +59,6 @@ class AnotherServer(socketserver.TCPServer):
     """Closes whatever connects."""
 
     allow_reuse_address = True
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def refusal(mongo: EmbeddedMongo) -> str:

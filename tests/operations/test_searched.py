@@ -180,6 +180,13 @@ async def test_vectors_that_were_read_are_not_read_again(
     assert [bool(entry.vector) for entry in (await snapshot(backend, kept)).entries] == [True] * 5
 
 
+async def test_messages_without_terms_cost_one_read_of_their_documents(backend: Backend, commands: Commands) -> None:
+    await say(backend, "s", *SPOKEN)
+    with commands.recorded() as sent:
+        assert len((await snapshot(backend, Searched(backend.database))).entries) == len(SPOKEN)
+    assert [body.get("find") for _, body in sent].count("recall") == 1
+
+
 async def one_token(_role: str, _content: str) -> int:
     return 1
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,7 +23,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from graph.enrichment.tokens import load_counter
 from graph.execution.executor import SelectingExecutor
 from graph.execution.size import size_of
 from graph.operations.backend import Backend
@@ -34,11 +30,11 @@ from graph.operations.memory import MessageToAdd, add_memory
 from graph.request.pipeline import EVERY_KIND
 from graph.schema.node import global_id
 from graph.settings import Settings
-from graph.store.database import open_database
 from graph.store.documents import EntityDocument, MessageDocument
 from graph.store.entities.mentions import replace_mentions
 from graph.store.scope import EVERYTHING
 from graph.store.writes import write
+from tests.support.backends import backend_on
 from tests.support.differential.queries import Query
 from tests.support.executing import DOCUMENTS, SCHEMA, execute_stock
 from tests.support.graphql_client import Client
@@ -155,27 +151,14 @@ async def mention(backend: Backend, message: MessageDocument, chance: random.Ran
     await write(backend.database, attempt)
 
 
-@asynccontextmanager
-async def opened(uri: str, directory: Path) -> AsyncIterator[Backend]:
-    off: dict[str, Any] = {f"max_{name}": 0 for name in LIMITS}
-    set_ = Settings.model_construct(database=f"test_{uuid.uuid4().hex}", data_dir=directory, **off)
-    database = await open_database(uri, name=set_.database)
-    try:
-        yield Backend(set_, database, load_counter(set_.token_encoding))
-    finally:
-        await database.client.drop_database(set_.database)
-        await database.close()
-
-
 @pytest.fixture(scope="module", params=[1, 2, 3], ids="data-{}".format)
 def world(
     mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[World]:
     with asyncio.Runner() as runner:
-        opening = opened(mongodb_uri, tmp_path_factory.mktemp("data"))
-        backend = runner.run(opening.__aenter__())
-        yield World(runner, backend, runner.run(fill(backend, request.param)))
-        runner.run(opening.__aexit__(None, None, None))
+        off: dict[str, Any] = {f"max_{name}": 0 for name in LIMITS}
+        with backend_on(runner, mongodb_uri, tmp_path_factory.mktemp("data"), **off) as backend:
+            yield World(runner, backend, runner.run(fill(backend, request.param)))
 
 
 # The driver's threads use `random` while hypothesis draws, and it takes that for the strategies' doing.

@@ -597,6 +597,7 @@ from graph.store.jobs import erasure
 from graph.store.database import open_database
 from graph.store.scope import EVERYTHING
 from tests.support.driver import DRIVER
+from tests.support.killed import stopping_after
 
 async def main(uri, name, what, key):
     erasure.BATCH = 50
@@ -609,13 +610,7 @@ async def main(uri, name, what, key):
         (job,) = await users.delete_user(database, EVERYTHING, key)
         await erasure.finish(database, job)
         job = (await database.erasures.find_one())["_id"]
-    step = erasure._step
-    async def told(*args):
-        done = await step(*args)
-        print("batch", flush=True)
-        await asyncio.sleep(0.02)
-        return done
-    erasure._step = told
+    erasure._step = stopping_after(erasure._step)
     await erasure.finish(database, job)
 
 asyncio.run(main(*sys.argv[1:]))

@@ -49,16 +49,12 @@ from graph.store.database import open_database
 from graph.store.jobs import handover
 from graph.store.scope import EVERYTHING
 from tests.support.driver import DRIVER
+from tests.support.killed import stopping_after
 
 async def main(uri, name, session_id, user_id):
     handover.ENTITIES_AT_ONCE, handover.BATCH = 10, 7
     database = await open_database(uri, name=name, driver_name=DRIVER)
-    give = handover._give
-    async def shown(*args):
-        await give(*args)
-        print("batch", flush=True)
-        await asyncio.sleep(60)
-    handover._give = shown
+    handover._give = stopping_after(handover._give)
     await sessions.update_session(database, EVERYTHING, session_id, user_id=user_id, metadata=None)
 
 asyncio.run(main(*sys.argv[1:]))

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.graphql_client import ADD, OCTAVIA
 from tests.support.server_process import ServerProcess, clean_environment, served, until
+from tests.support.tcp import free_port
 
 MEMORY = """query { memory(sessionId: "octavia") { messages {
   uuid createdAt seq role content metadata tokenCount enrichment { state }
@@ -170,15 +171,6 @@ def test_a_standalone_mongod_is_refused(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "--replSet" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_help_shows_the_flags_that_mirror_the_settings(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from typing import Any
 
@@ -18,6 +17,7 @@ from tests.support.graphql_client import Client
 from tests.support.hanging import Hanging, hanging_mongodb
 from tests.support.live_client import socket_to
 from tests.support.signing_keys import RSA_KEY
+from tests.support.tcp import free_port
 
 
 async def closed_with(client: Client, bearer: str) -> Any:
@@ -55,9 +55,7 @@ async def test_a_socket_that_is_opened_while_the_keys_are_away_is_to_be_opened_a
     settings: Settings, mongodb_uri: str, database: Database
 ) -> None:
     del database
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-    async with served_with(settings, mongodb_uri, jwt_jwks_url=f"http://127.0.0.1:{port}/") as client:
+    async with served_with(settings, mongodb_uri, jwt_jwks_url=f"http://127.0.0.1:{free_port()}/") as client:
         frame = await closed_with(client, token(key=RSA_KEY, algorithm="RS256", kid="one"))
         assert (frame.code, "try again" in frame.reason) == (1013, True)
 
