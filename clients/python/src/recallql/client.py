@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 from uuid import uuid4
 
 import httpx
 
+from recallql.errors import NotFound
 from recallql.generated.add_memory import AddMemoryAddMemory
 from recallql.generated.context import ContextContext
 from recallql.generated.enums import SearchMode
 from recallql.generated.follow import Follow
 from recallql.generated.fragments import MessageFields
-from recallql.generated.input_types import AddMemoryInput, MessageFilter, MessageInput
+from recallql.generated.input_types import AddMemoryInput, DeleteMemoryInput, MessageFilter, MessageInput
 from recallql.generated.operations_client import Operations
 from recallql.generated.search import SearchSearchEdges
 
@@ -145,6 +147,11 @@ class AsyncRecallQL:
             query, user_id=user_id, session_id=session_id, first=first, filter_=where, mode=mode
         )
         return found.search.edges
+
+    async def clear(self, session_id: str) -> None:
+        """Delete all messages of a session; an unknown session has none."""
+        with suppress(NotFound):
+            await self.operations.delete_memory(DeleteMemoryInput.model_validate({"sessionId": session_id}))
 
     async def follow(self, session_id: str, *, after_seq: int | None = None) -> AsyncGenerator[Message, None]:
         """Yield each new message of a session once and in order, for as long as the caller iterates.

@@ -114,6 +114,10 @@ class RecallQL:
         )
         return self._portal.call(call)
 
+    def clear(self, session_id: str) -> None:
+        """Delete all messages of a session; an unknown session has none."""
+        self._portal.call(self._client.clear, session_id)
+
     def follow(self, session_id: str, *, after_seq: int | None = None) -> Generator[Message, None, None]:
         """Yield each new message of a session, see `AsyncRecallQL.follow`."""
         stream = self._client.follow(session_id, after_seq=after_seq)

@@ -15,6 +15,7 @@ from .context import (
     ContextContextRecalledMessage,
     ContextContextRecalledMessageSession,
 )
+from .delete_memory import DeleteMemory, DeleteMemoryDeleteMemory
 from .enums import (
     EnrichmentState,
     MessageUpdateKind,
@@ -83,6 +84,8 @@ __all__ = [
     "CreateSessionInput",
     "CreateUserInput",
     "DateTimeRange",
+    "DeleteMemory",
+    "DeleteMemoryDeleteMemory",
     "DeleteMemoryInput",
     "DeleteMessageInput",
     "DeleteSessionInput",

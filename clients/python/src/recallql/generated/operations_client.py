@@ -5,9 +5,10 @@ from .add_memory import AddMemory
 from .base import Transport
 from .base_model import UNSET, UnsetType
 from .context import Context
+from .delete_memory import DeleteMemory
 from .enums import SearchMode
 from .follow import Follow
-from .input_types import AddMemoryInput, MessageFilter
+from .input_types import AddMemoryInput, DeleteMemoryInput, MessageFilter
 from .messages import Messages
 from .search import Search
 
@@ -295,3 +296,20 @@ class Operations(Transport):
             query=query, operation_name="Follow", variables=variables, **kwargs
         ):
             yield Follow.model_validate(data)
+
+    async def delete_memory(
+        self, input: DeleteMemoryInput, **kwargs: Any
+    ) -> DeleteMemory:
+        query = gql("""
+            mutation DeleteMemory($input: DeleteMemoryInput!) {
+              deleteMemory(input: $input) {
+                deletedId
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="DeleteMemory", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return DeleteMemory.model_validate(data)

@@ -1,0 +1,42 @@
+"""The adapters for agent frameworks, each with its framework in an environment of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.support.graphql_client import Client
+from tests.support.paths import ROOT
+from tests.support.python_tools import FRAMEWORKS, run_tool
+
+PYTEST = (
+    *("-m", "pytest", "-q", "--noconftest", "-c", "/dev/null", "-p", "no:cacheprovider"),
+    *("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", sorted(path.name for path in FRAMEWORKS.glob("*_suite.py")))
+async def test_the_adapter_passes_its_suite(client: Client, suite: str, tmp_path: Path) -> None:
+    url = str(client.http.base_url)
+    done = await anyio.to_thread.run_sync(
+        lambda: run_tool(
+            *PYTEST,
+            str(FRAMEWORKS / suite),
+            cwd=tmp_path,
+            home=FRAMEWORKS,
+            PYTHONPATH=str(ROOT / "clients" / "python" / "src"),
+            RECALLQL_URL=url,
+        )
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+
+
+@pytest.mark.slow
+def test_the_adapters_are_typed() -> None:
+    source = ROOT / "clients" / "python" / "src"
+    adapters = [str(source / "recallql" / path.name.replace("_suite", "")) for path in FRAMEWORKS.glob("*_suite.py")]
+    done = run_tool("-m", "mypy", "--strict", "--follow-imports=silent", *adapters, cwd=source, home=FRAMEWORKS)
+    assert done.returncode == 0, done.stdout
