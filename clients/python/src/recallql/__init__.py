@@ -1,6 +1,6 @@
 """Client of RecallQL, the conversation memory API."""
 
-from recallql.client import AddedMemory, AsyncRecallQL, Message, NewMessage, PromptContext, SearchHit
+from recallql.client import AddedMemory, AsyncRecallQL, Message, NewMessage, PoppedMessage, PromptContext, SearchHit
 from recallql.errors import (
     BadUserInput,
     Conflict,
@@ -28,6 +28,7 @@ __all__ = [
     "MessageInput",
     "NewMessage",
     "NotFound",
+    "PoppedMessage",
     "PromptContext",
     "RecallQL",
     "RecallQLError",

@@ -16,14 +16,23 @@ from recallql.generated.context import ContextContext
 from recallql.generated.enums import SearchMode
 from recallql.generated.follow import Follow
 from recallql.generated.fragments import MessageFields
-from recallql.generated.input_types import AddMemoryInput, DeleteMemoryInput, MessageFilter, MessageInput
+from recallql.generated.input_types import (
+    AddMemoryInput,
+    DeleteMemoryInput,
+    MessageFilter,
+    MessageInput,
+    PopMessageInput,
+)
 from recallql.generated.operations_client import Operations
+from recallql.generated.pop_message import PopMessagePopMessagePoppedMessage
 from recallql.generated.search import SearchSearchEdges
 
 AddedMemory: TypeAlias = AddMemoryAddMemory
 """The stored messages, in `memory.messages`, and their session."""
 Message: TypeAlias = MessageFields
 """A stored message."""
+PoppedMessage: TypeAlias = PopMessagePopMessagePoppedMessage
+"""A message that was deleted."""
 PromptContext: TypeAlias = ContextContext
 """The context for a prompt."""
 SearchHit: TypeAlias = SearchSearchEdges
@@ -148,6 +157,20 @@ class AsyncRecallQL:
         )
         return found.search.edges
 
+    async def pop(self, session_id: str) -> PoppedMessage | None:
+        """Delete the newest message of a session, and return it; None if the session has none.
+
+        Two callers never get the same message. The call is sent once: after a lost answer, a repetition would delete
+        another message.
+
+        Raises:
+            httpx.TransportError: the connection is lost; the message may be deleted.
+        """
+        with suppress(NotFound):
+            given = PopMessageInput.model_validate({"sessionId": session_id})
+            return (await self.operations.pop_message(given, repeats=False)).pop_message.popped_message
+        return None
+
     async def clear(self, session_id: str) -> None:
         """Delete all messages of a session; an unknown session has none."""
         with suppress(NotFound):
@@ -189,7 +212,7 @@ class _Following:
     async def next(self) -> Message | None:
         """Return the next message; None when the server has completed the subscription."""
         result: Follow | None = None
-        async for attempt in self._operations.attempts(forever=True):
+        async for attempt in self._operations.attempts(None):
             with attempt:
                 result = await self._received()
         if result is None:

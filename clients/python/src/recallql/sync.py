@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from anyio.from_thread import start_blocking_portal
 
-from recallql.client import AddedMemory, AsyncRecallQL, Message, NewMessage, PromptContext, SearchHit
+from recallql.client import AddedMemory, AsyncRecallQL, Message, NewMessage, PoppedMessage, PromptContext, SearchHit
 from recallql.generated.enums import SearchMode
 from recallql.generated.input_types import MessageFilter
 
@@ -113,6 +113,10 @@ class RecallQL:
             mode=mode,
         )
         return self._portal.call(call)
+
+    def pop(self, session_id: str) -> PoppedMessage | None:
+        """Delete the newest message of a session, and return it, see `AsyncRecallQL.pop`."""
+        return self._portal.call(self._client.pop, session_id)
 
     def clear(self, session_id: str) -> None:
         """Delete all messages of a session; an unknown session has none."""

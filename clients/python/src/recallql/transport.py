@@ -16,8 +16,8 @@ from recallql.errors import Unavailable, error_of
 class HTTPTransport:
     """Sends the operations of the generated client.
 
-    An operation is sent again when the service is unavailable or the connection is lost. Each mutation carries an
-    idempotency key or can be repeated, so that a repetition changes nothing.
+    An operation is sent again when the service is unavailable or the connection is lost. A mutation that is sent again
+    carries an idempotency key, or has no further effect.
 
     Args:
         url: the address of the server.
@@ -47,16 +47,27 @@ class HTTPTransport:
             await self._http.aclose()
 
     async def execute(
-        self, query: str, operation_name: str | None = None, variables: dict[str, Any] | None = None, **_: Any
+        self,
+        query: str,
+        operation_name: str | None = None,
+        variables: dict[str, Any] | None = None,
+        *,
+        repeats: bool = True,
     ) -> dict[str, Any]:
         """Execute a query or mutation; return the response.
+
+        Args:
+            query: the document.
+            operation_name: the name of the operation.
+            variables: the variables.
+            repeats: whether the operation may be sent again.
 
         Raises:
             RecallQLError: the response has errors.
             httpx.TransportError: the server could not be reached in any attempt.
         """
         body = _body(query, operation_name, variables)
-        async for attempt in self.attempts():
+        async for attempt in self.attempts(1 if not repeats else self._attempts):
             with attempt:
                 response = await self._http.post("/graphql", json=body, headers=self._headers())
                 answer: dict[str, Any] = _json(response)
@@ -90,15 +101,15 @@ class HTTPTransport:
                     yield result["data"]
         raise httpx.RemoteProtocolError("the server ended the stream before the subscription was complete")
 
-    def attempts(self, *, forever: bool = False) -> AsyncRetrying:
+    def attempts(self, most: int | None) -> AsyncRetrying:
         """Return the attempts of one operation, with a growing random wait between them.
 
         Args:
-            forever: whether the number of attempts has no limit.
+            most: the maximum number; None for no limit.
         """
         return AsyncRetrying(
             retry=retry_if_exception_type((Unavailable, httpx.TransportError)),
-            stop=stop_never if forever else stop_after_attempt(self._attempts),
+            stop=stop_never if most is None else stop_after_attempt(most),
             wait=wait_random_exponential(multiplier=0.2, max=10),
             reraise=True,
         )

@@ -58,6 +58,11 @@ from .messages import (
     MessagesSessionMessagesPageInfo,
 )
 from .operations_client import Operations
+from .pop_message import (
+    PopMessage,
+    PopMessagePopMessage,
+    PopMessagePopMessagePoppedMessage,
+)
 from .search import (
     Search,
     SearchSearch,
@@ -107,7 +112,10 @@ __all__ = [
     "OffsetUnit",
     "Operations",
     "OrderDirection",
+    "PopMessage",
     "PopMessageInput",
+    "PopMessagePopMessage",
+    "PopMessagePopMessagePoppedMessage",
     "ReplaceFromInput",
     "RetryEnrichmentInput",
     "Search",

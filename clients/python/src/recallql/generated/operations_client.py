@@ -8,8 +8,14 @@ from .context import Context
 from .delete_memory import DeleteMemory
 from .enums import SearchMode
 from .follow import Follow
-from .input_types import AddMemoryInput, DeleteMemoryInput, MessageFilter
+from .input_types import (
+    AddMemoryInput,
+    DeleteMemoryInput,
+    MessageFilter,
+    PopMessageInput,
+)
 from .messages import Messages
+from .pop_message import PopMessage
 from .search import Search
 
 
@@ -313,3 +319,30 @@ class Operations(Transport):
         )
         data = self.get_data(response)
         return DeleteMemory.model_validate(data)
+
+    async def pop_message(self, input: PopMessageInput, **kwargs: Any) -> PopMessage:
+        query = gql("""
+            mutation PopMessage($input: PopMessageInput!) {
+              popMessage(input: $input) {
+                poppedMessage {
+                  id
+                  uuid
+                  seq
+                  createdAt
+                  role
+                  name
+                  toolCallId
+                  content
+                  parts
+                  metadata
+                  tokenCount
+                }
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="PopMessage", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return PopMessage.model_validate(data)
