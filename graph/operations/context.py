@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from graph.errors import BadUserInput
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
+from graph.operations.overviews import USERS
 from graph.operations.packing import Packed, Packing, Recalled
 from graph.operations.recall import MAX_QUERY_BYTES, Found, Results, check_query, search
 from graph.operations.searched import Snapshot
-from graph.operations.sessions import USERS, find_session
+from graph.operations.sessions import find_session
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
 from graph.store.messages import count_between, find_messages, messages_in_range
 from graph.store.scope import Scope

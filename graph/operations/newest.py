@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 
-from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.memory import NOTHING_ANSWERED, Answered, MessageToAdd, check_messages
@@ -82,8 +81,7 @@ async def replace_from(
     """
     validation.check_id(session_id, "sessionId")
     validation.check_optional(idempotency_key, "idempotencyKey", validation.check_id)
-    if seq < 1:
-        raise BadUserInput(f"seq must be at least 1, the number of the first message, not {seq:,}")
+    validation.check_seq(seq)
     messages = await check_messages(backend, scope, sent)
     digest = None
     if idempotency_key is not None:  # on a thread: a payload may have 16 MB

@@ -8,18 +8,11 @@ from graph.errors import Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import sessions as store
-from graph.store.documents import MessageDocument, Origin, SessionDocument
+from graph.store.documents import Origin, SessionDocument
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
-from graph.store.messages import first_words, messages_in_range
 from graph.store.scope import Scope
 from graph.store.sessions import SessionFilter
-from graph.store.visible import Visible
-
-USERS = frozenset({"user", "human"})
-"""The roles of messages of users."""
-MOST_OF_TITLE = 80
-"""Maximum characters of a default title."""
 
 
 def check_user_id(scope: Scope, user_id: str | None) -> str | None:
@@ -40,26 +33,6 @@ def check_user_id(scope: Scope, user_id: str | None) -> str | None:
 def check_title(value: str, name: str) -> str:
     """The title of a session, which may be empty."""
     return validation.check_text(value, name, most_bytes=validation.MAX_NAME_BYTES, empty=True)
-
-
-async def title_of(backend: Backend, session: SessionDocument) -> str | None:
-    """Return the title of a session, read with `title` and `Visible.FIELDS`.
-
-    By default, that is the beginning of the first message of a user, or None.
-    """
-    if title := session.get("title"):
-        return title
-    said = await first_words(backend.database, Visible.of(session), USERS, MOST_OF_TITLE + 1)
-    if said is None:
-        return None
-    words = " ".join(said.split())
-    return words if len(words) <= MOST_OF_TITLE else f"{words[: MOST_OF_TITLE - 1].rstrip()}…"
-
-
-async def last_message(backend: Backend, session: SessionDocument, fields: Collection[str]) -> MessageDocument | None:
-    """Return the newest message of a session that was read with `Visible.FIELDS`, or None."""
-    found = await messages_in_range(backend.database, Visible.of(session), fields, last=1)
-    return found[0] if found else None
 
 
 async def find_session(

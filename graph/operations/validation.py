@@ -168,6 +168,13 @@ def check_first(value: int | None, default: int = DEFAULT_PAGE) -> int:
     return value
 
 
+def check_seq(value: int, name: str = "seq") -> int:
+    """Check the number of a message in its session."""
+    if value < 1:
+        raise BadUserInput(f"{name} must be at least 1, the number of the first message, not {value:,}")
+    return value
+
+
 def check_limit(value: int) -> int:
     """Check a maximum number of items of a page."""
     if not 0 <= value <= MAX_PAGE:

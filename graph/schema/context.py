@@ -26,7 +26,9 @@ from graph.store.documents import (
 from graph.store.scope import Scope
 
 D = TypeVar("D", MemoryDocument, MessageDocument, SessionDocument, SummaryDocument, UserDocument)
+T = TypeVar("T")
 _Find: TypeAlias = Callable[[Backend, Scope, Collection[str], Collection[str]], Awaitable[list[D]]]
+_ReadOf: TypeAlias = Callable[[Backend, Sequence[SessionDocument], Collection[str]], Awaitable[dict[str, T]]]
 _Key: TypeAlias = tuple[str, frozenset[str]]
 
 
@@ -50,7 +52,7 @@ class Context:
 
     # Not arguments, so that `dataclasses.replace` makes a context with loaders of its own.
     filter_bounds: FilterBounds = field(init=False, default_factory=FilterBounds)
-    _loaders: dict[object, DataLoader[_Key, Any]] = field(init=False, default_factory=dict)
+    _loaders: dict[object, DataLoader[Any, Any]] = field(init=False, default_factory=dict)
     _mentions: DataLoader[Any, list[Document]] | None = field(init=False, default=None)
 
     @property
@@ -92,6 +94,24 @@ class Context:
 
     async def _load_mentions(self, asked: list[tuple[Document, int | None]]) -> list[list[Document]]:
         return await entities.mentions(self.backend, asked)
+
+    async def of_session(self, read: _ReadOf[T], session: SessionDocument, fields: Collection[str] = ()) -> T | None:
+        """Return the value of one session, read within the scope, from a read for several sessions."""
+        loader: DataLoader[Any, T | None] | None = self._loaders.get(read)
+        if loader is None:
+            loader = self._loaders[read] = DataLoader(partial(self._load_of, read), cache=False)
+        return await asyncio.shield(loader.load((session, frozenset(fields))))
+
+    async def _load_of(
+        self, read: _ReadOf[T], keys: Sequence[tuple[SessionDocument, frozenset[str]]]
+    ) -> list[T | None]:
+        """Read with each set of fields once."""
+        found: dict[_Key, T] = {}
+        for fields in {fields for _, fields in keys}:
+            sessions_ = {session["_id"]: session for session, wanted in keys if wanted == fields}
+            of_each = await read(self.backend, list(sessions_.values()), fields)
+            found |= {(session_id, fields): value for session_id, value in of_each.items()}
+        return [found.get((session["_id"], fields)) for session, fields in keys]
 
     async def _find(self, find: _Find[D], key: str, fields: Collection[str]) -> D | None:
         loader: DataLoader[_Key, D | None] | None = self._loaders.get(find)

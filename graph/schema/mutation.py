@@ -9,6 +9,7 @@ from graph.schema.memory.mutations import MemoryMutations
 from graph.schema.messages.mutations import MessageMutations
 from graph.schema.messages.newest import NewestMessageMutations
 from graph.schema.sessions.mutations import SessionMutations
+from graph.schema.sessions.read_marks import ReadMarkMutations
 from graph.schema.users.mutations import UserMutations
 
 
@@ -29,6 +30,7 @@ class Mutation(
     SessionMutations,
     MessageMutations,
     NewestMessageMutations,
+    ReadMarkMutations,
     UserMutations,
     EnrichmentMutations,
 ):

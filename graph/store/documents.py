@@ -210,6 +210,8 @@ class SessionDocument(TypedDict):
     """Grows with each change that a caller makes of the session or its messages."""
     title: NotRequired[str]
     archived: NotRequired[bool]
+    readSeq: NotRequired[int]
+    """The `seq` up to which the session's user has read."""
 
 
 class SessionChanges(TypedDict, total=False):

@@ -82,21 +82,6 @@ def list_messages(database: Database, visible: Visible, wanted: MessageFilter = 
     return Listing(database.messages, {**visible.match("seq"), **wanted.conditions()}, ("seq",), ("sessionId", "seq"))
 
 
-async def first_words(database: Database, visible: Visible, roles: Collection[str], most: int) -> str | None:
-    """The beginning of the first visible message of one of some roles; None where there is none.
-
-    Args:
-        database: the open database.
-        visible: the part of the session.
-        roles: the roles.
-        most: the maximum number of characters, after leading white space.
-    """
-    content = {"$substrCP": [{"$ltrim": {"input": "$content"}}, 0, most]}
-    match = {**visible.match("seq"), "role": {"$in": list(roles)}}
-    found = await database.messages.find_one(match, {"content": content}, sort=[("seq", 1)])
-    return None if found is None else found["content"]
-
-
 async def count_between(database: Database, after: Visible, until: int | None = None) -> int:
     """The number of messages in a part of a session, up to a number."""
     return await database.messages.count_documents(after.match("seq", until))

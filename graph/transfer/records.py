@@ -99,6 +99,7 @@ class _Session(TypedDict):
     userId: NotRequired[str | None]
     title: NotRequired[str]
     archived: NotRequired[bool]
+    readSeq: NotRequired[Count]
     number: NotRequired[Place]
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[Time]
@@ -122,6 +123,7 @@ class _Memory(TypedDict):
     createdAt: NotRequired[Time]
     idempotencyKey: NotRequired[str]
     payloadDigest: NotRequired[str]
+    replacesFrom: NotRequired[Place]
 
 
 @with_config(_OPEN)

@@ -13,6 +13,9 @@ LIST = """query($filter: SessionFilter) { sessions(filter: $filter) { edges { no
   sessionId title archived lastMessage { seq content session { sessionId } } } } } }"""
 CREATE = "mutation($i: CreateSessionInput!) { createSession(input: $i) { session { title lastMessage { seq } } } }"
 UPDATE = "mutation($i: UpdateSessionInput!) { updateSession(input: $i) { session { title archived revision } } }"
+OVERVIEW = """{ sessions(first: 200) { edges { node {
+  sessionId title unreadCount lastMessage { seq content } other: lastMessage { role } } } } }"""
+MARK = "mutation($id: ID!) { markRead(input: { sessionId: $id, seq: 1 }) { session { unreadCount } } }"
 DELETE = "mutation($uuid: UUID!) { deleteMessage(input: { uuid: $uuid }) { deletedId } }"
 
 
@@ -85,6 +88,33 @@ async def test_archived_sessions_are_listed_apart(client: Client) -> None:
     assert {*(await listed(client, archived=False))} == {"t"}
     assert not (await change(client, archived=False))["archived"]
     assert {*(await listed(client, archived=False))} == {"s", "t"}
+
+
+@pytest.mark.parametrize("sessions", [3, 150])
+async def test_a_page_of_sessions_is_one_read_for_each_field(client: Client, commands: Commands, sessions: int) -> None:
+    names = [f"s{number:03}" for number in range(sessions)]
+    for name in names:
+        await add(client, name, ("user", f"Hi {name}"), ("ai", f"Bye {name}"))
+    for name in names[::2]:  # with a hole, so that the unread messages are counted
+        uuid = (await add(client, name, ("ai", "gone"), ("ai", "kept")))[0]
+        await client.data(DELETE, uuid=uuid)
+    for name in names:
+        await client.data(MARK, id=name)
+    with commands.recorded() as recorded:
+        edges = (await client.data(OVERVIEW))["sessions"]["edges"]
+    reads = [str(command.get("find") or command.get("aggregate")) for _, command in recorded]
+    # Each read is of at most 100 sessions, and half of the sessions need no count.
+    assert sorted(reads) == ["messages"] * (4 if sessions == 3 else 7) + ["sessions"]
+    found = {edge["node"].pop("sessionId"): edge["node"] for edge in edges}
+    for number, name in enumerate(names):
+        newest, unread = ({"seq": 2, "content": f"Bye {name}"}, 1) if number % 2 else ({"seq": 4, "content": "kept"}, 2)
+        assert found.pop(name) == {
+            "title": f"Hi {name}",
+            "unreadCount": unread,
+            "lastMessage": newest,
+            "other": {"role": "ai"},
+        }
+    assert found == {}
 
 
 async def test_lists_that_do_not_select_them_read_no_messages(client: Client, commands: Commands) -> None:

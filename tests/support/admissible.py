@@ -419,6 +419,8 @@ def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]
         name == "replaceFrom" and sent["sessionId"] in things.sessions
     ):  # the key or the uuids may be those of the same call, or of another one
         may |= {CONFLICT}
+    if name == "markRead" and sent["sessionId"] in things.sessions:  # the seq may be that of no message
+        may |= {BAD}
     unknown = any(item.get(key) is not None for item in messages for key in ("parts", "createdAt"))
     # The role and the content of a message with parts are changed with its parts only.
     return may | {BAD} if unknown or any(_canonical(item.get("uuid")) in things.in_parts for item in messages) else may
@@ -432,7 +434,7 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
     for key, most in (("email", 320), ("firstName", 1_024), ("lastName", 1_024), ("title", 1_024)):
         text = sent.get(key) or ""
         wrong |= "\0" in text or len(text.encode()) > most
-    wrong |= name == "replaceFrom" and sent["seq"] < 1
+    wrong |= name in ("replaceFrom", "markRead") and sent["seq"] < 1
     if name in _ADDING:
         messages = _messages(sent)
         uuids = [str(UUID(str(item["uuid"]))) for item in messages if _is_uuid(item.get("uuid"))]
@@ -469,7 +471,7 @@ def _refused(name: str, sent: dict[str, Any], things: Things) -> str | None:
         uuids = {_canonical(item["uuid"]) for item in _messages(sent) if item.get("uuid")} - things.doubtful
         places = {things.messages.get(uuid, session) for uuid in uuids}
         return CONFLICT if places - {session} or _is_anothers(session, user, things) else None
-    if name == "popMessage":
+    if name in ("popMessage", "markRead"):
         return None if session in things.sessions else NOT_FOUND
     known = {"Session": session in things.sessions, "Memory": session in things.sessions, "User": user in things.users}
     known["Message"] = uuid in things.messages

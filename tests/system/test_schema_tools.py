@@ -187,6 +187,8 @@ EXAMPLES = [
     ('mutation { deleteMessage(input: { uuid: "00000000-0000-4000-8000-000000000001" }) { deletedId } }', "NOT_FOUND"),
     ('mutation { popMessage(input: { sessionId: "nobody" }) { deletedId } }', "NOT_FOUND"),
     ('mutation { popMessage(input: { sessionId: "s" }) { deletedId poppedMessage { seq } } }', None),
+    ('mutation { markRead(input: { sessionId: "nobody", seq: 1 }) { session { readSeq } } }', "NOT_FOUND"),
+    ('mutation { markRead(input: { sessionId: "s", seq: 0 }) { session { readSeq } } }', "BAD_USER_INPUT"),
     (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('nobody', 1)} }}) {{ replayed }} }}", "NOT_FOUND"),
     (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('s', 0)} }}) {{ replayed }} }}", "BAD_USER_INPUT"),
     ('mutation { deleteUser(input: { userId: "bob" }) { deletedId } }', None),

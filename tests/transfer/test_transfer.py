@@ -27,6 +27,7 @@ from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import claim
 from graph.store.memories import add_memory
 from graph.store.numbers import ensure_number
+from graph.store.read_marks import mark_read
 from graph.store.scope import EVERYTHING
 from graph.store.transfer import staging
 from graph.transfer import records
@@ -61,6 +62,7 @@ async def fill(database: Database) -> None:
         database, EVERYTHING, "empty", user_id=None, metadata={"createdAt": "2026-01-01T00:00:00Z"}
     )
     await sessions.update_session(database, EVERYTHING, "a", user_id=None, metadata=None, title="Zoë's", archived=True)
+    await mark_read(database, EVERYTHING, "a", 1)
     for _ in range(3):
         await read_once(database)
     found = await database.messages.find({"sessionId": "b", "seq": {"$in": [1, 4, 11]}})

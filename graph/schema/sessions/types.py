@@ -13,8 +13,8 @@ from graph.operations.enrichment import session_progress
 from graph.operations.entities import list_session_entities
 from graph.operations.memories import list_memories
 from graph.operations.messages import list_messages
+from graph.operations.overviews import newest_messages, titles, unread_counts
 from graph.operations.recall import SearchMode
-from graph.operations.sessions import last_message, title_of
 from graph.operations.summaries import list_summaries
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
@@ -79,12 +79,29 @@ class Session(Node, DocumentType):
         " characters. Null without either.",
     )
     async def title(root: strawberry.Parent[Any], info: Info) -> str | None:
-        return await title_of(info.context.backend, root)
+        return await info.context.of_session(titles, root)
 
     @resolved(*Visible.FIELDS, description="The newest message, or null.")
     async def last_message(root: strawberry.Parent[Any], info: Info) -> Message | None:
         fields = {"_id", *Selection.of(info).reads()}
-        return as_source(await last_message(info.context.backend, root, fields))
+        newest = await info.context.of_session(newest_messages, root, fields)
+        return as_source(newest)
+
+    read_seq: int = stored(
+        "readSeq",
+        default=0,
+        description="The `seq` up to which its user has read, as `markRead` set it; never smaller.",
+    )
+
+    @resolved(
+        "readSeq",
+        "lastSeq",
+        "messageCount",
+        *Visible.FIELDS,
+        description="How many messages its user has not read, of any role; 1,000 for that number or more.",
+    )
+    async def unread_count(root: strawberry.Parent[Any], info: Info) -> int:
+        return await info.context.of_session(unread_counts, root) or 0
 
     @resolved("userId", description="The user that the session belongs to, or null.")
     async def user(root: strawberry.Parent[Any], info: Info) -> User | None:

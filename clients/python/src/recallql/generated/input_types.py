@@ -209,6 +209,15 @@ class ReplaceFromInput(BaseModel):
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict."
 
 
+class MarkReadInput(BaseModel):
+    """The messages of a session that were read."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session."
+    seq: int
+    "The `seq` of the last message that was read, at least 1 and at most that of the newest message. A smaller one than `Session.readSeq` changes nothing."
+
+
 class CreateUserInput(BaseModel):
     """A user to create."""
 

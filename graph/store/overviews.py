@@ -1,0 +1,80 @@
+"""Reads of the messages that a list of sessions shows, for many sessions at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
+
+from graph.store.database import Database
+from graph.store.documents import Document, MessageDocument
+from graph.store.driver.client import CODEC
+from graph.store.driver.collection import Pipeline
+from graph.store.projection import projection
+from graph.store.visible import Visible
+
+_AT_ONCE = 100
+"""Maximum sessions of one read: MongoDB accepts 1,000 stages in a pipeline, and a read returns at most 16 MiB."""
+
+
+async def newest_messages(
+    database: Database, parts: Collection[Visible], fields: Collection[str]
+) -> dict[str, MessageDocument]:
+    """Return the newest visible message of each session that has one, with `fields` and `sessionId`, by session."""
+    wanted = projection({*fields, "sessionId"})
+    found: dict[str, MessageDocument] = {}
+    for document in await _of_each(
+        database, [[_match(part), {"$sort": {"seq": -1}}, {"$limit": 1}, {"$project": wanted}] for part in parts]
+    ):
+        found[document["sessionId"]] = cast("MessageDocument", document)
+    return found
+
+
+async def first_words(
+    database: Database, parts: Collection[Visible], roles: Collection[str], most: int
+) -> dict[str, str]:
+    """Return the beginning of the first visible message of one of some roles, by session.
+
+    Args:
+        database: the open database.
+        parts: the parts of the sessions.
+        roles: the roles.
+        most: the maximum number of characters, after leading white space.
+    """
+    content = {"$substrCP": [{"$ltrim": {"input": "$content"}}, 0, most]}
+    shown: list[Document] = [
+        {"$sort": {"seq": 1}},
+        {"$limit": 1},
+        {"$project": {"_id": 0, "sessionId": 1, "content": content}},
+    ]
+    pipelines = [[_match(part, role={"$in": list(roles)}), *shown] for part in parts]
+    return {document["sessionId"]: document["content"] for document in await _of_each(database, pipelines)}
+
+
+async def count_beyond(database: Database, places: Mapping[Visible, int], most: int) -> dict[str, int]:
+    """Return the number of visible messages after a number, by session; the count stops at `most`.
+
+    Args:
+        database: the open database.
+        places: the number for each part of a session.
+        most: the maximum count.
+    """
+    counted: list[Document] = [{"$limit": most}, {"$group": {"_id": "$sessionId", "count": {"$sum": 1}}}]
+    pipelines = [[_match(part.beyond(seq)), *counted] for part, seq in places.items()]
+    return {document["_id"]: document["count"] for document in await _of_each(database, pipelines)}
+
+
+def _match(part: Visible, **more: object) -> Document:
+    return {"$match": {**part.match("seq"), **more}}
+
+
+async def _of_each(database: Database, pipelines: Sequence[Sequence[Document]]) -> list[Document]:
+    """Return the documents of all pipelines of messages, each of which gives at most one."""
+    found: list[Document] = []
+    for start in range(0, len(pipelines), _AT_ONCE):
+        first, *others = some = pipelines[start : start + _AT_ONCE]
+        united: Pipeline = [
+            *first,
+            *({"$unionWith": {"coll": database.messages.name, "pipeline": list(other)}} for other in others),
+        ]
+        found += await database.messages.aggregate_at_once(united, CODEC, most=len(some))
+    return found
