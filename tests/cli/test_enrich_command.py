@@ -72,6 +72,7 @@ async def test_enrich_tells_failures_by_its_status_and_begins_them_again_when_as
     assert (status, out) == (0, "1 messages enriched; now 1 done, 0 pending, 0 failed\n")
 
 
+@pytest.mark.slow
 async def test_enrich_ends_while_the_embedding_server_is_away(
     mongodb_uri: str, database: Database, settings: Settings
 ) -> None:

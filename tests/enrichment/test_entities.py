@@ -120,6 +120,7 @@ def test_equal_texts_and_texts_without_a_word_need_no_model(extractor: Extractor
     assert extractor.extract(["", " \n"]) == [[], []]
 
 
+@pytest.mark.slow
 def test_a_batch_finds_what_single_texts_have(extractor: Extractor) -> None:
     texts = [f"{name} met {other} in Paris." for name in ("Tom", "Anna") for other in ("Marie Curie", "Isaac Newton")]
     texts += [SAMPLE, "x " * 30_000, "Who was Octavia Butler?"] + [f"Message {n} for Tom" for n in range(300)]

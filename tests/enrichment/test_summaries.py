@@ -119,6 +119,7 @@ async def test_the_next_window_takes_the_previous_summary_in(database: Database,
     assert [(summary["firstSeq"], summary["lastSeq"]) for summary in await summaries(database)] == [(1, 6), (1, 12)]
 
 
+@pytest.mark.slow
 async def test_what_is_imported_is_taken_up_at_once(database: Database, settings: Settings) -> None:
     """A session that is stored in parts, and one that waits for nothing but a summary: no poll is waited for."""
     patient = settings.model_copy(update={"enrichment_poll": 3600.0})

@@ -144,6 +144,7 @@ def _random_query(world: World, data: st.DataObject) -> None:
     _compare(world, text, query.variables)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @ORDINARY
 def test_random_queries_have_the_same_answers(world: World, data: st.DataObject) -> None:

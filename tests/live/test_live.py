@@ -181,6 +181,7 @@ async def test_a_list_of_sessions_stays_fresh(client: Client, app: Starlette) ->
         assert await session_update(socket) == ("CREATED", "of ada", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sessions", [2, 150])
 async def test_the_sessions_of_a_deleted_user_leave_a_list(client: Client, app: Starlette, sessions: int) -> None:
     for number in range(sessions):

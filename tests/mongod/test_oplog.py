@@ -43,6 +43,7 @@ def test_deleted_content_leaves_the_oplog_in_time(tmp_path: Path, megabytes: int
         assert oldest(client) > last["ts"]
 
 
+@pytest.mark.slow
 def test_the_oplog_is_looked_at_soon_after_the_start(tmp_path: Path) -> None:
     with EmbeddedMongo(tmp_path) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
         wanted = {"op": "n", "o.recallql": {"$exists": True}}

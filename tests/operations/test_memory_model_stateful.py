@@ -344,6 +344,7 @@ some_plans = st.lists(st.lists(operations, min_size=1, max_size=10), min_size=1,
 many_plans = st.lists(st.lists(operations, min_size=5, max_size=40), min_size=2, max_size=8)
 
 
+@pytest.mark.slow
 @given(plans=some_plans)
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_several_writers_and_the_model_agree(
@@ -352,6 +353,7 @@ async def test_several_writers_and_the_model_agree(
     await check(client, database, plans)
 
 
+@pytest.mark.slow
 @given(plans=some_plans)
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_several_writers_and_the_model_agree_while_all_deletions_leave_jobs(

@@ -117,6 +117,7 @@ async def test_mode_vector_without_a_model_is_refused(backend: Backend, settings
         await found(off, "sister", user_id="ada", mode=SearchMode.VECTOR)
 
 
+@pytest.mark.slow
 async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extractor) -> None:
     """Against a reading without memory, after each of many changes."""
     chance = random.Random(7)
@@ -314,6 +315,7 @@ def in_memory(session_id: str) -> int:
     return sum(type(held) is Entry and held.session_id == session_id for held in gc.get_objects())
 
 
+@pytest.mark.slow
 async def test_what_is_erased_leaves_the_memory_of_a_process_without_another_search(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

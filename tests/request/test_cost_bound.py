@@ -162,6 +162,7 @@ def world(
 
 
 # The driver's threads use `random` while hypothesis draws, and it takes that for the strategies' doing.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine:pytest.PytestUnraisableExceptionWarning")

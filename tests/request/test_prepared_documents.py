@@ -37,6 +37,7 @@ def conditional(number: int) -> str:
     return f'query Q{number}({variables}) {{ memory(sessionId: "octavia") {{ {" ".join(parts)} }} }}'
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("text", "texts"), [(small, 60), (large, 6), (conditional, 4)])
 async def test_prepared_documents_hold_no_more_than_is_counted(

@@ -82,6 +82,7 @@ WORST = {
 }
 
 
+@pytest.mark.slow
 async def test_no_operation_within_the_limits_is_costly_to_validate(client: Client) -> None:
     """In time of the processor, so that other work of the machine does not count; the server is in this process."""
     found = {}

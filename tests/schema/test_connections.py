@@ -115,6 +115,7 @@ arguments = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(name=st.sampled_from(sorted(LISTS)), sent=arguments)
 @settings(
     max_examples=150,

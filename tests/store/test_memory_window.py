@@ -49,6 +49,7 @@ async def test_erased_messages_are_not_recalled(client: Client, database: Databa
         assert [message["seq"] for message in memory["messages"]] == [4, 5]
 
 
+@pytest.mark.slow
 async def test_messages_too_large_for_one_batch_are_recalled_where_answers_have_no_limit(
     settings: Settings, mongodb_uri: str, database: Database
 ) -> None:

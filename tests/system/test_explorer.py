@@ -164,6 +164,7 @@ def bundle() -> None:
     pytest.skip("no npm, so no bundle to test")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("bundle")
 def test_first_time_visitor_runs_the_examples_with_no_other_host_in_reach(visit: Visit) -> None:
     ARTIFACTS.mkdir(exist_ok=True)

@@ -99,6 +99,7 @@ def test_a_killed_mongod_is_started_again(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_mongod_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
@@ -132,6 +133,7 @@ def test_a_mongod_that_can_not_be_started_again_ends_the_server(tmp_path: Path) 
     assert str(mongod) in last
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_mongod_on_a_full_disk_is_started_again_when_there_is_room(
     disk: tuple[Path, Callable[[int], None]],

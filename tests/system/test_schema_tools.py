@@ -198,6 +198,7 @@ EXAMPLES = [
 ]
 
 
+@pytest.mark.slow
 async def test_the_service_answers_as_the_judge_of_made_up_operations_expects(client: Client) -> None:
     await client.data(ADD, input={"sessionId": "s", "userId": "ada", "messages": OCTAVIA})
     things = Things(sessions={"s": "ada"}, users={"ada"})

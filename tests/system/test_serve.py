@@ -73,6 +73,7 @@ def test_entity_offsets_are_right_in_every_script(tmp_path: Path) -> None:
         assert all(text[match["start"] : match["end"]] == match["text"] for match in matches)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_killed_server_leaves_nothing_that_the_next_start_does_not_clean_up(tmp_path: Path) -> None:
     data = tmp_path / "data"

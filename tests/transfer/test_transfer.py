@@ -595,6 +595,7 @@ def run(
     )
 
 
+@pytest.mark.slow
 def test_the_commands_work_beside_a_server_and_without_one(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     file = tmp_path / "all.ndjson"

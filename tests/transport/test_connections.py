@@ -215,6 +215,7 @@ def text_frame(text: str) -> bytes:
     return b"\x81" + length + b"\0\0\0\0" + data
 
 
+@pytest.mark.slow
 def test_a_websocket_whose_client_reads_nothing_ends(tmp_path: Path, mongodb_uri: str) -> None:
     """What is sent to it counts against what may be sent at once, so it must not stay for ever."""
     query = 'subscription { messageAdded(sessionId: "s", afterSeq: 0) { content } }'

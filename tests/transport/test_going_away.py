@@ -15,6 +15,7 @@ from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.driver.client import time_limit
 from tests.support.access import served_with
+from tests.support.driver import DRIVER
 from tests.support.graphql_client import Client
 from tests.support.live_client import socket_to
 
@@ -97,6 +98,7 @@ async def test_a_client_of_a_websocket_that_goes_away_or_stops_ends_its_query_in
     await until(database, 0)
 
 
+@pytest.mark.slow
 async def test_one_that_goes_away_ends_nobody_elses_query(database: Database, client: Client) -> None:
     await slow_down(database, 10)
     asking = [asyncio.ensure_future(client.send(QUERY + " " * number)) for number in range(3)]
@@ -106,6 +108,7 @@ async def test_one_that_goes_away_ends_nobody_elses_query(database: Database, cl
     assert [await answer for answer in asking[1:]] == [{"data": {"session": {"uuid": "u"}}}] * 2
 
 
+@pytest.mark.skipif(DRIVER == "pymongo", reason="PyMongo looks up addresses on asyncio's own threads")
 async def test_a_query_ends_in_mongodb_while_asyncios_own_threads_are_taken(database: Database) -> None:
     async def ask() -> None:
         with time_limit(100):

@@ -76,6 +76,7 @@ parameters = st.dictionaries(
 ANSWERS = {200, 201, 400, 404, 405, 501}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(method=st.sampled_from(["GET", "POST", "POST", "PATCH", "DELETE"]), path=paths, query=parameters, body=bodies)
