@@ -103,9 +103,7 @@ async def read_fitting(
     limit = limit or MOST
     async with budget.turns:
         budget.check()
-        # With a negative limit, MongoDB gives one batch and ends it at 16 MiB.
-        cursor = collection.find(match, fields, limit=-limit, batch_size=limit + 1, **options)
-        found = await cursor
+        found = await collection.find_at_once(match, fields, limit=limit, **options)
         fitting, size = budget.fitting(found)
     if fitting < len(found):
         return found[:fitting], True
