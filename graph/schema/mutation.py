@@ -8,6 +8,7 @@ from graph.schema.enrichment.mutations import EnrichmentMutations
 from graph.schema.memory.mutations import MemoryMutations
 from graph.schema.messages.mutations import MessageMutations
 from graph.schema.messages.newest import NewestMessageMutations
+from graph.schema.sessions.forks import ForkMutations
 from graph.schema.sessions.mutations import SessionMutations
 from graph.schema.sessions.read_marks import ReadMarkMutations
 from graph.schema.users.mutations import UserMutations
@@ -31,6 +32,7 @@ class Mutation(
     MessageMutations,
     NewestMessageMutations,
     ReadMarkMutations,
+    ForkMutations,
     UserMutations,
     EnrichmentMutations,
 ):

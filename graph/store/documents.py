@@ -186,6 +186,13 @@ class Summarising(TypedDict):
     lease: NotRequired[str]
 
 
+class ForkOriginDocument(TypedDict):
+    """The session that another one is a fork of, and the number of the last message that was copied."""
+
+    sessionId: str
+    seq: int
+
+
 class SessionDocument(TypedDict):
     """A conversation."""
 
@@ -212,6 +219,7 @@ class SessionDocument(TypedDict):
     archived: NotRequired[bool]
     readSeq: NotRequired[int]
     """The `seq` up to which the session's user has read."""
+    forkedFrom: NotRequired[ForkOriginDocument]
 
 
 class SessionChanges(TypedDict, total=False):

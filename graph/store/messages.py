@@ -10,6 +10,7 @@ from datetime import datetime
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, MessageDocument
 from graph.store.driver.answer import read_whole
+from graph.store.driver.types import Transaction
 from graph.store.entities.names import normalise_name
 from graph.store.keyset import Listing
 from graph.store.metadata import Condition, holds
@@ -119,6 +120,11 @@ async def messages_in_range(
     if last is not None:
         found.reverse()
     return found
+
+
+async def whole_messages(database: Database, visible: Visible, last_seq: int, tx: Transaction) -> list[MessageDocument]:
+    """Within a transaction, return the whole visible messages of a session up to a number, oldest first."""
+    return await database.messages.find(visible.match("seq", last_seq), sort=[("seq", 1)], session=tx)
 
 
 async def page_of_messages(

@@ -92,6 +92,12 @@ class _User(TypedDict):
 
 
 @with_config(_OPEN)
+class _ForkOrigin(TypedDict):
+    sessionId: str
+    seq: Count
+
+
+@with_config(_OPEN)
 class _Session(TypedDict):
     type: Literal["session"]
     sessionId: str
@@ -100,6 +106,7 @@ class _Session(TypedDict):
     title: NotRequired[str]
     archived: NotRequired[bool]
     readSeq: NotRequired[Count]
+    forkedFrom: NotRequired[_ForkOrigin]
     number: NotRequired[Place]
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[Time]

@@ -215,6 +215,21 @@ async def test_a_user_of_many_sessions_leaves_no_trace(client: Client, database:
     assert await database.messages.count_documents({}) == 0
 
 
+async def test_a_fork_goes_with_its_user_and_not_with_its_source(client: Client, database: Database) -> None:
+    user_id, session_id, fork_id = planted("user"), planted("session"), planted("fork")
+    uuids_of = await plant(client, database, user_id, session_id)
+    sent = {"sessionId": session_id, "throughSeq": 3, "newSessionId": fork_id}
+    await client.data("mutation($i: ForkSessionInput!) { forkSession(input: $i) { replayed } }", i=sent)
+    await client.data("mutation($id: ID!) { deleteSession(input: { sessionId: $id }) { deletedId } }", id=session_id)
+    query = "query($id: ID!) { session(sessionId: $id) { messages { edges { node { uuid } } } } }"
+    edges = (await client.data(query, id=fork_id))["session"]["messages"]["edges"]
+    assert len(edges) == 3
+    uuids_of += [edge["node"]["uuid"] for edge in edges]
+    await client.data("mutation($id: ID!) { deleteUser(input: { userId: $id }) { deletedId } }", id=user_id)
+    await erasures_done(database)
+    assert await traces(database, *uuids_of) == []
+
+
 @pytest.mark.parametrize("change", ["popMessage", "replaceFrom"])
 async def test_messages_that_are_taken_off_or_replaced_leave_no_trace(
     client: Client, database: Database, change: str

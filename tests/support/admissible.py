@@ -421,6 +421,8 @@ def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]
         may |= {CONFLICT}
     if name == "markRead" and sent["sessionId"] in things.sessions:  # the seq may be that of no message
         may |= {BAD}
+    if name == "forkSession" and sent["sessionId"] in things.sessions:
+        may |= {BAD, CONFLICT}
     unknown = any(item.get(key) is not None for item in messages for key in ("parts", "createdAt"))
     # The role and the content of a message with parts are changed with its parts only.
     return may | {BAD} if unknown or any(_canonical(item.get("uuid")) in things.in_parts for item in messages) else may
@@ -434,6 +436,7 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
     for key, most in (("email", 320), ("firstName", 1_024), ("lastName", 1_024), ("title", 1_024)):
         text = sent.get(key) or ""
         wrong |= "\0" in text or len(text.encode()) > most
+    wrong |= name == "forkSession" and not (sent["throughSeq"] >= 1 and _is_id(sent["newSessionId"]))
     wrong |= name in ("replaceFrom", "markRead") and sent["seq"] < 1
     if name in _ADDING:
         messages = _messages(sent)
@@ -471,7 +474,7 @@ def _refused(name: str, sent: dict[str, Any], things: Things) -> str | None:
         uuids = {_canonical(item["uuid"]) for item in _messages(sent) if item.get("uuid")} - things.doubtful
         places = {things.messages.get(uuid, session) for uuid in uuids}
         return CONFLICT if places - {session} or _is_anothers(session, user, things) else None
-    if name in ("popMessage", "markRead"):
+    if name in ("popMessage", "markRead", "forkSession"):
         return None if session in things.sessions else NOT_FOUND
     known = {"Session": session in things.sessions, "Memory": session in things.sessions, "User": user in things.users}
     known["Message"] = uuid in things.messages
@@ -501,6 +504,8 @@ def _apply(node: FieldNode, things: Things) -> None:
             things.sessions[session] = things.sessions.get(session) or user
         if name in ("popMessage", "replaceFrom"):
             things.doubtful |= {uuid for uuid, where in things.messages.items() if where == session}
+        if name == "forkSession":
+            things.sessions.setdefault(sent["newSessionId"], things.sessions.get(session))
         _note_messages(name, sent, things)
     elif name == "deleteMessage":
         things.messages.pop(_canonical(sent["uuid"]), None)

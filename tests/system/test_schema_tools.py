@@ -146,6 +146,7 @@ async def test_a_python_client_is_generated_and_works(client: Client, tmp_path: 
 
 BIG = "sessions(first: 500) { edges { node { messages(first: 100) { edges { node { uuid } } } } } }"
 REPLACED = 'sessionId: "%s", seq: %d, messages: [{ role: "user", content: "x" }]'
+FORKED = 'sessionId: "%s", throughSeq: %d, newSessionId: "fork"'
 EXAMPLES = [
     ("{", "BAD_USER_INPUT"),
     ("{ nothing }", "BAD_USER_INPUT"),
@@ -189,6 +190,8 @@ EXAMPLES = [
     ('mutation { popMessage(input: { sessionId: "s" }) { deletedId poppedMessage { seq } } }', None),
     ('mutation { markRead(input: { sessionId: "nobody", seq: 1 }) { session { readSeq } } }', "NOT_FOUND"),
     ('mutation { markRead(input: { sessionId: "s", seq: 0 }) { session { readSeq } } }', "BAD_USER_INPUT"),
+    (f"mutation {{ forkSession(input: {{ {FORKED % ('nobody', 1)} }}) {{ replayed }} }}", "NOT_FOUND"),
+    (f"mutation {{ forkSession(input: {{ {FORKED % ('s', 0)} }}) {{ replayed }} }}", "BAD_USER_INPUT"),
     (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('nobody', 1)} }}) {{ replayed }} }}", "NOT_FOUND"),
     (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('s', 0)} }}) {{ replayed }} }}", "BAD_USER_INPUT"),
     ('mutation { deleteUser(input: { userId: "bob" }) { deletedId } }', None),

@@ -22,6 +22,7 @@ from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, UserDocument, new_uuid, now
 from graph.store.edits import delete_message
+from graph.store.forks import Fork, fork_session
 from graph.store.jobs import erasure, handover
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import claim
@@ -99,10 +100,11 @@ async def fill(database: Database) -> None:
 
 async def test_a_round_trip_is_equal_field_by_field(database: Database, target: Database) -> None:
     await fill(database)
+    await fork_session(database, EVERYTHING, Fork("a", 2, "fork of a"))
     file = await exported(database)
     done = await imported(target, file)
     assert await everything(target) == await everything(database)
-    assert (done.users, done.sessions, done.messages) == (2, 5, 33)
+    assert (done.users, done.sessions, done.messages) == (2, 6, 35)
     assert await shown(target) == await recount(target)
     # What the target gives is the same file again.
     assert parsed(await exported(target)) == parsed(file)

@@ -38,6 +38,18 @@ _SUMMARY_CURSORS = Cursors("summary", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
 
 
+@strawberry.type(description="The session that another one is a fork of.")
+class ForkOrigin(DocumentType):
+    """The source is the `forkedFrom` of a document of `sessions`."""
+
+    session_id: strawberry.ID = stored(
+        "sessionId", description="The application's own id of the session, which may be deleted since."
+    )
+    seq: int = stored(
+        "seq", description="The `throughSeq` of the fork: the last copied message had it, or a smaller one."
+    )
+
+
 @strawberry.type(description="A conversation, by the id that the application chose for it.")
 class Session(Node, DocumentType):
     """The source is a document of `sessions`."""
@@ -91,6 +103,10 @@ class Session(Node, DocumentType):
         "readSeq",
         default=0,
         description="The `seq` up to which its user has read, as `markRead` set it; never smaller.",
+    )
+
+    forked_from: ForkOrigin | None = stored(
+        "forkedFrom", default=None, description="The session that this one is a fork of, or null."
     )
 
     @resolved(

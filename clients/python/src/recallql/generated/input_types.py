@@ -218,6 +218,19 @@ class MarkReadInput(BaseModel):
     "The `seq` of the last message that was read, at least 1 and at most that of the newest message. A smaller one than `Session.readSeq` changes nothing."
 
 
+class ForkSessionInput(BaseModel):
+    """The session to fork."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session with the messages."
+    through_seq: int = Field(alias="throughSeq")
+    "The `seq` of the last message to copy, at least 1 and at most that of the newest message. At most 1,000 messages and 16 MiB are copied."
+    new_session_id: str = Field(alias="newSessionId")
+    "Your own id of the new session, at most 512 bytes."
+    user_id: Optional[str] = Field(alias="userId", default=None)
+    "The user of the new session; by default, and at most, the user of the source."
+
+
 class CreateUserInput(BaseModel):
     """A user to create."""
 
