@@ -47,7 +47,7 @@ class Selection:
 
     def below(self, field_name: str) -> Selection | None:
         """Return the selection below a field, with all its aliases merged; None if the field is not selected."""
-        groups = [group for group in self._plan.groups.values() if group[0].node.name.value == field_name]
+        groups = self._groups(field_name)
         if not groups:
             return None
         field = self.type.fields[field_name]
@@ -57,15 +57,26 @@ class Selection:
 
     def sole(self, field_name: str) -> tuple[Selection, dict[str, Any]] | None:
         """Return a field's selection and arguments; None unless the field is selected once, with valid arguments."""
-        groups = [group for group in self._plan.groups.values() if group[0].node.name.value == field_name]
-        if len(groups) != 1:
-            return None
-        field = self.type.fields[field_name]
-        below = Selection(self._executor, cast("GraphQLObjectType", get_named_type(field.type)), groups[0])
+        groups = self._groups(field_name)
+        return self._with_arguments(groups[0]) if len(groups) == 1 else None
+
+    def each(self, field_name: str) -> list[tuple[Selection, dict[str, Any]]]:
+        """Return the selection and arguments of a field for each response name, without those of invalid arguments."""
+        found = map(self._with_arguments, self._groups(field_name))
+        return [selected for selected in found if selected is not None]
+
+    def _with_arguments(self, group: list[FieldDetails]) -> tuple[Selection, dict[str, Any]] | None:
+        """Return the selection and arguments of one response name; None if the arguments are invalid."""
+        field = self.type.fields[group[0].node.name.value]
+        below = Selection(self._executor, cast("GraphQLObjectType", get_named_type(field.type)), group)
         try:
-            return below, argument_values(self._executor, field, groups[0][0])
+            return below, argument_values(self._executor, field, group[0])
         except GraphQLError:
             return None  # the executor raises the error again, and reports it with its path
+
+    def _groups(self, field_name: str) -> list[list[FieldDetails]]:
+        """Return the selections of a field, one for each response name."""
+        return [group for group in self._plan.groups.values() if group[0].node.name.value == field_name]
 
     def reads(self) -> frozenset[str]:
         """Return the paths of the parent's document that the selected fields read."""

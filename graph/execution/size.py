@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class Size:
         default: the size without arguments.
         arguments: the arguments that determine the size, numbers or lists; a path with dots for a field of an input.
         setting: the setting with the default size.
+        names_stored: whether a list argument whose items all name stored objects has the size `most`.
         is_page: whether the size is the one of the connection that the list belongs to.
     """
 
@@ -37,7 +38,17 @@ class Size:
     default: int = 0
     arguments: tuple[str, ...] = ()
     setting: str | None = None
+    names_stored: bool = False
     is_page: bool = False
+
+
+STORED_ID = "uuid"
+"""The field by which an item of an input names a stored object."""
+
+
+def all_named(items: Sequence[object]) -> bool:
+    """Whether there are items, and each of them may name a stored object."""
+    return bool(items) and all(isinstance(item, dict) and item.get(STORED_ID) is not None for item in items)
 
 
 PAGE = Size(is_page=True)

@@ -10,12 +10,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import orjson
-
 from graph.errors import BadUserInput, Unavailable
 from graph.operations import validation
+from graph.operations.answered import NOTHING_ANSWERED, Answered
 from graph.operations.backend import Backend
-from graph.operations.bounds import refuse_larger_answer
 from graph.operations.concurrency import Yielder
 from graph.operations.messages import check_own_role, check_said
 from graph.operations.payload import payload_digest
@@ -23,7 +21,6 @@ from graph.operations.sessions import check_user_id
 from graph.operations.times import check_past
 from graph.store import memories, messages
 from graph.store.add_plan import NewMemory, NewMessage
-from graph.store.documents import JSONObject, MessageDocument
 from graph.store.driver.availability import until_zero
 from graph.store.driver.client import time_limit
 from graph.store.memories import Added
@@ -55,48 +52,6 @@ class MessageToAdd:
     parts: Sequence[object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The parts of new messages that the answer will hold.
-
-    Attributes:
-        content: whether it has their contents.
-        metadata: whether it has their metadata.
-        parts: whether it has their parts.
-        last: the number of last messages in the answer; None for all.
-    """
-
-    content: bool = False
-    metadata: bool = False
-    last: int | None = None
-    parts: bool = False
-
-    def refuse_larger(self, fresh: Sequence[NewMessage]) -> None:
-        """Refuse messages that do not fit into the answer.
-
-        Raises:
-            TooCostly: the messages do not fit.
-        """
-        shown = fresh if self.last is None else fresh[max(0, len(fresh) - self.last) :]
-        refuse_larger_answer(sum(self._size(message.content, message.metadata, message.parts) for message in shown))
-
-    def refuse_stored(self, message: MessageDocument) -> None:
-        """Refuse a stored message that does not fit into the answer.
-
-        Raises:
-            TooCostly: the message does not fit.
-        """
-        refuse_larger_answer(self._size(message["content"], message["metadata"], message.get("parts")))
-
-    def _size(self, content: str, metadata: JSONObject, parts: list[JSONObject] | None) -> int:
-        size = len(content.encode(errors="replace")) if self.content else 0
-        size += len(orjson.dumps(metadata)) if self.metadata else 0
-        return size + (len(orjson.dumps(parts)) if self.parts else 0)
-
-
-NOTHING_ANSWERED = Answered()
-
-
 async def add_memory(
     backend: Backend,
     scope: Scope,
@@ -124,7 +79,7 @@ async def add_memory(
         await_entities: wait until the entities are extracted, at most `await_entities_timeout` seconds. A
             failure ends the wait, and the stored memory is returned.
         session_fields: the paths to read of the session for `Added.session`.
-        answered: the parts of new messages in the answer; messages that do not fit into an answer are refused.
+        answered: the parts of messages in the answer; an add whose messages do not fit into an answer is refused.
         expected_revision: the revision of the session before the add, 0 for a new one; None for any.
 
     Raises:
@@ -133,6 +88,7 @@ async def add_memory(
             another payload.
         Forbidden: the caller may not write for the user, or may not write messages of a role that is sent or changed.
         OutcomeUnknown: the database did not confirm whether the memory is stored.
+        TooCostly: the messages do not fit into the answer; nothing was stored.
         Unavailable: the database does not answer; nothing was stored.
     """
     validation.check_id(session_id, "sessionId")
@@ -145,7 +101,7 @@ async def add_memory(
     if idempotency_key is not None:  # on a thread: a payload may have 16 MB
         digest = await asyncio.to_thread(payload_digest, messages_, metadata, user_id)
     new = NewMemory(session_id, messages_, metadata, user_id, idempotency_key, digest, expected_revision)
-    added = await memories.add_memory(backend.database, scope, new, session_fields, answered.refuse_larger)
+    added = await memories.add_memory(backend.database, scope, new, session_fields, answered)
     if await_entities:
         await _wait_for_entities(backend, added)
     return added

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from graph.operations import validation
+from graph.operations.answered import NOTHING_ANSWERED, Answered
 from graph.operations.backend import Backend
-from graph.operations.memory import NOTHING_ANSWERED, Answered, MessageToAdd, check_messages
+from graph.operations.memory import MessageToAdd, check_messages
 from graph.operations.payload import payload_digest
 from graph.store import memories, removal
 from graph.store.add_plan import NewMemory
@@ -94,4 +95,4 @@ async def replace_from(
         expected_revision=expected_revision,
         replaces_from=seq,
     )
-    return await memories.add_memory(backend.database, scope, new, session_fields, answered.refuse_larger)
+    return await memories.add_memory(backend.database, scope, new, session_fields, answered)

@@ -27,7 +27,7 @@ from graphql import (
 )
 from graphql.language import DirectiveNode, FragmentDefinitionNode, OperationDefinitionNode, VariableNode
 
-from graph.execution.size import Size, size_of, sizes_below, weight_of
+from graph.execution.size import Size, all_named, size_of, sizes_below, weight_of
 from graph.request.introspection import introspected
 from graph.settings import Settings
 
@@ -48,7 +48,8 @@ def operation_cost(
         schema: the schema for which it is valid.
         document: holds the operation's fragments.
         operation: the operation to execute.
-        variables: the values of the request, unchecked. Only numbers, booleans and the lengths of lists count.
+        variables: the values of the request, unchecked. Only numbers, booleans, the lengths of lists, and
+            whether their items name stored objects, count.
         settings: hold the default sizes of some lists.
     """
     root = schema.get_root_type(operation.operation)
@@ -133,7 +134,7 @@ class _Costs:
 
     def _asked(self, size: Size, node: FieldNode, field: GraphQLField, default: int | None) -> int:
         """Return the number of items that the arguments ask for, or the default number."""
-        asked = [self._count(node, field, path.split(".")) for path in size.arguments]
+        asked = [self._count(node, field, path.split("."), size) for path in size.arguments]
         numbers = [number for number in asked if number is not None]
         if numbers:
             return min(size.most, max(0, *numbers))
@@ -141,8 +142,8 @@ class _Costs:
             return default
         return size.default if size.setting is None else int(getattr(self._settings, size.setting))
 
-    def _count(self, node: FieldNode, field: GraphQLField, path: list[str]) -> int | None:
-        """Return the value of a numeric argument, or the length of a list; None for a missing argument."""
+    def _count(self, node: FieldNode, field: GraphQLField, path: list[str], size: Size) -> int | None:
+        """Return the value of a numeric argument, or the items that a list asks for; None for a missing argument."""
         value: Any = next(
             (self._value(item.value) for item in node.arguments or () if item.name.value == path[0]), None
         )
@@ -151,7 +152,7 @@ class _Costs:
             value = value.get(key) if isinstance(value, dict) else None
             type_ = get_nullable_type(type_.fields[key].type)
         if isinstance(type_, GraphQLList):
-            return len(value) if isinstance(value, list) else None if value is None else 1
+            return None if value is None else _items(value if isinstance(value, list) else [value], size)
         return int(value) if _is_whole(value) else None
 
     def _value(self, node: Any) -> Any:
@@ -166,6 +167,11 @@ class _Costs:
                     if self._value(argument.value) is (directive.name.value == "skip"):
                         return True
         return False
+
+
+def _items(sent: list[Any], size: Size) -> int:
+    """Return the items that a list asks for: those of a whole stored list where each item names a stored object."""
+    return size.most if size.names_stored and all_named(sent) else len(sent)
 
 
 def _is_whole(value: object) -> TypeGuard[float]:

@@ -23,6 +23,7 @@ from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 from graph.access.rules import needed_right
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.execution.operation import PreparedOperation
+from graph.execution.size import all_named
 from graph.operations.concurrency import run_on_thread
 from graph.request.cost import operation_cost
 from graph.request.lists import Lists
@@ -102,10 +103,17 @@ def _deciding(variables: Mapping[str, object], name: str) -> Any:
     if value.__class__ in (int, float):
         return float, max(-_LARGE, min(value, _LARGE))
     if isinstance(value, list):
-        return len(value)
+        return len(value), all_named(value)
     if isinstance(value, dict) and len(value) <= _MOST_KEYS:
-        return tuple([(key, len(item) if isinstance(item, list) else item is None) for key, item in value.items()])
+        return tuple([(key, _deciding_below(item)) for key, item in value.items()])
     return value.__class__
+
+
+def _deciding_below(item: object) -> Any:
+    """Return the part of a field's value that affects the cost."""
+    if isinstance(item, dict):  # as a list of one item
+        item = [item]
+    return (len(item), all_named(item)) if isinstance(item, list) else item is None
 
 
 _MOST_KEYS = 50

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -24,6 +25,7 @@ from graph.store.add_plan import (
     tokens_added,
     user_of,
 )
+from graph.store.answer_bound import AnswerBound, Contents
 from graph.store.chosen_uuids import with_stored_uuids
 from graph.store.database import Database
 from graph.store.documents import (
@@ -50,6 +52,8 @@ from graph.store.visible import Visible
 from graph.store.writes import write_session
 
 _STORED = {"uuid": "_id"}
+_AT_ONCE = 100
+"""Messages in memory at once while their sizes are added up."""
 _LEAST_LOOK_UP = 1.0
 """Minimum seconds for looking up the result of a commit that MongoDB did not confirm."""
 
@@ -96,16 +100,12 @@ def list_memories(database: Database, visible: Visible) -> Listing:
     )
 
 
-def any_messages(_fresh: Sequence[NewMessage], /) -> None:
-    """Accept all messages."""
-
-
 async def add_memory(
     database: Database,
     scope: Scope,
     new: NewMemory,
     session_fields: Collection[str] = (),
-    check_new: Callable[[Sequence[NewMessage]], None] = any_messages,
+    answer: AnswerBound | None = None,
 ) -> Added:
     """Store a memory and its messages in one transaction; create a new session and user.
 
@@ -118,7 +118,7 @@ async def add_memory(
         scope: the data that the caller may see.
         new: the memory to add.
         session_fields: the paths to read of the session for the answer, before the commit, since a later read may fail.
-        check_new: called with the messages of a new memory before they are stored; its error refuses them.
+        answer: refuses an add, before anything is stored, whose messages do not fit into the answer; None for no bound.
 
     Raises:
         Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
@@ -129,7 +129,7 @@ async def add_memory(
         Unavailable: the database does not answer, or other writers held the lock until the deadline; nothing is
             stored.
     """
-    add = _Add(database, scope, new, session_fields, check_new)
+    add = _Add(database, scope, new, session_fields, answer)
     try:
         added = await write_session(database, new.session_id, add.attempt, user_id=user_of(new, scope))
     except OutcomeUnknown as unknown:
@@ -154,9 +154,9 @@ class _Add:
         scope: Scope,
         new: NewMemory,
         fields: Collection[str],
-        check_new: Callable[[Sequence[NewMessage]], None],
+        answer: AnswerBound | None,
     ) -> None:
-        self._check_new = check_new
+        self._answer = answer
         self._database, self._scope, self._sent, self._new = database, scope, new, new
         self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "revision", *Visible.FIELDS}
         self._tried = False
@@ -260,6 +260,7 @@ class _Add:
         """Change messages and the session."""
         at, session = now(), plan.session
         refuse_other_revision(session.get("revision", 0), self._new.expected_revision)
+        await self._refuse_larger_memory(plan, tx)
         if plan.edits:
             session = await self._allot(at, count=0, tokens=tokens_added(plan.edits), uuid=session["uuid"], tx=tx)
         await self._edit(plan.edits, at, tx)
@@ -268,13 +269,38 @@ class _Add:
 
     async def _append(self, plan: Append, tx: Transaction) -> Added:
         """Store new messages in a new memory, and change stored ones."""
-        self._check_new(plan.fresh)
+        self._refuse_larger_fresh(plan.fresh)
         at = now()
         self._removed = await self._remove_replaced(tx)
         session = await self._open_session(plan, at, tx)
         await self._edit(plan.edits, at, tx)
         memory = await self._insert(plan.fresh, session["lastSeq"], at, tx)
         return Added(memory, session, replayed=False, removed=self._removed_uuids())
+
+    def _refuse_larger_fresh(self, fresh: Sequence[NewMessage]) -> None:
+        """Refuse new messages that do not fit into the answer."""
+        if (answer := self._answer) is None:
+            return
+        newest_first = (Contents(message.content, message.metadata, message.parts) for message in reversed(fresh))
+        answer.refuse(sum(answer.size(place, contents) for place, contents in enumerate(newest_first)))
+
+    async def _refuse_larger_memory(self, plan: Update, tx: Transaction) -> None:
+        """Refuse changes of stored messages where the messages of their memory would not fit into the answer."""
+        if (answer := self._answer) is None or not answer.reads:
+            return
+        memory = await self._memory(plan.memory_id, Known(), tx)
+        match = Visible.of_memory(memory).match("seq", memory["lastSeq"])
+        edited = {old["_id"]: message for old, message in plan.edits}
+        fields = projection({"_id", *answer.reads})
+        place = size = 0
+        async with aclosing(
+            self._database.messages.batches(match, fields, size=_AT_ONCE, sort=[("seq", -1)], session=tx)
+        ) as batches:
+            async for found in batches:
+                for message in found:
+                    size += answer.size(place, Contents.after(message, edited.get(message["_id"])))
+                    place += 1
+                answer.refuse(size)
 
     async def _remove_replaced(self, tx: Transaction) -> list[MessageDocument]:
         new = self._new

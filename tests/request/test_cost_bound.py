@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -203,6 +204,38 @@ async def test_the_cost_of_an_input_follows_the_messages_in_its_variable() -> No
     for count in (1, 7, 500, 1):
         given = {"input": {"sessionId": "s", "messages": [{"role": "human", "content": "x"}] * count}}
         assert await operation.cost(given, Settings.model_construct()) == 10 + 2 + count
+
+
+async def test_a_replay_by_uuids_costs_what_a_stored_memory_may_hold() -> None:
+    text = "mutation M($input: AddMemoryInput!) { addMemory(input: $input) { memory { messages%s { uuid } } } }"
+    new, known = {"role": "human", "content": "x"}, {"role": "human", "content": "x", "uuid": str(uuid4())}
+    for sent, arguments, count in (
+        ([known], "", 1_000),
+        (known, "", 1_000),
+        ([known, known], "", 1_000),
+        ([known, new], "", 2),
+        ([{**new, "uuid": None}], "", 1),
+        ([known], "(last: 3)", 3),
+        ([], "", 0),
+        (None, "", 1_000),
+    ):
+        given = {"input": {"sessionId": "s", "messages": sent}}
+        assert await cost_of(text % arguments, given, Settings.model_construct()) == 10 + 2 + count
+
+
+@pytest.mark.usefixtures("client")
+async def test_no_replay_by_a_uuid_answers_with_more_objects_than_it_costs(app: Starlette) -> None:
+    text = "mutation M($input: AddMemoryInput!) { addMemory(input: $input) { replayed memory { messages { uuid } } } }"
+    uuids = [str(uuid4()) for _ in range(50)]
+    backend: Backend = app.state.backend
+    await add_memory(backend, EVERYTHING, "s", [MessageToAdd("human", "x", uuid=uuid) for uuid in uuids])
+    given = {"input": {"sessionId": "s", "messages": [{"role": "human", "content": "x", "uuid": uuids[7]}]}}
+    CountingObjects.objects = 0
+    data, errors = await execute_stock(backend, text, given, CountingObjects)
+    assert not errors
+    assert data is not None
+    assert data["addMemory"]["replayed"]
+    assert 50 < CountingObjects.objects <= await cost_of(text, given, backend.settings)
 
 
 async def test_the_window_of_messages_counts_as_it_is_set() -> None:

@@ -78,16 +78,58 @@ async def test_known_messages_are_no_part_of_the_answer(bounded: Client) -> None
     assert [message["uuid"] for message in added["addMemory"]["memory"]["messages"]] == uuids[10:]
 
 
-async def test_a_stored_change_whose_answer_is_too_large_says_so_and_is_read_again_by_its_uuids(
-    bounded: Client,
+@pytest.mark.parametrize(
+    "selected",
+    [
+        "memory { messages { content } }",
+        "memory { messages(last: 9) { content } a: messages(last: 1) { b: content } }",
+        "a: memory { messages(last: 4) { content } } b: memory { messages(last: 4) { content } }",
+    ],
+)
+@pytest.mark.parametrize("change", ["content", "metadata", "session"])
+async def test_a_change_of_known_messages_whose_answer_is_too_large_is_refused_before_the_write(
+    bounded: Client, selected: str, change: str
 ) -> None:
     uuids = [str(uuid4()) for _ in range(10)]
     await bounded.data(add("replayed"), input=sent(*uuids))
-    changed = sent(*uuids)
-    changed["messages"][0]["content"] = "short"
-    error = await bounded.error(add("memory { messages { content } }"), input=changed)
+    known = sent(uuids[3], **({"metadata": {"a": 1}} if change == "session" else {}))
+    if change == "content":
+        known["messages"][0]["content"] = "short"
+    elif change == "metadata":
+        known["messages"][0]["metadata"] = {"a": 1}
+    error = await bounded.error(add(selected), input=known)
+    assert (error["code"], "outcome" in error["extensions"]) == ("TOO_COSTLY", False)
+    stored = await bounded.data('{ session(sessionId: "s") { revision metadata messageCount } }')
+    assert stored["session"] == {"revision": 1, "metadata": {}, "messageCount": 10}
+    changed = await bounded.data(add("replayed memory { messages(last: 2) { content } }"), input=known)
+    assert not changed["addMemory"]["replayed"]
+    assert (await bounded.data(add("replayed"), input=known))["addMemory"]["replayed"]
+
+
+async def test_a_change_counts_the_new_contents_and_not_the_old_ones(bounded: Client) -> None:
+    uuids = [str(uuid4()) for _ in range(10)]
+    await bounded.data(add("replayed"), input=sent(*uuids))
+    shorter = sent(*uuids)
+    shorter["messages"] = [{**message, "content": "short"} for message in shorter["messages"]]
+    again = await bounded.data(add("memory { messages { content } }"), input=shorter)
+    assert [message["content"] for message in again["addMemory"]["memory"]["messages"]] == ["short"] * 10
+    error = await bounded.error(add("memory { messages { content } }"), input=sent(*uuids))
+    assert (error["code"], "outcome" in error["extensions"]) == ("TOO_COSTLY", False)
+
+
+async def test_a_replay_whose_answer_is_too_large_says_that_it_is_stored(bounded: Client) -> None:
+    uuids = [str(uuid4()) for _ in range(10)]
+    await bounded.data(add("replayed"), input=sent(*uuids))
+    error = await bounded.error(add("memory { messages { content } }"), input=sent(*uuids))
     assert (error["code"], error["extensions"]["outcome"]) == ("TOO_COSTLY", "STORED")
-    again = await bounded.data(add("replayed memory { uuid messages { uuid } }"), input=changed)
+    again = await bounded.data(add("replayed memory { uuid messages { uuid } }"), input=sent(*uuids))
     assert again["addMemory"]["replayed"]
     assert [message["uuid"] for message in again["addMemory"]["memory"]["messages"]] == uuids
     assert (await bounded.data(COUNT))["session"]["messageCount"] == 10
+
+
+async def test_several_lists_of_new_messages_are_counted_together(bounded: Client) -> None:
+    twice = "memory { messages { content } b: messages { content } }"
+    error = await bounded.error(add(twice), input=sent(*[None] * 5))
+    assert (error["code"], "outcome" in error["extensions"]) == ("TOO_COSTLY", False)
+    assert await bounded.data(COUNT) == {"session": None}

@@ -12,8 +12,9 @@ from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
 from graph.execution.size import SIZES_BELOW, Size
+from graph.operations.answered import Answered, AnsweredList
 from graph.operations.deletion import delete_memory
-from graph.operations.memory import NOTHING_ANSWERED, Answered, MessageToAdd, add_memory
+from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.validation import MAX_MESSAGES
 from graph.schema.context import Info
 from graph.schema.memory.types import Memory
@@ -127,14 +128,10 @@ def to_add(item: MessageInput) -> MessageToAdd:
 
 
 def answered_by(info: Info) -> Answered:
-    """Return the parts of new messages that the answer will hold."""
-    memory = Selection.of(info).below("memory")
-    selected = memory and memory.sole("messages")
-    if not selected:
-        return NOTHING_ANSWERED
-    below, arguments = selected
-    reads = below.reads()
-    return Answered("content" in reads, "metadata" in reads, arguments.get("last"), "parts" in reads)
+    """Return the parts of messages that the answer will hold."""
+    memories = [memory for memory, _ in Selection.of(info).each("memory")]
+    selected = [listed for memory in memories for listed in memory.each("messages")]
+    return Answered(tuple(AnsweredList.of(below.reads(), arguments.get("last")) for below, arguments in selected))
 
 
 @strawberry.type
@@ -144,7 +141,9 @@ class MemoryMutations:
     @strawberry.mutation(
         description="Add messages to a session, which is created if it is new. Either all messages are stored or no"
         " message is.",
-        metadata={SIZES_BELOW: {"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",))}},
+        metadata={
+            SIZES_BELOW: {"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",), names_stored=True)}
+        },
     )
     async def add_memory(
         self,

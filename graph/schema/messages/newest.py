@@ -13,7 +13,7 @@ from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
 from graph.execution.size import SIZES_BELOW, Size
 from graph.operations import newest
-from graph.operations.memory import NOTHING_ANSWERED, Answered
+from graph.operations.answered import Answered, AnsweredList
 from graph.operations.validation import MAX_MESSAGES
 from graph.schema.context import Info
 from graph.schema.memory.mutations import MessageInput, answered_by, to_add
@@ -109,10 +109,9 @@ class ReplaceFromPayload:
 
 def _answered_by(info: Info) -> Answered:
     """Return the parts of the deleted message that the answer will hold."""
-    popped = Selection.of(info).below("poppedMessage")
-    if popped is None:
-        return NOTHING_ANSWERED
-    return Answered(popped.selects("content"), popped.selects("metadata"), parts=popped.selects("parts"))
+    selected = Selection.of(info).each("poppedMessage")
+    names = ("content", "metadata", "parts")
+    return Answered(tuple(AnsweredList.of([name for name in names if popped.selects(name)]) for popped, _ in selected))
 
 
 def _popped(message: MessageDocument) -> PoppedMessage:
