@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from graph.enrichment.tokens import load_counter
 from graph.errors import TransferError
+from graph.operations.opening import opened
+from graph.runtime.deployment import mongodb
+from graph.settings import Settings
+from graph.transfer.import_ import Imported, Importer
 
 
 @contextmanager
@@ -49,3 +56,29 @@ def progress_bar(doing: str, total: int | None) -> Iterator[Callable[[int, int],
 def say(text: str) -> None:
     """Print a line to standard error."""
     sys.stderr.write(f"{text}\n")
+
+
+def run_import(settings: Settings, source: IO[bytes], size: int | None, *, skip_existing: bool) -> Imported:
+    """Store the records of a file, with a progress bar."""
+    tokens = load_counter(settings.token_encoding)
+
+    async def run(uri: str) -> Imported:
+        async with opened(settings, uri) as database:
+            with progress_bar("importing", size) as advance:
+                return await Importer(
+                    database,
+                    tokens,
+                    skip_existing=skip_existing,
+                    window=settings.message_window,
+                    report=lambda done: advance(done.bytes_read, done.messages),
+                ).run(source)
+
+    with mongodb(settings, attach=True) as uri:
+        return asyncio.run(run(uri))
+
+
+def report_import(done: Imported) -> None:
+    """Print the numbers of an import."""
+    present = f"; {done.present:,} sessions were stored already" if done.present else ""
+    skipped = f"; {done.skipped:,} stored with other contents were left as they are" if done.skipped else ""
+    say(f"imported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages{present}{skipped}")

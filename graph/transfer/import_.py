@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, TypeVar
+from typing import IO, TypeVar
 
 import orjson
 
@@ -73,7 +73,7 @@ class Importer:
     _at: datetime = field(default_factory=now)
     _large: _LargeSession | None = None
 
-    async def run(self, source: BinaryIO) -> Imported:
+    async def run(self, source: IO[bytes]) -> Imported:
         """Import a file.
 
         Raises:

@@ -6,7 +6,7 @@ import codecs
 import gzip
 import io
 import zlib
-from typing import BinaryIO, TypeAlias
+from typing import IO, TypeAlias
 
 from typing_extensions import Buffer  # the standard one is new in Python 3.12
 
@@ -34,7 +34,7 @@ _BUFFER_BYTES = 65_536
 class Source:
     """The lines of a file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         """Read nothing: the file is opened with the first line, since reading may wait for a pipe."""
         self._raw = _Counted(file)
         self._name = str(getattr(file, "name", "the file"))
@@ -64,7 +64,7 @@ class Source:
 class _Counted(io.RawIOBase):
     """A binary file that counts the bytes read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         super().__init__()
         self._file = file
         self.bytes_read = 0
