@@ -148,6 +148,14 @@ def test_only_the_facade_imports_the_driver(path: Path) -> None:
         assert "pymongo" not in imported
 
 
+def test_one_module_bounds_the_time_of_commands() -> None:
+    bounding = ("pymongo.timeout", "max_time_ms", "maxTimeMS")
+    texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in modules()}
+    assert {path for path, text in texts.items() if any(word in text for word in bounding)} == {
+        "store/driver/deadline.py"
+    }
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_enrichment_knows_spacy_and_only_recall_knows_numpy(path: Path) -> None:
     imported = {name.split(".")[0] for name in imports(path)}

@@ -37,7 +37,8 @@ from graph.store.documents import (
     new_uuid,
     now,
 )
-from graph.store.driver.transactions import LOOK_UP_SHARE, bounded
+from graph.store.driver.deadline import bounded
+from graph.store.driver.transactions import LOOK_UP_SHARE
 from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.edits import apply_edit
 from graph.store.jobs import erasure, handover

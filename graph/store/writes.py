@@ -9,7 +9,8 @@ from typing import TypeVar
 from graph.errors import ErasureUnderWay, Unavailable
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument
-from graph.store.driver.transactions import bounded, held, in_transaction
+from graph.store.driver.deadline import bounded
+from graph.store.driver.transactions import held, in_transaction
 from graph.store.driver.types import DuplicateKeyError, Transaction
 from graph.store.jobs import erasure
 

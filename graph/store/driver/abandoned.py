@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import pymongo
 from pymongo.errors import PyMongoError
 
+from graph.store.driver.deadline import commands_within
 from graph.store.driver.types import is_motor
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ async def _end(query: _Query) -> None:
 def _kill(query: _Query) -> None:
     """Kill the operations with the query's mark by their operation ids, so that no other operation is killed."""
     admin = query.client.admin
-    with pymongo.timeout(_LONGEST):
+    with commands_within(_LONGEST):
         found = admin.command({"currentOp": 1, "$ownOps": True, "command.comment": query.mark})
         for operation in found["inprog"]:
             admin.command({"killOp": 1, "op": operation["opid"]})

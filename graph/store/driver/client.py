@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import Context
 from typing import Any
 
-import pymongo
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.dbref import DBRef
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -21,6 +20,7 @@ from pymongo.read_concern import ReadConcern
 
 from graph.errors import StartupError
 from graph.store.driver.abandoned import ended_when_cancelled
+from graph.store.driver.deadline import commands_within
 from graph.store.driver.types import Client, DriverName, Transaction, awaited, is_motor
 
 
@@ -131,7 +131,7 @@ async def transaction_of(tx: Transaction) -> AsyncIterator[None]:
 
 
 async def _abort(tx: Transaction) -> None:
-    with pymongo.timeout(_ABORT_SECONDS):
+    with commands_within(_ABORT_SECONDS):
         await tx.abort_transaction()
 
 
@@ -144,5 +144,5 @@ def time_limit(seconds: float) -> Iterator[None]:
     Args:
         seconds: the maximum time; 0 disables the limit.
     """
-    with ended_when_cancelled(), pymongo.timeout(seconds or None):
+    with ended_when_cancelled(), commands_within(seconds):
         yield

@@ -52,7 +52,6 @@ class Reading(Ordering, total=False):
     limit: int
     skip: int
     batch_size: int
-    max_time_ms: int
 
 
 class Updating(Within, total=False):
@@ -84,8 +83,8 @@ class Counting(Within, total=False):
 class Collection(Generic[D]):
     """One collection, behind either driver.
 
-    Reads carry the mark of their query, and end with it. The time of all commands is bounded by the `time_limit` or
-    `bounded` around them.
+    Reads carry the mark of their query, and end with it. The blocks of `time_limit`, `bounded` and
+    `commands_within` around them bound the time of all commands.
 
     Temporary errors of the driver become `Unavailable`. Those within a transaction pass unchanged, since their labels
     say whether the transaction must be repeated: `write` translates the remaining ones.

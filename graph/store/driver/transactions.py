@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import pymongo
 from pymongo.errors import PyMongoError
 from tenacity import AsyncRetrying, RetryError, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
 from graph.errors import OutcomeUnknown, Unavailable
 from graph.store.driver.client import session_of, transaction_of
+from graph.store.driver.deadline import commands_within, end_of, remaining
 from graph.store.driver.errors import translated_errors
 from graph.store.driver.types import Client, Transaction
 
@@ -26,27 +25,6 @@ _SHORTEST_ANSWER = 1.0
 """Minimum seconds for the answer to a commit, even beyond the deadline."""
 LOOK_UP_SHARE = 0.2
 """Share of the deadline for looking up the outcome of a commit that MongoDB did not confirm."""
-
-_until: ContextVar[float] = ContextVar("until", default=float("inf"))
-
-
-@contextmanager
-def bounded(seconds: float) -> Iterator[float]:
-    """Bound the total time of the block; yield its end, by the clock of `time.monotonic`.
-
-    At the end, commands in MongoDB fail, and transactions begin no further attempt. A nested block ends with the outer
-    block at the latest.
-
-    Args:
-        seconds: the maximum time.
-    """
-    until = min(_until.get(), time.monotonic() + seconds)
-    token = _until.set(until)
-    try:
-        with pymongo.timeout(_left(until)):
-            yield until
-    finally:
-        _until.reset(token)
 
 
 @asynccontextmanager
@@ -62,7 +40,7 @@ async def held(lock: asyncio.Lock, until: float, deadline: float) -> AsyncIterat
         Unavailable: others held it until the end.
     """
     try:
-        async with asyncio.timeout(_left(until)):
+        async with asyncio.timeout(remaining(until)):
             await lock.acquire()
     except TimeoutError:
         raise _not_stored(deadline) from None
@@ -70,11 +48,6 @@ async def held(lock: asyncio.Lock, until: float, deadline: float) -> AsyncIterat
         yield
     finally:
         lock.release()
-
-
-def _left(until: float) -> float:
-    """Seconds until then; never 0, which is no limit to PyMongo."""
-    return max(0.001, until - time.monotonic())
 
 
 def _not_stored(deadline: float) -> Unavailable:
@@ -108,7 +81,7 @@ async def _commit(tx: Transaction, until: float, deadline: float) -> None:
     while True:  # not tenacity's loop: each attempt has half of the time that is left, and is the last by that time
         left = until - time.monotonic()
         try:
-            with pymongo.timeout(max(left / 2, _SHORTEST_ANSWER)):
+            with commands_within(max(left / 2, _SHORTEST_ANSWER)):
                 await tx.commit_transaction()
         except PyMongoError as error:
             if not error.has_error_label("UnknownTransactionCommitResult"):
@@ -139,7 +112,7 @@ async def in_transaction(client: Client, work: Callable[[Transaction], Awaitable
         OutcomeUnknown: the commit was sent, and no answer said whether it succeeded.
         Unavailable: the deadline passed; nothing is stored.
     """
-    until = min(_until.get(), time.monotonic() + deadline)
+    until = end_of(deadline)
     attempts = AsyncRetrying(
         retry=retry_if_exception(_transient),
         wait=wait_random_exponential(multiplier=_SHORTEST_PAUSE, max=_LONGEST_PAUSE),
@@ -157,7 +130,7 @@ async def in_transaction(client: Client, work: Callable[[Transaction], Awaitable
 
 async def _attempt(client: Client, work: Callable[[Transaction], Awaitable[T]], until: float, deadline: float) -> T:
     async with session_of(client) as session, transaction_of(session):
-        with pymongo.timeout(_left(until)):
+        with commands_within(remaining(until)):
             result = await work(session)
         if time.monotonic() >= until:
             raise _not_stored(deadline)

@@ -27,6 +27,7 @@ from graph.store.documents import (
     new_uuid,
     now,
 )
+from graph.store.driver.deadline import commands_within
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities.mentions import Change, replace_all
@@ -49,7 +50,7 @@ HELD_BACK = timedelta(days=1)
 
 _SHARE_OF_MANY = 8  # a session with this share of the oldest messages is left out of the search for the newest
 _SHARE_OF_NEWEST = 4  # the newest messages that are read, as a share of the messages of one claim
-_LOOK_MILLISECONDS = 200
+_LOOK_SECONDS = 0.2
 
 _KILLED = "the worker ended while it read this message, at each of its attempts"
 _GIVEN_UP: Document = {
@@ -193,13 +194,13 @@ async def _look(database: Database, due: Document, limits: Limits) -> list[Messa
     many = [session_id for session_id, count in counts.items() if count * _SHARE_OF_MANY >= limits.messages]
     others = {"sessionId": {"$nin": many}, "tokenCount": {"$lte": limits.tokens}}
     try:
-        newest = await database.messages.find(
-            {**due, **others},
-            fields,
-            sort=[("enrichment.dueAt", -1)],
-            limit=max(1, limits.messages // _SHARE_OF_NEWEST),
-            max_time_ms=_LOOK_MILLISECONDS,
-        )
+        with commands_within(_LOOK_SECONDS):
+            newest = await database.messages.find(
+                {**due, **others},
+                fields,
+                sort=[("enrichment.dueAt", -1)],
+                limit=max(1, limits.messages // _SHARE_OF_NEWEST),
+            )
     except Unavailable:
         newest = []  # the time is over: the backlog is very large
     seen = {message["_id"] for message in longest}
