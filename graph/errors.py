@@ -13,7 +13,7 @@
     * TooCostly                  TOO_COSTLY
     * Unavailable                UNAVAILABLE
       * OutcomeUnknown           UNAVAILABLE; `extensions.outcome` is UNKNOWN
-      * StoredNevertheless       UNAVAILABLE; `extensions.outcome` is STORED
+      * StoredButUnfinished       UNAVAILABLE; `extensions.outcome` is STORED
     * PersistedQueryNotFound     PERSISTED_QUERY_NOT_FOUND
     * PersistedQueryNotSupported PERSISTED_QUERY_NOT_SUPPORTED
 
@@ -169,7 +169,7 @@ class PersistedQueryNotSupported(OperationError):
         super().__init__("PersistedQueryNotSupported")
 
 
-class StoredNevertheless(Unavailable):
+class StoredButUnfinished(Unavailable):
     """A change is stored, but the work after it has not ended: the work continues without the caller."""
 
     def __init__(self, message: str) -> None:

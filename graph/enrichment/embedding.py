@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from graph.errors import Unavailable
 from graph.store.driver.availability import sleep, sleep_until_any, until_available
 from graph.store.jobs import embedding
-from graph.store.jobs.embedding import Claimed, Text, Vector, Words
+from graph.store.jobs.embedding import Claimed, TextToEmbed, Vector, Words
 from graph.store.jobs.lease import Retries, renewing
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class EmbeddingJobs:
         self._stands_down = stands_down
         return not stands_down
 
-    async def _embed(self, claimed: Claimed, model: str, texts: Sequence[Text]) -> dict[str, Vector]:
+    async def _embed(self, claimed: Claimed, model: str, texts: Sequence[TextToEmbed]) -> dict[str, Vector]:
         """The vectors. A text that the model refuses is a failure of its own and not of the batch."""
         try:
             made = await self._embedder.embed([text.content for text in texts])
@@ -199,7 +199,7 @@ class EmbeddingJobs:
         elif time.monotonic() - self._refused_since >= _AWAY_SECONDS:
             self.away = str(error)
 
-    async def _put_off(self, claimed: Claimed, model: str, text: Text, reason: str) -> None:
+    async def _put_off(self, claimed: Claimed, model: str, text: TextToEmbed, reason: str) -> None:
         due_at = self._retries.due_at(text.attempts)
         if due_at is None:
             await embedding.give_up(self._database, claimed, model, text.uuid, reason)

@@ -9,13 +9,13 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from graph.enrichment.worker import Done
+from graph.enrichment.worker import WorkCounts
 
 
 class Report(Protocol):
     """Receives the work done, and the work left where it is known."""
 
-    def __call__(self, done: Done, pending: int | None = None, unembedded: int | None = None) -> None: ...
+    def __call__(self, done: WorkCounts, pending: int | None = None, unembedded: int | None = None) -> None: ...
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def progress_bar(console: Console) -> Iterator[Report]:
         task = bar.add_task("enriching", total=None, rate="", failed="")
         embedding = bar.add_task("embedding", total=None, visible=False, rate="", failed="")
 
-        def report(done: Done, pending: int | None = None, unembedded: int | None = None) -> None:
+        def report(done: WorkCounts, pending: int | None = None, unembedded: int | None = None) -> None:
             if unembedded is not None:
                 of_all = done.embedded + unembedded
                 bar.update(embedding, completed=done.embedded, total=of_all, visible=of_all > 0)

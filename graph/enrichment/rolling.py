@@ -22,7 +22,7 @@ DEFAULT_WINDOW = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Uncovered:
+class UncoveredMessage:
     """A message that no summary covers yet."""
 
     seq: int
@@ -72,7 +72,7 @@ def is_due(uncovered: int, window: int = DEFAULT_WINDOW) -> bool:
 
 
 def next_step(
-    page: Sequence[Uncovered], *, more: bool, window: int = DEFAULT_WINDOW, limits: StepLimits | None = None
+    page: Sequence[UncoveredMessage], *, more: bool, window: int = DEFAULT_WINDOW, limits: StepLimits | None = None
 ) -> Step | None:
     """Return the range that the next summary adds, or None when no summary is due.
 
@@ -102,13 +102,13 @@ def next_step(
 
 
 def plan_steps(
-    uncovered: Iterable[Uncovered], *, window: int = DEFAULT_WINDOW, limits: StepLimits | None = None
+    uncovered: Iterable[UncoveredMessage], *, window: int = DEFAULT_WINDOW, limits: StepLimits | None = None
 ) -> Iterator[Step]:
     """Yield all steps until nothing is due, reading ahead of them by no more than one page."""
     limits = limits or StepLimits()
     size = limits.page_size(window)
     source = iter(uncovered)
-    page: list[Uncovered] = []
+    page: list[UncoveredMessage] = []
     while True:
         for message in source:
             page.append(message)
@@ -130,7 +130,7 @@ def cover(previous: Coverage | None, step: Step) -> Coverage:
     return Coverage(previous.first_seq if previous else step.first_seq, step.last_seq)
 
 
-def _fitting(page: Sequence[Uncovered], limits: StepLimits) -> int:
+def _fitting(page: Sequence[UncoveredMessage], limits: StepLimits) -> int:
     tokens = 0
     for taken, message in enumerate(page[: limits.max_messages]):
         tokens += message.token_count

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from graph.enrichment.llm import ChatCompletionsSummariser, llm_options
-from graph.enrichment.rolling import Coverage, StepLimits, Uncovered, cover, next_step
+from graph.enrichment.rolling import Coverage, StepLimits, UncoveredMessage, cover, next_step
 from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
@@ -19,7 +19,7 @@ from graph.store.documents import Document, EntityDocument, MessageDocument, now
 from graph.store.driver.availability import sleep, sleep_until_any, until_available
 from graph.store.jobs import summarising
 from graph.store.jobs.lease import Retries, renewing
-from graph.store.jobs.summarising import Due, Standing
+from graph.store.jobs.summarising import ClaimedSession, Standing
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -127,14 +127,14 @@ class SummaryJobs:
                 await self._put_off(due)
         return True
 
-    async def _put_off(self, due: Due) -> None:
+    async def _put_off(self, due: ClaimedSession) -> None:
         due_at = self._retries.due_at(due.attempts)
         if due_at is None:
             await summarising.give_up(self._database, due)
         else:
             await summarising.postpone(self._database, due, due_at)
 
-    async def _step(self, due: Due) -> bool:
+    async def _step(self, due: ClaimedSession) -> bool:
         """Write one summary; True when there is nothing more to do, or the session is not held any more."""
         standing = await summarising.standing_of(self._database, due)
         if standing is None:
@@ -142,7 +142,7 @@ class SummaryJobs:
         window = self._settings.message_window
         size = _LIMITS.page_size(window)
         found = await summarising.uncovered(self._database, due, standing, size + 1)
-        page = [Uncovered(message["seq"], message["tokenCount"]) for message in found[:size]]
+        page = [UncoveredMessage(message["seq"], message["tokenCount"]) for message in found[:size]]
         step = next_step(page, more=len(found) > size, window=window, limits=_LIMITS)
         if step is None:
             return await summarising.finish(self._database, due, standing)

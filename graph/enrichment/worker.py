@@ -46,7 +46,7 @@ _DRAIN_POLL = 0.2  # seconds: no event says that the last message is enriched
 
 
 @dataclass(slots=True)
-class Done:
+class WorkCounts:
     """The counts of the messages that a worker has enriched."""
 
     stored: int = 0
@@ -76,7 +76,7 @@ class Worker:
         summariser: Summariser | None = None,
         embedder: Embedder | None = None,
         session_id: str | None = None,
-        on_progress: Callable[[Done], None] | None = None,
+        on_progress: Callable[[WorkCounts], None] | None = None,
     ) -> None:
         self._database = database
         self._extractor = extractor
@@ -107,7 +107,7 @@ class Worker:
             if embedder is None
             else EmbeddingJobs(database, embedder, settings, session_id=session_id, on_stored=self._embedded)
         )
-        self.done = Done()
+        self.done = WorkCounts()
 
     async def run(self, stop: asyncio.Event, *, drain: bool = False) -> None:
         """Work until `stop` is set, or, to `drain`, until nothing is pending; release unbegun claims."""

@@ -32,7 +32,7 @@ MOST_KEPT_BYTES = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptPayload:
     """A payload that followers have yet to take; `Group.payload` has it, unless memory is short.
 
     Attributes:
@@ -59,7 +59,7 @@ class Group:
         self._memory = memory
         self._waiting: deque[tuple[Place, Event]] = deque()
         self._waiting_bytes = 0
-        self._kept: deque[Kept] = deque()
+        self._kept: deque[KeptPayload] = deque()
         self._kept_bytes = 0
         self._first = 0  # number of the first payload kept
         self._next: Counter[int] = Counter()  # followers, by the number that each takes next
@@ -123,7 +123,7 @@ class Group:
             )  # to the followers: of many events at once, only as many are kept as the bounds allow
 
     def _keep(self, place: Place, payload: object) -> None:
-        kept = Kept(place, getsizeof(payload))
+        kept = KeptPayload(place, getsizeof(payload))
         if payload is not None:
             self._memory.keep((self, self._first + len(self._kept)), payload, kept.size)
         self._kept.append(kept)
@@ -148,7 +148,7 @@ class Group:
         """Whether the payload with this number is kept, or still to come."""
         return number >= self._first
 
-    def kept(self, number: int) -> Kept | None:
+    def kept(self, number: int) -> KeptPayload | None:
         """The payload with this number as far as it is known, or None while it is still to come."""
         index = number - self._first
         return self._kept[index] if index < len(self._kept) else None

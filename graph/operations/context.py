@@ -11,7 +11,7 @@ from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.overviews import USERS
 from graph.operations.packing import Packed, Packing, Recalled
-from graph.operations.recall import MAX_QUERY_BYTES, Found, Results, check_query, search
+from graph.operations.recall import MAX_QUERY_BYTES, Results, ScoredMessage, check_query, search
 from graph.operations.searched import Snapshot
 from graph.operations.sessions import find_session
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
@@ -34,7 +34,7 @@ _READS = frozenset({"_id", "sessionId", "seq", "role", "name", "content", "creat
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ContextArguments:
     """The arguments of a context.
 
     Attributes:
@@ -71,13 +71,13 @@ class Wanted:
             check_query(self.query)
 
 
-async def context(backend: Backend, scope: Scope, wanted: Wanted) -> Document:
+async def context(backend: Backend, scope: Scope, arguments: ContextArguments) -> Document:
     """Build the context for a prompt.
 
     Args:
         backend: the open parts of this process.
         scope: the data that the caller may see.
-        wanted: the arguments.
+        arguments: the arguments.
 
     Returns:
         `text`, `tokenCount`, `summary`, `messages`, `recalled` with `message` and `score`, `omittedMessages`. All are
@@ -87,35 +87,35 @@ async def context(backend: Backend, scope: Scope, wanted: Wanted) -> Document:
         BadUserInput: an argument is not accepted.
         TooCostly: the scope has more messages than a search reads.
     """
-    wanted.check()
-    packing = Packing(backend.tokens.count, wanted.max_tokens)
+    arguments.check()
+    packing = Packing(backend.tokens.count, arguments.max_tokens)
     session = None
-    if wanted.session_id is not None:
-        session = await find_session(backend, scope, wanted.session_id, {"_id", "userId", *Visible.FIELDS})
-        if session is None or wanted.user_id not in (None, session.get("userId")):
+    if arguments.session_id is not None:
+        session = await find_session(backend, scope, arguments.session_id, {"_id", "userId", *Visible.FIELDS})
+        if session is None or arguments.user_id not in (None, session.get("userId")):
             return await _described(backend, packing, None)
-        await _take_session(backend, packing, Visible.of(session), wanted)
-    query = wanted.query
+        await _take_session(backend, packing, Visible.of(session), arguments)
+    query = arguments.query
     if query is None and session is not None:
         query = await _last_said(backend, Visible.of(session))
     if query is not None:
-        user_id = wanted.user_id if session is None else session.get("userId")
+        user_id = arguments.user_id if session is None else session.get("userId")
         alone = session["_id"] if session is not None and user_id is None else None
         results = await search(backend, scope, query, user_id=user_id, session_id=alone)
-        await _take_recalled(backend, scope, packing, results, wanted)
+        await _take_recalled(backend, scope, packing, results, arguments)
     return await _described(backend, packing, session)
 
 
-async def _take_session(backend: Backend, packing: Packing, visible: Visible, wanted: Wanted) -> None:
+async def _take_session(backend: Backend, packing: Packing, visible: Visible, arguments: ContextArguments) -> None:
     """Take the newest summary and the latest messages of a session."""
-    fields = {"content", "lastSeq", *wanted.summary_fields}
+    fields = {"content", "lastSeq", *arguments.summary_fields}
     await run_on_thread(packing.take_summary, await newest_summary(backend.database, visible, fields))
-    recent = min(backend.settings.message_window, MAX_RECENT) if wanted.recent is None else wanted.recent
+    recent = min(backend.settings.message_window, MAX_RECENT) if arguments.recent is None else arguments.recent
     sizes = await messages_in_range(backend.database, visible, {"_id", "seq", "tokenCount"}, last=recent)
-    first = _first_that_may_fit(sizes, wanted.max_tokens)
+    first = _first_that_may_fit(sizes, arguments.max_tokens)
     if first is None:
         return
-    fields = {*_READS, *wanted.message_fields}
+    fields = {*_READS, *arguments.message_fields}
     latest = await messages_in_range(backend.database, visible.beyond(first - 1), fields, last=recent)
     await run_on_thread(packing.take_latest, latest[::-1])
 
@@ -144,14 +144,16 @@ async def _last_said(backend: Backend, visible: Visible) -> str | None:
     return said.encode("utf-8", "replace")[:MAX_QUERY_BYTES].decode("utf-8", "ignore") or None
 
 
-async def _take_recalled(backend: Backend, scope: Scope, packing: Packing, results: Results, wanted: Wanted) -> None:
+async def _take_recalled(
+    backend: Backend, scope: Scope, packing: Packing, results: Results, arguments: ContextArguments
+) -> None:
     """Take the messages that a search finds in the user's sessions, or in this session if it belongs to no user."""
     if results.snapshot is None:
         return
     taken = packing.packed.ids
-    found, questions = await run_on_thread(_candidates, results, results.snapshot, taken, wanted.max_tokens)
+    found, questions = await run_on_thread(_candidates, results, results.snapshot, taken, arguments.max_tokens)
     uuids = {*(one.message_id for one in found), *questions.values()}
-    fields = {*_READS, *wanted.message_fields}
+    fields = {*_READS, *arguments.message_fields}
     messages = {one["_id"]: one for one in await find_messages(backend.database, scope, uuids, fields)}
     recalled = [
         Recalled(messages[one.message_id], one.millionths / 1_000_000, messages.get(questions.get(one.message_id, "")))
@@ -163,14 +165,14 @@ async def _take_recalled(backend: Backend, scope: Scope, packing: Packing, resul
 
 def _candidates(
     results: Results, snapshot: Snapshot, taken: set[str], max_tokens: int
-) -> tuple[list[Found], dict[str, str]]:
+) -> tuple[list[ScoredMessage], dict[str, str]]:
     """Return the best found messages that may fit, and the ids of the questions before answers.
 
     The best message is always included, since it may be cut.
     """
     rows = {message_id: row for row, message_id in enumerate(snapshot.columns.message_ids)}
     entries = snapshot.entries
-    found: list[Found] = []
+    found: list[ScoredMessage] = []
     questions: dict[str, str] = {}
     for one in results.found:
         row = rows[one.message_id]

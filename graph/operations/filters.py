@@ -7,7 +7,7 @@ import orjson
 from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.store.messages import MessageFilter
-from graph.store.metadata import Contains, Existence, Key, Wanted
+from graph.store.metadata import ComparedValue, Contains, Existence, Key
 
 MAX_ITEMS = 100
 """Maximum items of a list of roles, names or sessions in a filter of messages."""
@@ -56,7 +56,7 @@ class FilterBounds:
         self._leaves = 0
         self._bytes = 0
 
-    def add(self, path: tuple[Key, ...], wanted: Wanted, name: str) -> Wanted:
+    def add(self, path: tuple[Key, ...], wanted: ComparedValue, name: str) -> ComparedValue:
         """Count one condition and check its value.
 
         Args:

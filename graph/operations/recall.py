@@ -37,7 +37,7 @@ MAX_SEARCHED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ScoredMessage:
     """A found message.
 
     Attributes:
@@ -60,7 +60,7 @@ class Results:
     """
 
     words: Sequence[frozenset[int]] = ()
-    found: Sequence[Found] = ()
+    found: Sequence[ScoredMessage] = ()
     snapshot: Snapshot | None = field(default=None, compare=False)
 
 
@@ -207,7 +207,7 @@ def _rank(
     from graph.recall.ranking import rank  # noqa: PLC0415 - as above
 
     ranking = rank(snapshot.columns, query, vector, mode=mode, allowed=allowed)
-    return Results(query.words, list(map(Found, ranking.message_ids, ranking.millionths)), snapshot)
+    return Results(query.words, list(map(ScoredMessage, ranking.message_ids, ranking.millionths)), snapshot)
 
 
 async def matches_in(contents: Sequence[str], results: Results) -> list[list[MatchDocument]]:

@@ -14,7 +14,7 @@ from graph.operations.concurrency import run_on_thread
 from graph.store import search as store
 from graph.store.documents import Document
 from graph.store.scope import Scope
-from graph.store.search import Searched
+from graph.store.search import SearchedKind
 from graph.store.sessions import find_session
 from graph.store.visible import Visible
 
@@ -61,7 +61,7 @@ class Hit:
 
 
 async def search_session(
-    backend: Backend, scope: Scope, session_id: str, searched: Searched, query: Query
+    backend: Backend, scope: Scope, session_id: str, searched: SearchedKind, query: Query
 ) -> list[Hit]:
     """Search the messages or summaries of a session by words, nearest first; an unknown session has no results.
 

@@ -71,7 +71,7 @@ class Snapshot:
 
 
 @dataclass(slots=True)
-class _Session:
+class _CachedSession:
     part: Visible
     last_seq: int
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class _Session:
 
 
 @dataclass(slots=True)
-class _Known:
+class _CachedScope:
     """The cached messages of a scope.
 
     Attributes:
@@ -102,11 +102,11 @@ class _Known:
     since: datetime
     vectors_since: datetime | None = None
     began: float = 0.0
-    sessions: dict[str, _Session] = field(default_factory=dict)
+    sessions: dict[str, _CachedSession] = field(default_factory=dict)
     snapshot: Snapshot | None = None
 
 
-class Searched:
+class SearchCache:
     """The cached scopes of a process.
 
     Args:
@@ -116,7 +116,7 @@ class Searched:
 
     def __init__(self, database: Database, *, seconds: float = SECONDS) -> None:
         self._database = database
-        self._known: TTLCache[Key, _Known] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
+        self._known: TTLCache[Key, _CachedScope] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
         self._expiring: asyncio.Task[None] | None = None
 
@@ -138,14 +138,14 @@ class Searched:
         async with lock:
             known = self._known.pop(key, None)
             if known is None or known.model != model:
-                known = _Known(model, now())
+                known = _CachedScope(model, now())
             changed = await _Refresh(self._database, known, sessions).run()
             if changed or known.snapshot is None:
                 known.snapshot = await run_on_thread(_snapshot_of, known.sessions)
             self._keep(key, known)
             return known.snapshot
 
-    def _keep(self, key: Key, known: _Known) -> None:
+    def _keep(self, key: Key, known: _CachedScope) -> None:
         if _size_of(known) <= MOST_BYTES:
             self._known[key] = known
         if self._expiring is None or self._expiring.done():
@@ -175,7 +175,7 @@ class Searched:
 class _Refresh:
     """Updates the cached messages of a scope."""
 
-    def __init__(self, database: Database, known: _Known, sessions: Sequence[SessionDocument]) -> None:
+    def __init__(self, database: Database, known: _CachedScope, sessions: Sequence[SessionDocument]) -> None:
         self._database = database
         self._known = known
         self._sessions = {session["_id"]: session for session in sessions}
@@ -212,7 +212,7 @@ class _Refresh:
         for session_id, session in self._sessions.items():
             part, there = Visible.of(session), known.get(session_id)
             if there is None or there.part != part:
-                known[session_id] = _Session(part, session["lastSeq"])
+                known[session_id] = _CachedSession(part, session["lastSeq"])
                 fresh.append(part)
             elif session["lastSeq"] > there.last_seq:
                 grown.append(part.beyond(there.last_seq))
@@ -273,7 +273,7 @@ class _Refresh:
         known = self._known.sessions
         lost = [name for name in session_ids if known[name].has_lost(self._sessions[name])]
         for name in lost:
-            known[name] = _Session(known[name].part, known[name].last_seq)
+            known[name] = _CachedSession(known[name].part, known[name].last_seq)
             self._changed = True
         await self._take(messages_of(self._database, [known[name].part for name in lost], contents=False))
 
@@ -306,7 +306,7 @@ def _is_same(message: MessageDocument, earlier: MessageDocument) -> bool:
     return message["memoryId"] == earlier["memoryId"] and version_of(message)[0] == version_of(earlier)[0]
 
 
-def _size_of(known: _Known) -> int:
+def _size_of(known: _CachedScope) -> int:
     return 0 if known.snapshot is None else known.snapshot.size
 
 
@@ -338,7 +338,7 @@ def _entry_of(message: MessageDocument, document: RecallDocument | None, model: 
     )
 
 
-def _snapshot_of(sessions: Mapping[str, _Session]) -> Snapshot:
+def _snapshot_of(sessions: Mapping[str, _CachedSession]) -> Snapshot:
     use_one_thread()
     from graph.recall.columns import columns_of  # noqa: PLC0415 - as above
 

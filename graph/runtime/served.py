@@ -57,7 +57,7 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedStore:
     """A store that a process serves."""
 
     store: Store
@@ -87,7 +87,7 @@ def noted(store: Store) -> Iterator[None]:
         yield
 
 
-def all_served() -> list[Served]:
+def all_served() -> list[ServedStore]:
     """The stores that are being served by this user's processes on this machine."""
     return [found for path in sorted(_directory().glob("*.json")) if (found := _read(path)) is not None]
 
@@ -99,13 +99,13 @@ def _directory() -> Path:
         return user_runtime_path("recallql", appauthor=False, ensure_exists=False)
 
 
-def _read(path: Path) -> Served | None:
+def _read(path: Path) -> ServedStore | None:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError), path.open(encoding="utf-8") as note:
         try:
             fcntl.flock(note, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             told: dict[str, Any] = json.load(note)
-            return Served(Store(tuple(map(str, told["places"])), str(told["database"])), int(path.stem))
+            return ServedStore(Store(tuple(map(str, told["places"])), str(told["database"])), int(path.stem))
         path.unlink(missing_ok=True)  # its process was killed
     return None
 

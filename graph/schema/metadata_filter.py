@@ -10,7 +10,7 @@ from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.filters import MAX_CONDITIONS, FilterBounds, check_segments
 from graph.schema.scalars import JSON
-from graph.store.metadata import Condition, Contains, Existence, Key, Wanted
+from graph.store.metadata import ComparedValue, Condition, Contains, Existence, Key
 
 
 @strawberry.input(
@@ -57,7 +57,7 @@ class MetadataFilter:
             path = validation.check_path(self.path or "", f"{name}.path")
         else:
             path = check_segments(self.segments, f"{name}.segments")
-        given: dict[str, Wanted] = {}
+        given: dict[str, ComparedValue] = {}
         if self.equals is not strawberry.UNSET:
             given["equals"] = self.equals
         if self.contains is not strawberry.UNSET:

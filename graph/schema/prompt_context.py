@@ -10,7 +10,7 @@ from graph.execution.fields import as_source, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import Size
 from graph.operations import context as operation
-from graph.operations.context import Wanted
+from graph.operations.context import ContextArguments
 from graph.schema.context import Info
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType
@@ -91,7 +91,7 @@ async def context_of(
     recalled = selected.below("recalled")
     of_messages = [selected.below("messages"), recalled.below("message") if recalled else None]
     of_summary = selected.below("summary")
-    wanted = Wanted(
+    arguments = ContextArguments(
         max_tokens,
         query,
         session_id,
@@ -100,7 +100,7 @@ async def context_of(
         summary_fields=of_summary.reads() if of_summary else frozenset(),
         message_fields=frozenset().union(*(each.reads() for each in of_messages if each)),
     )
-    return await operation.context(info.context.backend, info.context.scope, wanted)
+    return await operation.context(info.context.backend, info.context.scope, arguments)
 
 
 @strawberry.type

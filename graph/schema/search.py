@@ -17,7 +17,7 @@ from graph.execution.size import PAGE, Size
 from graph.operations import recall
 from graph.operations.filters import FilterBounds
 from graph.operations.messages import find_messages
-from graph.operations.recall import Found, Results, SearchMode
+from graph.operations.recall import Results, ScoredMessage, SearchMode
 from graph.operations.times import cut, rounded_up
 from graph.schema.context import Info
 from graph.schema.enums import described_enum
@@ -163,7 +163,7 @@ Filter = Annotated[MessageFilter | None, strawberry.argument(description="Only m
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchArguments:
     """The arguments of a search, of any field.
 
     Attributes:
@@ -181,18 +181,18 @@ class Asked:
     mode: SearchMode = SearchMode.HYBRID
 
 
-async def found_page(info: Info, asked: Asked, window_by: Paging) -> Document:
+async def found_page(info: Info, arguments: SearchArguments, window_by: Paging) -> Document:
     """Return a page of the found messages, as the source of a connection."""
-    cursors = _cursors_of(asked.query, asked.user_id, asked.session_id, asked.mode.value)
+    cursors = _cursors_of(arguments.query, arguments.user_id, arguments.session_id, arguments.mode.value)
     window = window_of(cursors, *window_by, most=recall.MAX_RESULTS)
     results = await recall.search(
         info.context.backend,
         info.context.scope,
-        asked.query,
-        user_id=asked.user_id,
-        session_id=asked.session_id,
-        filter_=asked.filter_.for_search(info.context.filter_bounds) if asked.filter_ else ANY_MESSAGE,
-        mode=asked.mode,
+        arguments.query,
+        user_id=arguments.user_id,
+        session_id=arguments.session_id,
+        filter_=arguments.filter_.for_search(info.context.filter_bounds) if arguments.filter_ else ANY_MESSAGE,
+        mode=arguments.mode,
     )
     return await _page(info, cursors, results, window)
 
@@ -226,8 +226,8 @@ class SearchQueries:
         filter: Filter = None,  # noqa: A002
         mode: Mode = SearchMode.HYBRID,
     ) -> MessageSearchConnection:
-        asked = Asked(query, user_id, session_id, filter, mode)
-        return as_source(await found_page(info, asked, (first, after, last, before)))
+        arguments = SearchArguments(query, user_id, session_id, filter, mode)
+        return as_source(await found_page(info, arguments, (first, after, last, before)))
 
 
 def _cursors_of(*named_by: str | None) -> Cursors:
@@ -255,17 +255,17 @@ async def _page(info: Info, cursors: Cursors, results: Results, window: Window) 
     }
 
 
-def _cursor(cursors: Cursors, found: Found) -> str:
+def _cursor(cursors: Cursors, found: ScoredMessage) -> str:
     return cursors.write(_key(found))
 
 
-def _key(found: Found) -> Key:
+def _key(found: ScoredMessage) -> Key:
     """Return the sort key of a result; the best result is first."""
     return 1_000_000 - found.millionths, found.message_id
 
 
 async def _edges(
-    info: Info, cursors: Cursors, results: Results, shown: Sequence[Found], selected: Selection
+    info: Info, cursors: Cursors, results: Results, shown: Sequence[ScoredMessage], selected: Selection
 ) -> list[Document]:
     node = selected.below("node")
     wants_matches = selected.selects("matches")

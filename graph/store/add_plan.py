@@ -69,7 +69,7 @@ class NewMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ExistingDocuments:
     """The stored documents that an add depends on, read in the transaction of the add.
 
     Attributes:
@@ -134,7 +134,7 @@ class Append:
     edits: Edits
 
 
-def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Append:
+def plan_add(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Update | Append:
     """Plan the addition of a memory.
 
     Raises:
@@ -162,7 +162,7 @@ def plan_add(new: NewMemory, known: Known, scope: Scope) -> Replay | Update | Ap
     return Update(memory_id, session, edits, changes) if edits or changes else Replay(memory_id, session)
 
 
-def plan_replacement(new: NewMemory, known: Known, scope: Scope) -> Replay | Append:
+def plan_replacement(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Append:
     """Plan the addition of a memory whose messages replace others of the session: they must be new to the session.
 
     Raises:
@@ -180,7 +180,7 @@ def plan_replacement(new: NewMemory, known: Known, scope: Scope) -> Replay | App
     raise Conflict(message)
 
 
-def _is_same_replacement(new: NewMemory, known: Known) -> bool:
+def _is_same_replacement(new: NewMemory, known: ExistingDocuments) -> bool:
     memory = known.memory
     return (
         memory is not None
@@ -227,7 +227,7 @@ def refuse_other_owner(session: SessionDocument, new: NewMemory, scope: Scope) -
     refuse_other_user(session, user_of(new, scope))
 
 
-def _edits(new: NewMemory, known: Known, scope: Scope) -> Edits:
+def _edits(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Edits:
     sent = [(known.messages.get(message.uuid or ""), message) for message in new.messages]
     edits = tuple((old, message) for old, message in sent if old is not None and message.edit.changes(old))
     for old, _ in edits:
@@ -244,7 +244,7 @@ def _replay(new: NewMemory, earlier: MemoryDocument, session: SessionDocument) -
     return Replay(earlier["_id"], session)
 
 
-def _session(new: NewMemory, known: Known, scope: Scope, seq: int) -> SessionDocument:
+def _session(new: NewMemory, known: ExistingDocuments, scope: Scope, seq: int) -> SessionDocument:
     """Return the session, after a check that the number is not erased."""
     if known.session is None:
         raise ErasureUnderWay(erasure.session_job(new.session_id))

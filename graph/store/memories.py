@@ -13,7 +13,7 @@ from graph.store import users
 from graph.store.add_plan import (
     Append,
     Edits,
-    Known,
+    ExistingDocuments,
     NewMemory,
     NewMessage,
     Replay,
@@ -222,23 +222,23 @@ class _Add:
             {"_id": self._new.session_id}, projection(self._fields), session=tx
         )
 
-    async def _known(self, tx: Transaction) -> Known:
+    async def _known(self, tx: Transaction) -> ExistingDocuments:
         """Read the stored documents that the add depends on."""
         new = self._new
         if new.idempotency_key is not None:
             key = {"sessionId": new.session_id, "idempotencyKey": new.idempotency_key}
             if (earlier := await self._database.memories.find_one(key, session=tx)) is not None:
-                return Known(earlier=earlier, session=await self._session(tx))
+                return ExistingDocuments(earlier=earlier, session=await self._session(tx))
         uuids = [message.uuid for message in new.messages if message.uuid is not None]
         if not uuids:
-            return Known()
+            return ExistingDocuments()
         found = await self._database.messages.find({"_id": {"$in": uuids}}, session=tx)
         for message in found:
             if message["sessionId"] != new.session_id:
-                return Known(foreign=(message, await self._foreign_session(message, tx)))
+                return ExistingDocuments(foreign=(message, await self._foreign_session(message, tx)))
         if not found:
-            return Known()
-        return Known(
+            return ExistingDocuments()
+        return ExistingDocuments(
             messages={message["_id"]: message for message in found},
             session=await self._session(tx),
             memory=None if new.replaces_from is None else await self._memory_of(found[0], tx),
@@ -252,12 +252,12 @@ class _Add:
             {"_id": message["sessionId"]}, projection(Visible.FIELDS), session=tx
         )
 
-    async def _memory(self, memory_id: str, known: Known, tx: Transaction) -> Document:
+    async def _memory(self, memory_id: str, known: ExistingDocuments, tx: Transaction) -> Document:
         """A stored memory."""
         found = known.earlier or await self._database.memories.find_one({"_id": memory_id}, session=tx)
         return {} if found is None else as_memory(found)
 
-    async def _update(self, plan: Update, known: Known, tx: Transaction) -> Added:
+    async def _update(self, plan: Update, known: ExistingDocuments, tx: Transaction) -> Added:
         """Change messages and the session."""
         at, session = now(), plan.session
         refuse_other_revision(session.get("revision", 0), self._new.expected_revision)
@@ -289,7 +289,7 @@ class _Add:
         """Refuse changes of stored messages where the messages of their memory would not fit into the answer."""
         if (answer := self._answer) is None or not answer.reads:
             return
-        memory = await self._memory(plan.memory_id, Known(), tx)
+        memory = await self._memory(plan.memory_id, ExistingDocuments(), tx)
         match = Visible.of_memory(memory).match("seq", memory["lastSeq"])
         edited = {old["_id"]: message for old, message in plan.edits}
         fields = projection({"_id", *answer.reads})

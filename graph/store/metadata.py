@@ -27,13 +27,13 @@ class Contains:
     item: Any
 
 
-Wanted: TypeAlias = Any
+ComparedValue: TypeAlias = Any
 """The condition on the value at a path: an `Existence`, a `Contains`, or the equal JSON value."""
-Condition: TypeAlias = tuple[tuple[Key, ...], Wanted]
+Condition: TypeAlias = tuple[tuple[Key, ...], ComparedValue]
 """The keys of a path in metadata, outermost first, and the condition on its value."""
 
 
-def holds(path: Sequence[Key], wanted: Wanted) -> Document:
+def holds(path: Sequence[Key], wanted: ComparedValue) -> Document:
     """Return an expression that is true exactly if the value at a path meets a condition.
 
     The query language's equality would also match lists with the value, and would distinguish maps by the order of
@@ -49,7 +49,7 @@ def holds(path: Sequence[Key], wanted: Wanted) -> Document:
     return _named(found, _test(wanted))
 
 
-def possible(path: Sequence[Key], wanted: Wanted) -> list[Document]:
+def possible(path: Sequence[Key], wanted: ComparedValue) -> list[Document]:
     """Return necessary conditions, for an index, of a condition on the value at a path.
 
     Args:
@@ -91,7 +91,7 @@ def _field(found: object, key: str) -> Document:
     return {"$getField": {"field": {"$literal": key}, "input": {"$ifNull": [found, "$$REMOVE"]}}}
 
 
-def _test(wanted: Wanted) -> Document:
+def _test(wanted: ComparedValue) -> Document:
     if isinstance(wanted, Existence):
         compare = "$ne" if wanted is Existence.PRESENT else "$eq"
         return {compare: [{"$type": _FOUND}, "missing"]}

@@ -14,7 +14,7 @@ from graph.store.driver.collection import AnyCollection, Order
 from graph.store.visible import Visible
 
 
-class Searched(StrEnum):
+class SearchedKind(StrEnum):
     """The kind of documents that a search reads."""
 
     MESSAGES = "messages"
@@ -23,13 +23,13 @@ class Searched(StrEnum):
 
 _AT_ONCE = 20
 """Documents that are tested together: each may have more than a megabyte."""
-_PLACE = {Searched.MESSAGES: "seq", Searched.SUMMARIES: "lastSeq"}
+_PLACE = {SearchedKind.MESSAGES: "seq", SearchedKind.SUMMARIES: "lastSeq"}
 
 
 async def search(
     database: Database,
     visible: Visible,
-    searched: Searched,
+    searched: SearchedKind,
     *,
     words: str | None,
     since: datetime | None,
@@ -59,7 +59,7 @@ async def search(
         match["$text"] = {"$search": words}
         projection = {"score": {"$meta": "textScore"}}
         order = [("score", {"$meta": "textScore"}), *order]
-    collection: AnyCollection = database.messages if searched is Searched.MESSAGES else database.summaries
+    collection: AnyCollection = database.messages if searched is SearchedKind.MESSAGES else database.summaries
     if keep is None:
         return await read_whole(collection, match, projection, sort=order, limit=limit)
     found: list[Document] = []

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from graph.errors import Conflict, Forbidden, NotFound, StoredNevertheless, Unavailable, shown
+from graph.errors import Conflict, Forbidden, NotFound, StoredButUnfinished, Unavailable, shown
 from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import (
@@ -269,7 +269,7 @@ async def _with_entities(database: Database, job: str | None) -> str | None:
             message = (
                 "the contents are deleted; their entities go as soon as MongoDB answers: do not repeat the mutation"
             )
-            raise StoredNevertheless(message) from error
+            raise StoredButUnfinished(message) from error
     return job
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import cast
 
-from graph.errors import Conflict, NotFound, StoredNevertheless, Unavailable, shown
+from graph.errors import Conflict, NotFound, StoredButUnfinished, Unavailable, shown
 from graph.store.database import Database
 from graph.store.documents import Document, Origin, UserDocument, new_uuid, now
 from graph.store.driver.answer import read_whole
@@ -146,7 +146,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         await forget_user(database, user_id)
     except Unavailable as error:
         message = "the user is deleted; its sessions go as soon as MongoDB answers: do not repeat the mutation"
-        raise StoredNevertheless(message) from error
+        raise StoredButUnfinished(message) from error
     return jobs
 
 

@@ -37,7 +37,7 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportSelection:
     """The selection of an export: everything, or one session, or one user with its sessions."""
 
     session_id: str | None = None
@@ -58,7 +58,7 @@ class Wanted:
 
 async def export(
     database: Database,
-    wanted: Wanted,
+    wanted: ExportSelection,
     target: BinaryIO,
     *,
     resume: Resumed | None = None,
@@ -112,7 +112,7 @@ async def export(
     return done
 
 
-async def _users(database: Database, wanted: Wanted) -> Document:
+async def _users(database: Database, wanted: ExportSelection) -> Document:
     """Return the filter for the users that are written first."""
     if wanted.session_id is not None:
         found = await transfer.find_sessions(database, [wanted.session_id])
@@ -144,7 +144,7 @@ class Resumed:
     session_id: str
 
 
-def resumed(path: Path, wanted: Wanted) -> Resumed | None:
+def resumed(path: Path, wanted: ExportSelection) -> Resumed | None:
     """Cut an unfinished file after its last whole session; return None if there is no file to resume.
 
     Raises:

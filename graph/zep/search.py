@@ -14,13 +14,13 @@ from graph.operations.concurrency import run_on_thread
 from graph.operations.search import Hit, Query, search_session
 from graph.operations.times import cut
 from graph.store.documents import Document, MessageDocument, SummaryDocument
-from graph.store.search import Searched
+from graph.store.search import SearchedKind
 from graph.zep.http import Call, json_answer, text_of
 from graph.zep.shapes import message_of, metadata_of, own_metadata, summary_of
 from graph.zep.where import predicate_of
 
 _DEFAULT_LIMIT = 20
-_SCOPES = {"messages": Searched.MESSAGES, "summary": Searched.SUMMARIES}
+_SCOPES = {"messages": SearchedKind.MESSAGES, "summary": SearchedKind.SUMMARIES}
 _TYPES = {"similarity", "mmr"}
 _KEYS = {"where", "start_date", "end_date"}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -81,21 +81,21 @@ def _time(value: Any, name: str, *, end: bool = False) -> datetime | None:
         raise BadUserInput(message) from None
 
 
-def _test(where: object, searched: Searched) -> Callable[[Document], bool] | None:
+def _test(where: object, searched: SearchedKind) -> Callable[[Document], bool] | None:
     """The filter, on the metadata that a client reads: with the entities under `system`."""
     if where is None:
         return None
     holds = predicate_of(where)
-    if searched is Searched.MESSAGES:
+    if searched is SearchedKind.MESSAGES:
         return lambda message: holds(metadata_of(cast("MessageDocument", message)))
     return lambda summary: holds(own_metadata(summary.get("metadata") or {}))
 
 
-def _result(hit: Hit, searched: Searched) -> Document:
+def _result(hit: Hit, searched: SearchedKind) -> Document:
     found = hit.document
     return {
-        "message": message_of(cast("MessageDocument", found)) if searched is Searched.MESSAGES else None,
-        "summary": summary_of(cast("SummaryDocument", found)) if searched is Searched.SUMMARIES else None,
+        "message": message_of(cast("MessageDocument", found)) if searched is SearchedKind.MESSAGES else None,
+        "summary": summary_of(cast("SummaryDocument", found)) if searched is SearchedKind.SUMMARIES else None,
         "metadata": None,
         "dist": hit.nearness,
         "embedding": None,

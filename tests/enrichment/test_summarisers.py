@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from graph.enrichment.extractive import summarise_extractively
 from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions, LLMUnavailable
-from graph.enrichment.rolling import Coverage, Step, StepLimits, Uncovered, cover, next_step, plan_steps
+from graph.enrichment.rolling import Coverage, Step, StepLimits, UncoveredMessage, cover, next_step, plan_steps
 from graph.enrichment.sentences import split_sentences
 from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import count_tokens
@@ -40,8 +40,8 @@ MESSAGES = [("human", "Who was Octavia Butler?"), ("ai", "She was an American sc
 # --- rolling ---
 
 
-def uncovered(count: int, tokens: int = 10) -> list[Uncovered]:
-    return [Uncovered(seq, tokens) for seq in range(1, count + 1)]
+def uncovered(count: int, tokens: int = 10) -> list[UncoveredMessage]:
+    return [UncoveredMessage(seq, tokens) for seq in range(1, count + 1)]
 
 
 def test_nothing_is_due_below_a_window() -> None:
@@ -58,7 +58,7 @@ def test_thirty_messages_at_once_are_all_covered_but_for_the_newest_half_window(
 
 
 def test_holes_from_deletions_are_stepped_over() -> None:
-    assert list(plan_steps([Uncovered(seq) for seq in range(5, 500, 33)])) == [Step(5, 269, 9)]
+    assert list(plan_steps([UncoveredMessage(seq) for seq in range(5, 500, 33)])) == [Step(5, 269, 9)]
 
 
 def test_too_much_for_one_summary_is_taken_in_by_several() -> None:
@@ -84,7 +84,7 @@ def test_a_summary_records_the_range_since_its_first_predecessor() -> None:
 def test_steps_cover_each_message_once_until_the_rule_is_met(
     seqs: list[int], tokens: int, window: int, limits: StepLimits
 ) -> None:
-    steps = list(plan_steps([Uncovered(seq, tokens) for seq in seqs], window=window, limits=limits))
+    steps = list(plan_steps([UncoveredMessage(seq, tokens) for seq in seqs], window=window, limits=limits))
     done = 0
     for step in steps:
         assert (step.first_seq, step.last_seq) == (seqs[done], seqs[done + step.messages - 1])
@@ -102,7 +102,7 @@ def test_planning_reads_ahead_by_one_page_only() -> None:
         nonlocal read
         while True:
             read += 1
-            yield Uncovered(read, 10)
+            yield UncoveredMessage(read, 10)
 
     steps = plan_steps(endless())
     for _ in range(50):
@@ -114,7 +114,7 @@ def test_planning_reads_ahead_by_one_page_only() -> None:
     "bad",
     [
         lambda: next_step(uncovered(20), more=True),
-        lambda: next_step([Uncovered(2), Uncovered(1)], more=False),
+        lambda: next_step([UncoveredMessage(2), UncoveredMessage(1)], more=False),
         lambda: next_step(uncovered(20), more=False, window=0),
         lambda: StepLimits(max_messages=0),
     ],

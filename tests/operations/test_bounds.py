@@ -23,7 +23,7 @@ from graph.operations.users import find_user
 from graph.store.documents import Document
 from graph.store.keyset import Listing, Window
 from graph.store.scope import EVERYTHING
-from graph.store.search import Searched
+from graph.store.search import SearchedKind
 from graph.store.visible import Visible
 from tests.support.graphql_client import Client
 
@@ -49,7 +49,7 @@ READS: dict[str, tuple[str, Read]] = {
     "users by number": ("limit", lambda backend, _, n: users_by_number(backend, EVERYTHING, limit=n)),
     "search": (
         "limit",
-        lambda backend, _, n: search_session(backend, EVERYTHING, "s", Searched.MESSAGES, Query("tea", limit=n)),
+        lambda backend, _, n: search_session(backend, EVERYTHING, "s", SearchedKind.MESSAGES, Query("tea", limit=n)),
     ),
 }
 

@@ -20,7 +20,7 @@ from graph.operations import deletion, messages, searched, sessions
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.recall import search
-from graph.operations.searched import Searched, Snapshot
+from graph.operations.searched import SearchCache, Snapshot
 from graph.recall.entries import Entry
 from graph.recall.mode import SearchMode
 from graph.settings import Settings
@@ -64,7 +64,7 @@ async def found(backend: Backend, query: str, scope: Scope = EVERYTHING, **named
     return [one.message_id for one in results.found]
 
 
-async def snapshot(backend: Backend, kept: Searched) -> Snapshot:
+async def snapshot(backend: Backend, kept: SearchCache) -> Snapshot:
     of_ada = await searched_sessions(backend.database, EVERYTHING, user_id="ada", session_id=None, limit=1_000)
     return await kept.snapshot(("ada", None), of_ada, await backend.embedding_model())
 
@@ -121,7 +121,7 @@ async def test_mode_vector_without_a_model_is_refused(backend: Backend, settings
 async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extractor) -> None:
     """Against a reading without memory, after each of many changes."""
     chance = random.Random(7)
-    kept = Searched(backend.database)
+    kept = SearchCache(backend.database)
     uuids: list[str] = []
     for step in range(60):
         session_id = f"s{chance.randrange(3)}"
@@ -141,14 +141,14 @@ async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extra
         elif step % 3 == 1:
             await sessions.delete_session(backend, EVERYTHING, session_id)
             uuids = await still_there(backend)
-        one, other = await snapshot(backend, kept), await snapshot(backend, Searched(backend.database))
+        one, other = await snapshot(backend, kept), await snapshot(backend, SearchCache(backend.database))
         assert one.entries == other.entries, step
         assert [entry.message_id for entry in one.entries] == list(one.columns.message_ids)
         assert {entry.message_id for entry in one.entries} == set(uuids)
 
 
 async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Backend, extractor: Extractor) -> None:
-    kept = Searched(backend.database)
+    kept = SearchCache(backend.database)
     for age, session_id in ((300, "s"), (200, "s"), (0, "t")):
         uuids = await say(backend, session_id, SPOKEN[0])
         await embed(backend, extractor)
@@ -163,7 +163,7 @@ async def test_vectors_that_were_read_are_not_read_again(
     backend: Backend, extractor: Extractor, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searched, "_OVERLAP_OF_VECTORS", timedelta(seconds=0.2))
-    kept = Searched(backend.database)
+    kept = SearchCache(backend.database)
     await say(backend, "s", *SPOKEN)
     await embed(backend, extractor)
     newest = max(document["at"] for document in await backend.database.recall.find({}))
@@ -184,7 +184,7 @@ async def test_vectors_that_were_read_are_not_read_again(
 async def test_messages_without_terms_cost_one_read_of_their_documents(backend: Backend, commands: Commands) -> None:
     await say(backend, "s", *SPOKEN)
     with commands.recorded() as sent:
-        assert len((await snapshot(backend, Searched(backend.database))).entries) == len(SPOKEN)
+        assert len((await snapshot(backend, SearchCache(backend.database))).entries) == len(SPOKEN)
     assert [body.get("find") for _, body in sent].count("recall") == 1
 
 
@@ -262,7 +262,7 @@ async def test_two_processes_agree(backend: Backend, extractor: Extractor, setti
 
 async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searched, "_LOOK_SECONDS", 0.05)
-    kept = Searched(backend.database, seconds=2.0)
+    kept = SearchCache(backend.database, seconds=2.0)
     await say(backend, "s", *SPOKEN)
     await say(backend, "t", "zebra")
     await snapshot(backend, kept)
@@ -276,9 +276,9 @@ async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatc
 
 async def test_what_is_kept_is_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     await say(backend, "s", *SPOKEN)
-    size = (await snapshot(backend, Searched(backend.database))).size
+    size = (await snapshot(backend, SearchCache(backend.database))).size
     monkeypatch.setattr(searched, "MOST_BYTES", size - 1)
-    kept = Searched(backend.database)
+    kept = SearchCache(backend.database)
     assert len((await snapshot(backend, kept)).entries) == len(SPOKEN)
     assert not len(kept)
 
@@ -295,18 +295,18 @@ async def test_a_scope_that_workers_have_read_is_searched_without_its_contents(
     backend: Backend, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await say(backend, "s", *SPOKEN, "Was hat sie über die Arbeit gesagt?", "彼女は東京で働いています")
-    by_content = (await snapshot(backend, Searched(backend.database))).entries
+    by_content = (await snapshot(backend, SearchCache(backend.database))).entries
     await embed(backend, extractor)
     monkeypatch.setattr(searched, "MAX_READ", 0)
-    stored = (await snapshot(backend, Searched(backend.database))).entries
+    stored = (await snapshot(backend, SearchCache(backend.database))).entries
     assert [entry.terms for entry in stored] == [entry.terms for entry in by_content]
     assert [entry.language for entry in stored] == [entry.language for entry in by_content]
     assert all(entry.vector for entry in stored)
     await backend.database.recall.update_many({}, {"$set": {"layout": 0}})
     with pytest.raises(TooCostly, match="that no worker has read"):
-        await snapshot(backend, Searched(backend.database))
+        await snapshot(backend, SearchCache(backend.database))
     monkeypatch.setattr(searched, "MAX_READ", 1_000)
-    assert (await snapshot(backend, Searched(backend.database))).entries == stored
+    assert (await snapshot(backend, SearchCache(backend.database))).entries == stored
 
 
 def in_memory(session_id: str) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from graph.errors import Conflict, ErasureUnderWay, Forbidden
 from graph.store.add_plan import (
     Append,
-    Known,
+    ExistingDocuments,
     NewMemory,
     NewMessage,
     Replay,
@@ -52,7 +52,7 @@ def named_memories(draw: st.DrawFn) -> NewMemory:
     return NewMemory("chat", messages, draw(METADATA), draw(st.sampled_from([None, "mia"])), digest="d")
 
 
-def stored(new: NewMemory) -> Known:
+def stored(new: NewMemory) -> ExistingDocuments:
     """What the database has after `new` was added to a new session."""
     session: SessionDocument = {
         "_id": new.session_id,
@@ -68,7 +68,9 @@ def stored(new: NewMemory) -> Known:
     if new.user_id is not None:
         session["userId"] = new.user_id
     messages = {message.uuid: message_document(message, seq) for seq, message in enumerate(new.messages, 1)}
-    return Known(messages={uuid: found for uuid, found in messages.items() if uuid is not None}, session=session)
+    return ExistingDocuments(
+        messages={uuid: found for uuid, found in messages.items() if uuid is not None}, session=session
+    )
 
 
 def message_document(message: NewMessage, seq: int) -> MessageDocument:
@@ -105,7 +107,7 @@ def memory_document(new: NewMemory) -> MemoryDocument:
 @PURE
 @given(named_memories())
 def test_the_first_add_appends_everything(new: NewMemory) -> None:
-    assert plan_add(new, Known(), EVERYTHING) == Append(tuple(new.messages), ())
+    assert plan_add(new, ExistingDocuments(), EVERYTHING) == Append(tuple(new.messages), ())
 
 
 @PURE
@@ -181,7 +183,7 @@ def test_a_session_is_given_to_a_user_once() -> None:
 @PURE
 @given(named_memories())
 def test_an_idempotency_key_replays_its_payload_and_refuses_another(new: NewMemory) -> None:
-    known = Known(earlier=memory_document(new), session=stored(new).session)
+    known = ExistingDocuments(earlier=memory_document(new), session=stored(new).session)
     assert known.session is not None
     assert plan_add(new, known, EVERYTHING) == Replay("memory", known.session)
     with pytest.raises(Conflict, match="another payload"):
@@ -192,7 +194,9 @@ def test_a_memory_from_before_digests_is_replayed() -> None:
     new = NewMemory("chat", [NewMessage("human", "hello", 1)], digest="d")
     earlier = memory_document(new)
     del earlier["payloadDigest"]
-    assert isinstance(plan_add(new, Known(earlier=earlier, session=stored(new).session), EVERYTHING), Replay)
+    assert isinstance(
+        plan_add(new, ExistingDocuments(earlier=earlier, session=stored(new).session), EVERYTHING), Replay
+    )
 
 
 @PURE
@@ -201,7 +205,7 @@ def test_nothing_is_built_on_what_is_being_erased(new: NewMemory, erased_seq: in
     known = stored(new)
     assert known.session is not None
     known.session["erasedSeq"] = erased_seq
-    for case in (known, Known(earlier=memory_document(new), session=known.session)):
+    for case in (known, ExistingDocuments(earlier=memory_document(new), session=known.session)):
         if erased_seq >= 1:
             with pytest.raises(ErasureUnderWay):
                 plan_add(new, case, EVERYTHING)
@@ -218,9 +222,9 @@ def test_a_uuid_of_another_session_is_refused_unless_it_is_being_erased(new: New
     session["erasedSeq"] = erased_seq
     expected = ErasureUnderWay if erased_seq >= 5 else Conflict
     with pytest.raises(expected):
-        plan_add(new, Known(foreign=(message, session)), EVERYTHING)
+        plan_add(new, ExistingDocuments(foreign=(message, session)), EVERYTHING)
     with pytest.raises(ErasureUnderWay):
-        plan_add(new, Known(foreign=(message, None)), EVERYTHING)
+        plan_add(new, ExistingDocuments(foreign=(message, None)), EVERYTHING)
 
 
 @PURE

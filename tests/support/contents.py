@@ -10,7 +10,7 @@ import orjson
 from graph.enrichment.tokens import load_counter
 from graph.store.database import Database
 from graph.store.documents import Document
-from graph.transfer.export import Wanted, export
+from graph.transfer.export import ExportSelection, export
 from graph.transfer.import_ import Imported, Importer
 
 TOKENS = load_counter()
@@ -27,7 +27,7 @@ COLLECTIONS = (
 )
 
 
-async def exported(database: Database, wanted: Wanted = Wanted()) -> bytes:  # noqa: B008 - it is frozen
+async def exported(database: Database, wanted: ExportSelection = ExportSelection()) -> bytes:  # noqa: B008 - it is frozen
     file = io.BytesIO()
     await export(database, wanted, file)
     return file.getvalue()

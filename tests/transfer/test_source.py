@@ -13,7 +13,7 @@ from graph.enrichment.tokens import load_counter
 from graph.errors import TransferError
 from graph.store.database import Database
 from graph.store.documents import Document
-from graph.transfer.export import Wanted, export
+from graph.transfer.export import ExportSelection, export
 from graph.transfer.import_ import Imported, Importer
 from tests.support.transfer import HEADER, ndjson, said
 
@@ -28,7 +28,7 @@ async def imported(database: Database, file: bytes) -> Imported:
 
 async def exported(database: Database) -> bytes:
     file = io.BytesIO()
-    await export(database, Wanted(), file)
+    await export(database, ExportSelection(), file)
     return file.getvalue()
 
 

@@ -33,7 +33,7 @@ from graph.store.scope import EVERYTHING
 from graph.store.transfer import staging
 from graph.transfer import records
 from graph.transfer.assembly import Assembly
-from graph.transfer.export import Wanted, export, resumed
+from graph.transfer.export import ExportSelection, export, resumed
 from graph.transfer.import_ import Importer
 from graph.transfer.portions import Batch, Part
 from graph.transfer.source import Source
@@ -159,7 +159,7 @@ async def test_a_number_that_is_taken_is_left_out(database: Database, target: Da
 
 async def test_one_session_comes_with_its_user(database: Database, target: Database) -> None:
     await fill(database)
-    await imported(target, await exported(database, Wanted(session_id="a")))
+    await imported(target, await exported(database, ExportSelection(session_id="a")))
     source, found = await everything(database), await everything(target)
     assert list(found["sessions"]) == ["a"]
     assert found["users"] == {"mia": source["users"]["mia"]}
@@ -169,14 +169,14 @@ async def test_one_session_comes_with_its_user(database: Database, target: Datab
 async def test_one_user_comes_with_all_sessions(database: Database, target: Database) -> None:
     await fill(database)
     await add_memory(database, EVERYTHING, NewMemory("other", [NewMessage("human", "1", 3)], user_id="idle"))
-    await imported(target, await exported(database, Wanted(user_id="mia")))
+    await imported(target, await exported(database, ExportSelection(user_id="mia")))
     found = await everything(target)
     assert list(found["users"]) == ["mia"]
     assert set(found["sessions"]) == {"a", "b", "c:d", "ü\N{MUSICAL SYMBOL G CLEF}"}
 
 
-@pytest.mark.parametrize("wanted", [Wanted(session_id="no"), Wanted(user_id="no")])
-async def test_what_is_unknown_can_not_be_exported(database: Database, wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", [ExportSelection(session_id="no"), ExportSelection(user_id="no")])
+async def test_what_is_unknown_can_not_be_exported(database: Database, wanted: ExportSelection) -> None:
     with pytest.raises(TransferError, match=r"there is no (session|user) 'no'"):
         await exported(database, wanted)
 
@@ -574,12 +574,12 @@ async def test_a_stopped_export_is_resumed(database: Database, target: Database,
     path = tmp_path / "all.ndjson.partial"
     for cut in range(0, len(whole), len(whole) // 23):
         path.write_bytes(whole[:cut])
-        earlier = resumed(path, Wanted())
+        earlier = resumed(path, ExportSelection())
         with path.open("ab" if earlier else "wb") as file:
-            await export(database, Wanted(), file, resume=earlier)
+            await export(database, ExportSelection(), file, resume=earlier)
         assert path.read_bytes().splitlines()[1:] == whole.splitlines()[1:]
     with pytest.raises(TransferError, match="is the beginning of an export with another selection"):
-        resumed(path, Wanted(user_id="mia"))
+        resumed(path, ExportSelection(user_id="mia"))
 
 
 # --- the commands

@@ -16,7 +16,7 @@ from graph.errors import TransferError
 from graph.settings import MongoDBSettings, Settings
 
 if TYPE_CHECKING:
-    from graph.transfer.export import Exported, Resumed, Wanted
+    from graph.transfer.export import Exported, ExportSelection, Resumed
 
 app = typer.Typer()
 
@@ -40,16 +40,16 @@ def export(
 ) -> None:
     """Write users and sessions, with all that belongs to them, as NDJSON; a server may run meanwhile."""
     from graph.cli.transfer import file_errors, say
-    from graph.transfer.export import Wanted
+    from graph.transfer.export import ExportSelection
 
     interrupt_on_sigterm()
     write = _to_stdout if file == _STDOUT else _to_file
     with file_errors(file):
-        done = write(settings, Wanted(session, user), file, resume=resume)
+        done = write(settings, ExportSelection(session, user), file, resume=resume)
     say(f"exported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages")
 
 
-def _to_stdout(settings: Settings, wanted: Wanted, _file: Path, *, resume: bool) -> Exported:
+def _to_stdout(settings: Settings, wanted: ExportSelection, _file: Path, *, resume: bool) -> Exported:
     if resume:
         raise TransferError("only an export to a file can be resumed")
     if sys.stdout.isatty():
@@ -62,7 +62,7 @@ def _to_stdout(settings: Settings, wanted: Wanted, _file: Path, *, resume: bool)
         raise
 
 
-def _to_file(settings: Settings, wanted: Wanted, file: Path, *, resume: bool) -> Exported:
+def _to_file(settings: Settings, wanted: ExportSelection, file: Path, *, resume: bool) -> Exported:
     """Write an export to a file; links are followed.
 
     A regular file has the name `<name>.partial` until it is whole, and is for its owner alone where it is new. Other
@@ -83,7 +83,9 @@ def _to_file(settings: Settings, wanted: Wanted, file: Path, *, resume: bool) ->
         return _exported(settings, wanted, target, earlier=earlier)
 
 
-def _exported(settings: Settings, wanted: Wanted, target: BinaryIO, *, earlier: Resumed | None = None) -> Exported:
+def _exported(
+    settings: Settings, wanted: ExportSelection, target: BinaryIO, *, earlier: Resumed | None = None
+) -> Exported:
     from graph.cli.transfer import progress_bar
     from graph.operations.opening import opened
     from graph.runtime.deployment import mongodb

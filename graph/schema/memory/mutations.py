@@ -7,7 +7,7 @@ from typing import Annotated
 
 import strawberry
 
-from graph.errors import StoredNevertheless, Unavailable
+from graph.errors import StoredButUnfinished, Unavailable
 from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
@@ -185,6 +185,6 @@ class MemoryMutations:
             found = await context.session(input.session_id, session.reads()) if session else None
         except Unavailable as error:
             message = "the memory is deleted, but its session can't be read at the moment: do not repeat the mutation"
-            raise StoredNevertheless(message) from error
+            raise StoredButUnfinished(message) from error
         deleted_id = global_id("Memory", f"s:{input.session_id}")
         return DeleteMemoryPayload(deleted_id=deleted_id, session=as_source(found))

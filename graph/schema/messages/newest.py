@@ -7,7 +7,7 @@ from typing import Annotated
 
 import strawberry
 
-from graph.errors import StoredNevertheless, Unavailable
+from graph.errors import StoredButUnfinished, Unavailable
 from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
@@ -157,7 +157,7 @@ class NewestMessageMutations:
             found = await context.session(input.session_id, session.reads()) if session else None
         except Unavailable as error:
             message = "the message is deleted, but its session can't be read at the moment: do not repeat the mutation"
-            raise StoredNevertheless(message) from error
+            raise StoredButUnfinished(message) from error
         gone = None if popped is None else _popped(popped)
         return PopMessagePayload(
             deleted_id=None if gone is None else gone.id, popped_message=gone, session=as_source(found)

@@ -18,7 +18,7 @@ from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.prompt_context import Context, ContextQuery, MaxTokens, context_of
 from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
 from graph.schema.scalars import JSON, UUID
-from graph.schema.search import RESULTS, Asked, Filter, MessageSearchConnection, Mode, Query, found_page
+from graph.schema.search import RESULTS, Filter, MessageSearchConnection, Mode, Query, SearchArguments, found_page
 from graph.schema.search import First as FirstFound
 from graph.schema.search import Last as LastFound
 from graph.schema.sessions.listing import OldestFirst, OrderArgument, SessionOrder, session_cursors
@@ -97,8 +97,8 @@ class User(Node, DocumentType):
         filter: Filter = None,  # noqa: A002
         mode: Mode = SearchMode.HYBRID,
     ) -> MessageSearchConnection:
-        asked = Asked(query, user_id=root["_id"], filter_=filter, mode=mode)
-        return as_source(await found_page(info, asked, (first, after, last, before)))
+        arguments = SearchArguments(query, user_id=root["_id"], filter_=filter, mode=mode)
+        return as_source(await found_page(info, arguments, (first, after, last, before)))
 
     @resolved(
         "_id",

@@ -17,7 +17,7 @@ import orjson
 from graph.errors import TooCostly
 
 if TYPE_CHECKING:
-    from graph.store.driver.collection import Collection, D, Fields, Filter, Ordering
+    from graph.store.driver.collection import Collection, D, Fields, Filter, OrderOptions
 
 _AT_ONCE = 4
 """Maximum concurrent reads of one operation: each can return 16 MiB before its bytes are counted."""
@@ -85,7 +85,7 @@ def answer_limit(limit: int, *, copies: int = 1) -> Iterator[None]:
 
 
 async def read_fitting(
-    collection: Collection[D], match: Filter, fields: Fields, *, limit: int | None, **options: Unpack[Ordering]
+    collection: Collection[D], match: Filter, fields: Fields, *, limit: int | None, **options: Unpack[OrderOptions]
 ) -> tuple[list[D], bool]:
     """Return the first matching documents that fit into the answer, and whether some were left out for their size.
 
@@ -114,7 +114,7 @@ async def read_fitting(
 
 
 async def read_whole(
-    collection: Collection[D], match: Filter, fields: Fields, *, limit: int | None, **options: Unpack[Ordering]
+    collection: Collection[D], match: Filter, fields: Fields, *, limit: int | None, **options: Unpack[OrderOptions]
 ) -> list[D]:
     """The first documents that match.
 

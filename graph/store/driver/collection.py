@@ -33,20 +33,20 @@ Pipeline: TypeAlias = Sequence[Mapping[str, object]]
 Order: TypeAlias = Sequence[tuple[str, int | Mapping[str, object]]]
 
 
-class Within(TypedDict, total=False):
+class CommandOptions(TypedDict, total=False):
     """An option of every command: the transaction or snapshot that it is part of."""
 
     session: Transaction | None
 
 
-class Ordering(Within, total=False):
+class OrderOptions(CommandOptions, total=False):
     """Options that choose the order of a read, and the index for it."""
 
     sort: Order | None
     hint: Order | None
 
 
-class Reading(Ordering, total=False):
+class ReadOptions(OrderOptions, total=False):
     """Options of a read."""
 
     limit: int
@@ -54,26 +54,26 @@ class Reading(Ordering, total=False):
     batch_size: int
 
 
-class Updating(Within, total=False):
+class UpdateOptions(CommandOptions, total=False):
     """Options of an update."""
 
     upsert: bool
 
 
-class Upserting(Within, total=False):
+class UpsertOptions(CommandOptions, total=False):
     """Options of an update that returns the document, and creates a missing one."""
 
     projection: Fields
 
 
-class Exchanging(Upserting, total=False):
+class FindAndUpdateOptions(UpsertOptions, total=False):
     """Options of an update that returns the document."""
 
     sort: Order | None
     return_document: bool
 
 
-class Counting(Within, total=False):
+class CountOptions(CommandOptions, total=False):
     """Options of a count."""
 
     hint: Order | None
@@ -100,13 +100,13 @@ class Collection(Generic[D]):
         """The collection's name."""
         return self._raw.name
 
-    async def find(self, match: Filter | None = None, fields: Fields = None, **options: Unpack[Reading]) -> list[D]:
+    async def find(self, match: Filter | None = None, fields: Fields = None, **options: Unpack[ReadOptions]) -> list[D]:
         """All documents that match."""
         with _translated(options):
             return await self._raw.find(match, fields, **self._marked(options)).to_list(None)
 
     async def find_at_once(
-        self, match: Filter, fields: Fields = None, *, limit: int, **options: Unpack[Ordering]
+        self, match: Filter, fields: Fields = None, *, limit: int, **options: Unpack[OrderOptions]
     ) -> list[D]:
         """Return the first documents that match, at most `limit`, in one batch, which MongoDB ends at 16 MiB.
 
@@ -124,7 +124,7 @@ class Collection(Generic[D]):
         return cast("list[D]", bson.decode(answer, CODEC)["firstBatch"])
 
     async def batches(
-        self, match: Filter, fields: Fields = None, *, size: int, **options: Unpack[Reading]
+        self, match: Filter, fields: Fields = None, *, size: int, **options: Unpack[ReadOptions]
     ) -> AsyncGenerator[list[D], None]:
         """All documents that match, at most `size` at once; the iterator must be closed where it is not used up."""
         cursor = self._raw.find(match, fields, **self._marked(options))
@@ -139,20 +139,20 @@ class Collection(Generic[D]):
             await cursor.close()
 
     async def find_one(
-        self, match: Filter | None = None, fields: Fields = None, **options: Unpack[Reading]
+        self, match: Filter | None = None, fields: Fields = None, **options: Unpack[ReadOptions]
     ) -> D | None:
         """The first document that matches."""
         with _translated(options):
             return await self._raw.find_one(match, fields, **self._marked(options))
 
     async def find_one_and_update(
-        self, match: Filter, update: Filter | Pipeline, **options: Unpack[Exchanging]
+        self, match: Filter, update: Filter | Pipeline, **options: Unpack[FindAndUpdateOptions]
     ) -> D | None:
         """Update a document; return it before the update, or after it with `return_document`."""
         with _translated(options):
             return await self._raw.find_one_and_update(match, update, **options)
 
-    async def upsert_one(self, match: Filter, update: Filter, **options: Unpack[Upserting]) -> D:
+    async def upsert_one(self, match: Filter, update: Filter, **options: Unpack[UpsertOptions]) -> D:
         """Update a document, or create a missing one; return it after the update."""
         with _translated(options):
             found = await self._raw.find_one_and_update(
@@ -160,22 +160,22 @@ class Collection(Generic[D]):
             )
         return cast("D", found)
 
-    async def find_one_and_delete(self, match: Filter, **options: Unpack[Within]) -> D | None:
+    async def find_one_and_delete(self, match: Filter, **options: Unpack[CommandOptions]) -> D | None:
         """Delete a document, and return it."""
         with _translated(options):
             return await self._raw.find_one_and_delete(match, **options)
 
-    async def count_documents(self, match: Filter, **options: Unpack[Counting]) -> int:
+    async def count_documents(self, match: Filter, **options: Unpack[CountOptions]) -> int:
         """The number of documents that match."""
         with _translated(options):
             return await self._raw.count_documents(match, **self._marked(options))
 
-    async def distinct(self, path: str, match: Filter | None = None, **options: Unpack[Within]) -> list[Any]:
+    async def distinct(self, path: str, match: Filter | None = None, **options: Unpack[CommandOptions]) -> list[Any]:
         """The values at a path of the documents that match."""
         with _translated(options):
             return await self._raw.distinct(path, match, **self._marked(options))
 
-    async def aggregate(self, pipeline: Pipeline, **options: Unpack[Within]) -> list[Document]:
+    async def aggregate(self, pipeline: Pipeline, **options: Unpack[CommandOptions]) -> list[Document]:
         """All documents that a pipeline gives."""
         with _translated(options):
             return await _aggregate(self._raw, pipeline, **self._marked(options))
@@ -215,45 +215,49 @@ class Collection(Generic[D]):
             return None
         return bytes(answer["cursor"].raw)
 
-    async def insert_one(self, document: D, **options: Unpack[Within]) -> InsertOneResult:
+    async def insert_one(self, document: D, **options: Unpack[CommandOptions]) -> InsertOneResult:
         """Store a document."""
         with _translated(options):
             return await self._raw.insert_one(document, **options)
 
     async def insert_many(
-        self, documents: Sequence[D], *, ordered: bool = True, **options: Unpack[Within]
+        self, documents: Sequence[D], *, ordered: bool = True, **options: Unpack[CommandOptions]
     ) -> InsertManyResult:
         """Store documents."""
         with _translated(options):
             return await self._raw.insert_many(documents, ordered=ordered, **options)
 
-    async def replace_one(self, match: Filter, document: D, **options: Unpack[Updating]) -> UpdateResult:
+    async def replace_one(self, match: Filter, document: D, **options: Unpack[UpdateOptions]) -> UpdateResult:
         """Replace a document."""
         with _translated(options):
             return await self._raw.replace_one(match, document, **options)
 
-    async def update_one(self, match: Filter, update: Filter | Pipeline, **options: Unpack[Updating]) -> UpdateResult:
+    async def update_one(
+        self, match: Filter, update: Filter | Pipeline, **options: Unpack[UpdateOptions]
+    ) -> UpdateResult:
         """Update a document."""
         with _translated(options):
             return await self._raw.update_one(match, update, **options)
 
-    async def update_many(self, match: Filter, update: Filter | Pipeline, **options: Unpack[Updating]) -> UpdateResult:
+    async def update_many(
+        self, match: Filter, update: Filter | Pipeline, **options: Unpack[UpdateOptions]
+    ) -> UpdateResult:
         """Update all documents that match."""
         with _translated(options):
             return await self._raw.update_many(match, update, **options)
 
-    async def delete_one(self, match: Filter, **options: Unpack[Within]) -> DeleteResult:
+    async def delete_one(self, match: Filter, **options: Unpack[CommandOptions]) -> DeleteResult:
         """Delete a document."""
         with _translated(options):
             return await self._raw.delete_one(match, **options)
 
-    async def delete_many(self, match: Filter, **options: Unpack[Within]) -> DeleteResult:
+    async def delete_many(self, match: Filter, **options: Unpack[CommandOptions]) -> DeleteResult:
         """Delete all documents that match."""
         with _translated(options):
             return await self._raw.delete_many(match, **options)
 
     async def bulk_write(
-        self, writes: Sequence[Write], *, ordered: bool = True, **options: Unpack[Within]
+        self, writes: Sequence[Write], *, ordered: bool = True, **options: Unpack[CommandOptions]
     ) -> BulkWriteResult:
         """Do several writes."""
         with _translated(options):
@@ -282,6 +286,6 @@ async def _aggregate(collection: AsyncCollection[Any], pipeline: Pipeline, **opt
     return found
 
 
-def _translated(options: Within) -> AbstractContextManager[None]:
+def _translated(options: CommandOptions) -> AbstractContextManager[None]:
     tx = options.get("session")
     return nullcontext() if tx is not None and tx.in_transaction else translated_errors()

@@ -26,7 +26,7 @@ _CLAIM = {"lease": "", "attempts": ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextToEmbed:
     """A message to embed.
 
     Attributes:
@@ -51,7 +51,7 @@ class Claimed:
     """
 
     lease: str
-    texts: Sequence[Text] = ()
+    texts: Sequence[TextToEmbed] = ()
     looked: int = 0
 
     @property
@@ -127,7 +127,7 @@ def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
     return [one for one in found if "lease" not in one] or found[:1]
 
 
-async def _texts(database: Database, held: Sequence[RecallDocument], lease: str) -> list[Text]:
+async def _texts(database: Database, held: Sequence[RecallDocument], lease: str) -> list[TextToEmbed]:
     """Read the contents; remove the documents of deleted messages."""
     messages = await database.messages.find(
         {"_id": {"$in": [one["_id"] for one in held]}}, {"content": 1, "memoryId": 1}
@@ -137,7 +137,7 @@ async def _texts(database: Database, held: Sequence[RecallDocument], lease: str)
     if gone:
         await database.recall.delete_many({"_id": {"$in": gone}, **LEASE.held(lease)})
     return [
-        Text(one["_id"], contents[one["_id"], one["memoryId"]], one.get("attempts", 1))
+        TextToEmbed(one["_id"], contents[one["_id"], one["memoryId"]], one.get("attempts", 1))
         for one in held
         if one["_id"] not in gone
     ]

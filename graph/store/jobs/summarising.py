@@ -25,7 +25,7 @@ _COVERED = {"$max": ["$summarySeq", AFTER_SEQ]}
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class ClaimedSession:
     """A session that this worker may summarise until the lease runs out.
 
     Attributes:
@@ -82,37 +82,39 @@ async def mark_due(database: Database, window: int, session_ids: Collection[str]
     )
 
 
-async def claim_session(database: Database, *, lease_seconds: float, session_id: str | None = None) -> Due | None:
+async def claim_session(
+    database: Database, *, lease_seconds: float, session_id: str | None = None
+) -> ClaimedSession | None:
     """Claim the session that has been due longest; return None if no session is due."""
     token = new_uuid()
     within: Document = {} if session_id is None else {"_id": session_id}
     found = await LEASE.claim_next(database.sessions, within, token, seconds=lease_seconds, fields={"summarising": 1})
-    return None if found is None else Due(found["_id"], token, found["summarising"]["attempts"])
+    return None if found is None else ClaimedSession(found["_id"], token, found["summarising"]["attempts"])
 
 
-async def renew_session(database: Database, due: Due, *, lease_seconds: float) -> None:
+async def renew_session(database: Database, due: ClaimedSession, *, lease_seconds: float) -> None:
     """Keep a session for another `lease_seconds`."""
     await LEASE.renew(database.sessions, due.held, seconds=lease_seconds)
 
 
-async def postpone(database: Database, due: Due, until: datetime) -> None:
+async def postpone(database: Database, due: ClaimedSession, until: datetime) -> None:
     """Give a session back, due at `until`."""
     await LEASE.postpone(database.sessions, due.held, until)
 
 
-async def give_up(database: Database, due: Due) -> None:
+async def give_up(database: Database, due: ClaimedSession) -> None:
     """Give a session back as not due, until further messages of it are enriched."""
     await LEASE.end(database.sessions, due.held)
 
 
-async def finish(database: Database, due: Due, standing: Standing) -> bool:
+async def finish(database: Database, due: ClaimedSession, standing: Standing) -> bool:
     """Mark the session as not due; return False if it has new messages, and may be due again."""
     if await LEASE.end(database.sessions, {**due.held, "lastSeq": standing.last_seq}):
         return True
     return await database.sessions.find_one(due.held, {"_id": 1}) is None
 
 
-async def standing_of(database: Database, due: Due) -> Standing | None:
+async def standing_of(database: Database, due: ClaimedSession) -> Standing | None:
     """Return the state of the session's summaries, or None if it is no longer held."""
     found = await database.sessions.find_one(due.held, projection({"lastSeq", "summarySeq", *Visible.FIELDS}))
     if found is None:
@@ -128,7 +130,7 @@ async def standing_of(database: Database, due: Due) -> Standing | None:
     )
 
 
-async def uncovered(database: Database, due: Due, standing: Standing, limit: int) -> list[MessageDocument]:
+async def uncovered(database: Database, due: ClaimedSession, standing: Standing, limit: int) -> list[MessageDocument]:
     """Return the oldest messages without a summary, with `seq` and `tokenCount`."""
     return await database.messages.find(
         {"sessionId": due.session_id, "seq": {"$gt": standing.covered}},
@@ -139,19 +141,19 @@ async def uncovered(database: Database, due: Due, standing: Standing, limit: int
     )
 
 
-async def contents(database: Database, due: Due, first_seq: int, last_seq: int) -> list[MessageDocument]:
+async def contents(database: Database, due: ClaimedSession, first_seq: int, last_seq: int) -> list[MessageDocument]:
     """Return the messages of a range, with `role`, `content` and the fields that reveal later changes."""
     return await database.messages.find(
         _range(due, first_seq, last_seq), {"seq": 1, "role": 1, "content": 1, "updatedAt": 1}, sort=[("seq", 1)]
     )
 
 
-def _range(due: Due, first_seq: int, last_seq: int) -> Document:
+def _range(due: ClaimedSession, first_seq: int, last_seq: int) -> Document:
     return {"sessionId": due.session_id, "seq": {"$gte": first_seq, "$lte": last_seq}}
 
 
 async def store_summary(
-    database: Database, due: Due, standing: Standing, read: Collection[MessageDocument], summary: Document
+    database: Database, due: ClaimedSession, standing: Standing, read: Collection[MessageDocument], summary: Document
 ) -> bool:
     """Store a summary and mark its messages as covered, in one transaction.
 
