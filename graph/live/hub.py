@@ -11,18 +11,11 @@ from typing import Any
 from graph.live.follower import Follower
 from graph.live.group import DELETION, Execute, Group
 from graph.live.memory import Memory, Outlet
-from graph.live.source import (
-    Feed,
-    SessionUpdateKind,
-    Source,
-    Topic,
-    UpdateKind,
-    deletion_of,
-    session_update_of,
-    update_of,
-)
+from graph.live.messages import UpdatePlace, deletion_of, reached, update_of
+from graph.live.sessions import session_update_of
+from graph.live.source import Feed, SessionUpdateKind, Source, Topic, UpdateKind
 from graph.store.database import Database
-from graph.store.documents import SessionDocument, now
+from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.availability import repeatedly, until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
@@ -32,7 +25,10 @@ logger = logging.getLogger(__name__)
 _KINDS = {
     ChangeKind.MESSAGE_EDITED: UpdateKind.EDITED,
     ChangeKind.MESSAGE_ENRICHED: UpdateKind.ENRICHED,
+    ChangeKind.MESSAGE_DELETED: UpdateKind.DELETED,
+    ChangeKind.MESSAGES_CLEARED: UpdateKind.CLEARED,
 }
+_OF_PRESENT_MESSAGES = (UpdateKind.EDITED, UpdateKind.ENRICHED)
 _SESSION_KINDS = {
     ChangeKind.SESSION_CREATED: SessionUpdateKind.CREATED,
     ChangeKind.SESSION_CHANGED: SessionUpdateKind.CHANGED,
@@ -59,7 +55,8 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
-        self._changed_messages: dict[str, set[UpdateKind]] = {}
+        self._changed_messages: dict[tuple[str, UpdateKind], Change] = {}  # in the order of the commits
+        self._revisions: dict[str, int] = {}  # by session, the greatest that was published of its changed messages
         self._changed_sessions: dict[str, SessionUpdateKind] = {}
         self._deleted: set[str] = set()  # while changed messages are looked up
         self._deleted_sessions: set[str] = set()  # while changed sessions are looked up
@@ -104,6 +101,8 @@ class Hub:
                 del groups[request]
             if not groups:
                 self._feeds[feed].pop(key, None)
+                if feed is Feed.UPDATED and key is not None:
+                    self._revisions.pop(key, None)
         if not self._followers:
             self._stop()
 
@@ -173,11 +172,11 @@ class Hub:
                     self._deleted.add(change.id)
                 else:
                     self._cleared[change.id] = document["seq"]
-                self._look.set()  # which forgets it
-                self._publish((Feed.UPDATED, document["sessionId"]), now(), deletion_of(document))
+                self._change_message(change)
             case ChangeKind.SESSION_DELETED:
                 self._publish((Feed.ADDED, change.id), DELETION, {})
                 self._publish((Feed.UPDATED, change.id), DELETION, {})
+                self._revisions.pop(change.id, None)  # a later session with its id begins with 1
                 self._deleted_sessions.add(change.id)
                 self._changed_sessions.pop(change.id, None)  # its earlier state is of no use to a reader
                 self._look.set()
@@ -186,10 +185,16 @@ class Hub:
                 if self._feeds[Feed.SESSIONS]:
                     self._changed_sessions.setdefault(change.id, _SESSION_KINDS[change.kind])
                     self._look.set()
-            case kind:
-                if self._feeds[Feed.UPDATED]:
-                    self._changed_messages.setdefault(change.id, set()).add(_KINDS[kind])
-                    self._look.set()
+            case _:
+                self._change_message(change)
+
+    def _change_message(self, change: Change) -> None:
+        """Look the message up; the event of its latest change of a kind takes the place of the earlier ones."""
+        if self._feeds[Feed.UPDATED]:
+            key = change.id, _KINDS[change.kind]
+            self._changed_messages.pop(key, None)
+            self._changed_messages[key] = change
+        self._look.set()  # which forgets earlier deletions, too
 
     def _publish(self, topic: Topic, place: object, event: Any) -> None:
         feed, key = topic
@@ -222,14 +227,45 @@ class Hub:
             except Exception:
                 logger.exception("changes could not be read and are not published")
 
-    async def _publish_messages(self, changed: dict[str, set[UpdateKind]]) -> None:
-        found = await until_available(lambda: following.messages_by_id(self._database, changed, self.at))
-        for uuid, kinds in changed.items():
+    async def _publish_messages(self, changed: dict[tuple[str, UpdateKind], Change]) -> None:
+        """Publish changes in the order of the commits, so that a subscriber with a revision has all earlier changes."""
+        uuids = {uuid for uuid, kind in changed if kind in _OF_PRESENT_MESSAGES}
+        found = await until_available(lambda: following.messages_by_id(self._database, uuids, self.at)) if uuids else {}
+        for (uuid, kind), change in changed.items():
             message = found.get(uuid)
-            if message is None or uuid in self._deleted or message["seq"] <= self._cleared.get(message["sessionId"], 0):
-                continue  # deleted since, which is an event of its own
-            for kind in sorted(kinds):
-                self._publish((Feed.UPDATED, message["sessionId"]), now(), update_of(kind, message))
+            if kind not in _OF_PRESENT_MESSAGES:
+                self._publish_deletion(change)
+            elif message is not None and not self._is_deleted(message):
+                self._publish_change(kind, change, message)
+
+    def _is_deleted(self, message: MessageDocument) -> bool:
+        """Whether the message was deleted since it was read, which is an event of its own."""
+        return message["_id"] in self._deleted or message["seq"] <= self._cleared.get(message["sessionId"], 0)
+
+    def _publish_deletion(self, change: Change) -> None:
+        made = change.document.get("sessionRevision", 0)
+        session_id = change.document["sessionId"]
+        revision = self._revision_of(session_id, reached(made, change.document))
+        place = UpdatePlace(revision, now(), made)
+        self._publish((Feed.UPDATED, session_id), place, deletion_of(change.document, revision))
+
+    def _publish_change(self, kind: UpdateKind, change: Change, message: MessageDocument) -> None:
+        # The message was read later than the event, so its stamp may be that of a change whose event is yet to come.
+        made = change.document.get("sessionRevision") if kind is UpdateKind.EDITED else None
+        if made is not None:
+            least = reached(made, message)
+        else:
+            least = 0 if "editedAt" in message else message.get("sessionRevision", 0)
+        revision = self._revision_of(message["sessionId"], least)
+        place = UpdatePlace(revision, now(), made)
+        self._publish((Feed.UPDATED, message["sessionId"]), place, update_of(kind, message, revision))
+
+    def _revision_of(self, session_id: str, least: int) -> int:
+        """Return the revision up to which all changes of a session's messages are published with the next event."""
+        revision = max(self._revisions.get(session_id, 0), least)
+        if session_id in self._feeds[Feed.UPDATED]:
+            self._revisions[session_id] = revision
+        return revision
 
     async def _publish_sessions(self, changed: dict[str, SessionUpdateKind]) -> None:
         for session in await until_available(lambda: following.sessions_by_id(self._database, changed, self.at)):
@@ -241,4 +277,5 @@ class Hub:
         self, kind: SessionUpdateKind, session_id: str, user_id: str | None, session: SessionDocument | None = None
     ) -> None:
         for topic in {(Feed.SESSIONS, user_id), (Feed.SESSIONS, None)}:
-            self._publish(topic, now(), session_update_of(kind, session_id, session))
+            at = now()
+            self._publish(topic, at, session_update_of(kind, session_id, at, session))

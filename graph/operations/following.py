@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from graph.errors import BadUserInput, Forbidden
-from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
+from graph.errors import BadUserInput, Forbidden, shown
+from graph.live.messages import MessagesAdded, MessagesUpdated, UpdatePlace
+from graph.live.sessions import SessionsUpdated, time_of
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import SessionDocument, now
 from graph.store.feed.changes import Moment, current_moment
-from graph.store.feed.following import session_state
+from graph.store.feed.following import session_state, time_of_revision
 from graph.store.scope import Scope
 
 
@@ -47,35 +48,74 @@ async def messages_added(
     )
 
 
-async def messages_updated(backend: Backend, scope: Scope, session_id: str) -> MessagesUpdated:
-    """Follow the edits, deletions and finished enrichments of a session's messages from now on.
+async def messages_updated(
+    backend: Backend, scope: Scope, session_id: str, since_revision: int | None = None
+) -> MessagesUpdated:
+    """Follow the edits, deletions and finished enrichments of a session's messages after a revision of the session.
+
+    By default, only those from now on.
 
     Raises:
+        BadUserInput: `since_revision` is negative, or greater than the revision of the session.
         Forbidden: the caller is an end user, and the session is not in the caller's scope.
     """
     validation.check_id(session_id, "sessionId")
+    if since_revision is not None and since_revision < 0:
+        raise BadUserInput(f"sinceRevision must be 0 or more, not {since_revision}: send 0 for every change")
     session = await _visible(backend, scope, session_id)
+    if since_revision is not None and since_revision > _revision(session):
+        # This read may lag behind one on another replica: read again with all acknowledged writes.
+        moment = await current_moment(backend.database)
+        session = await _visible(backend, scope, session_id, moment)
+        if since_revision > _revision(session):
+            raise BadUserInput(
+                f"sinceRevision is {since_revision}, and the session has revision {_revision(session)}: send a revision"
+                " that you got of this session, or read the session again, which may be a new one with the same id"
+            )
+    place = UpdatePlace(_revision(session), now())
+    if since_revision is not None and session is not None:
+        time = await time_of_revision(backend.database, session, since_revision)
+        place = UpdatePlace(since_revision, time)
     return MessagesUpdated(
         database=backend.database,
         scope=scope,
-        place=now(),
+        place=place,
+        resumes=since_revision is not None,
+        read_to=place.revision,
         known=session is not None,
         session_id=session_id,
         session_uuid=None if session is None else session["uuid"],
     )
 
 
-async def sessions_updated(backend: Backend, scope: Scope, user_id: str | None = None) -> SessionsUpdated:
-    """Follow the new and changed sessions of a user, or of the caller's whole scope, from now on.
+async def sessions_updated(
+    backend: Backend, scope: Scope, user_id: str | None = None, since_revision: str | None = None
+) -> SessionsUpdated:
+    """Follow the new, changed and deleted sessions of a user, or of the caller's whole scope, after a place.
+
+    By default, only those from now on.
 
     Raises:
+        BadUserInput: `since_revision` is not a time.
         Forbidden: the user is outside the caller's scope.
     """
     if user_id is not None:
         validation.check_id(user_id, "userId")
         if scope.user_id not in (None, user_id):
             raise Forbidden("userId must be your own")
-    return SessionsUpdated(database=backend.database, scope=scope, place=now(), user_id=user_id or scope.user_id)
+    place = None if since_revision is None else time_of(since_revision)
+    if place is None and since_revision is not None:
+        raise BadUserInput(
+            f"sinceRevision must be the revision of a SessionUpdate, or a time with its offset as updatedAt has it, not"
+            f" {shown(since_revision)}"
+        )
+    return SessionsUpdated(
+        database=backend.database,
+        scope=scope,
+        place=place or now(),
+        resumes=place is not None,
+        user_id=user_id or scope.user_id,
+    )
 
 
 async def _visible(
@@ -85,6 +125,10 @@ async def _visible(
     if scope.user_id is not None and (session is None or not scope.sees_session(session)):
         raise Forbidden("you have no session with this sessionId: create it with createSession or addMemory first")
     return session
+
+
+def _revision(session: SessionDocument | None) -> int:
+    return 0 if session is None else session.get("revision", 0)
 
 
 def _last_seq(session: SessionDocument | None) -> int:

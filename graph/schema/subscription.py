@@ -38,6 +38,11 @@ class MessageUpdate(DocumentType):
     seq: int = stored(
         "seq", description="Number of the message in its session; for CLEARED, of the last deleted message."
     )
+    revision: int = stored(
+        "revision",
+        description="The revision of the session up to which you have all edits and deletions with this update:"
+        " `sinceRevision` when you come back. Keep the greatest one.",
+    )
     message: Message | None = stored("message", description="The current message; null if it is deleted.")
 
 
@@ -59,6 +64,11 @@ class SessionUpdate(DocumentType):
 
     kind: SessionUpdateKind = stored("kind", description="CREATED, CHANGED or DELETED.")
     session_id: strawberry.ID = stored("sessionId", description="The application's own id of the session.")
+    revision: str = stored(
+        "revision",
+        description="The place of this update among those of all sessions: `sinceRevision` when you come back. It has"
+        " no other meaning.",
+    )
     session: Session | None = stored("session", description="The current session; null if it is deleted.")
 
 
@@ -93,8 +103,10 @@ class Subscription:
 
     @strawberry.subscription(
         graphql_type=MessageUpdate,
-        description="Edits, deletions and finished enrichments of a session's messages, from now on. After the service"
-        " could not follow MongoDB's oplog, the changes of that time are delivered late.",
+        description="Edits, deletions and finished enrichments of a session's messages after `sinceRevision`: stored"
+        " changes, then new ones. A client that reconnects with the greatest `revision` that it got misses no change;"
+        " of a message that changed twice meanwhile, it gets the last state. An enrichment, and the changes of one"
+        " mutation that changed several messages, may come again.",
     )
     async def message_updated(
         self,
@@ -102,13 +114,22 @@ class Subscription:
         session_id: Annotated[
             strawberry.ID, strawberry.argument(description="The application's own id of the session.")
         ],
+        since_revision: Annotated[
+            int | None,
+            strawberry.argument(
+                description="The greatest `revision` of the updates that you have, or the `Session.revision` that you"
+                " read before the messages; by default, only new changes."
+            ),
+        ] = None,
     ) -> Source:
-        return await following.messages_updated(info.context.backend, info.context.scope, session_id)
+        return await following.messages_updated(info.context.backend, info.context.scope, session_id, since_revision)
 
     @strawberry.subscription(
         graphql_type=SessionUpdate,
-        description="Sessions that are new, changed (a message, a summary, metadata) or deleted, from now on: for a"
-        " list of conversations that stays fresh. Changes that follow each other closely may be one event.",
+        description="Sessions that are new, changed (a message, a summary, metadata) or deleted after"
+        " `sinceRevision`: for a list of conversations that stays fresh. Changes that follow each other closely may be"
+        " one event. A client that reconnects with the `revision` of its last update misses no change; changes of the"
+        " seconds before may come again.",
     )
     async def session_updated(
         self,
@@ -117,5 +138,12 @@ class Subscription:
             strawberry.ID | None,
             strawberry.argument(description="Only sessions of this user; by default, all that you may see."),
         ] = None,
+        since_revision: Annotated[
+            str | None,
+            strawberry.argument(
+                description="The `revision` of the last update that you have, or the greatest `updatedAt` of your list;"
+                " by default, only new changes."
+            ),
+        ] = None,
     ) -> Source:
-        return await following.sessions_updated(info.context.backend, info.context.scope, user_id)
+        return await following.sessions_updated(info.context.backend, info.context.scope, user_id, since_revision)

@@ -96,6 +96,10 @@ class MessageDocument(TypedDict):
     """The call that the message answers."""
     parts: NotRequired[list[JSONObject]]
     revision: NotRequired[int]
+    sessionRevision: NotRequired[int]
+    """The revision of the session after the add, or after the last edit of the message."""
+    partOfMany: NotRequired[bool]
+    """See `Stamp`; of the last edit."""
 
 
 class MessagePlace(TypedDict):
@@ -160,6 +164,8 @@ class MessageChanges(TypedDict, total=False):
     updatedAt: datetime
     editedAt: datetime
     revision: int
+    sessionRevision: int
+    partOfMany: bool
 
 
 class MemoryDocument(TypedDict):
@@ -172,6 +178,8 @@ class MemoryDocument(TypedDict):
     tokenCount: int
     metadata: JSONObject
     createdAt: datetime
+    sessionRevision: NotRequired[int]
+    """The revision of the session after the add."""
     idempotencyKey: NotRequired[str]
     payloadDigest: NotRequired[str]
     replacesFrom: NotRequired[int]
@@ -345,6 +353,9 @@ class DeletionDocument(TypedDict):
     """Of a deleted message."""
     seq: NotRequired[int]
     """The number of a deleted message, or up to which the messages of a session were deleted."""
+    sessionRevision: NotRequired[int]
+    """Of deleted messages, see `Stamp`."""
+    partOfMany: NotRequired[bool]
 
 
 class ServiceKeyDocument(TypedDict):

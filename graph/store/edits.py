@@ -26,6 +26,7 @@ from graph.store.messages import find_meant
 from graph.store.projection import projection
 from graph.store.removal import count_removed, remove_messages
 from graph.store.scope import Scope
+from graph.store.stamps import Stamp, stamp_of
 from graph.store.vectors import forget_vectors
 from graph.store.visible import Visible
 from graph.store.writes import next_revision, write_session
@@ -91,7 +92,14 @@ class Edit:
 
 
 async def apply_edit(
-    database: Database, old: MessageDocument, edit: Edit, *, token_count: int, at: datetime, tx: Transaction
+    database: Database,
+    old: MessageDocument,
+    edit: Edit,
+    *,
+    token_count: int,
+    stamp: Stamp,
+    at: datetime,
+    tx: Transaction,
 ) -> MessageDocument:
     """Within a transaction, change a message and its dependent documents; the caller updates the session's counts.
 
@@ -100,6 +108,7 @@ async def apply_edit(
         old: the whole message as it is.
         edit: what to change.
         token_count: tokens of role and content afterwards.
+        stamp: of the change.
         at: the time of the change.
         tx: the transaction.
 
@@ -114,6 +123,7 @@ async def apply_edit(
         "updatedAt": max(at, old["updatedAt"]),
         "editedAt": at,
         "revision": next_revision(old),
+        **stamp,
         **edit.fields(),
     }
     if content != old["content"]:
@@ -150,13 +160,15 @@ async def edit_message(
     """
 
     async def attempt(tx: Transaction) -> MessageDocument:
-        old, _ = await message_with_session(database, scope, uuid, tx)
+        old, session = await message_with_session(database, scope, uuid, tx)
         scope.refuse_role(old["role"], "the role of the message")
         if not edit.changes(old):
             return old
         tokens = await count(*edit.text(old)) + edit.part_tokens if edit.recounts(old) else old["tokenCount"]
         at = now()
-        new = await apply_edit(database, old, edit, token_count=tokens, at=at, tx=tx)
+        new = await apply_edit(
+            database, old, edit, token_count=tokens, stamp=stamp_of(next_revision(session), 1), at=at, tx=tx
+        )
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
             {"$inc": {"tokenCount": tokens - old["tokenCount"], "revision": 1}, "$max": {"updatedAt": at}},
@@ -208,12 +220,12 @@ async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str
 async def message_with_session(
     database: Database, scope: Scope, uuid: str, tx: Transaction
 ) -> tuple[MessageDocument, SessionDocument]:
-    """Within a transaction, the whole message and its session with `userId` and the paths that `Visible.of` reads."""
+    """Within a transaction, a message and its session with `userId`, `revision` and the paths of `Visible`."""
     message = await database.messages.find_one({"_id": uuid}, session=tx)
     if message is None:
         raise _unknown(uuid)
     session = await database.sessions.find_one(
-        {"_id": message["sessionId"]}, projection({"userId", *Visible.FIELDS}), session=tx
+        {"_id": message["sessionId"]}, projection({"userId", "revision", *Visible.FIELDS}), session=tx
     )
     if session is None or not scope.sees_session(session) or not Visible.of(session).sees(message["seq"]):
         raise _unknown(uuid)

@@ -45,6 +45,8 @@ INDEXES: dict[str, list[IndexModel]] = {
             unique=True,
             partialFilterExpression={"idempotencyKey": {"$exists": True}},
         ),
+        # The time of a session's revision, for subscribers that come back with it.
+        IndexModel([("sessionId", ASCENDING), ("sessionRevision", ASCENDING)]),
     ],
     "messages": [
         IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)], unique=True),
@@ -63,9 +65,9 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sessionId", ASCENDING), ("entities.key", ASCENDING), ("seq", ASCENDING)]),
         # For subscribers that catch up; a message enters these indexes with its first change, not when it is added.
         IndexModel(
-            [("sessionId", ASCENDING), ("editedAt", ASCENDING), ("seq", ASCENDING)],
+            [("sessionId", ASCENDING), ("sessionRevision", ASCENDING), ("seq", ASCENDING)],
             partialFilterExpression={"editedAt": {"$exists": True}},
-            name="edited",
+            name="edits",
         ),
         IndexModel(
             [("sessionId", ASCENDING), ("enrichment.at", ASCENDING), ("seq", ASCENDING)],
@@ -104,7 +106,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     "handovers": [IndexModel([("dueAt", ASCENDING)])],
     "deletions": [
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
-        IndexModel([("sessionId", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
+        # Of deleted messages.
+        IndexModel([("sessionId", ASCENDING), ("sessionRevision", ASCENDING), ("_id", ASCENDING)]),
         # Of deleted sessions: those of a user, and all.
         IndexModel([("kind", ASCENDING), ("userId", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("kind", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),

@@ -48,6 +48,7 @@ from graph.store.projection import projection
 from graph.store.removal import remove_from
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen, session_to_change
+from graph.store.stamps import Stamp, stamp_of
 from graph.store.visibility import find_visible
 from graph.store.visible import Visible
 from graph.store.writes import write_session
@@ -264,7 +265,7 @@ class _Add:
         await self._refuse_larger_memory(plan, tx)
         if plan.edits:
             session = await self._allot(at, count=0, tokens=tokens_added(plan.edits), uuid=session["uuid"], tx=tx)
-        await self._edit(plan.edits, at, tx)
+        await self._edit(plan.edits, stamp_of(session["revision"], len(plan.edits)), at, tx)
         session = await self._change_session(session, plan.session_changes, at, tx)
         return Added(await self._memory(plan.memory_id, known, tx), session, replayed=False)
 
@@ -272,10 +273,10 @@ class _Add:
         """Store new messages in a new memory, and change stored ones."""
         self._refuse_larger_fresh(plan.fresh)
         at = now()
-        self._removed = await self._remove_replaced(tx)
+        self._removed = await self._remove_replaced(len(plan.edits), tx)
         session = await self._open_session(plan, at, tx)
-        await self._edit(plan.edits, at, tx)
-        memory = await self._insert(plan.fresh, session["lastSeq"], at, tx)
+        await self._edit(plan.edits, stamp_of(session["revision"], len(plan.edits) + len(self._removed)), at, tx)
+        memory = await self._insert(plan.fresh, session, at, tx)
         return Added(memory, session, replayed=False, removed=self._removed_uuids())
 
     def _refuse_larger_fresh(self, fresh: Sequence[NewMessage]) -> None:
@@ -303,23 +304,33 @@ class _Add:
                     place += 1
                 answer.refuse(size)
 
-    async def _remove_replaced(self, tx: Transaction) -> list[MessageDocument]:
+    async def _remove_replaced(self, edited: int, tx: Transaction) -> list[MessageDocument]:
         new = self._new
         if new.replaces_from is None:
             return []
         session = await session_to_change(self._database, self._scope, new.session_id, tx)
         refuse_other_revision(session.get("revision", 0), new.expected_revision)
-        return await remove_from(self._database, self._scope, session, new.replaces_from, tx)
+        return await remove_from(self._database, self._scope, session, new.replaces_from, tx, edited=edited)
 
     def _removed_uuids(self) -> list[str]:
         return [message["_id"] for message in self._removed]
 
-    async def _edit(self, edits: Edits, at: datetime, tx: Transaction) -> None:
+    async def _edit(self, edits: Edits, stamp: Stamp, at: datetime, tx: Transaction) -> None:
         for old, message in edits:
-            await apply_edit(self._database, old, message.edit, token_count=message.token_count, at=at, tx=tx)
+            await apply_edit(
+                self._database,
+                old,
+                message.edit,
+                token_count=message.token_count,
+                stamp=stamp,
+                at=at,
+                tx=tx,
+            )
 
-    async def _insert(self, fresh: Sequence[NewMessage], last_seq: int, at: datetime, tx: Transaction) -> Document:
-        memory = memory_document(self._new, fresh, last_seq, at)
+    async def _insert(
+        self, fresh: Sequence[NewMessage], session: SessionDocument, at: datetime, tx: Transaction
+    ) -> Document:
+        memory = memory_document(self._new, fresh, session, at)
         await self._database.memories.insert_one(memory, session=tx)
         documents = [
             message_document(message, memory, seq, at) for seq, message in enumerate(fresh, memory["firstSeq"])

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from graph.store.add_plan import NewMemory, NewMessage
-from graph.store.documents import MemoryDocument, MessageDocument, new_uuid, pending
+from graph.store.documents import MemoryDocument, MessageDocument, SessionDocument, new_uuid, pending
 
 
-def memory_document(new: NewMemory, fresh: Sequence[NewMessage], last_seq: int, at: datetime) -> MemoryDocument:
-    """Return the document of a memory whose messages are the last ones of the session, up to `last_seq`."""
+def memory_document(
+    new: NewMemory, fresh: Sequence[NewMessage], session: SessionDocument, at: datetime
+) -> MemoryDocument:
+    """Return the document of a memory whose messages are the last ones of the session as it is after the add."""
+    last_seq = session["lastSeq"]
     memory: MemoryDocument = {
         "_id": new.uuid,
         "sessionId": new.session_id,
@@ -19,6 +22,7 @@ def memory_document(new: NewMemory, fresh: Sequence[NewMessage], last_seq: int, 
         "tokenCount": sum(message.token_count for message in fresh),
         "metadata": new.metadata,
         "createdAt": at,
+        "sessionRevision": session["revision"],
     }
     if new.idempotency_key is not None:
         memory["idempotencyKey"] = new.idempotency_key
@@ -45,5 +49,6 @@ def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: 
         "updatedAt": at,
         "enrichment": pending(at),
         "revision": 1,
+        "sessionRevision": memory["sessionRevision"],
         **message.edit.fields(),
     }

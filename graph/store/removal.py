@@ -15,9 +15,10 @@ from graph.store.feed.tombstones import add_message_tombstones
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_revision, session_to_change
+from graph.store.stamps import stamp_of
 from graph.store.vectors import forget_vectors
 from graph.store.visible import Visible
-from graph.store.writes import write_session
+from graph.store.writes import next_revision, write_session
 
 MOST_REMOVED = 1_000
 """Maximum messages that one transaction removes."""
@@ -25,18 +26,24 @@ _READ = ("_id", "sessionId", "memoryId", "seq", "role", "tokenCount", "createdAt
 
 
 async def remove_messages(
-    database: Database, session: SessionDocument, messages: Sequence[MessageDocument], tx: Transaction
+    database: Database,
+    session: SessionDocument,
+    messages: Sequence[MessageDocument],
+    tx: Transaction,
+    *,
+    edited: int = 0,
 ) -> None:
     """Within a transaction, delete messages and their dependent documents; the caller updates the session's counts.
 
     Args:
         database: the open database.
-        session: the session of the messages, with the paths that `Visible.of` reads.
+        session: the session of the messages before the transaction, with `revision` and the paths of `Visible`.
         messages: at least one, with `_READ`.
         tx: the transaction.
+        edited: the number of messages that the transaction edits.
     """
     uuids = [message["_id"] for message in messages]
-    await add_message_tombstones(database, messages, tx)
+    await add_message_tombstones(database, messages, stamp_of(next_revision(session), len(messages) + edited), tx)
     await database.messages.delete_many({"_id": {"$in": uuids}}, session=tx)
     await forget_vectors(database, uuids, tx)
     tokens: Counter[str] = Counter()
@@ -63,7 +70,7 @@ async def count_removed(database: Database, messages: Sequence[MessageDocument],
 
 
 async def remove_from(
-    database: Database, scope: Scope, session: SessionDocument, seq: int, tx: Transaction
+    database: Database, scope: Scope, session: SessionDocument, seq: int, tx: Transaction, *, edited: int
 ) -> list[MessageDocument]:
     """Within a transaction, delete the messages of a session from a number on; the caller updates the session's counts.
 
@@ -87,7 +94,7 @@ async def remove_from(
     for removed in found:
         scope.refuse_role(removed["role"], f"the role of message {removed['_id']}")
     if found:
-        await remove_messages(database, session, found, tx)
+        await remove_messages(database, session, found, tx, edited=edited)
     return found
 
 

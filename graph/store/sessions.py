@@ -33,6 +33,7 @@ from graph.store.merge import merged_metadata
 from graph.store.metadata import Condition, holds, possible
 from graph.store.projection import projection
 from graph.store.scope import Scope
+from graph.store.stamps import stamp_of
 from graph.store.visible import erased_until
 from graph.store.writes import next_revision, write_session
 
@@ -286,7 +287,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
     async def attempt(tx: Transaction) -> str | None:
         session = await session_to_change(database, scope, session_id, tx)
         job = await erasure.erase_contents(database, session, tx)
-        await add_contents_tombstone(database, session_id, session["lastSeq"], tx)
+        await add_contents_tombstone(database, session_id, session["lastSeq"], stamp_of(next_revision(session), 1), tx)
         await database.sessions.update_one(
             {"_id": session_id},
             {

@@ -12,7 +12,8 @@ from pymongo.read_concern import ReadConcern
 from starlette.applications import Starlette
 
 from graph.live.memory import Memory
-from graph.live.source import MessagesAdded, MessagesUpdated, SessionsUpdated
+from graph.live.messages import MessagesAdded, MessagesUpdated, UpdatePlace
+from graph.live.sessions import SessionsUpdated
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.driver.streams import change_stream, next_batch
@@ -72,7 +73,7 @@ async def test_all_edits_and_enrichments_are_told_however_many(
         await watching(app)
         async with missing_events(app, uuids):
             at = now()
-            changes = {"updatedAt": at, "editedAt": at, "enrichment": {"state": "DONE", "at": at}}
+            changes = {"updatedAt": at, "editedAt": at, "sessionRevision": 9, "enrichment": {"state": "DONE", "at": at}}
             await database.messages.update_many({"sessionId": "s"}, {"$set": changes})
         wanted = {(kind, seq) for kind in ("EDITED", "ENRICHED") for seq in range(1, 2_401)}
         assert await received(socket, "messageUpdated", wanted, "kind", "seq") == wanted
@@ -133,13 +134,13 @@ async def test_a_page_is_bounded_in_bytes(database: Database, client: Client) ->
 async def test_every_read_is_by_an_index_in_its_order(client: Client, database: Database, commands: Commands) -> None:
     await add(client, "s", 300, userId="ada")
     at = now()
-    changes = {"editedAt": at, "enrichment": {"state": "DONE", "at": at}}
+    changes = {"editedAt": at, "sessionRevision": 9, "enrichment": {"state": "DONE", "at": at}}
     await database.messages.update_many({}, {"$set": changes})
     since = at - timedelta(minutes=1)
     common: dict[str, Any] = {"database": database, "scope": EVERYTHING, "place": since}
     sources = [
         MessagesAdded(**{**common, "place": 0}, session_id="s", session_uuid=None),
-        MessagesUpdated(**common, session_id="s", session_uuid=None),
+        MessagesUpdated(**{**common, "place": UpdatePlace(0, since)}, session_id="s", session_uuid=None),
         SessionsUpdated(**common, user_id=None),
         SessionsUpdated(**{**common, "scope": Scope("ada")}, user_id="ada"),
     ]

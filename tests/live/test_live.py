@@ -273,9 +273,10 @@ async def test_deletions_are_told_and_leave_ids_alone(client: Client, app: Starl
         update = (await socket.data())["messageUpdated"]
         assert update == {"kind": "CLEARED", "uuid": None, "seq": 3, "message": None}
     tombstones = await database.deletions.find({}, {"_id": 0, "at": 0, "expiresAt": 0}, sort=[("at", 1)])
+    common = {"sessionId": "s", "partOfMany": False}
     assert tombstones == [
-        {"kind": "MESSAGE", "sessionId": "s", "uuid": found[1]["_id"], "seq": 2},
-        {"kind": "CONTENTS", "sessionId": "s", "seq": 3},
+        {**common, "kind": "MESSAGE", "uuid": found[1]["_id"], "seq": 2, "sessionRevision": 2},
+        {**common, "kind": "CONTENTS", "seq": 3, "sessionRevision": 3},
     ]
 
 

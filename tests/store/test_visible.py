@@ -22,6 +22,7 @@ OTHERWISE = {
     "entities/reading.py list_messages": "the uuids are those of messages that were found visible",
     "entities/reading.py list_messages_of_user_that_mention": "of many sessions, by their erasures under way",
     "feed/following.py messages_by_id": "of many sessions, of each of which it reads what is visible",
+    "feed/following.py time_of_revision": "the time of an add alone, in a session that its caller found visible",
     "recall.py changed_messages": "the times of changes alone, of which its caller takes those of visible messages",
 }
 """Reads that are bounded in another way, and why."""

@@ -24,7 +24,19 @@ from tests.support.server_process import clean_environment
 
 # An import can't take along when and how often a thing changed, what came with it in one call, and what is made of it.
 OWN = dict.fromkeys(
-    ["updatedAt", "editedAt", "revision", "number", "memoryId", "enrichment", "entities", "sessionsGiven", "dueAt"], 0
+    [
+        "updatedAt",
+        "editedAt",
+        "revision",
+        "sessionRevision",
+        "number",
+        "memoryId",
+        "enrichment",
+        "entities",
+        "sessionsGiven",
+        "dueAt",
+    ],
+    0,
 )
 
 ODD_ID = "a/b c?d#e%2F:ü+x"

@@ -51,7 +51,7 @@ class Change:
         kind: the kind of the change.
         id: the message's uuid, or the session's id.
         at: when it was committed.
-        document: the message as it was added, or the `DeletionDocument` of a deletion.
+        document: the message as it was added, the `Stamp` of an edit, or the `DeletionDocument` of a deletion.
     """
 
     kind: ChangeKind
@@ -248,7 +248,8 @@ def _changes_of(event: Document) -> list[Change]:
     updated = event["updateDescription"]["updatedFields"]
     changes = []
     if "updatedAt" in updated:
-        changes.append(Change(ChangeKind.MESSAGE_EDITED, key, at))
+        stamp = {name: updated[name] for name in ("sessionRevision", "partOfMany") if name in updated}
+        changes.append(Change(ChangeKind.MESSAGE_EDITED, key, at, stamp))
     # MongoDB names the replaced value, which is the whole map or one path in the map.
     state = (updated.get("enrichment") or {}).get("state") or updated.get("enrichment.state")
     if state in _FINISHED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from graph.store.database import Database
@@ -48,11 +48,22 @@ class Page:
     end: Position | None
 
 
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+def earlier(time: datetime, by: timedelta) -> datetime:
+    """Return a time less an interval, or the first time that there is."""
+    return max(time, _FIRST + by) - by
+
+
+_STATE = frozenset({"uuid", "userId", "lastSeq", "revision", "createdAt", "updatedAt"})
+
+
 async def session_state(database: Database, session_id: str, after: Moment | None = None) -> SessionDocument | None:
-    """Return a session in any scope, with `uuid`, `userId`, `lastSeq` and `Visible.FIELDS`."""
+    """Return a session in any scope, with `_STATE` and `Visible.FIELDS`."""
     async with causally_after(database.client, after) as tx:
         found = await database.sessions.find_one(
-            {"_id": session_id}, projection({"uuid", "userId", "lastSeq", *Visible.FIELDS}), session=tx
+            {"_id": session_id}, projection({*_STATE, *Visible.FIELDS}), session=tx
         )
     return found
 
@@ -96,25 +107,44 @@ async def messages_after(
     return await _page(database, database.messages, visible.match("seq", until), ("seq",), None, after=after)
 
 
+async def time_of_revision(database: Database, session: SessionDocument, revision: int) -> datetime:
+    """Return the time at which a session got a revision, or an earlier one: of the add before, or of its start."""
+    if revision >= session.get("revision", 0):
+        return session["updatedAt"]  # no other change moves it
+    memory = await database.memories.find_one(
+        {"sessionId": session["_id"], "sessionRevision": {"$lte": revision}},
+        projection({"createdAt"}),
+        sort=[("sessionRevision", -1)],
+    )
+    return session["createdAt"] if memory is None else memory["createdAt"]
+
+
 async def messages_edited_since(
-    database: Database, visible: Visible, since: datetime, position: Position | None, *, after: Moment | None
+    database: Database, visible: Visible, revision: int, position: Position | None, *, after: Moment | None
 ) -> Page:
-    """Visible messages that were edited since a time, in the order of that; the next page begins at a position."""
-    return await _changed(database, visible, since, "editedAt", position, after=after)
+    """Visible messages whose last edit is after a revision of the session, in the order of the edits.
+
+    The next page begins after a position.
+    """
+    wanted = {
+        "sessionId": visible.session_id,
+        "sessionRevision": {"$gt": revision},
+        "editedAt": {"$exists": True},
+    }
+    page = await _page(database, database.messages, wanted, ("sessionRevision", "seq"), position, after=after)
+    return _seen(visible, page)
 
 
 async def messages_enriched_since(
     database: Database, visible: Visible, since: datetime, position: Position | None, *, after: Moment | None
 ) -> Page:
     """Visible messages whose enrichment ended since a time, in the order of that."""
-    return await _changed(database, visible, since, "enrichment.at", position, after=after)
+    wanted = {"sessionId": visible.session_id, "enrichment.at": {"$gte": since}}
+    page = await _page(database, database.messages, wanted, ("enrichment.at", "seq"), position, after=after)
+    return _seen(visible, page)
 
 
-async def _changed(
-    database: Database, visible: Visible, since: datetime, time: str, position: Position | None, *, after: Moment | None
-) -> Page:
-    wanted = {"sessionId": visible.session_id, time: {"$gte": since}}
-    page = await _page(database, database.messages, wanted, (time, "seq"), position, after=after)
+def _seen(visible: Visible, page: Page) -> Page:
     # A bound on `seq`, the second key of the order, would not shorten the scan of the index.
     return replace(page, items=[item for item in page.items if visible.sees(item.document["seq"])])
 
@@ -134,12 +164,11 @@ async def sessions_changed_since(
 
 
 async def messages_deleted_since(
-    database: Database, session_id: str, since: datetime, position: Position | None, *, after: Moment | None
+    database: Database, session_id: str, revision: int, position: Position | None, *, after: Moment | None
 ) -> Page:
-    """The tombstones of messages, and of all contents, that a session lost since a time, in the order of that."""
-    kinds = [DeletionKind.MESSAGE.value, DeletionKind.CONTENTS.value]
-    wanted = {"sessionId": session_id, "at": {"$gte": since}, "kind": {"$in": kinds}}
-    return await _page(database, database.deletions, wanted, ("at", "_id"), position, after=after)
+    """The tombstones of messages, and of all contents, that a session lost after a revision, in that order."""
+    wanted = {"sessionId": session_id, "sessionRevision": {"$gt": revision}}
+    return await _page(database, database.deletions, wanted, ("sessionRevision", "_id"), position, after=after)
 
 
 async def sessions_deleted_since(

@@ -12,14 +12,18 @@ from collections.abc import Collection, Sequence
 from graph.store.database import Database
 from graph.store.documents import DeletionDocument, DeletionKind, MessageDocument, new_uuid, now
 from graph.store.driver.types import Transaction
+from graph.store.stamps import Stamp
 
 
-async def add_message_tombstones(database: Database, messages: Sequence[MessageDocument], tx: Transaction) -> None:
+async def add_message_tombstones(
+    database: Database, messages: Sequence[MessageDocument], stamp: Stamp, tx: Transaction
+) -> None:
     """Announce the deletion of messages.
 
     Args:
         database: the open database.
         messages: at least one, with `_id`, `sessionId` and `seq`.
+        stamp: of their deletion.
         tx: the transaction that deletes them.
     """
     tombstones: list[DeletionDocument] = [
@@ -27,16 +31,19 @@ async def add_message_tombstones(database: Database, messages: Sequence[MessageD
             **_tombstone(database, DeletionKind.MESSAGE, message["sessionId"]),
             "uuid": message["_id"],
             "seq": message["seq"],
+            **stamp,
         }
         for message in messages
     ]
     await database.deletions.insert_many(tombstones, session=tx)
 
 
-async def add_contents_tombstone(database: Database, session_id: str, last_seq: int, tx: Transaction) -> None:
+async def add_contents_tombstone(
+    database: Database, session_id: str, last_seq: int, stamp: Stamp, tx: Transaction
+) -> None:
     """Announce the deletion of all messages of a session up to a number."""
     tombstone = _tombstone(database, DeletionKind.CONTENTS, session_id)
-    await database.deletions.insert_one({**tombstone, "seq": last_seq}, session=tx)
+    await database.deletions.insert_one({**tombstone, "seq": last_seq, **stamp}, session=tx)
 
 
 async def add_session_tombstones(
