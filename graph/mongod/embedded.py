@@ -185,8 +185,7 @@ class EmbeddedMongo:
         try:
             check_free_space(self.data_dir, needed_mb=self._min_free_mb)
             self._spawn(mongod)
-            with named_thread_limit():  # the driver's threads
-                self._wait_until_writable(mongod)
+            self._wait_until_writable(mongod)
         except OSError as error:
             raise data_dir_error(self.data_dir, error) from error
         except StartupError:
@@ -282,9 +281,12 @@ class EmbeddedMongo:
     def _wait_until_writable(self, mongod: Path) -> None:
         deadline = time.monotonic() + _START_SECONDS
         self._poll(mongod, deadline, self._listens)
-        with MongoClient[dict[str, Any]](
-            _HOST, self._port, directConnection=True, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000
-        ) as client:
+        with (
+            named_thread_limit(),  # the driver's threads
+            MongoClient[dict[str, Any]](
+                _HOST, self._port, directConnection=True, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000
+            ) as client,
+        ):
             self._poll(mongod, deadline, lambda: self._is_our_mongod(client))
             self._poll(mongod, deadline, lambda: self._is_configured(client))
             self._poll(mongod, deadline, lambda: bool(client.admin.command("hello").get("isWritablePrimary")))

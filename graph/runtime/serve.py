@@ -21,6 +21,7 @@ from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging, warn_of_unknown_settings
 from graph.runtime.served import Store, noted
 from graph.runtime.supervisor import web_processes, workers
+from graph.runtime.threads import check_threads
 from graph.settings import Settings
 
 _WEB = "graph.runtime.web"
@@ -31,10 +32,11 @@ def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        StartupError: the address is taken, or MongoDB can't be used.
+        StartupError: the address is taken, the system allows too few threads, or MongoDB can't be used.
     """
     configure_logging(settings)
     warn_of_unknown_settings()
+    check_threads(settings)
     check(settings)
     listener = _listen(settings)
     # Half of a start is imports, which go on while mongod starts.
