@@ -43,7 +43,7 @@ class MessageUpdate(DocumentType):
         description="The revision of the session up to which you have all edits and deletions with this update:"
         " `sinceRevision` when you come back. Keep the greatest one.",
     )
-    message: Message | None = stored("message", description="The current message; null if it is deleted.")
+    message: Message | None = stored("message", description="The current message; null if the message is deleted.")
 
 
 described_enum(
@@ -53,7 +53,7 @@ described_enum(
     values={
         "CREATED": "It is new.",
         "CHANGED": "A message, a summary, its metadata or its user changed.",
-        "DELETED": "It was deleted: take it off the list.",
+        "DELETED": "The session was deleted: remove it from the list.",
     },
 )
 
@@ -69,7 +69,7 @@ class SessionUpdate(DocumentType):
         description="The place of this update among those of all sessions: `sinceRevision` when you come back. It has"
         " no other meaning.",
     )
-    session: Session | None = stored("session", description="The current session; null if it is deleted.")
+    session: Session | None = stored("session", description="The current session; null if the session is deleted.")
 
 
 @strawberry.type(

@@ -41,12 +41,12 @@ class Summary(Node, DocumentType):
         lambda summary: global_id("Summary", summary["_id"]), "_id", description="Opaque global id."
     )
     uuid: UUID = stored("_id", description="The summary's UUID.")
-    created_at: datetime = stored("createdAt", description="When it was written.")
+    created_at: datetime = stored("createdAt", description="Time of the creation of the summary.")
     content: str = stored("content", description="The summary.")
     token_count: int = stored("tokenCount", description="Tokens of the content in the cl100k_base encoding.")
-    first_seq: int = stored("firstSeq", description="Number of the first message that it covers.")
-    last_seq: int = stored("lastSeq", description="Number of the last message that it covers.")
-    last_message_uuid: UUID = stored("lastMessageUuid", description="UUID of the last message that it covers.")
+    first_seq: int = stored("firstSeq", description="`seq` of the first message that the summary covers.")
+    last_seq: int = stored("lastSeq", description="`seq` of the last message that the summary covers.")
+    last_message_uuid: UUID = stored("lastMessageUuid", description="UUID of the last message that the summary covers.")
     stale: bool = stored("stale", default=False, description="Whether a covered message has changed since.")
     source: SummarySource = computed(
         lambda summary: SummarySource(summary["source"]), "source", description="EXTRACTIVE or LLM."

@@ -30,7 +30,7 @@ class Enrichment(DocumentType):
     reason: str | None = stored("reason", default=None, description="The error of the last failed attempt, or null.")
 
 
-@strawberry.type(description="The progress of entity extraction, of one session or of all.")
+@strawberry.type(description="The progress of the extraction of entities, in one session or in all sessions.")
 class EnrichmentProgress(DocumentType):
     """The source is a result of `graph.store.jobs.progress.progress`."""
 

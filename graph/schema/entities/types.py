@@ -45,7 +45,7 @@ class Match(DocumentType):
     end = end_field("Offset after the last character.")
     text: str = stored("text", description="The characters from start to end.")
 
-    @resolved("messageId", description="The message that holds it.")
+    @resolved("messageId", description="The message that contains the match.")
     async def message(
         root: strawberry.Parent[Any], info: Info
     ) -> Annotated[Message, strawberry.lazy("graph.schema.messages.types")]:
@@ -108,8 +108,12 @@ class Entity(Node, DocumentType):
     name: str = stored("name", description="The name, spelled as at its first mention in the scope.")
     label: str = stored("label", description="spaCy's label: PERSON, ORG, GPE, DATE, WORK_OF_ART, …")
     mention_count: int = stored("mentionCount", description="Number of mentions in the scope.")
-    first_seen_at: datetime = stored("firstSeenAt", description="`createdAt` of the first message that mentions it.")
-    last_seen_at: datetime = stored("lastSeenAt", description="`createdAt` of the last message that mentions it.")
+    first_seen_at: datetime = stored(
+        "firstSeenAt", description="`createdAt` of the first message that mentions the entity."
+    )
+    last_seen_at: datetime = stored(
+        "lastSeenAt", description="`createdAt` of the last message that mentions the entity."
+    )
 
     @resolved(
         *_WITHIN,

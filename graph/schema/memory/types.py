@@ -62,7 +62,7 @@ class Memory(Node, DocumentType):
 
     id: strawberry.ID = computed(_id, "uuid", "sessionId", "firstSeq", description="Opaque global id.")
     uuid: UUID = stored("uuid", description="UUID of the memory; of the session for a session's memory.")
-    created_at: datetime = stored("createdAt", description="When it was first added.")
+    created_at: datetime = stored("createdAt", description="Time at which the memory was first added.")
     token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
     metadata: JSON = stored(
         "metadata", description="The JSON object sent with `addMemory`; for a session memory, the session's metadata."

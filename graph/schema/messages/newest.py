@@ -39,7 +39,7 @@ class PopMessageInput:
     )
 
 
-@strawberry.type(description="A message that no longer exists, as it was.")
+@strawberry.type(description="A deleted message, with its last content.")
 class PoppedMessage:
     """The deleted message."""
 
@@ -49,7 +49,7 @@ class PoppedMessage:
     created_at: datetime = strawberry.field(description="Its time.")
     role: str = strawberry.field(description="The role of its speaker.")
     name: str | None = strawberry.field(description="The name of its speaker.")
-    tool_call_id: str | None = strawberry.field(description="The tool call that it answered.")
+    tool_call_id: str | None = strawberry.field(description="The tool call that the message answered.")
     content: str = strawberry.field(description="Its text.")
     parts: list[JSON] = strawberry.field(description="Its content in the form of model APIs.")
     metadata: JSON = strawberry.field(description="Its metadata.")

@@ -96,13 +96,15 @@ class DateTimeRange:
 class SessionFilter:
     """The argument `filter`."""
 
-    user_id: strawberry.ID | None = strawberry.field(default=None, description="Only those of this user.")
-    created_at: DateTimeRange | None = strawberry.field(default=None, description="Only those made within it.")
+    user_id: strawberry.ID | None = strawberry.field(default=None, description="Only sessions of this user.")
+    created_at: DateTimeRange | None = strawberry.field(
+        default=None, description="Only sessions that were created in this range."
+    )
     updated_at: DateTimeRange | None = strawberry.field(
         default=None, description="Only sessions that last changed within this span."
     )
     archived: bool | None = strawberry.field(
-        default=None, description="Only those that are archived, or only those that are not."
+        default=None, description="true: only archived sessions; false: only other sessions."
     )
     metadata: list[MetadataFilter] | None = strawberry.field(
         default=None,

@@ -43,7 +43,7 @@ class UpdateSessionInput:
     title: str | None = strawberry.field(
         default=None, description="Its title, at most 1,024 bytes; an empty text brings the default back."
     )
-    archived: bool | None = strawberry.field(default=None, description="Whether it is archived.")
+    archived: bool | None = strawberry.field(default=None, description="Whether the session is archived.")
     expected_revision: int | None = strawberry.field(
         default=None,
         description="The `Session.revision` that you read. CONFLICT if the session changed since, with the current one"

@@ -38,7 +38,7 @@ _SUMMARY_CURSORS = Cursors("summary", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
 
 
-@strawberry.type(description="The session that another one is a fork of.")
+@strawberry.type(description="The source of a fork.")
 class ForkOrigin(DocumentType):
     """The source is the `forkedFrom` of a document of `sessions`."""
 
@@ -50,7 +50,7 @@ class ForkOrigin(DocumentType):
     )
 
 
-@strawberry.type(description="A conversation, by the id that the application chose for it.")
+@strawberry.type(description="A conversation. The application chooses its id.")
 class Session(Node, DocumentType):
     """The source is a document of `sessions`."""
 
@@ -59,7 +59,7 @@ class Session(Node, DocumentType):
     )
     session_id: strawberry.ID = stored("_id", description="The application's own id of the session.")
     uuid: UUID = stored("uuid", description="The UUID of the session, generated at its creation.")
-    created_at: datetime = stored("createdAt", description="When it was made.")
+    created_at: datetime = stored("createdAt", description="Time of the creation.")
     updated_at: datetime = stored("updatedAt", description="The time of the last change or message.")
     revision: int = stored(
         "revision",
@@ -73,7 +73,7 @@ class Session(Node, DocumentType):
     archived: bool = stored(
         "archived", default=False, description="Whether the session is archived, as `updateSession` set it."
     )
-    message_count: int = stored("messageCount", description="How many messages it has.")
+    message_count: int = stored("messageCount", description="Number of messages of the session.")
     token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
 
     @resolved(
@@ -106,7 +106,7 @@ class Session(Node, DocumentType):
     )
 
     forked_from: ForkOrigin | None = stored(
-        "forkedFrom", default=None, description="The session that this one is a fork of, or null."
+        "forkedFrom", default=None, description="The session that this session is a fork of, or null."
     )
 
     @resolved(
@@ -173,7 +173,7 @@ class Session(Node, DocumentType):
     @resolved(
         *Visible.FIELDS,
         size=CONNECTION,
-        description="All its summaries, oldest first; the session memory has the last one.",
+        description="All summaries of the session, oldest first; the session memory has the newest one.",
     )
     async def summaries(
         root: strawberry.Parent[Any],

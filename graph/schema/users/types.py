@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from graph.schema.sessions.types import Session
 
 
-@strawberry.type(description="A person or account, by the id that the application chose for it.")
+@strawberry.type(description="A person or account. The application chooses its id.")
 class User(Node, DocumentType):
     """The source is a document of `users`."""
 
     id: strawberry.ID = computed(lambda user: global_id("User", user["_id"]), "_id", description="Opaque global id.")
     user_id: strawberry.ID = stored("_id", description="The application's own id of the user.")
     uuid: UUID = stored("uuid", description="The UUID of the user, generated at its creation.")
-    created_at: datetime = stored("createdAt", description="When it was made.")
-    updated_at: datetime = stored("updatedAt", description="When it last changed.")
+    created_at: datetime = stored("createdAt", description="Time of the creation.")
+    updated_at: datetime = stored("updatedAt", description="Time of the last change.")
     email: str | None = stored("email", default=None, description="The user's email address, if any.")
     first_name: str | None = stored("firstName", default=None, description="The first name; null if unknown.")
     last_name: str | None = stored("lastName", default=None, description="The last name; null if unknown.")

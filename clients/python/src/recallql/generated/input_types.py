@@ -55,13 +55,13 @@ class SessionFilter(BaseModel):
     """The sessions to list: those that meet all given conditions."""
 
     user_id: Optional[str] = Field(alias="userId", default=None)
-    "Only those of this user."
+    "Only sessions of this user."
     created_at: Optional["DateTimeRange"] = Field(alias="createdAt", default=None)
-    "Only those made within it."
+    "Only sessions that were created in this range."
     updated_at: Optional["DateTimeRange"] = Field(alias="updatedAt", default=None)
     "Only sessions that last changed within this span."
     archived: Optional[bool] = None
-    "Only those that are archived, or only those that are not."
+    "true: only archived sessions; false: only other sessions."
     metadata: Optional[list["MetadataFilter"]] = None
     "Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64 texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower."
 
@@ -147,7 +147,7 @@ class UpdateSessionInput(BaseModel):
     title: Optional[str] = None
     "Its title, at most 1,024 bytes; an empty text brings the default back."
     archived: Optional[bool] = None
-    "Whether it is archived."
+    "Whether the session is archived."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`."
 
