@@ -17,7 +17,8 @@ from graph.access.caller import Right
 from graph.errors import BadUserInput, NotFound, shown
 from graph.store import service_keys
 from graph.store.database import Database
-from graph.store.documents import ServiceKeyDocument, now
+from graph.store.documents import now
+from graph.store.service_documents import ServiceKeyDocument
 
 PREFIX = "rql_"
 _MAX_NAME = 100

@@ -100,7 +100,16 @@ async def add_memory(
     digest = None
     if idempotency_key is not None:  # on a thread: a payload may have 16 MB
         digest = await asyncio.to_thread(payload_digest, messages_, metadata, user_id)
-    new = NewMemory(session_id, messages_, metadata, user_id, idempotency_key, digest, expected_revision)
+    new = NewMemory(
+        session_id,
+        messages_,
+        metadata,
+        user_id,
+        idempotency_key,
+        digest,
+        expected_revision,
+        keeps_pairs=backend.settings.tool_pairs,
+    )
     added = await memories.add_memory(backend.database, scope, new, session_fields, answered)
     if await_entities:
         await _wait_for_entities(backend, added)

@@ -10,7 +10,8 @@ from graph.operations.answered import NOTHING_ANSWERED, Answered
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, check_messages
 from graph.operations.payload import payload_digest
-from graph.store import memories, removal
+from graph.store import memories
+from graph.store import newest as store
 from graph.store.add_plan import NewMemory
 from graph.store.documents import MessageDocument
 from graph.store.memories import Added
@@ -44,7 +45,14 @@ async def pop_message(
         NotFound: the session is not in the caller's scope.
     """
     validation.check_id(session_id, "sessionId")
-    return await removal.pop_message(backend.database, scope, session_id, expected_revision, answered.refuse_stored)
+    return await store.pop_message(
+        backend.database,
+        scope,
+        session_id,
+        expected_revision,
+        answered.refuse_stored,
+        keeps_pairs=backend.settings.tool_pairs,
+    )
 
 
 async def replace_from(
@@ -94,5 +102,6 @@ async def replace_from(
         digest=digest,
         expected_revision=expected_revision,
         replaces_from=seq,
+        keeps_pairs=backend.settings.tool_pairs,
     )
     return await memories.add_memory(backend.database, scope, new, session_fields, answered)

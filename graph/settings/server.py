@@ -148,6 +148,11 @@ class AuthSettings(CheckedSettings):
         ("user", "human"),
         description="Roles of the messages that end users may add, edit and delete one by one, with commas between.",
     )
+    tool_pairs: bool = Field(
+        False,
+        description="Whether a tool's result is refused without its call in the session, and popMessage or replaceFrom"
+        " if a call would stay without its result.",
+    )
     allowed_origins: Origins = Field(
         (),
         description="Origins of web pages that may call, with commas between: https://app.example.com; * is any.",

@@ -54,6 +54,7 @@ class NewMemory:
         digest: a digest of the payload, to compare payloads with the same idempotency key.
         expected_revision: the revision of the session before the add; None for any.
         replaces_from: the number from which on the session's messages are deleted; None to delete no message.
+        keeps_pairs: whether the result of a tool without its call, and a deletion of a result alone, are refused.
         uuid: the memory's UUID, chosen before the first attempt, so that a memory stored by an attempt can be found.
     """
 
@@ -65,6 +66,7 @@ class NewMemory:
     digest: str | None = None
     expected_revision: int | None = None
     replaces_from: int | None = None
+    keeps_pairs: bool = False
     uuid: str = field(default_factory=new_uuid)
 
 

@@ -48,6 +48,7 @@ def _memory(old: MemoryDocument, session_id: str, seq: int) -> MemoryDocument:
         "tokenCount": 0,
         "metadata": old["metadata"],
         "createdAt": old["createdAt"],
+        "sessionRevision": 1,
     }
 
 
@@ -61,8 +62,10 @@ def _message(old: MessageDocument, memory: MemoryDocument, seq: int, at: datetim
         "updatedAt": at,
         "enrichment": _enrichment(old["enrichment"], at),
         "revision": 1,
+        "sessionRevision": 1,
     }
     copied.pop("editedAt", None)
+    copied.pop("partOfMany", None)
     return copied
 
 

@@ -18,7 +18,6 @@ from graph.store.documents import (
     MemoryDocument,
     MessageDocument,
     RecallDocument,
-    ServiceKeyDocument,
     SessionDocument,
     SummaryDocument,
     UserDocument,
@@ -29,7 +28,7 @@ from graph.store.driver.errors import translated_errors
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.indexes import ensure_indexes
 from graph.store.jobs.documents import ErasureDocument, HandoverDocument
-from graph.store.service_documents import CounterDocument, ModelDocument
+from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000

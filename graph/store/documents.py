@@ -95,6 +95,10 @@ class MessageDocument(TypedDict):
     toolCallId: NotRequired[str]
     """The call that the message answers."""
     parts: NotRequired[list[JSONObject]]
+    toolCalls: NotRequired[list[str]]
+    """The ids of the tool calls in its parts."""
+    toolResults: NotRequired[list[str]]
+    """The ids of the tool calls that the message answers."""
     revision: NotRequired[int]
     sessionRevision: NotRequired[int]
     """The revision of the session after the add, or after the last edit of the message."""
@@ -157,6 +161,8 @@ class MessageChanges(TypedDict, total=False):
     name: str
     toolCallId: str
     parts: list[JSONObject]
+    toolCalls: list[str]
+    toolResults: list[str]
     metadata: JSONObject
     tokenCount: int
     entities: list[EntityDocument]
@@ -356,17 +362,6 @@ class DeletionDocument(TypedDict):
     sessionRevision: NotRequired[int]
     """Of deleted messages, see `Stamp`."""
     partOfMany: NotRequired[bool]
-
-
-class ServiceKeyDocument(TypedDict):
-    """A service key: its hash and its right."""
-
-    _id: str
-    name: str
-    scope: str
-    hash: str
-    createdAt: datetime
-    lastUsedAt: NotRequired[datetime]
 
 
 @dataclass(frozen=True, slots=True)

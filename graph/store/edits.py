@@ -27,6 +27,7 @@ from graph.store.projection import projection
 from graph.store.removal import count_removed, remove_messages
 from graph.store.scope import Scope
 from graph.store.stamps import Stamp, stamp_of
+from graph.store.tool_pairs import pairs_of
 from graph.store.vectors import forget_vectors
 from graph.store.visible import Visible
 from graph.store.writes import next_revision, write_session
@@ -128,6 +129,9 @@ async def apply_edit(
     }
     if content != old["content"]:
         changes["content"], changes["entities"], changes["enrichment"] = content, [], pending(at)
+    if edit.parts is not None or edit.tool_call_id is not None:
+        said: MessageDocument = {**old, **changes}
+        changes = {**changes, **pairs_of(said.get("parts", ()), said.get("toolCallId"))}
     new: MessageDocument = {**old, **changes}
     await database.messages.update_one({"_id": old["_id"]}, {"$set": changes}, session=tx)
     if token_count != old["tokenCount"]:

@@ -62,6 +62,11 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"enrichment.state": {"$in": ["PENDING", "FAILED"]}},
             name="unfinished",
         ),
+        IndexModel(
+            [("sessionId", ASCENDING), ("toolCalls", ASCENDING)],
+            partialFilterExpression={"toolCalls": {"$exists": True}},
+            name="calls",
+        ),
         IndexModel([("sessionId", ASCENDING), ("entities.key", ASCENDING), ("seq", ASCENDING)]),
         # For subscribers that catch up; a message enters these indexes with its first change, not when it is added.
         IndexModel(

@@ -44,8 +44,9 @@ from graph.store.edits import apply_edit
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.new_memory import memory_document, message_document
+from graph.store.newest import remove_from
+from graph.store.pair_checks import refuse_orphans
 from graph.store.projection import projection
-from graph.store.removal import remove_from
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen, session_to_change
 from graph.store.stamps import Stamp, stamp_of
@@ -68,13 +69,13 @@ class Added:
         memory: the whole memory document, `_id` under `uuid`.
         session: the session at the commit, with `_id` and the requested fields.
         replayed: whether the same memory had been added before, so that nothing changed.
-        removed: the uuids of the messages that the memory's messages replaced, oldest first.
+        removed: the messages that the memory's messages replaced, oldest first, without their contents.
     """
 
     memory: Document
     session: SessionDocument
     replayed: bool
-    removed: Sequence[str] = ()
+    removed: Sequence[MessageDocument] = ()
 
 
 def as_memory(document: MemoryDocument | Document) -> Document:
@@ -216,7 +217,7 @@ class _Add:
         session = None if memory is None else await self._session(tx)
         if memory is None or session is None:
             return None
-        return Added(as_memory(memory), session, replayed=False, removed=self._removed_uuids())
+        return Added(as_memory(memory), session, replayed=False, removed=self._removed)
 
     async def _session(self, tx: Transaction | None) -> SessionDocument | None:
         return await self._database.sessions.find_one(
@@ -242,11 +243,10 @@ class _Add:
         return ExistingDocuments(
             messages={message["_id"]: message for message in found},
             session=await self._session(tx),
-            memory=None if new.replaces_from is None else await self._memory_of(found[0], tx),
+            memory=None
+            if new.replaces_from is None
+            else await self._database.memories.find_one({"_id": found[0]["memoryId"]}, session=tx),
         )
-
-    async def _memory_of(self, message: MessageDocument, tx: Transaction) -> MemoryDocument | None:
-        return await self._database.memories.find_one({"_id": message["memoryId"]}, session=tx)
 
     async def _foreign_session(self, message: MessageDocument, tx: Transaction) -> SessionDocument | None:
         return await self._database.sessions.find_one(
@@ -275,9 +275,11 @@ class _Add:
         at = now()
         self._removed = await self._remove_replaced(len(plan.edits), tx)
         session = await self._open_session(plan, at, tx)
+        if self._new.keeps_pairs:
+            await refuse_orphans(self._database, Visible.of(session), plan.fresh, tx)
         await self._edit(plan.edits, stamp_of(session["revision"], len(plan.edits) + len(self._removed)), at, tx)
         memory = await self._insert(plan.fresh, session, at, tx)
-        return Added(memory, session, replayed=False, removed=self._removed_uuids())
+        return Added(memory, session, replayed=False, removed=self._removed)
 
     def _refuse_larger_fresh(self, fresh: Sequence[NewMessage]) -> None:
         """Refuse new messages that do not fit into the answer."""
@@ -310,10 +312,7 @@ class _Add:
             return []
         session = await session_to_change(self._database, self._scope, new.session_id, tx)
         refuse_other_revision(session.get("revision", 0), new.expected_revision)
-        return await remove_from(self._database, self._scope, session, new.replaces_from, tx, edited=edited)
-
-    def _removed_uuids(self) -> list[str]:
-        return [message["_id"] for message in self._removed]
+        return await remove_from(self._database, self._scope, session, new, tx, edited=edited)
 
     async def _edit(self, edits: Edits, stamp: Stamp, at: datetime, tx: Transaction) -> None:
         for old, message in edits:

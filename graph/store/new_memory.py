@@ -7,6 +7,7 @@ from datetime import datetime
 
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.documents import MemoryDocument, MessageDocument, SessionDocument, new_uuid, pending
+from graph.store.tool_pairs import pairs_of
 
 
 def memory_document(
@@ -35,7 +36,7 @@ def memory_document(
 
 def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: datetime) -> MessageDocument:
     """Return the document of a new message."""
-    return {
+    document: MessageDocument = {
         "_id": message.uuid or new_uuid(),
         "sessionId": memory["sessionId"],
         "memoryId": memory["_id"],
@@ -52,3 +53,9 @@ def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: 
         "sessionRevision": memory["sessionRevision"],
         **message.edit.fields(),
     }
+    pairs = pairs_of(message.parts or (), message.tool_call_id)
+    if pairs["toolCalls"]:
+        document["toolCalls"] = pairs["toolCalls"]
+    if pairs["toolResults"]:
+        document["toolResults"] = pairs["toolResults"]
+    return document

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from graph.errors import BadUserInput
 from graph.store import summaries
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import mentions
 from graph.store.feed.tombstones import add_message_tombstones
-from graph.store.projection import projection
-from graph.store.scope import Scope
-from graph.store.sessions import refuse_other_revision, session_to_change
 from graph.store.stamps import stamp_of
 from graph.store.vectors import forget_vectors
-from graph.store.visible import Visible
-from graph.store.writes import next_revision, write_session
-
-MOST_REMOVED = 1_000
-"""Maximum messages that one transaction removes."""
-_READ = ("_id", "sessionId", "memoryId", "seq", "role", "tokenCount", "createdAt", "entities")
+from graph.store.writes import next_revision
 
 
 async def remove_messages(
@@ -38,7 +29,7 @@ async def remove_messages(
     Args:
         database: the open database.
         session: the session of the messages before the transaction, with `revision` and the paths of `Visible`.
-        messages: at least one, with `_READ`.
+        messages: at least one, with `seq`, `memoryId`, `tokenCount`, `createdAt` and `entities`.
         tx: the transaction.
         edited: the number of messages that the transaction edits.
     """
@@ -67,72 +58,3 @@ async def count_removed(database: Database, messages: Sequence[MessageDocument],
         },
         session=tx,
     )
-
-
-async def remove_from(
-    database: Database, scope: Scope, session: SessionDocument, seq: int, tx: Transaction, *, edited: int
-) -> list[MessageDocument]:
-    """Within a transaction, delete the messages of a session from a number on; the caller updates the session's counts.
-
-    Returns:
-        The deleted messages, oldest first, without their contents.
-
-    Raises:
-        BadUserInput: the messages are too many for one transaction.
-        Forbidden: the caller does not write messages of the role of one of them.
-    """
-    match = Visible.of(session).beyond(seq - 1).match("seq")
-    found = await database.messages.find(
-        match, projection(_READ), sort=[("seq", 1)], limit=MOST_REMOVED + 1, session=tx
-    )
-    if len(found) > MOST_REMOVED:
-        message = (
-            f"seq is {seq:,}, and more than {MOST_REMOVED:,} messages have that seq or a greater one: delete some of"
-            " them first, with deleteMessage, popMessage or a greater seq"
-        )
-        raise BadUserInput(message)
-    for removed in found:
-        scope.refuse_role(removed["role"], f"the role of message {removed['_id']}")
-    if found:
-        await remove_messages(database, session, found, tx, edited=edited)
-    return found
-
-
-async def pop_message(
-    database: Database,
-    scope: Scope,
-    session_id: str,
-    expected_revision: int | None,
-    check: Callable[[MessageDocument], None],
-) -> MessageDocument | None:
-    """Delete the newest message of a session.
-
-    Args:
-        database: the open database.
-        scope: the data that the caller may see.
-        session_id: the session.
-        expected_revision: the revision of the session before the deletion; None for any.
-        check: called with the whole message before it is deleted; its error keeps the message.
-
-    Returns:
-        The deleted document; None if the session has no message.
-
-    Raises:
-        Conflict: the session was changed since the caller read it.
-        Forbidden: the caller does not write messages of its role.
-        NotFound: the session is not within the scope.
-    """
-
-    async def attempt(tx: Transaction) -> MessageDocument | None:
-        session = await session_to_change(database, scope, session_id, tx)
-        refuse_other_revision(session.get("revision", 0), expected_revision)
-        newest = await database.messages.find_one(Visible.of(session).match("seq"), sort=[("seq", -1)], session=tx)
-        if newest is None:
-            return None
-        scope.refuse_role(newest["role"], "the role of the newest message")
-        check(newest)
-        await remove_messages(database, session, [newest], tx)
-        await count_removed(database, [newest], tx)
-        return newest
-
-    return await write_session(database, session_id, attempt)

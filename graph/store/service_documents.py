@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from datetime import datetime
+from typing import NotRequired, TypedDict
 
 
 class CounterDocument(TypedDict):
@@ -17,3 +18,14 @@ class ModelDocument(TypedDict):
 
     _id: str
     name: str
+
+
+class ServiceKeyDocument(TypedDict):
+    """A service key: its hash and its right."""
+
+    _id: str
+    name: str
+    scope: str
+    hash: str
+    createdAt: datetime
+    lastUsedAt: NotRequired[datetime]

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from graph.store.database import Database
-from graph.store.documents import ServiceKeyDocument, now
+from graph.store.documents import now
 from graph.store.driver.types import DuplicateKeyError
+from graph.store.service_documents import ServiceKeyDocument
 
 _USE_IS_NOTED_EVERY = timedelta(minutes=1)
 

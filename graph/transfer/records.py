@@ -168,6 +168,8 @@ class _Message(TypedDict):
     content: str
     name: NotRequired[str]
     toolCallId: NotRequired[str]
+    toolCalls: NotRequired[list[str]]
+    toolResults: NotRequired[list[str]]
     parts: NotRequired[list[dict[str, Any]]]
     metadata: NotRequired[dict[str, Any]]
     tokenCount: NotRequired[Count]

@@ -50,6 +50,7 @@ async def fill(database: Database) -> None:
         NewMessage("human", f"{number % 11}", 3, {"n": number, "deep": {"a": [None, 1.5]}}) for number in range(9)
     ]
     messages[4] = replace(messages[4], name="Zoë", tool_call_id="call", created_at=datetime(2020, 1, 1, tzinfo=UTC))
+    messages[3] = replace(messages[3], parts=[{"type": "tool-call", "toolCallId": "call"}])
     messages[5] = replace(messages[5], parts=[{"type": "text", "text": "5", "createdAt": "2026-01-01T00:00:00Z"}])
     await users.create_user(
         database, "mia", {"email": "m@example.com", "metadata": {"plan": {"tier": 1}, "big": 2**40}}

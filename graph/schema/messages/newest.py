@@ -189,7 +189,7 @@ class NewestMessageMutations:
             answered=answered_by(info),
         )
         return ReplaceFromPayload(
-            deleted_ids=[global_id("Message", uuid) for uuid in added.removed],
+            deleted_ids=[global_id("Message", message["_id"]) for message in added.removed],
             memory=as_source(added.memory),
             session=as_source(added.session),
             replayed=added.replayed,
