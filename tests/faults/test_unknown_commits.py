@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 
@@ -13,8 +17,9 @@ from graph.app import create_app
 from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.access import changed
-from tests.support.graphql_client import ADD, OCTAVIA, Client, serving
+from tests.support.graphql_client import ADD, OCTAVIA, PLAIN, Client, serving
 from tests.support.proxy import Proxy, proxy
+from tests.support.server_process import START_SECONDS, ServerProcess
 from tests.support.untyped import untyped
 
 pytestmark = pytest.mark.slow
@@ -111,6 +116,42 @@ async def test_an_unknown_outcome_is_said_within_the_deadline(
     if key:
         assert (await client.data(BRIEF, input=said(**key)))["addMemory"]["replayed"] is True
         assert await counts(database) == (2, 6)
+
+
+async def answered(http: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
+    """The data of an operation, sent again while MongoDB's driver finds its server again."""
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            answer = (await http.post("/graphql", json=body)).json()
+            if "errors" not in answer:
+                data: dict[str, Any] = answer["data"]
+                return data
+            assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+
+
+async def test_a_server_says_an_unknown_outcome_in_time_and_uuids_make_the_retry_safe(
+    tmp_path: Path, between: Proxy, database: Database
+) -> None:
+    sent = said(messages=[{**message, "uuid": str(uuid4())} for message in OCTAVIA])
+    body = {"query": BRIEF, "variables": {"input": sent}}
+    settings = {"RECALLQL_MONGODB_URI": between.uri, "RECALLQL_DATABASE": database.name}
+    settings |= {"RECALLQL_WRITE_DEADLINE": str(DEADLINE), "RECALLQL_ENRICHMENT_PROCESSES": "0"}
+    server = await asyncio.to_thread(ServerProcess, tmp_path / "data", **settings)
+    try:
+        async with httpx.AsyncClient(base_url=server.url, timeout=10 * DEADLINE, verify=PLAIN) as http:
+            between.goes_dark = is_commit
+            began = time.monotonic()
+            (error,) = (await http.post("/graphql", json=body)).json()["errors"]
+            assert time.monotonic() - began < 1.8 * DEADLINE
+            assert error["extensions"] == UNKNOWN
+            assert await counts(database) == (1, 3)
+            between.heal()
+            assert (await answered(http, body))["addMemory"]["replayed"] is True
+            assert await counts(database) == (1, 3)
+    finally:
+        between.heal()
+        await asyncio.to_thread(server.stop)
+    assert "Traceback" not in server.stderr()
 
 
 async def test_an_unknown_outcome_of_another_change_is_said(client: Client, between: Proxy, database: Database) -> None:
