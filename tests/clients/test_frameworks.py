@@ -40,3 +40,17 @@ def test_the_adapters_are_typed() -> None:
     adapters = [str(source / "recallql" / path.name.replace("_suite", "")) for path in FRAMEWORKS.glob("*_suite.py")]
     done = run_tool("-m", "mypy", "--strict", "--follow-imports=silent", *adapters, cwd=source, home=FRAMEWORKS)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+async def test_the_example_runs(client: Client) -> None:
+    url = str(client.http.base_url)
+    source = str(ROOT / "clients" / "python" / "src")
+    program = str(ROOT / "examples" / "openai_agents.py")
+    done = await anyio.to_thread.run_sync(
+        lambda: run_tool("-P", program, url, cwd=ROOT, home=FRAMEWORKS, PYTHONPATH=source)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "For which place did I ask? You asked for the harbour office." in done.stdout
+    assert "6 items are stored" in done.stdout
+    assert "It opens at nine." in done.stdout
