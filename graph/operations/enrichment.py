@@ -10,6 +10,7 @@ from graph.store.jobs import progress
 from graph.store.messages import find_meant
 from graph.store.scope import Scope
 from graph.store.sessions import find_session
+from graph.store.visible import Visible
 
 
 async def enrichment_progress(backend: Backend, scope: Scope) -> Document:
@@ -23,14 +24,14 @@ async def enrichment_progress(backend: Backend, scope: Scope) -> Document:
     return await progress.progress(backend.database, model=await backend.embedding_model())
 
 
-async def session_progress(backend: Backend, session_id: str) -> Document:
+async def session_progress(backend: Backend, visible: Visible) -> Document:
     """Return the progress of the enrichment of a session.
 
     Args:
         backend: the open parts of this process.
-        session_id: the id of a session in the caller's scope.
+        visible: the visible part of a session in the caller's scope.
     """
-    return await progress.progress(backend.database, session_id, model=await backend.embedding_model())
+    return await progress.progress(backend.database, visible, model=await backend.embedding_model())
 
 
 async def retry_enrichment(
@@ -55,9 +56,10 @@ async def retry_enrichment(
         raise BadUserInput("give either sessionId or uuid")
     if session_id is not None:
         validation.check_id(session_id, "sessionId")
-        if await find_session(backend.database, scope, session_id, {"_id"}) is None:
+        session = await find_session(backend.database, scope, session_id, Visible.FIELDS)
+        if session is None:
             raise NotFound(f"there is no session {shown(session_id)}")
-        return await progress.retry(backend.database, session_id=session_id)
+        return await progress.retry(backend.database, Visible.of(session))
     uuid = validation.check_uuid(uuid or "", "uuid")
     message = await find_meant(backend.database, scope, uuid, {"_id"})
     if message is None:

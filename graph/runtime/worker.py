@@ -26,6 +26,9 @@ from graph.store.database import Database
 from graph.store.driver.availability import repeatedly
 from graph.store.jobs import progress
 from graph.store.jobs.pending import keep_running
+from graph.store.scope import EVERYTHING
+from graph.store.sessions import find_visible
+from graph.store.visible import Visible
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -94,7 +97,7 @@ async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str 
         _loaded_embedder(settings) as embedder,
     ):
         if failed:
-            await progress.retry(database, session_id=session_id)
+            await progress.retry(database, await _part(database, session_id))
         console = Console(stderr=True)
         with progress_bar(console) as report:
             worker = Worker(
@@ -114,7 +117,7 @@ async def _drain(settings: Settings, uri: str, *, failed: bool, session_id: str 
 async def _report_left(database: Database, worker: Worker, session_id: str | None) -> int:
     """Print the outcome of a drained worker; return the number of messages that it leaves."""
     model = None if worker.vectors is None else await worker.vectors.model()
-    left = await progress.progress(database, session_id, model=model)
+    left = await progress.progress(database, await _part(database, session_id), model=model)
     sys.stdout.write(
         f"{worker.done.stored:,} messages enriched; now {left['done']:,} done, {left['pending']:,} pending,"
         f" {left['failed']:,} failed\n"
@@ -124,6 +127,10 @@ async def _report_left(database: Database, worker: Worker, session_id: str | Non
         return failed
     sys.stdout.write(f"{unembedded:,} messages not embedded: {worker.vectors.away}\n")
     return failed + unembedded
+
+
+async def _part(database: Database, session_id: str | None) -> Visible | None:
+    return None if session_id is None else await find_visible(database, EVERYTHING, session_id)
 
 
 @asynccontextmanager
@@ -154,7 +161,7 @@ async def _counting(
         model = None if worker.vectors is None else await worker.vectors.model()
 
         async def look() -> None:
-            left = await progress.progress(database, session_id, model=model)
+            left = await progress.progress(database, await _part(database, session_id), model=model)
             report(worker.done, left["pending"], left["unembedded"])
 
         await repeatedly(("the count of the progress bar", look), pause=_COUNT_SECONDS)

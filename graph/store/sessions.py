@@ -34,7 +34,7 @@ from graph.store.metadata import Condition, holds, possible
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.stamps import stamp_of
-from graph.store.visible import erased_until
+from graph.store.visible import Visible, erased_until
 from graph.store.writes import next_revision, write_session
 
 D = TypeVar("D", MemoryDocument, MessageDocument, SummaryDocument)
@@ -48,6 +48,12 @@ async def find_session(
     """The session with only `fields`, or None when it is unknown or outside the scope."""
     found = await database.sessions.find_one({"_id": session_id, **scope.sessions()}, projection(fields))
     return found
+
+
+async def find_visible(database: Database, scope: Scope, session_id: str) -> Visible:
+    """Return the visible part of a session; nothing is visible of an unknown one, or of one outside the scope."""
+    found = await find_session(database, scope, session_id, Visible.FIELDS)
+    return Visible.nothing_of(session_id) if found is None else Visible.of(found)
 
 
 async def find_session_memory(

@@ -11,6 +11,9 @@ from typing import ClassVar, Final
 
 from graph.store.documents import Document, SessionDocument
 
+_HIGHEST: Final = 2**53
+"""Greater than every number of a message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visible:
@@ -47,6 +50,11 @@ class Visible:
         """
         return cls(entity["sessionId"], entity["firstSeq"] - 1)
 
+    @classmethod
+    def nothing_of(cls, session_id: str) -> Visible:
+        """Return the visible part of a session that does not exist, whose contents may not all be erased yet."""
+        return cls(session_id, _HIGHEST)
+
     @property
     def first_seq(self) -> int:
         """The least number that a visible message may have."""
@@ -59,6 +67,10 @@ class Visible:
     def unchanged(self) -> Document:
         """Return the filter that the session meets until more of it is erased."""
         return {"_id": self.session_id, "erasedSeq": self.after_seq or {"$in": [None, 0]}}
+
+    def hidden(self) -> Document | None:
+        """Return the filter of the contents that are not visible; None if nothing was erased."""
+        return {"sessionId": self.session_id, "seq": {"$lte": self.after_seq}} if self.after_seq else None
 
     def beyond(self, seq: int) -> Visible:
         """The part after a number."""

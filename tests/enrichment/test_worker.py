@@ -16,6 +16,8 @@ from graph.store.documents import EnrichmentDocument, now
 from graph.store.jobs import enrichment, progress
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
+from graph.store.scope import EVERYTHING
+from graph.store.sessions import find_visible
 from tests.support.fault_model import RAISES, make_fault_model
 from tests.support.graphql_client import OCTAVIA, Client
 from tests.support.memory import add
@@ -143,8 +145,8 @@ async def test_what_failed_can_be_tried_again(
 ) -> None:
     await add(client, "s", says(f"{RAISES} in Paris"))
     await drain(database, extractor, quick)
-    assert await progress.retry(database, session_id="another") == 0
-    assert await progress.retry(database, session_id="s") == 1
+    assert await progress.retry(database, await find_visible(database, EVERYTHING, "another")) == 0
+    assert await progress.retry(database, await find_visible(database, EVERYTHING, "s")) == 1
     assert [(state["state"], state["attempts"]) for state in await states(database)] == [("PENDING", 0)]
 
 
@@ -254,7 +256,8 @@ async def test_progress_counts_every_state(
     await add(client, "s", says("later"))
     await add(client, "t", says("later"))
     for session_id, expected in (("s", (1, 1, 1)), ("t", (1, 0, 0)), (None, (2, 1, 1))):
-        found = await progress.progress(database, session_id)
+        visible = None if session_id is None else await find_visible(database, EVERYTHING, session_id)
+        found = await progress.progress(database, visible)
         assert (found["pending"], found["done"], found["failed"]) == expected
         assert before < found["oldestPendingAt"] <= now()
 

@@ -374,15 +374,18 @@ async def test_a_worker_passes_over_what_is_being_erased(database: Database) -> 
     assert claimed == ["there"] * 3
     assert await database.messages.count_documents({"enrichment.state": "DONE"}) == 0
     assert await database.entities.count_documents({"key": {"$exists": True}}) == 0
-    assert await progress.progress(database, "cleared") == {
-        "pending": 0,
-        "done": 0,
-        "failed": 0,
-        "unembedded": 0,
-        "oldestPendingAt": None,
-    }
+    for key in ("gone", "cleared"):
+        visible = await sessions.find_visible(database, EVERYTHING, key)
+        assert await progress.progress(database, visible, model="model") == {
+            "pending": 0,
+            "done": 0,
+            "failed": 0,
+            "unembedded": 0,
+            "oldestPendingAt": None,
+        }
+        assert await progress.retry(database, visible) == 0
     assert await progress.progress(database) == {"pending": 3, "done": 0, "failed": 0, "unembedded": 0, **left}
-    assert await progress.retry(database) == await progress.retry(database, session_id="cleared") == 0
+    assert await progress.retry(database) == 0
 
 
 async def test_sessions_that_one_transaction_cant_hold_are_unseen_as_well(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -54,6 +55,17 @@ def test_every_read_of_contents_takes_what_is_visible() -> None:
     found = dict(reads())
     assert len(found) > 20
     assert {name for name, types in found.items() if not types & BOUNDING} == OTHERWISE.keys()
+
+
+def test_one_module_looks_up_what_erasures_hide() -> None:
+    """Others take `Visible`, or manage the jobs themselves."""
+    managing = ("store/jobs/erasure.py", "store/transfer/", "store/checkup.py", "store/database.py")
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in modules()
+        if re.search(r"\.erasures\.", path.read_text("utf-8"))
+    }
+    assert {path for path in found if not path.startswith(managing)} == {"store/hidden.py"}
 
 
 def session_of(erased_seq: int | None = None) -> SessionDocument:

@@ -187,9 +187,9 @@ class Session(Node, DocumentType):
         listing = list_summaries(info.context.backend, Visible.of(root))
         return as_source(await connect(info, listing, _SUMMARY_CURSORS, window))
 
-    @resolved("_id", description="The progress of entity extraction in its messages.")
+    @resolved(*Visible.FIELDS, description="The progress of entity extraction in its messages.")
     async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
-        return as_source(await session_progress(info.context.backend, root["_id"]))
+        return as_source(await session_progress(info.context.backend, Visible.of(root)))
 
     @resolved(*Visible.FIELDS, size=CONNECTION, description="The persisted memory of each `addMemory`, oldest first.")
     async def memories(

@@ -13,6 +13,7 @@ from graph.store.documents import AnyDocument, Document, EntityCountDocument
 from graph.store.driver.answer import count_documents
 from graph.store.entities.names import normalise_name
 from graph.store.entities.owners import HIGHEST_RANK, entity_id, session_owner, user_owner
+from graph.store.hidden import hidden_contents
 from graph.store.keyset import Listing, Window, page
 from graph.store.visible import Visible
 
@@ -107,10 +108,9 @@ async def list_messages_of_user_that_mention(database: Database, entity: Documen
     No index has this order: the mentions are sorted, of which there are as many as `mentionCount` says.
     """
     sessions = await database.entities.distinct("sessionId", _of_user(entity))
-    erasures = await database.erasures.find({"sessionId": {"$in": sessions}}, {"sessionId": 1, "lastSeq": 1})
     match: Document = {"sessionId": {"$in": sessions}, "entities.key": entity["key"]}
-    if erasures:
-        match["$nor"] = [{"sessionId": job["sessionId"], "seq": {"$lte": job["lastSeq"]}} for job in erasures]
+    if hidden := await hidden_contents(database, sessions):
+        match["$nor"] = [hidden]
     return Listing(database.messages, match, ("createdAt", "_id"), ("sessionId", "entities.key", "seq"))
 
 
