@@ -1,4 +1,4 @@
-"""How commands react to SIGINT and SIGTERM."""
+"""Reactions of commands to SIGINT and SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a name begins and ends, and which spans a model reports are no names.
+"""The bounds of names, and the reported spans that are not names.
 
 A model disagrees with itself about articles, possessives and the punctuation around a name; entities can only be
 merged over messages when their edges follow one rule.

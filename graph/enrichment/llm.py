@@ -58,7 +58,7 @@ class LLMUnavailable(RecallQLError):
 
 @dataclass(frozen=True, slots=True)
 class LLMOptions:
-    """How to reach the model, and how much of everything it gets.
+    """The address of the model, and the limits of requests to it.
 
     Attributes:
         base_url: the address before `/chat/completions`, such as `https://api.openai.com/v1`.

@@ -61,7 +61,7 @@ def _versions() -> dict[str, str]:
 
 
 def _cdn_imports() -> dict[str, str]:
-    """Where each name that the unbundled sources import comes from.
+    """The import map: the address of each module that the unbundled sources import.
 
     `standalone` packs a package with all its dependencies but those named in `external`, which must be there once only.
     """

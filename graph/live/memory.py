@@ -33,7 +33,7 @@ _SHARE = 4
 
 @dataclass(slots=True)
 class Outlet:
-    """Where the results of one connection go, one after the other.
+    """The output of one connection, which sends one result after the other.
 
     Attributes:
         caller: who has the connection.

@@ -18,7 +18,7 @@ from graph.store.feed.changes import Moment
 from graph.store.scope import Scope
 
 Place: TypeAlias = Any
-"""How far a follower has come."""
+"""The place of a follower; later places are greater."""
 
 
 def no_mark(needed: str) -> BadUserInput:

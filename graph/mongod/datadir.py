@@ -27,7 +27,7 @@ def default_data_dir() -> Path:
 
 
 def database_dir(data_dir: Path) -> Path:
-    """Where the files of the own mongod are in a data directory."""
+    """Return the folder of the files of the own mongod in a data directory."""
     return data_dir / "mongodb"
 
 

@@ -14,7 +14,7 @@ _RFC_3339 = re.compile(
     rf"{_DATE}[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII
 )
 _MOST_AHEAD = timedelta(minutes=1)
-"""How far the clock of a caller may be ahead."""
+"""Maximum time by which the clock of a caller may be ahead."""
 _MILLISECOND = timedelta(milliseconds=1)
 
 

@@ -25,7 +25,7 @@ _DEFAULT_PORT = 27017
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where a server or a command keeps its data.
+    """The location of the data of a server or a command.
 
     Attributes:
         places: names of the place; two stores are one where they share a place and the database.

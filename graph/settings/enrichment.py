@@ -16,7 +16,7 @@ from graph.settings.types import (
 
 
 class TokenSettings(CheckedSettings):
-    """How tokens are counted."""
+    """The encoding of token counts."""
 
     token_encoding: str = Field(
         "cl100k_base",

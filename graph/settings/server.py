@@ -23,7 +23,7 @@ from graph.settings.types import (
 
 
 class ServerSettings(CheckedSettings):
-    """How the web server listens, and how its processes are started."""
+    """The address, limits and processes of the web server."""
 
     host: Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
@@ -117,7 +117,7 @@ class MongoDBSettings(CheckedSettings):
 
 
 class AuthSettings(CheckedSettings):
-    """Who may call, and from which pages."""
+    """The callers that are accepted, and the origins of their pages."""
 
     auth: Literal["auto", "required", "off", "off-anywhere"] = Field(
         "auto",

@@ -42,7 +42,7 @@ class MatchDocument(TypedDict):
     messageId: NotRequired[str]
     """Added when matches of several messages are read together."""
     wide: NotRequired[int]
-    """How many characters before it take two units of UTF-16, where some do."""
+    """Number of characters before the match with two units of UTF-16; missing for 0."""
 
 
 class EntityDocument(TypedDict):

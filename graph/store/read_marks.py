@@ -1,4 +1,4 @@
-"""How far the user of a session has read it."""
+"""Read marks: the last message that the user of a session has read."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class SecurityHeaders:
 
 
 class LocalHostsOnly:
-    """Where callers need no credentials, refuses requests for other hosts than this machine.
+    """Refuses requests for hosts other than this machine, if callers need no credentials.
 
     Otherwise any web page could read the service on its visitor's machine, by letting its own name resolve to
     127.0.0.1 (DNS rebinding). Such a name has a dot and is no address. The names of listed origins are served, too.

@@ -23,7 +23,7 @@ _BUFFERED = 65_536
 
 
 class StreamProtocol(ABC):
-    """How results are written to a response that stays open.
+    """A format of results in a response that stays open.
 
     Attributes:
         headers: of the response.

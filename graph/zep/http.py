@@ -145,7 +145,7 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 async def _caller_of(request: Request, right: Right, items: int) -> Caller:
-    """Who asks: the one place where a Zep request is authenticated, and charged as GraphQL's are.
+    """Return the caller: the one place where a Zep request is authenticated, and charged like a GraphQL request.
 
     Raises:
         Unauthenticated: who asks is not known.

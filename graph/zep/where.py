@@ -164,7 +164,7 @@ def _steps(path: str, meter: _Meter) -> Iterator[Step]:
 
 
 def _accessor_end(text: str) -> int:
-    """Where the accessor ends: at a `?` that is in no brackets or string."""
+    """Return the end of an accessor: a `?` outside of brackets and strings."""
     depth = 0
     for place, sign in _signs(text):
         depth += (sign == "[") - (sign == "]")
@@ -225,7 +225,7 @@ def _looking(path: str, meter: _Meter) -> Callable[[Any], None]:
 
 
 def _size(node: object) -> int:
-    """How many values a value holds, itself included."""
+    """Return the number of values in a value, itself included."""
     size = 0
     waiting = [node]
     while waiting:

@@ -87,10 +87,10 @@ def _time(at: datetime | None) -> str:
 
 
 def _place(settings: Settings, *, anyway: bool) -> str:
-    """Where the keys are, in words, with who serves that.
+    """Return the location of the keys in words, with the process that serves them.
 
     Raises:
-        StartupError: nobody serves it here, while another store is being served: the keys would open nothing.
+        StartupError: no process serves this store, but one serves another store, which does not accept the keys.
     """
     from graph.runtime.served import Store, all_served
 
