@@ -10,13 +10,15 @@ import orjson
 from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 from graphql.language import ListValueNode, ObjectValueNode, ValueNode, VariableNode, print_ast
 
+_NOTHING: frozenset[str] = frozenset()
+
 
 def selection_digest(
     selection_set: SelectionSetNode,
     fragments: Mapping[str, FragmentDefinitionNode],
     variables: Mapping[str, object],
     *,
-    without: str | None = None,
+    without: frozenset[str] = _NOTHING,
 ) -> bytes:
     """Return a digest of an operation's selection, equal for operations with equal answers to the same event.
 
@@ -26,7 +28,7 @@ def selection_digest(
         selection_set: the selection set of the operation.
         fragments: the fragments of the document, by name.
         variables: the coerced values.
-        without: an argument of the root fields that is ignored.
+        without: arguments of the root fields that are ignored.
     """
     return _Digests(fragments, variables).of(selection_set, without)
 
@@ -37,14 +39,14 @@ class _Digests:
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, object]) -> None:
         self._fragments = fragments
         self._variables = variables
-        self._known: dict[tuple[str, str | None], bytes] = {}
+        self._known: dict[tuple[str, frozenset[str]], bytes] = {}
 
-    def of(self, selection_set: SelectionSetNode, without: str | None = None) -> bytes:
+    def of(self, selection_set: SelectionSetNode, without: frozenset[str] = _NOTHING) -> bytes:
         parts = [self._of_selection(selection, without) for selection in selection_set.selections]
         return _digest(parts)
 
-    def _of_selection(self, selection: Any, without: str | None) -> Any:
-        directives = [[node.name.value, self._arguments(node, None)] for node in selection.directives or ()]
+    def _of_selection(self, selection: Any, without: frozenset[str]) -> Any:
+        directives = [[node.name.value, self._arguments(node, _NOTHING)] for node in selection.directives or ()]
         if isinstance(selection, FieldNode):
             below = selection.selection_set
             return [
@@ -68,17 +70,17 @@ class _Digests:
         condition = fragment.type_condition
         return ["fragment", condition.name.value, directives, self._of_fragment(fragment, without).hex()]
 
-    def _of_fragment(self, fragment: FragmentDefinitionNode, without: str | None) -> bytes:
+    def _of_fragment(self, fragment: FragmentDefinitionNode, without: frozenset[str]) -> bytes:
         key = fragment.name.value, without
         if key not in self._known:
             self._known[key] = self.of(fragment.selection_set, without)
         return self._known[key]
 
-    def _arguments(self, node: Any, without: str | None) -> list[Any]:
+    def _arguments(self, node: Any, without: frozenset[str]) -> list[Any]:
         return sorted(
             [argument.name.value, self._value(argument.value)]
             for argument in node.arguments or ()
-            if argument.name.value != without
+            if argument.name.value not in without
         )
 
     def _value(self, node: ValueNode) -> str:

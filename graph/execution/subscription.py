@@ -31,7 +31,7 @@ class ResolvedSubscription:
         self.source = source
         self._executor = executor
 
-    def digest(self, *, without: str) -> bytes:
+    def digest(self, *, without: frozenset[str]) -> bytes:
         """Return a digest of the selection, see `selection_digest`."""
         executor = self._executor
         fragments = {name: details.definition for name, details in executor.fragments.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum, auto
@@ -70,6 +70,7 @@ class Source(ABC):
         resumes: whether the place is that of a client that was there before.
         known: whether the followed session has been found to be visible. One that does not exist yet may be made as
             another's.
+        event_of: makes the value of the subscription's field from an event.
     """
 
     starts_with_stored: ClassVar[bool]
@@ -79,6 +80,7 @@ class Source(ABC):
     place: Place
     known: bool = True
     resumes: bool = False
+    event_of: Callable[[Document], Document] = lambda event: event
 
     @property
     def reads_store_first(self) -> bool:

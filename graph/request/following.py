@@ -17,9 +17,10 @@ from graph.request.answer import Result, encode_json
 from graph.request.guards import Guards
 from graph.request.masking import public_error
 from graph.schema.context import Context
+from graph.store.documents import Document
 
-_AFTER_SEQ = "afterSeq"
-"""The argument for a subscriber's start: the results of events do not depend on its value."""
+_STARTS = frozenset({"afterSeq", "sinceRevision"})
+"""The arguments for a subscriber's start: the results of events do not depend on their values."""
 
 
 async def follow(
@@ -42,8 +43,8 @@ async def follow(
     if resume_after:
         source.resume(resume_after)
     with guards.presence.subscription(context.caller):
-        shared_by = resolved.digest(without=_AFTER_SEQ), context.scope
-        follower = context.backend.hub.follow(source, shared_by, _execution(resolved, context), outlet)
+        shared_by = resolved.digest(without=_STARTS), context.scope
+        follower = context.backend.hub.follow(source, shared_by, _execution(resolved, context, source.event_of), outlet)
         del resolved
         with closing(follower), guards.standing.watched(context.caller, follower.refuse):
             async with aclosing(follower.payloads()) as payloads:
@@ -52,12 +53,14 @@ async def follow(
                     del payload
 
 
-def _execution(resolved: ResolvedSubscription, context: Context) -> Callable[[Any], Awaitable[str]]:
-    """Return a function from an event to the JSON of its result."""
+def _execution(
+    resolved: ResolvedSubscription, context: Context, event_of: Callable[[Document], Document]
+) -> Callable[[Document], Awaitable[str]]:
+    """Return a function from an event of the source to the JSON of its result."""
 
-    async def execute(event: Any) -> str:
+    async def execute(event: Document) -> str:
         with byte_bound(context.backend):
-            data, errors = await resolved.execute(event, replace(context))
+            data, errors = await resolved.execute(event_of(event), replace(context))
         response: dict[str, Any] = {"data": data}
         if errors:
             response["errors"] = [_shared(public_error(error)) for error in errors]

@@ -13,8 +13,10 @@ from graph.schema.context import Info
 from graph.schema.enums import described_enum
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType
+from graph.schema.relay import Edge
 from graph.schema.scalars import UUID
-from graph.schema.sessions.types import Session
+from graph.schema.sessions.types import MESSAGE_CURSORS, Session
+from graph.store.documents import Document
 
 described_enum(
     UpdateKind,
@@ -72,6 +74,10 @@ class SessionUpdate(DocumentType):
     session: Session | None = stored("session", description="The current session; null if the session is deleted.")
 
 
+def _edge_of(message: Document) -> Document:
+    return {"cursor": MESSAGE_CURSORS.write((message["seq"],)), "node": message}
+
+
 @strawberry.type(
     description="Streams of events, over a WebSocket (graphql-transport-ws), server-sent events or multipart HTTP."
 )
@@ -100,6 +106,30 @@ class Subscription:
     ) -> Source:
         context = info.context
         return await following.messages_added(context.backend, context.scope, session_id, after_seq)
+
+    @strawberry.subscription(
+        graphql_type=Edge[Message],
+        description="As `messageAdded`, each message as an edge of `Session.messages` with its cursor: for Relay's"
+        " `@appendEdge`, and for the cached lists of Apollo Client.",
+    )
+    async def message_edge_added(
+        self,
+        info: Info,
+        session_id: Annotated[
+            strawberry.ID, strawberry.argument(description="The application's own id of the session.")
+        ],
+        after_seq: Annotated[
+            int | None,
+            strawberry.argument(
+                description="`seq` of the last message that you have, or 0 for every message; by default, only new"
+                " messages."
+            ),
+        ] = None,
+    ) -> Source:
+        context = info.context
+        source = await following.messages_added(context.backend, context.scope, session_id, after_seq)
+        source.event_of = _edge_of
+        return source
 
     @strawberry.subscription(
         graphql_type=MessageUpdate,

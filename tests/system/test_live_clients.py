@@ -26,6 +26,16 @@ async def test_a_client_queries_and_follows(client: Client, name: str) -> None:
 
 
 @pytest.mark.timeout(600)
+async def test_apollo_appends_the_edges_of_a_subscription_to_its_list(client: Client) -> None:
+    install()
+    await client.data(ADD, input={"sessionId": "s", "messages": [{"role": "human", "content": "x"}] * 2})
+    kept = await run_script("appends.mjs", _url(client), "s")
+    listed = await client.data('{ session(sessionId: "s") { messages(first: 9) { edges { cursor } } } }')
+    cursors = [edge["cursor"] for edge in listed["session"]["messages"]["edges"]]
+    assert kept == {"seqs": [1, 2, 3, 4], "cursors": cursors, "wentOnAfter": 2}
+
+
+@pytest.mark.timeout(600)
 async def test_a_native_event_source_resumes_where_it_was_cut_off(client: Client) -> None:
     install()
     await client.data(ADD, input={"sessionId": "s", "messages": [{"role": "human", "content": "x"}] * 2})

@@ -33,7 +33,7 @@ from graph.schema.summaries import Summary
 from graph.schema.users.types import User
 from graph.store.visible import Visible
 
-_MESSAGE_CURSORS = Cursors("message", (int,))
+MESSAGE_CURSORS = Cursors("message", (int,))
 _SUMMARY_CURSORS = Cursors("summary", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
 
@@ -143,13 +143,13 @@ class Session(Node, DocumentType):
             owner = await context.session(root["_id"], {"messageCount"})
             return 0 if owner is None else owner["messageCount"]
 
-        window = window_of(_MESSAGE_CURSORS, first, after, last, before)
+        window = window_of(MESSAGE_CURSORS, first, after, last, before)
         visible = Visible.of(root)
         if filter is None:
             listing = list_messages(context.backend, visible)
-            return as_source(await connect(info, listing, _MESSAGE_CURSORS, window, total=total))
+            return as_source(await connect(info, listing, MESSAGE_CURSORS, window, total=total))
         listing = list_messages(context.backend, visible, filter.for_list(context.filter_bounds))
-        return as_source(await connect(info, listing, _MESSAGE_CURSORS, window))
+        return as_source(await connect(info, listing, MESSAGE_CURSORS, window))
 
     @resolved(
         *Visible.FIELDS,

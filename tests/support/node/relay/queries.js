@@ -158,3 +158,14 @@ graphql`
     }
   }
 `;
+
+graphql`
+  subscription queriesMessageEdgeAddedSubscription($sessionId: ID!, $afterSeq: Int, $connections: [ID!]!) {
+    messageEdgeAdded(sessionId: $sessionId, afterSeq: $afterSeq) @appendEdge(connections: $connections) {
+      cursor
+      node {
+        ...queriesMessage_message
+      }
+    }
+  }
+`;
