@@ -9,6 +9,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import Document
 from graph.store.entities import reading as store
+from graph.store.jobs import expiry
 from graph.store.keyset import Listing
 from graph.store.visible import Visible
 
@@ -34,11 +35,12 @@ def list_session_entities(
     return store.list_session_entities(backend.database, visible, labels=labels, search=search)
 
 
-def list_user_entities(
+async def list_user_entities(
     backend: Backend, user_id: str, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
     """Return the entities of a user in the caller's scope, with the arguments of `list_session_entities`."""
     _check(labels, search)
+    await expiry.erase_of_user(backend.database, user_id)
     return store.list_user_entities(backend.database, user_id, labels=labels, search=search)
 
 
@@ -56,6 +58,7 @@ async def find_session_entity(backend: Backend, visible: Visible, key: str) -> D
 
 async def find_user_entity(backend: Backend, user_id: str, key: str) -> Document | None:
     """Return an entity of a user in the caller's scope by its key, like `find_session_entity`."""
+    await expiry.erase_of_user(backend.database, user_id)
     return await store.find_user_entity(backend.database, user_id, key)
 
 

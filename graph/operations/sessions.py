@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from graph.errors import Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
+from graph.operations.times import check_to_come
 from graph.store import sessions as store
 from graph.store.documents import Origin, SessionDocument
+from graph.store.expiry import Expiry
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.scope import Scope
@@ -72,6 +75,7 @@ async def create_session(
     metadata: object = None,
     origin: Origin | None = None,
     title: str | None = None,
+    expires_at: datetime | None = None,
 ) -> SessionDocument:
     """Create a session without messages.
 
@@ -83,6 +87,7 @@ async def create_session(
         metadata: any JSON object.
         origin: the uuid and creation time of an imported session.
         title: the title; None or empty for the default.
+        expires_at: the time to come from which the session is as deleted; None for no such time.
 
     Returns:
         The whole document.
@@ -100,6 +105,7 @@ async def create_session(
         metadata=validation.check_metadata(metadata),
         origin=origin,
         title=validation.check_optional(title, "title", check_title),
+        expires_at=None if expires_at is None else check_to_come(expires_at, "expiresAt"),
     )
 
 
@@ -112,6 +118,7 @@ async def update_session(
     user_id: str | None = None,
     title: str | None = None,
     archived: bool | None = None,
+    expiry: Expiry | None = None,
     expected_revision: int | None = None,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
@@ -135,8 +142,15 @@ async def update_session(
         metadata=None if metadata is None else validation.check_metadata(metadata),
         title=validation.check_optional(title, "title", check_title),
         archived=archived,
+        expiry=_checked(expiry),
         expected_revision=expected_revision,
     )
+
+
+def _checked(expiry: Expiry | None) -> Expiry | None:
+    if expiry is None or expiry.at is None:
+        return expiry
+    return Expiry(check_to_come(expiry.at, "expiresAt"))
 
 
 async def delete_session(backend: Backend, scope: Scope, session_id: str) -> None:

@@ -73,6 +73,18 @@ def check_past(time: datetime, name: str) -> datetime:
     return cut(time)
 
 
+def check_to_come(time: datetime, name: str) -> datetime:
+    """Check that a time is in the future; return it in milliseconds.
+
+    Raises:
+        BadUserInput: the time has passed.
+    """
+    if time <= datetime.now(UTC):
+        message = f"{name} is {time.isoformat()}, which has passed: send a time that is still to come, or leave it out"
+        raise BadUserInput(message)
+    return rounded_up(time)
+
+
 def _moment(match: re.Match[str]) -> datetime:
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     time = datetime(year, month, day, hour, minute, min(second, 59), _microseconds(match[7] or ""), _zone(match))

@@ -114,6 +114,13 @@ class MongoDBSettings(CheckedSettings):
         description="How long the ids of deleted sessions and messages are kept, in days: a subscriber that comes back"
         " within this time learns of the deletions that it missed.",
     )
+    retention_days: float | None = Field(
+        None,
+        gt=0,
+        le=36_500,
+        description="How long a session is kept after its last change, in days: after that, it is invisible at once,"
+        " and erased by the workers. Without it, sessions are kept. All processes need the same value.",
+    )
 
 
 class AuthSettings(CheckedSettings):

@@ -14,7 +14,6 @@ from typing import Any
 from graph.errors import StartupError, Unavailable
 from graph.store.documents import (
     DeletionDocument,
-    EntityCountDocument,
     MemoryDocument,
     MessageDocument,
     RecallDocument,
@@ -26,6 +25,8 @@ from graph.store.driver import client as driver
 from graph.store.driver.collection import Collection, collection_of
 from graph.store.driver.errors import translated_errors
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
+from graph.store.entities.documents import EntityCountDocument
+from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes
 from graph.store.jobs.documents import ErasureDocument, HandoverDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
@@ -44,6 +45,9 @@ class Database:
         name: the database's name.
         write_deadline: seconds for which a contended write is tried again.
         tombstones_kept: how long the announcement of a deletion is kept for subscribers that come back.
+        retention: how long a session is kept after its last change; None for no bound.
+        sessions: the sessions that have not expired: an expired one is as deleted to all who read or write it.
+        all_sessions: the expired sessions, too, for upserts and for those who erase.
         background: the background tasks of this process, which end when the database is closed.
         settled: sessions with their users that this process knows to belong together, as far as it remembers.
     """
@@ -52,7 +56,9 @@ class Database:
     name: str
     write_deadline: float
     tombstones_kept: timedelta = timedelta(days=7)
+    retention: timedelta | None = None
     sessions: Collection[SessionDocument] = field(init=False)
+    all_sessions: Collection[SessionDocument] = field(init=False)
     memories: Collection[MemoryDocument] = field(init=False)
     messages: Collection[MessageDocument] = field(init=False)
     recall: Collection[RecallDocument] = field(init=False)
@@ -74,7 +80,8 @@ class Database:
     def __post_init__(self) -> None:
         database = self.client.get_database(self.name)
 
-        self.sessions = collection_of(database, "sessions", SessionDocument)
+        self.sessions = collection_of(database, "sessions", SessionDocument, existing=existing(self.retention))
+        self.all_sessions = collection_of(database, "sessions", SessionDocument)
         self.memories = collection_of(database, "memories", MemoryDocument)
         self.messages = collection_of(database, "messages", MessageDocument)
         self.recall = collection_of(database, "recall", RecallDocument)
@@ -146,6 +153,7 @@ async def open_database(
     write_deadline: float = 20.0,
     driver_name: DriverName = "motor",
     tombstones_kept: timedelta = timedelta(days=7),
+    retention: timedelta | None = None,
 ) -> Database:
     """Connect, check the deployment, and create missing collections and indexes.
 
@@ -156,7 +164,7 @@ async def open_database(
     try:
         # One after the other: of two concurrent checks, the error of the second could be lost.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
-        database = Database(client, name, write_deadline, tombstones_kept)
+        database = Database(client, name, write_deadline, tombstones_kept, retention)
         await ensure_indexes(client.get_database(name))
     except OperationFailure as error:
         await driver.close(client)

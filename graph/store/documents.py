@@ -234,6 +234,8 @@ class SessionDocument(TypedDict):
     readSeq: NotRequired[int]
     """The `seq` up to which the session's user has read."""
     forkedFrom: NotRequired[ForkOriginDocument]
+    expiresAt: NotRequired[datetime]
+    """From this time on, the session is as deleted."""
 
 
 class SessionChanges(TypedDict, total=False):
@@ -245,6 +247,7 @@ class SessionChanges(TypedDict, total=False):
     revision: int
     title: str
     archived: bool
+    expiresAt: datetime
 
 
 class SummaryDocument(TypedDict):
@@ -281,59 +284,6 @@ class UserDocument(TypedDict):
     """The number by which Zep's clients page."""
     sessionsGiven: NotRequired[int]
     """The number of writes that gave the user a session; the counter makes them conflict with the user's deletion."""
-
-
-class MentionPlace(TypedDict):
-    """The place of a mention in a session."""
-
-    seq: int
-    at: datetime
-    name: str
-
-
-class OwnMentions(TypedDict):
-    """The mentions of an entity in a session by its own name, without those by its short names."""
-
-    count: int
-    first: MentionPlace
-    last: MentionPlace
-
-
-class UserMentionPlace(TypedDict):
-    """The place of a mention in a user's sessions; the last place has no name."""
-
-    at: datetime
-    sessionId: str
-    name: NotRequired[str]
-
-
-class EntityCountDocument(TypedDict):
-    """An entity of a session or a user in the collection `entities`, with how often it is mentioned.
-
-    `own`, `firstSeq`, `keys` and `aliasOf` are of sessions' entities alone, `first` and `last` of users'. One document
-    of each session has neither `key` nor `label`: changes of the session's entities write it to exclude each other.
-    """
-
-    _id: str
-    owner: str
-    key: str
-    label: str
-    sessionId: NotRequired[str]
-    userId: NotRequired[str]
-    own: NotRequired[OwnMentions]
-    name: NotRequired[str]
-    mentionCount: NotRequired[int]
-    rank: NotRequired[int]
-    firstSeq: NotRequired[int]
-    firstSeenAt: NotRequired[datetime]
-    lastSeenAt: NotRequired[datetime]
-    keys: NotRequired[list[str]]
-    """The keys of the entity's names, if it has more than one."""
-    aliasOf: NotRequired[str]
-    """The key of the full name, for a short name."""
-    first: NotRequired[UserMentionPlace]
-    last: NotRequired[UserMentionPlace]
-    version: NotRequired[int]
 
 
 class DeletionKind(StrEnum):

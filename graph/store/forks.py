@@ -157,4 +157,6 @@ def _session(source: SessionDocument, fork: Fork, at: datetime, count: int, toke
         session["userId"] = user_id
     if title := source.get("title"):
         session["title"] = title
+    if "expiresAt" in source:
+        session["expiresAt"] = source["expiresAt"]
     return session

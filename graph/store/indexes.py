@@ -37,6 +37,14 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"summarising.dueAt": {"$exists": True}},
             name="summarising",
         ),
+        IndexModel(
+            [("expiresAt", ASCENDING)], partialFilterExpression={"expiresAt": {"$exists": True}}, name="expiring"
+        ),
+        IndexModel(
+            [("userId", ASCENDING), ("expiresAt", ASCENDING)],
+            partialFilterExpression={"expiresAt": {"$exists": True}},
+            name="expiringOfUser",
+        ),
     ],
     "memories": [
         IndexModel([("sessionId", ASCENDING), ("firstSeq", ASCENDING)], unique=True),

@@ -43,7 +43,7 @@ from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.edits import apply_edit
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
-from graph.store.new_memory import memory_document, message_document
+from graph.store.new_memory import fields_of_new_session, memory_document, message_document
 from graph.store.newest import remove_from
 from graph.store.pair_checks import refuse_orphans
 from graph.store.projection import projection
@@ -355,27 +355,27 @@ class _Add:
 
     async def _allot(self, at: datetime, *, count: int, tokens: int, uuid: str, tx: Transaction) -> SessionDocument:
         """Count messages and tokens in the session; create a new one with this uuid."""
-        new, user_id = self._new, user_of(self._new, self._scope)
-        return await self._database.sessions.upsert_one(
-            {"_id": new.session_id},
-            {
-                "$inc": {
-                    "lastSeq": count,
-                    "messageCount": count - len(self._removed),
-                    "tokenCount": tokens,
-                    "revision": 1,
-                },
-                "$max": {"updatedAt": at},
-                "$setOnInsert": {
-                    "uuid": uuid,
-                    "createdAt": at,
-                    "metadata": new.metadata,
-                    "summarySeq": 0,
-                    **({"userId": user_id} if user_id is not None else {}),
-                },
+        new, sessions = self._new, self._database.sessions
+        counts: Document = {
+            "$inc": {
+                "lastSeq": count,
+                "messageCount": count - len(self._removed),
+                "tokenCount": tokens,
+                "revision": 1,
             },
-            projection=projection(self._fields),
-            session=tx,
+            "$max": {"updatedAt": at},
+        }
+        fields = projection(self._fields)
+        found = await sessions.find_one_and_update(
+            {"_id": new.session_id}, counts, projection=fields, return_document=ReturnDocument.AFTER, session=tx
+        )
+        if found is not None:
+            return found
+        created = fields_of_new_session(new, uuid, user_of(new, self._scope), at)
+        # An expired session is a duplicate key here, and the writer erases it.
+        missing = {"_id": new.session_id, "uuid": {"$exists": False}}
+        return await self._database.all_sessions.upsert_one(
+            missing, {**counts, "$setOnInsert": created}, projection=fields, session=tx
         )
 
     async def _change_session(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from graph.store.add_plan import NewMemory, NewMessage
-from graph.store.documents import MemoryDocument, MessageDocument, SessionDocument, new_uuid, pending
+from graph.store.documents import Document, MemoryDocument, MessageDocument, SessionDocument, new_uuid, pending
 from graph.store.tool_pairs import pairs_of
 
 
@@ -32,6 +32,14 @@ def memory_document(
     if new.replaces_from is not None:
         memory["replacesFrom"] = new.replaces_from
     return memory
+
+
+def fields_of_new_session(new: NewMemory, uuid: str, user_id: str | None, at: datetime) -> Document:
+    """Return the fields, besides the counts, of a session that an add creates."""
+    fields: Document = {"uuid": uuid, "createdAt": at, "metadata": new.metadata, "summarySeq": 0}
+    if user_id is not None:
+        fields["userId"] = user_id
+    return fields
 
 
 def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: datetime) -> MessageDocument:

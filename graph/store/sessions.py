@@ -26,6 +26,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
+from graph.store.expiry import Expiry
 from graph.store.feed.tombstones import add_contents_tombstone
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
@@ -159,6 +160,7 @@ async def create_session(
     metadata: JSONObject,
     origin: Origin | None = None,
     title: str | None = None,
+    expires_at: datetime | None = None,
 ) -> SessionDocument:
     """Create a session without messages.
 
@@ -193,6 +195,8 @@ async def create_session(
             created["userId"] = owner_id
         if title:
             created["title"] = title
+        if expires_at is not None:
+            created["expiresAt"] = expires_at
         await database.sessions.insert_one(created, session=tx)
         if owner_id is not None:
             await users.give_session(database, owner_id, at, tx)
@@ -210,6 +214,7 @@ async def update_session(
     metadata: JSONObject | None,
     title: str | None = None,
     archived: bool | None = None,
+    expiry: Expiry | None = None,
     expected_revision: int | None = None,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
@@ -237,11 +242,17 @@ async def update_session(
             changes["title"] = title
         if archived is not None and archived != old.get("archived", False):
             changes["archived"] = archived
-        if not changes:
+        if expiry is not None and expiry.at is not None and expiry.at != old.get("expiresAt"):
+            changes["expiresAt"] = expiry.at
+        removed = {"expiresAt": ""} if expiry is not None and expiry.at is None and "expiresAt" in old else {}
+        if not changes and not removed:
             return old
         changes["updatedAt"], changes["revision"] = max(at, old["updatedAt"]), next_revision(old)
-        await database.sessions.update_one({"_id": session_id}, {"$set": changes}, session=tx)
+        update = {"$set": changes, "$unset": removed} if removed else {"$set": changes}
+        await database.sessions.update_one({"_id": session_id}, update, session=tx)
         changed: SessionDocument = {**old, **changes}
+        if removed:
+            del changed["expiresAt"]
         return changed
 
     updated = await write_session(database, session_id, attempt, user_id=user_id)

@@ -12,7 +12,7 @@ from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.deadline import bounded
 from graph.store.driver.transactions import held, in_transaction
 from graph.store.driver.types import DuplicateKeyError, Transaction
-from graph.store.jobs import erasure
+from graph.store.jobs import expiry
 
 T = TypeVar("T")
 
@@ -39,11 +39,16 @@ async def write_session(
             held(database.write_lock(session_id), until, database.write_deadline),
             _user_lock(database, session_id, user_id, until),
         ):
-            return await write(database, work)
+            return await write(database, work, session_id)
 
 
-async def write(database: Database, work: Callable[[Transaction], Awaitable[T]]) -> T:
+async def write(database: Database, work: Callable[[Transaction], Awaitable[T]], session_id: str | None = None) -> T:
     """Run `work(tx)` in a transaction; finish an erasure first on which the work depends.
+
+    Args:
+        database: the open database.
+        work: reads and writes with the given transaction; it may run several times.
+        session_id: the session that the work may create.
 
     Raises:
         OutcomeUnknown: MongoDB did not say whether the transaction is committed.
@@ -54,10 +59,12 @@ async def write(database: Database, work: Callable[[Transaction], Awaitable[T]])
             try:
                 return await in_transaction(database.client, work, deadline=database.write_deadline)
             except DuplicateKeyError:
-                # Two writers conflicted on a unique key: the next attempt finds the document of the other one.
-                continue
+                # The id of an expired session is taken until its erasure. Or two writers conflicted on a unique key:
+                # the next attempt finds the document of the other one.
+                if session_id is not None:
+                    await expiry.erase(database, session_id)
             except ErasureUnderWay as met:
-                await erasure.finish(database, met.job)
+                await expiry.finish(database, met.job)
     raise Unavailable("other writes of the same session, user or uuid are under way: try again")
 
 

@@ -107,6 +107,7 @@ class _Session(TypedDict):
     archived: NotRequired[bool]
     readSeq: NotRequired[Count]
     forkedFrom: NotRequired[_ForkOrigin]
+    expiresAt: NotRequired[Time]
     number: NotRequired[Place]
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[Time]

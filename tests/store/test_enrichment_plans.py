@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from graph.errors import Conflict
 from graph.store.database import Database
 from graph.store.documents import now
+from graph.store.expiry import expired
 from tests.support.mentions import Life, read_once
 
 pytestmark = pytest.mark.new_database
@@ -24,6 +26,9 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
     ("messages", {"sessionId": "s1", "enrichment.state": "PENDING"}, [("createdAt", 1)]),
     ("sessions", {"summarising.dueAt": AT}, [("summarising.dueAt", 1)]),
     ("sessions", {"summarising.dueAt": {"$exists": True}}, [("summarising.dueAt", 1)]),
+    ("sessions", expired(None), []),
+    ("sessions", expired(timedelta(days=1)), []),
+    ("sessions", {"userId": "u1", **expired(timedelta(days=1))}, []),
     ("entities", {"owner": "s:s1", "label": "PERSON"}, []),
     ("entities", {"userId": "u1", "key": "GPE:york"}, [("own.first.at", 1), ("sessionId", 1)]),
     ("messages", {"sessionId": "s1", "entities.key": "GPE:york"}, [("seq", 1)]),

@@ -44,8 +44,8 @@ class ForkMutations:
     @strawberry.mutation(
         description="Create a session with copies of the messages of another one up to a `seq`, in one transaction. The"
         " copies have new UUIDs, and the `seq` 1, 2, 3, …; they keep their times, contents, metadata and entities."
-        " Title and metadata of the session are copied; its summaries and vectors are made again. Sent again, it"
-        " changes nothing. NOT_FOUND for an unknown session; CONFLICT if the new id is in use."
+        " Title, metadata and expiry of the session are copied; its summaries and vectors are made again. Sent again,"
+        " it changes nothing. NOT_FOUND for an unknown session; CONFLICT if the new id is in use."
     )
     async def fork_session(
         self,

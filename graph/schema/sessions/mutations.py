@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -12,6 +13,7 @@ from graph.schema.context import Info
 from graph.schema.node import global_id
 from graph.schema.scalars import JSON, METADATA_PATCH
 from graph.schema.sessions.types import Session
+from graph.store.expiry import Expiry
 
 
 @strawberry.input(description="A session to create.")
@@ -26,9 +28,12 @@ class CreateSessionInput:
     )
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
     title: str | None = strawberry.field(default=None, description="Its title, at most 1,024 bytes.")
+    expires_at: datetime | None = strawberry.field(
+        default=None, description="A time to come: from then on, the session is as deleted."
+    )
 
 
-@strawberry.input(description="Changes of a session. A field that is absent or null stays unchanged.")
+@strawberry.input(description="Changes of a session. An absent field stays unchanged, and so does one that is null.")
 class UpdateSessionInput:
     """The argument of `updateSession`."""
 
@@ -44,6 +49,11 @@ class UpdateSessionInput:
         default=None, description="Its title, at most 1,024 bytes; an empty text brings the default back."
     )
     archived: bool | None = strawberry.field(default=None, description="Whether the session is archived.")
+    expires_at: datetime | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A time to come: from then on, the session is as deleted. Null removes it; an absent field does not"
+        " change it.",
+    )
     expected_revision: int | None = strawberry.field(
         default=None,
         description="The `Session.revision` that you read. CONFLICT if the session changed since, with the current one"
@@ -99,6 +109,7 @@ class SessionMutations:
             user_id=input.user_id,
             metadata=input.metadata,
             title=input.title,
+            expires_at=input.expires_at,
         )
         return CreateSessionPayload(session=as_source(created))
 
@@ -118,6 +129,7 @@ class SessionMutations:
             metadata=input.metadata,
             title=input.title,
             archived=input.archived,
+            expiry=None if input.expires_at is strawberry.UNSET else Expiry(input.expires_at),
             expected_revision=input.expected_revision,
         )
         return UpdateSessionPayload(session=as_source(updated))

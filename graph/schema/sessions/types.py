@@ -73,6 +73,12 @@ class Session(Node, DocumentType):
     archived: bool = stored(
         "archived", default=False, description="Whether the session is archived, as `updateSession` set it."
     )
+    expires_at: datetime | None = stored(
+        "expiresAt",
+        default=None,
+        description="The time from which the session is as deleted, as it was set, or null. The retention"
+        " of the deployment may end it earlier.",
+    )
     message_count: int = stored("messageCount", description="Number of messages of the session.")
     token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
 

@@ -81,7 +81,7 @@ class User(Node, DocumentType):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Entity]:
-        listing = list_user_entities(info.context.backend, root["_id"], labels=labels, search=search)
+        listing = await list_user_entities(info.context.backend, root["_id"], labels=labels, search=search)
         return as_source(await connect_entities(info, listing, (first, after, last, before)))
 
     @resolved("_id", size=RESULTS, description="Search in the messages of its sessions, see `Query.search`.")

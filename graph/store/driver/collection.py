@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
 import bson
@@ -80,6 +81,19 @@ class CountOptions(CommandOptions, total=False):
     limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """Which documents of a collection exist for its callers.
+
+    Attributes:
+        only: the filter that they meet, with `$expr` alone.
+        others: returns a filter that finds the other documents by an index.
+    """
+
+    only: Filter
+    others: Callable[[], Filter]
+
+
 class Collection(Generic[D]):
     """One collection, behind either driver.
 
@@ -88,12 +102,18 @@ class Collection(Generic[D]):
 
     Temporary errors of the driver become `Unavailable`. Those within a transaction pass unchanged, since their labels
     say whether the transaction must be repeated: `write` translates the remaining ones.
+
+    Args:
+        raw: the driver's collection.
+        existing: the documents that exist for the caller; None for all. Inserts and `bulk_write` do not regard it, and
+            MongoDB refuses an upsert with it.
     """
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_existing", "_raw")
 
-    def __init__(self, raw: AsyncCollection[D]) -> None:
+    def __init__(self, raw: AsyncCollection[D], existing: Existing | None = None) -> None:
         self._raw = raw
+        self._existing = existing
 
     @property
     def name(self) -> str:
@@ -103,7 +123,7 @@ class Collection(Generic[D]):
     async def find(self, match: Filter | None = None, fields: Fields = None, **options: Unpack[ReadOptions]) -> list[D]:
         """All documents that match."""
         with _translated(options):
-            return await self._raw.find(match, fields, **self._marked(options)).to_list(None)
+            return await self._raw.find(self._those(match), fields, **self._marked(options)).to_list(None)
 
     async def find_at_once(
         self, match: Filter, fields: Fields = None, *, limit: int, **options: Unpack[OrderOptions]
@@ -114,8 +134,8 @@ class Collection(Generic[D]):
         """
         answer = None
         if options.get("session") is None:
-            command = {"find": self.name, "filter": match, "limit": limit, "singleBatch": True, "batchSize": limit + 1}
-            command |= {"projection": fields or {}, **_ordered(**options)}
+            command = {"find": self.name, "filter": self._those(match), "limit": limit, "singleBatch": True}
+            command |= {"batchSize": limit + 1, "projection": fields or {}, **_ordered(**options)}
             with translated_errors():
                 answer = await self._answer(command)
         if answer is None:
@@ -127,7 +147,7 @@ class Collection(Generic[D]):
         self, match: Filter, fields: Fields = None, *, size: int, **options: Unpack[ReadOptions]
     ) -> AsyncGenerator[list[D], None]:
         """All documents that match, at most `size` at once; the iterator must be closed where it is not used up."""
-        cursor = self._raw.find(match, fields, **self._marked(options))
+        cursor = self._raw.find(self._those(match), fields, **self._marked(options))
         try:
             while True:
                 with _translated(options):
@@ -143,14 +163,14 @@ class Collection(Generic[D]):
     ) -> D | None:
         """The first document that matches."""
         with _translated(options):
-            return await self._raw.find_one(match, fields, **self._marked(options))
+            return await self._raw.find_one(self._those(match), fields, **self._marked(options))
 
     async def find_one_and_update(
         self, match: Filter, update: Filter | Pipeline, **options: Unpack[FindAndUpdateOptions]
     ) -> D | None:
         """Update a document; return it before the update, or after it with `return_document`."""
         with _translated(options):
-            return await self._raw.find_one_and_update(match, update, **options)
+            return await self._raw.find_one_and_update(self._those(match), update, **options)
 
     async def upsert_one(self, match: Filter, update: Filter, **options: Unpack[UpsertOptions]) -> D:
         """Update a document, or create a missing one; return it after the update."""
@@ -163,22 +183,28 @@ class Collection(Generic[D]):
     async def find_one_and_delete(self, match: Filter, **options: Unpack[CommandOptions]) -> D | None:
         """Delete a document, and return it."""
         with _translated(options):
-            return await self._raw.find_one_and_delete(match, **options)
+            return await self._raw.find_one_and_delete(self._those(match), **options)
 
     async def count_documents(self, match: Filter, **options: Unpack[CountOptions]) -> int:
         """The number of documents that match."""
         with _translated(options):
-            return await self._raw.count_documents(match, **self._marked(options))
+            if self._existing is None or "hint" not in options or "limit" in options:
+                return await self._raw.count_documents(self._those(match), **self._marked(options))
+            # The index covers the count of all documents, which takes a fourth of the time of the filtered count.
+            others = {"$and": [match, self._existing.others()]}
+            unhinted = {name: value for name, value in options.items() if name != "hint"}
+            absent = await self._raw.count_documents(others, **self._marked(unhinted))
+            return await self._raw.count_documents(match, **self._marked(options)) - absent
 
     async def distinct(self, path: str, match: Filter | None = None, **options: Unpack[CommandOptions]) -> list[Any]:
         """The values at a path of the documents that match."""
         with _translated(options):
-            return await self._raw.distinct(path, match, **self._marked(options))
+            return await self._raw.distinct(path, self._those(match), **self._marked(options))
 
     async def aggregate(self, pipeline: Pipeline, **options: Unpack[CommandOptions]) -> list[Document]:
         """All documents that a pipeline gives."""
         with _translated(options):
-            return await _aggregate(self._raw, pipeline, **self._marked(options))
+            return await _aggregate(self._raw, self._of_those(pipeline), **self._marked(options))
 
     async def aggregate_at_once(
         self, pipeline: Pipeline, codec: CodecOptions[Document], *, most: int
@@ -187,7 +213,7 @@ class Collection(Generic[D]):
 
         The driver's method is used if the documents exceed the 16 MiB of one answer, or if the connection fails.
         """
-        command = {"aggregate": self.name, "pipeline": pipeline, "cursor": {"batchSize": most + 1}}
+        command = {"aggregate": self.name, "pipeline": self._of_those(pipeline), "cursor": {"batchSize": most + 1}}
         with translated_errors():
             answer = await self._answer(command)
             found = None if answer is None else bson.decode(answer, codec)
@@ -196,7 +222,7 @@ class Collection(Generic[D]):
                 refuse_answer()  # more than 16 MiB
             if answer is None or found is None or found["id"]:
                 again = self._raw.with_options(codec_options=codec)
-                return await _aggregate(again, pipeline, **self._marked({}))
+                return await _aggregate(again, self._of_those(pipeline), **self._marked({}))
         count_bytes(len(answer))
         return cast("list[Document]", found["firstBatch"])
 
@@ -230,31 +256,31 @@ class Collection(Generic[D]):
     async def replace_one(self, match: Filter, document: D, **options: Unpack[UpdateOptions]) -> UpdateResult:
         """Replace a document."""
         with _translated(options):
-            return await self._raw.replace_one(match, document, **options)
+            return await self._raw.replace_one(self._those(match), document, **options)
 
     async def update_one(
         self, match: Filter, update: Filter | Pipeline, **options: Unpack[UpdateOptions]
     ) -> UpdateResult:
         """Update a document."""
         with _translated(options):
-            return await self._raw.update_one(match, update, **options)
+            return await self._raw.update_one(self._those(match), update, **options)
 
     async def update_many(
         self, match: Filter, update: Filter | Pipeline, **options: Unpack[UpdateOptions]
     ) -> UpdateResult:
         """Update all documents that match."""
         with _translated(options):
-            return await self._raw.update_many(match, update, **options)
+            return await self._raw.update_many(self._those(match), update, **options)
 
     async def delete_one(self, match: Filter, **options: Unpack[CommandOptions]) -> DeleteResult:
         """Delete a document."""
         with _translated(options):
-            return await self._raw.delete_one(match, **options)
+            return await self._raw.delete_one(self._those(match), **options)
 
     async def delete_many(self, match: Filter, **options: Unpack[CommandOptions]) -> DeleteResult:
         """Delete all documents that match."""
         with _translated(options):
-            return await self._raw.delete_many(match, **options)
+            return await self._raw.delete_many(self._those(match), **options)
 
     async def bulk_write(
         self, writes: Sequence[Write], *, ordered: bool = True, **options: Unpack[CommandOptions]
@@ -262,6 +288,17 @@ class Collection(Generic[D]):
         """Do several writes."""
         with _translated(options):
             return await self._raw.bulk_write(writes, ordered=ordered, **options)
+
+    def _those(self, match: Filter | None) -> Filter:
+        """Return a filter of those of the matching documents that exist for the caller."""
+        if self._existing is None:
+            return match or {}
+        only = self._existing.only
+        return {"$and": [match, only]} if match and "$expr" in match else {**(match or {}), **only}
+
+    def _of_those(self, pipeline: Pipeline) -> Pipeline:
+        """Return a pipeline that begins with the documents that exist for the caller."""
+        return pipeline if self._existing is None else [{"$match": self._existing.only}, *pipeline]
 
     def _marked(self, options: Mapping[str, Any]) -> Document:
         return marked(dict(options), self._raw.database.client)
@@ -271,9 +308,15 @@ AnyCollection: TypeAlias = Collection[Any]
 """A collection of which the caller knows only some fields."""
 
 
-def collection_of(database: RawDatabase, name: str, of: type[D]) -> Collection[D]:  # noqa: ARG001 - binds D
-    """The collection `name`, of documents of a type."""
-    return Collection(cast("AsyncCollection[D]", database.get_collection(name, codec_options=CODEC)))
+def collection_of(
+    database: RawDatabase,
+    name: str,
+    of: type[D],  # noqa: ARG001 - binds D
+    *,
+    existing: Existing | None = None,
+) -> Collection[D]:
+    """The collection `name`, of documents of a type: of the existing ones alone, or of all."""
+    return Collection(cast("AsyncCollection[D]", database.get_collection(name, codec_options=CODEC)), existing)
 
 
 def _ordered(*, sort: Order | None = None, hint: Order | None = None, **_: object) -> dict[str, Document]:

@@ -13,14 +13,9 @@ from datetime import datetime
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from graph.store.database import Database
-from graph.store.documents import (
-    EntityCountDocument,
-    EntityDocument,
-    MentioningMessage,
-    MentionPlace,
-    SessionDocument,
-)
+from graph.store.documents import EntityDocument, MentioningMessage, SessionDocument
 from graph.store.driver.types import DeleteOne, ReplaceOne, Transaction, UpdateOne
+from graph.store.entities.documents import EntityCountDocument, MentionPlace
 from graph.store.entities.names import resolve_aliases
 from graph.store.entities.owners import entity_id, rank, session_owner
 from graph.store.entities.user_mentions import Moved, follow, load

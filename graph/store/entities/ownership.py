@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from graph.store.database import Database
-from graph.store.documents import Document, EntityCountDocument
+from graph.store.documents import Document
 from graph.store.driver.types import Transaction
+from graph.store.entities.documents import EntityCountDocument
 from graph.store.entities.mentions import lock
 from graph.store.entities.owners import session_owner, user_owner
 from graph.store.entities.user_mentions import Moved, follow

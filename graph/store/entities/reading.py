@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from operator import attrgetter
 
 from graph.store.database import Database
-from graph.store.documents import AnyDocument, Document, EntityCountDocument
+from graph.store.documents import AnyDocument, Document
 from graph.store.driver.answer import count_documents
+from graph.store.entities.documents import EntityCountDocument
 from graph.store.entities.names import normalise_name
 from graph.store.entities.owners import HIGHEST_RANK, entity_id, session_owner, user_owner
 from graph.store.hidden import hidden_contents

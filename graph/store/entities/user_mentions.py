@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TypeAlias
 
 from graph.store.database import Database
-from graph.store.documents import EntityCountDocument, UserMentionPlace
 from graph.store.driver.types import DeleteOne, ReplaceOne, Transaction
+from graph.store.entities.documents import EntityCountDocument, UserMentionPlace
 from graph.store.entities.owners import entity_id, rank, user_owner
 
 Moved: TypeAlias = tuple[str, EntityCountDocument | None, EntityCountDocument | None]

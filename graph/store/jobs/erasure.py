@@ -55,6 +55,11 @@ def session_job(session_id: str) -> str:
     return f"session:{session_id}"
 
 
+def session_of(job: str) -> str | None:
+    """Return the session whose contents a job erases; None for the job of a user."""
+    return job.removeprefix("session:") if job.startswith("session:") else None
+
+
 def user_job(user_id: str) -> str:
     """Return the id of the job that erases the sessions of a user."""
     return f"user:{user_id}"
@@ -92,7 +97,7 @@ async def erase_session(
 async def _remove_sessions(
     database: Database, session_ids: Collection[str], user_id: str | None, tx: Transaction
 ) -> None:
-    await database.sessions.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
+    await database.all_sessions.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
     await database.handovers.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
     await add_session_tombstones(database, session_ids, user_id, tx)
 
@@ -178,7 +183,7 @@ async def hide_sessions_of(database: Database, user_id: str) -> None:
 
 async def _sessions_of(database: Database, user_id: str, limit: int, tx: Transaction) -> list[SessionDocument]:
     """Sessions without their `userId`."""
-    found = await database.sessions.find(
+    found = await database.all_sessions.find(
         {"userId": user_id},
         projection({"lastSeq", *Visible.FIELDS}),
         sort=[("createdAt", 1), ("_id", 1)],

@@ -6,7 +6,7 @@ from functools import partial
 
 from graph.store.database import Database
 from graph.store.driver.availability import repeatedly
-from graph.store.jobs import erasure, handover
+from graph.store.jobs import erasure, expiry, handover
 
 PAUSE = 5.0
 """Seconds between looks for unfinished jobs."""
@@ -19,6 +19,7 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
     silent, two looks would block all other new connections until the driver's timeout.
     """
     await repeatedly(
+        ("erasures of expired sessions", partial(expiry.run_pending, database)),
         ("erasures", partial(erasure.run_pending, database)),
         ("handovers of entities", partial(handover.run_pending, database)),
         pause=pause,

@@ -29,7 +29,7 @@ from graph.store.driver.client import session_of
 from graph.store.driver.collection import AnyCollection
 from graph.store.driver.types import BulkWriteError, OperationFailure, Transaction
 from graph.store.entities import mentions
-from graph.store.jobs import erasure
+from graph.store.jobs import erasure, expiry
 from graph.store.numbers import N, Numbered
 from graph.store.users import new_user
 from graph.store.vectors import await_vectors
@@ -248,6 +248,7 @@ async def _refuse_erasures(database: Database, sessions: Sequence[SessionDocumen
     found = await database.erasures.find({"_id": {"$in": jobs}}, {"_id": 1}, limit=1, session=tx)
     for job in found:
         await erasure.refuse_while_under_way(database, job["_id"], tx)
+    await expiry.refuse_expired(database, [session["_id"] for session in sessions], tx)
 
 
 async def touch_users(database: Database, sessions: Sequence[SessionDocument], tx: Transaction) -> None:

@@ -26,7 +26,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
-from graph.store.jobs import erasure, handover
+from graph.store.jobs import erasure, expiry, handover
 from graph.store.jobs.documents import ErasureDocument
 from graph.store.jobs.enrichment import HELD_BACK
 from graph.store.jobs.lease import Lease
@@ -74,6 +74,7 @@ class Staging:
         async def attempt(tx: Transaction) -> None:
             if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=tx):
                 raise self._taken()
+            await expiry.refuse_expired(self._database, [self._session_id], tx)
             await erasure.refuse_while_under_way(self._database, job["_id"], tx)
             await self._database.erasures.insert_one(job, session=tx)
 

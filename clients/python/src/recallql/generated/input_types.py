@@ -133,10 +133,12 @@ class CreateSessionInput(BaseModel):
     "Any JSON object, at most 256 KiB."
     title: Optional[str] = None
     "Its title, at most 1,024 bytes."
+    expires_at: Optional[datetime] = Field(alias="expiresAt", default=None)
+    "A time to come: from then on, the session is as deleted."
 
 
 class UpdateSessionInput(BaseModel):
-    """Changes of a session. A field that is absent or null stays unchanged."""
+    """Changes of a session. An absent field stays unchanged, and so does one that is null."""
 
     session_id: str = Field(alias="sessionId")
     "Your own id of the session."
@@ -148,6 +150,8 @@ class UpdateSessionInput(BaseModel):
     "Its title, at most 1,024 bytes; an empty text brings the default back."
     archived: Optional[bool] = None
     "Whether the session is archived."
+    expires_at: Optional[datetime] = Field(alias="expiresAt", default=None)
+    "A time to come: from then on, the session is as deleted. Null removes it; an absent field does not change it."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`."
 

@@ -1,0 +1,57 @@
+"""Which sessions have expired: those past their `expiresAt`, or unchanged for longer than the retention.
+
+MongoDB compares with its own clock, so that all processes agree. `Database.sessions` has the sessions that have not
+expired and nothing else: every read and write through it sees an expired session as a deleted one, until the jobs of
+`graph.store.jobs.expiry` erase it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from graph.store.documents import Document, now
+from graph.store.driver.collection import Existing
+
+_NOW: Final = "$$NOW"
+_NEVER: Final = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""How far the clock of MongoDB may be ahead of that of this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """A change of a session's expiry.
+
+    Attributes:
+        at: the new time; None removes the expiry.
+    """
+
+    at: datetime | None
+
+
+def existing(retention: timedelta | None) -> Existing:
+    """Return which sessions exist for callers: those that have not expired."""
+    return Existing(_unexpired(retention), lambda: expired(retention))
+
+
+def expired(retention: timedelta | None) -> Document:
+    """Return the filter of the sessions that have expired: a range of one index for each reason."""
+    return {"$or": _ranges(retention), "$expr": {"$not": [_unexpired(retention)["$expr"]]}}
+
+
+def _unexpired(retention: timedelta | None) -> Document:
+    kept: list[Document] = [{"$gt": [{"$ifNull": ["$expiresAt", _NEVER]}, _NOW]}]
+    if retention is not None:
+        kept.append({"$gt": ["$updatedAt", {"$subtract": [_NOW, retention // timedelta(milliseconds=1)]}]})
+    return {"$expr": kept[0] if len(kept) == 1 else {"$and": kept}}
+
+
+def _ranges(retention: timedelta | None) -> list[Document]:
+    """Return the ranges of indexes that have all expired sessions, and by the clock of this process some others."""
+    until = now() + _CLOCKS_DIFFER
+    ranges: list[Document] = [{"expiresAt": {"$lte": until}}]
+    if retention is not None:
+        ranges.append({"updatedAt": {"$lte": until - retention}})
+    return ranges
