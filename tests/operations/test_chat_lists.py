@@ -90,7 +90,7 @@ async def test_archived_sessions_are_listed_apart(client: Client) -> None:
     assert {*(await listed(client, archived=False))} == {"s", "t"}
 
 
-@pytest.mark.parametrize("sessions", [3, 150])
+@pytest.mark.parametrize("sessions", [3, pytest.param(150, marks=pytest.mark.slow)])
 async def test_a_page_of_sessions_is_one_read_for_each_field(client: Client, commands: Commands, sessions: int) -> None:
     names = [f"s{number:03}" for number in range(sessions)]
     for name in names:

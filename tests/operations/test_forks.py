@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from graph.access.caller import Right
@@ -156,6 +157,14 @@ async def test_wrong_forks_are_refused(client: Client, database: Database) -> No
     assert (await refused(client, 1, new=""))[0] == "BAD_USER_INPUT"
     assert (await refused(client, 1, source="none"))[0] == "NOT_FOUND"
     assert (await refused(client, 1, userId="bob"))[0] == "CONFLICT"
+    assert await database.sessions.find_one({"_id": "t"}) is None
+    await add(client, "0", session_id="nobodys")
+    await fork(client, 1, new="given", source="nobodys", userId="ada")
+    assert (await read(client, "given"))["user"] == {"userId": "ada"}
+
+
+@pytest.mark.slow
+async def test_the_size_of_a_fork_is_bounded(client: Client, database: Database) -> None:
     for number in (1_000, 1):
         await add(client, *["0"] * number, session_id="long")
     code, message = await refused(client, 1_001, source="long")
@@ -166,9 +175,6 @@ async def test_wrong_forks_are_refused(client: Client, database: Database) -> No
     assert (await refused(client, 17, source="large"))[0] == "BAD_USER_INPUT"
     assert await database.sessions.find_one({"_id": "t"}) is None
     assert (await fork(client, 1_000, source="long"))["session"]["messageCount"] == 1_000
-    await add(client, "0", session_id="nobodys")
-    await fork(client, 1, new="given", source="nobodys", userId="ada")
-    assert (await read(client, "given"))["user"] == {"userId": "ada"}
 
 
 async def test_end_users_fork_their_own_sessions_under_their_own_ids(
