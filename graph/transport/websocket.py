@@ -36,6 +36,7 @@ _NOT_INITIALISED = 4408
 _ID_IN_USE = 4409
 _TOO_MANY_INITS = 4429
 _INTERNAL_ERROR = 4500
+_EXPIRED = "the token has expired: connect again with a new one"
 _COME_BACK = "the service is restarting: connect again"
 _MOST_REASON = 123  # bytes (RFC 6455, section 5.5)
 _INIT_SECONDS = 60  # from the handshake until `connection_init`
@@ -248,7 +249,11 @@ class GraphQLSocket:
                     await self._send({"id": operation_id, "type": "complete"})
                 return
             self._forget(operation_id)
-            await self._refuse(operation_id, errors)
+            if self._caller.seconds_left() == 0:
+                # An error would end the operation for good; a client that is disconnected begins it again.
+                await self.close(_FORBIDDEN, _EXPIRED)
+            else:
+                await self._refuse(operation_id, errors)
 
     def _forget(self, operation_id: str) -> None:
         """Free the id, which the client may use again after the last message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.server
 import json
@@ -522,12 +523,27 @@ async def test_an_expired_token_ends_subscriptions_and_what_comes_after(
             headers = {"accept": "text/event-stream", "authorization": f"Bearer {short}"}
             streamed = await client.http.post("/graphql", json={"query": subscription}, headers=headers)
             assert "UNAUTHENTICATED" in streamed.text  # it ended by itself
-            ended = await socket_.receive()
-            assert ended["type"] == "error"
-            assert ended["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
-            await socket_.subscribe(ASK, {}, "2")
-            refused = await socket_.receive()
-            assert refused["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await socket_.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4403
+            assert "expired" in closed.value.rcvd.reason
+
+
+async def test_an_operation_after_the_expiry_closes_the_socket(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    del database
+    async with served_with(settings, mongodb_uri, **WITH_SECRET, jwt_leeway=0.0) as client:
+        ends = int(time.time()) + 10
+        url = f"http://127.0.0.1:{client.http.base_url.port}"
+        async with socket_to(url, bearer=token("ada", exp=ends)) as socket_:
+            await asyncio.sleep(max(0.0, ends - time.time()) + 0.5)
+            await socket_.subscribe(ASK, {})
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await socket_.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 4403
 
 
 async def test_a_trusted_document_is_named_over_a_websocket_too(

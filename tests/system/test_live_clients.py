@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 
 from graph.settings import Settings
 from graph.store.database import Database
-from tests.support.access import SECRET, served_with
+from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.graphql_client import ADD, Client
 from tests.support.node_project import install, run_script
 
@@ -71,6 +72,21 @@ async def test_graphql_ws_sees_that_it_is_forbidden(settings: Settings, mongodb_
     async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET)) as client:
         ended = await run_script("close-codes.mjs", _url(client), "wrong credentials")
     assert ended["seen"] == ended["closed"] == {"code": 4403, "reason": "Forbidden"}
+
+
+@pytest.mark.timeout(600)
+async def test_graphql_ws_comes_back_with_a_new_token_and_misses_nothing(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    del database
+    install()
+    async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET), jwt_leeway=0.0) as client:
+        later = token("ada")
+        messages = [{"role": "human", "content": "x"}]
+        await as_caller(client, later).data(ADD, input={"sessionId": "s", "messages": messages})
+        short = token("ada", exp=int(time.time()) + 10)
+        came = await run_script("renewals.mjs", _url(client), "s", short, later)
+    assert came == {"codes": [4403], "seqs": [1, 2]}
 
 
 async def test_graphql_ws_sees_a_defect_of_the_service(
