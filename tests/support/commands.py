@@ -8,6 +8,8 @@ from typing import Any
 
 from pymongo import monitoring
 
+from graph.store.jobs.expiry import AT_ONCE
+
 
 class Commands(monitoring.CommandListener):
     """Records the commands that are sent while a recording is on."""
@@ -42,6 +44,8 @@ def _is_look_for_jobs(command: Mapping[str, Any]) -> bool:
     """Whether the command looks for unfinished jobs, as each process does every few seconds beside the test."""
     if command.get("find") == "erasures":
         return "whole" in command["filter"]
+    if command.get("find") == "sessions":  # that have expired
+        return command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE
     return command.get("findAndModify") in ("erasures", "handovers")
 
 
