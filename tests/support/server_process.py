@@ -20,7 +20,7 @@ from tests.support.driver import DRIVER
 from tests.support.graphql_client import PLAIN
 from tests.support.loop_watch import FILES
 
-_PROGRAM = str(Path(__file__).parent / "watched_program.py")
+_WATCHED = str(Path(__file__).parent / "watched")
 
 START_SECONDS = 60.0
 """Far above what a start takes, for machines with much else to do."""
@@ -35,11 +35,11 @@ class ServerProcess:
         FILES.add(held)
         log = self._log.open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, _PROGRAM, str(held), "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
+            [sys.executable, "-m", "graph", "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**clean_environment(), **environment},
+            env={**clean_environment(), **watched(held), **environment},
             cwd=data_dir.parent,
         )
         log.close()
@@ -77,6 +77,11 @@ class ServerProcess:
         if self.process.stdout:
             self.process.stdout.close()
         return status
+
+
+def watched(held: Path) -> dict[str, str]:
+    """The environment in which a process, and those that it starts, write what held their event loops to a file."""
+    return {"PYTHONPATH": _WATCHED, "LOOP_WATCH_FILE": str(held)}
 
 
 def clean_environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.loop_watch import FILES, LIMIT, WATCH
 from tests.support.paths import ROOT
+from tests.support.server_process import watched
 
 SERVICE = """
 async def hold(work):
@@ -66,11 +68,8 @@ async def test_a_test_s_own_work_is_no_fault_of_the_service() -> None:
 
 
 HOLDING = """
-import asyncio, sys, time
-from pathlib import Path
-sys.path[0] = sys.argv[1]
-from tests.support.loop_watch import LIMIT, LoopWatch
-LoopWatch(Path(sys.argv[2])).install()
+import asyncio, time
+from tests.support.loop_watch import LIMIT
 
 async def hold():
     until = time.thread_time() + 2 * LIMIT
@@ -79,15 +78,18 @@ async def hold():
 
 asyncio.run(hold())
 """
+STARTING = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]], check=True)"
 
 
-def test_a_process_that_a_test_starts_says_what_held_its_loop(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["serve", "web", "worker"])
+def test_a_process_that_a_server_starts_says_what_held_its_loop(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "child.held"
     FILES.add(file)
     try:
-        subprocess.run([sys.executable, "-c", HOLDING, str(ROOT), str(file)], check=True)
-        (held,) = WATCH.take()
-        assert held.startswith("hold at ")
+        command = [sys.executable, "-c", STARTING, "-c", HOLDING, kind]
+        subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **watched(file)})
+        held = WATCH.take()
+        assert [line.split()[0] for line in held] == ([] if kind == "worker" else ["hold"])
         assert WATCH.take() == []
     finally:
         FILES.discard(file)
