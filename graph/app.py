@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,6 +22,7 @@ from graph.request.guards import Guards
 from graph.request.pipeline import Pipeline
 from graph.settings import Settings
 from graph.store.jobs.pending import keep_running
+from graph.store.streaming import interrupt_silent
 from graph.transport.endpoint import GraphQLEndpoint
 from graph.transport.origins import Origins
 from graph.transport.security import middleware
@@ -43,8 +45,10 @@ def create_app(settings: Settings, uri: str) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as open_parts:  # closes the open parts after any failure
             database = await open_parts.enter_async_context(opened(settings, uri))
-            database.run(keep_running(database))
-            app.state.backend = backend = Backend(settings, database, load_counter(settings.token_encoding))
+            tokens = load_counter(settings.token_encoding)
+            interrupt = partial(interrupt_silent, database, tokens.count_message_async)
+            database.run(keep_running(database, ("silent streams", interrupt)))
+            app.state.backend = backend = Backend(settings, database, tokens)
             app.state.guards = guards = Guards(settings, database)
             app.state.pipeline = Pipeline(backend, guards)
             open_parts.push_async_callback(backend.close)

@@ -11,6 +11,7 @@ from graph.schema.messages.newest import NewestMessageMutations
 from graph.schema.sessions.forks import ForkMutations
 from graph.schema.sessions.mutations import SessionMutations
 from graph.schema.sessions.read_marks import ReadMarkMutations
+from graph.schema.streaming import StreamingMutations
 from graph.schema.users.mutations import UserMutations
 
 
@@ -33,6 +34,7 @@ class Mutation(
     NewestMessageMutations,
     ReadMarkMutations,
     ForkMutations,
+    StreamingMutations,
     UserMutations,
     EnrichmentMutations,
 ):

@@ -232,6 +232,12 @@ class LimitSettings(CheckedSettings):
     await_entities_timeout: float = Field(
         10.0, gt=0, le=60, description="Maximum seconds that addMemory(awaitEntities: true) waits for entities."
     )
+    stream_timeout: float = Field(
+        60.0,
+        ge=2,
+        le=86_400,
+        description="Seconds after which a message that was started with startMessage is interrupted without a piece.",
+    )
 
 
 class DocumentSettings(CheckedSettings):

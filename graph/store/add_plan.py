@@ -28,6 +28,7 @@ class NewMessage:
         name: the speaker.
         tool_call_id: the call that it answers.
         parts: the content as model APIs have it.
+        silence_until: of a message whose text comes in pieces, the time at which it is interrupted without a piece.
     """
 
     role: str
@@ -39,6 +40,7 @@ class NewMessage:
     name: str | None = None
     tool_call_id: str | None = None
     parts: list[JSONObject] | None = None
+    silence_until: datetime | None = None
 
     @property
     def edit(self) -> Edit:
@@ -182,6 +184,28 @@ def plan_replacement(new: NewMemory, known: ExistingDocuments, scope: Scope) -> 
     raise Conflict(message)
 
 
+def plan_start(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Append:
+    """Plan the addition of one message whose text comes in pieces.
+
+    Raises:
+        Conflict: the message uuid is in use, other than by the same start; or as `plan_add` raises it.
+    """
+    if known.foreign is not None:
+        _refuse_foreign(*known.foreign)
+    if not known.messages:
+        return Append(tuple(new.messages), ())
+    (sent,), (stored,) = new.messages, known.messages.values()
+    session = _session(new, known, scope, stored["seq"])
+    same = (stored["role"], stored.get("name"), stored.get("toolCallId")) == (sent.role, sent.name, sent.tool_call_id)
+    if "status" in stored and same:
+        return Replay(stored["memoryId"], session)
+    message = (
+        f"the session has message {stored['_id']} already, and it was not started with the same role, name and"
+        " toolCallId: leave uuid out, or send a new one"
+    )
+    raise Conflict(message)
+
+
 def _is_same_replacement(new: NewMemory, known: ExistingDocuments) -> bool:
     memory = known.memory
     return (
@@ -262,6 +286,14 @@ def _refuse_foreign(message: MessageDocument, session: SessionDocument | None) -
         raise ErasureUnderWay(erasure.session_job(message["sessionId"]))
     text = f"message uuid {message['_id']} is already in use: leave uuid out, or send a new one"
     raise Conflict(text)
+
+
+def plan_of(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Update | Append:
+    """Plan an addition, a replacement or a start; raises as `plan_add`, `plan_replacement` and `plan_start`."""
+    if new.replaces_from is not None:
+        return plan_replacement(new, known, scope)
+    is_start = any(message.silence_until is not None for message in new.messages)
+    return (plan_start if is_start else plan_add)(new, known, scope)
 
 
 def _is_erased(session: SessionDocument, seq: int) -> bool:

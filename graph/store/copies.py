@@ -13,6 +13,8 @@ from graph.store.documents import (
     new_uuid,
     pending,
 )
+from graph.store.stream_documents import MessageStatus
+from graph.store.streams import is_streaming
 
 
 def copy_contents(
@@ -64,6 +66,8 @@ def _message(old: MessageDocument, memory: MemoryDocument, seq: int, at: datetim
         "revision": 1,
         "sessionRevision": 1,
     }
+    if is_streaming(old):
+        copied["status"] = MessageStatus.INTERRUPTED.value  # its pieces stay with the message
     copied.pop("editedAt", None)
     copied.pop("partOfMany", None)
     return copied

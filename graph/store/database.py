@@ -30,6 +30,7 @@ from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes
 from graph.store.jobs.documents import ErasureDocument, HandoverDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
+from graph.store.stream_documents import PieceDocument, StreamDocument
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000
@@ -63,6 +64,8 @@ class Database:
     messages: Collection[MessageDocument] = field(init=False)
     recall: Collection[RecallDocument] = field(init=False)
     summaries: Collection[SummaryDocument] = field(init=False)
+    streams: Collection[StreamDocument] = field(init=False)
+    pieces: Collection[PieceDocument] = field(init=False)
     users: Collection[UserDocument] = field(init=False)
     erasures: Collection[ErasureDocument] = field(init=False)
     handovers: Collection[HandoverDocument] = field(init=False)
@@ -86,6 +89,8 @@ class Database:
         self.messages = collection_of(database, "messages", MessageDocument)
         self.recall = collection_of(database, "recall", RecallDocument)
         self.summaries = collection_of(database, "summaries", SummaryDocument)
+        self.streams = collection_of(database, "streams", StreamDocument)
+        self.pieces = collection_of(database, "pieces", PieceDocument)
         self.users = collection_of(database, "users", UserDocument)
         self.erasures = collection_of(database, "erasures", ErasureDocument)
         self.handovers = collection_of(database, "handovers", HandoverDocument)

@@ -104,6 +104,7 @@ class MessageDocument(TypedDict):
     """The revision of the session after the add, or after the last edit of the message."""
     partOfMany: NotRequired[bool]
     """See `Stamp`; of the last edit."""
+    status: NotRequired[str]  # a `MessageStatus`, of a message that was started as a stream
 
 
 class MessagePlace(TypedDict):
@@ -172,6 +173,7 @@ class MessageChanges(TypedDict, total=False):
     revision: int
     sessionRevision: int
     partOfMany: bool
+    status: str
 
 
 class MemoryDocument(TypedDict):

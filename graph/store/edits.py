@@ -27,6 +27,8 @@ from graph.store.projection import projection
 from graph.store.removal import count_removed, remove_messages
 from graph.store.scope import Scope
 from graph.store.stamps import Stamp, stamp_of
+from graph.store.stream_documents import MessageStatus
+from graph.store.streams import forget_streams, is_streaming
 from graph.store.tool_pairs import pairs_of
 from graph.store.vectors import forget_vectors
 from graph.store.visible import Visible
@@ -129,6 +131,9 @@ async def apply_edit(
     }
     if content != old["content"]:
         changes["content"], changes["entities"], changes["enrichment"] = content, [], pending(at)
+        if is_streaming(old):
+            changes["status"] = MessageStatus.COMPLETE.value
+            await forget_streams(database, [old], tx)
     if edit.parts is not None or edit.tool_call_id is not None:
         said: MessageDocument = {**old, **changes}
         changes = {**changes, **pairs_of(said.get("parts", ()), said.get("toolCallId"))}

@@ -99,6 +99,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("sessionId", ASCENDING), ("layout", ASCENDING)]),
     ],
     "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True), _words()],
+    "streams": [
+        IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)]),
+        IndexModel([("dueAt", ASCENDING)]),
+    ],
+    "pieces": [IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING), ("index", ASCENDING)], unique=True)],
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
     "entities": [
         IndexModel(

@@ -18,8 +18,7 @@ from graph.store.add_plan import (
     NewMessage,
     Replay,
     Update,
-    plan_add,
-    plan_replacement,
+    plan_of,
     refuse_other_owner,
     session_changes,
     tokens_added,
@@ -43,7 +42,7 @@ from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.edits import apply_edit
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
-from graph.store.new_memory import fields_of_new_session, memory_document, message_document
+from graph.store.new_memory import fields_of_new_session, memory_document, message_document, stream_documents
 from graph.store.newest import remove_from
 from graph.store.pair_checks import refuse_orphans
 from graph.store.projection import projection
@@ -182,8 +181,7 @@ class _Add:
         await self._refuse_strangers(tx)
         self._new = await with_stored_uuids(self._database, self._scope, self._sent, tx)
         known = await self._known(tx)
-        plan = (plan_add if self._new.replaces_from is None else plan_replacement)(self._new, known, self._scope)
-        match plan:
+        match plan := plan_of(self._new, known, self._scope):
             case Replay():
                 return Added(await self._memory(plan.memory_id, known, tx), plan.session, replayed=True)
             case Update():
@@ -335,6 +333,8 @@ class _Add:
             message_document(message, memory, seq, at) for seq, message in enumerate(fresh, memory["firstSeq"])
         ]
         await self._database.messages.insert_many(documents, session=tx)
+        if streams := stream_documents(fresh, documents):
+            await self._database.streams.insert_many(streams, session=tx)
         return as_memory(memory)
 
     async def _open_session(self, plan: Append, at: datetime, tx: Transaction) -> SessionDocument:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.documents import Document, MemoryDocument, MessageDocument, SessionDocument, new_uuid, pending
+from graph.store.stream_documents import MessageStatus, StreamDocument
 from graph.store.tool_pairs import pairs_of
+
+NOT_DUE = datetime(9999, 1, 1, tzinfo=UTC)
+"""Of a message that is still being written: its end makes it due."""
 
 
 def memory_document(
@@ -66,4 +70,24 @@ def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: 
         document["toolCalls"] = pairs["toolCalls"]
     if pairs["toolResults"]:
         document["toolResults"] = pairs["toolResults"]
+    if message.silence_until is not None:
+        document["status"] = MessageStatus.STREAMING.value
+        document["enrichment"]["dueAt"] = NOT_DUE
     return document
+
+
+def stream_documents(fresh: Sequence[NewMessage], stored: Sequence[MessageDocument]) -> list[StreamDocument]:
+    """Return the documents of the streams of those new messages whose text comes in pieces."""
+    return [
+        {
+            "_id": message["_id"],
+            "sessionId": message["sessionId"],
+            "memoryId": message["memoryId"],
+            "seq": message["seq"],
+            "nextIndex": 0,
+            "size": 0,
+            "dueAt": new.silence_until,
+        }
+        for new, message in zip(fresh, stored, strict=True)
+        if new.silence_until is not None
+    ]

@@ -19,7 +19,7 @@ from graph.store.writes import write_session
 
 MOST_REMOVED = 1_000
 """Maximum messages that one transaction removes."""
-_READ = ("_id", "sessionId", "memoryId", "seq", "role", "tokenCount", "createdAt", "entities", "toolResults")
+_READ = ("_id", "sessionId", "memoryId", "seq", "role", "tokenCount", "createdAt", "entities", "status", "toolResults")
 
 
 async def remove_from(

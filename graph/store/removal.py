@@ -12,6 +12,7 @@ from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import mentions
 from graph.store.feed.tombstones import add_message_tombstones
 from graph.store.stamps import stamp_of
+from graph.store.streams import forget_streams
 from graph.store.vectors import forget_vectors
 from graph.store.writes import next_revision
 
@@ -37,6 +38,7 @@ async def remove_messages(
     await add_message_tombstones(database, messages, stamp_of(next_revision(session), len(messages) + edited), tx)
     await database.messages.delete_many({"_id": {"$in": uuids}}, session=tx)
     await forget_vectors(database, uuids, tx)
+    await forget_streams(database, messages, tx)
     tokens: Counter[str] = Counter()
     for message in messages:
         tokens[message["memoryId"]] += message["tokenCount"]

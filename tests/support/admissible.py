@@ -183,6 +183,7 @@ def _is_uuid(value: Any) -> bool:
 
 
 _ADDING = {"addMemory", "replaceFrom"}
+_STREAMING = {"startMessage", "appendMessage", "finishMessage", "abortMessage"}
 _SCALARS = {"DateTime": _is_time, "UUID": _is_uuid}
 
 
@@ -412,7 +413,8 @@ def _codes_of_change(node: FieldNode, things: Things) -> tuple[set[str], set[str
 def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]:
     """The codes that depend on numbers, times and contents, of which no account is kept."""
     may = {CONFLICT} if sent.get("expectedRevision") is not None else set()
-    messages = _messages(sent) if name in _ADDING else [sent] if name == "updateMessage" else []
+    may |= {CONFLICT} if name in _STREAMING else set()  # the message may have ended, or never been started
+    messages = _messages(sent) if name in _ADDING else [sent] if name in {"updateMessage", *_STREAMING} else []
     if {_canonical(item.get("uuid")) for item in [sent, *messages]} & things.doubtful:
         may |= {NOT_FOUND, CONFLICT}
     if (
@@ -445,7 +447,9 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
         wrong |= not 1 <= len(messages) <= 1_000 or len(uuids) > len(set(uuids))
         wrong |= not all(map(_is_message, messages))
         wrong |= any(item.get("content") is None and not item.get("parts") for item in messages)
-    if name == "updateMessage":
+    if name == "appendMessage":
+        wrong |= not _are_pieces(sent["pieces"] if isinstance(sent["pieces"], list) else [sent["pieces"]])
+    if name in {"updateMessage", "startMessage", "finishMessage"}:
         wrong |= not _is_message({"role": "human", **{key: item for key, item in sent.items() if item is not None}})
     return wrong
 
@@ -456,6 +460,11 @@ def _is_message(item: dict[str, Any]) -> bool:
     known &= item.get("name") is None or _is_text(item["name"], 256)
     known &= item.get("toolCallId") is None or _is_id(item["toolCallId"])
     return known and 0 < len(role.encode()) <= 256 and "\0" not in role and _is_metadata(item.get("metadata"))
+
+
+def _are_pieces(pieces: list[dict[str, Any]]) -> bool:
+    indexes = [piece["index"] for piece in pieces]
+    return 1 <= len(pieces) <= 1_000 and indexes == list(range(max(0, indexes[0]), indexes[0] + len(pieces)))
 
 
 def _canonical(value: Any) -> str:
@@ -483,9 +492,11 @@ def _refused(name: str, sent: dict[str, Any], things: Things) -> str | None:
     kind = re.split("(?=[A-Z])", name, maxsplit=1)[1]
     if name.startswith("create"):
         return CONFLICT if known[kind] else None
+    if name == "startMessage":
+        known[kind] = True
     if not known[kind]:
         return NOT_FOUND
-    return CONFLICT if name == "updateSession" and _is_anothers(session, user, things) else None
+    return CONFLICT if name in {"updateSession", "startMessage"} and _is_anothers(session, user, things) else None
 
 
 def _is_anothers(session: Any, user: Any, things: Things) -> bool:
@@ -522,8 +533,10 @@ def _apply(node: FieldNode, things: Things) -> None:
 
 def _note_messages(name: str, sent: dict[str, Any], things: Things) -> None:
     """Messages were added or changed."""
-    if name in {*_ADDING, "updateMessage"}:
+    if name in {*_ADDING, "updateMessage", "finishMessage"}:
         items = _messages(sent) if name in _ADDING else [sent]
         things.in_parts |= {_canonical(item["uuid"]) for item in items if item.get("uuid") and item.get("parts")}
+    if name == "startMessage" and sent.get("uuid"):
+        things.messages[_canonical(sent["uuid"])] = sent["sessionId"]
     if name in _ADDING:
         things.messages |= {_canonical(item["uuid"]): sent["sessionId"] for item in _messages(sent) if item.get("uuid")}

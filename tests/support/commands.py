@@ -46,6 +46,8 @@ def _is_look_for_jobs(command: Mapping[str, Any]) -> bool:
         return "whole" in command["filter"]
     if command.get("find") == "sessions":  # that have expired
         return command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE
+    if command.get("find") == "streams":
+        return "dueAt" in command["filter"]
     return command.get("findAndModify") in ("erasures", "handovers")
 
 

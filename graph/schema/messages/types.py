@@ -12,12 +12,25 @@ from graph.execution.selection import Selection
 from graph.schema.context import Info
 from graph.schema.enrichment.types import Enrichment
 from graph.schema.entities.types import Entity, message_entities
+from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import JSON, UUID
+from graph.store.stream_documents import MessageStatus
 
 if TYPE_CHECKING:
     from graph.schema.sessions.types import Session
+
+described_enum(
+    MessageStatus,
+    description="Whether the text of a message is complete.",
+    values={
+        "COMPLETE": "It was added whole, or finished.",
+        "STREAMING": "It is being written.",
+        "INTERRUPTED": "Its writer was silent for too long; it has the text that had come.",
+        "ABORTED": "Its writer ended it early; it has the text that had come.",
+    },
+)
 
 
 @strawberry.type(description="One message of a session.")
@@ -54,6 +67,12 @@ class Message(Node, DocumentType):
         description="Tokens of `{role}: {content}` in the cl100k_base encoding, and of the JSON of each part that is"
         " not text and that models get: not of `data-…`, `source-…` and `step-start`. An inline binary, a data URL or"
         " base64 of 1,024 characters or more, counts 1,000 tokens.",
+    )
+    status: MessageStatus = stored(
+        "status",
+        default=MessageStatus.COMPLETE.value,
+        description="COMPLETE, or the state of a message that was started with `startMessage`. While it is STREAMING,"
+        " its content is empty.",
     )
     enrichment: Enrichment = stored("enrichment", description="The state of the extraction of entities.")
 

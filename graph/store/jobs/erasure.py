@@ -147,6 +147,8 @@ def _contents(database: Database) -> tuple[tuple[Any, str], ...]:
         (database.recall, "seq"),  # after the messages: a worker stores a vector's document with its message
         (database.memories, "firstSeq"),
         (database.summaries, "lastSeq"),
+        (database.streams, "seq"),
+        (database.pieces, "seq"),  # after the streams: a writer of pieces changes its stream in the same transaction
     )
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeAlias
 
 from graph.store.database import Database
 from graph.store.driver.availability import repeatedly
 from graph.store.jobs import erasure, expiry, handover
 
+Job: TypeAlias = tuple[str, Callable[[], Awaitable[object]]]
+"""The name of a job in the log, and the function that runs it."""
+
 PAUSE = 5.0
 """Seconds between looks for unfinished jobs."""
 
 
-async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
-    """Resume unfinished jobs until cancelled: at once, and then every `pause` seconds.
+async def keep_running(database: Database, *more: Job, pause: float = PAUSE) -> None:
+    """Resume unfinished jobs until cancelled: at once, and then every `pause` seconds; `more` jobs as well.
 
     One kind after the other: a look needs a connection, the driver opens at most two at once, and while MongoDB is
     silent, two looks would block all other new connections until the driver's timeout.
@@ -22,5 +27,6 @@ async def keep_running(database: Database, *, pause: float = PAUSE) -> None:
         ("erasures of expired sessions", partial(expiry.run_pending, database)),
         ("erasures", partial(erasure.run_pending, database)),
         ("handovers of entities", partial(handover.run_pending, database)),
+        *more,
         pause=pause,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import cast
 
 from graph.store.database import Database
@@ -17,6 +18,7 @@ from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import DuplicateKeyError, Transaction
 from graph.store.jobs.lease import Lease
 from graph.store.projection import projection
+from graph.store.streams import is_streaming
 from graph.store.visible import AFTER_SEQ, Visible
 
 LEASE = Lease("summarising")
@@ -131,14 +133,15 @@ async def standing_of(database: Database, due: ClaimedSession) -> Standing | Non
 
 
 async def uncovered(database: Database, due: ClaimedSession, standing: Standing, limit: int) -> list[MessageDocument]:
-    """Return the oldest messages without a summary, with `seq` and `tokenCount`."""
-    return await database.messages.find(
+    """Return the oldest messages without a summary, with `seq` and `tokenCount`, up to one that is being written."""
+    found = await database.messages.find(
         {"sessionId": due.session_id, "seq": {"$gt": standing.covered}},
-        {"seq": 1, "tokenCount": 1},
+        {"seq": 1, "tokenCount": 1, "status": 1},
         sort=[("seq", 1)],
         limit=limit,
         batch_size=limit + 1,
     )
+    return list(takewhile(lambda message: not is_streaming(message), found))
 
 
 async def contents(database: Database, due: ClaimedSession, first_seq: int, last_seq: int) -> list[MessageDocument]:

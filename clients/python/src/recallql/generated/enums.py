@@ -1,6 +1,13 @@
 from enum import Enum
 
 
+class MessageStatus(str, Enum):
+    COMPLETE = "COMPLETE"
+    STREAMING = "STREAMING"
+    INTERRUPTED = "INTERRUPTED"
+    ABORTED = "ABORTED"
+
+
 class EnrichmentState(str, Enum):
     PENDING = "PENDING"
     DONE = "DONE"

@@ -235,6 +235,63 @@ class ForkSessionInput(BaseModel):
     "The user of the new session; by default, and at most, the user of the source."
 
 
+class StartMessageInput(BaseModel):
+    """A message whose text comes in pieces."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session, at most 512 bytes. An unknown session is created."
+    uuid: Optional[UUID] = None
+    "Your own UUID for the message. A repeated call with the same UUID, role, name and toolCallId changes nothing; a UUID in use is refused otherwise (CONFLICT)."
+    role: str
+    "The role of the speaker, at most 256 bytes. End users may send only the configured roles."
+    name: Optional[str] = None
+    "The name of the speaker, at most 256 bytes."
+    tool_call_id: Optional[str] = Field(alias="toolCallId", default=None)
+    "The tool call that the message answers, at most 512 bytes."
+    metadata: Optional[Any] = None
+    "Any JSON object, at most 256 KiB."
+    user_id: Optional[str] = Field(alias="userId", default=None)
+    "Your own id of the user that the session belongs to."
+
+
+class AppendMessageInput(BaseModel):
+    """The next pieces of a message."""
+
+    uuid: UUID
+    "UUID of the message."
+    pieces: list["PieceInput"]
+    "1 to 1,000 pieces with consecutive indexes. A message has at most 20,000 pieces and 1 MiB."
+
+
+class PieceInput(BaseModel):
+    """A piece of a message."""
+
+    index: int
+    "Place of the piece in the message: 0, 1, 2, …"
+    text: str
+    "The text of the piece, at most 64 KiB."
+
+
+class FinishMessageInput(BaseModel):
+    """The end of a message."""
+
+    uuid: UUID
+    "UUID of the message."
+    content: Optional[str] = None
+    "The text, at most 1 MiB; by default that of the parts, or else of the pieces."
+    parts: Optional[list[Any]] = None
+    "The content in the form of model APIs, as `addMemory` takes it."
+    metadata: Optional[Any] = None
+    "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key."
+
+
+class AbortMessageInput(BaseModel):
+    """The message to abort."""
+
+    uuid: UUID
+    "UUID of the message."
+
+
 class CreateUserInput(BaseModel):
     """A user to create."""
 
@@ -285,3 +342,4 @@ MessageFilter.model_rebuild()
 SessionFilter.model_rebuild()
 AddMemoryInput.model_rebuild()
 ReplaceFromInput.model_rebuild()
+AppendMessageInput.model_rebuild()

@@ -1,0 +1,43 @@
+"""The documents of messages that are still being written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypedDict
+
+
+class MessageStatus(StrEnum):
+    """Whether a message is complete; a message whose document has no status is `COMPLETE`."""
+
+    COMPLETE = "COMPLETE"
+    STREAMING = "STREAMING"
+    INTERRUPTED = "INTERRUPTED"
+    ABORTED = "ABORTED"
+
+
+class StreamDocument(TypedDict):
+    """The state of a message that is being written, with the message's id; it goes with the end of the stream."""
+
+    _id: str
+    sessionId: str
+    memoryId: str
+    seq: int
+    nextIndex: int
+    """The index of the next piece."""
+    size: int
+    """The bytes of all pieces."""
+    dueAt: datetime
+    """The time at which the stream ends as interrupted unless its writer sends more."""
+
+
+class PieceDocument(TypedDict):
+    """A piece of a message that is being written; the pieces go with the end of the stream."""
+
+    _id: str
+    sessionId: str
+    memoryId: str
+    messageId: str
+    seq: int
+    index: int
+    text: str

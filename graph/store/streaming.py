@@ -1,0 +1,279 @@
+"""The pieces of a message that is being written, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from graph.errors import BadUserInput, Conflict, NotFound
+from graph.store.database import Database
+from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
+from graph.store.driver.types import Transaction
+from graph.store.edits import message_with_session
+from graph.store.merge import merged_metadata
+from graph.store.messages import find_meant
+from graph.store.scope import EVERYTHING, Scope
+from graph.store.stamps import stamp_of
+from graph.store.stream_documents import MessageStatus, PieceDocument, StreamDocument
+from graph.store.streams import forget_streams, is_streaming
+from graph.store.tool_pairs import pairs_of
+from graph.store.writes import next_revision, write, write_session
+
+MOST_BYTES = 1_048_576
+"""Maximum bytes of the pieces of a message together: those of a content."""
+MOST_PIECES = 20_000
+"""Maximum pieces of a message: the transaction of its end deletes them."""
+_AT_ONCE = 100  # silent streams that one look finds
+
+Count: TypeAlias = Callable[[str, str], Awaitable[int]]
+"""Returns the tokens of a role and a content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A checked piece of a message."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The state of a stream after an append."""
+
+    uuid: str
+    next_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a stream.
+
+    Attributes:
+        status: the status of the message afterwards.
+        count: counts the tokens of a role and a content, without parts.
+        content: the text; None for that of the pieces.
+        parts: the content as model APIs have it.
+        metadata: merged into the metadata of the message (RFC 7396).
+        part_tokens: tokens of the parts in addition to those of the content.
+    """
+
+    status: MessageStatus
+    count: Count
+    content: str | None = None
+    parts: list[JSONObject] | None = None
+    metadata: JSONObject | None = None
+    part_tokens: int = 0
+
+
+async def append_pieces(
+    database: Database, scope: Scope, given: str, pieces: Sequence[Piece], silence_until: datetime
+) -> Appended:
+    """Store the next pieces of a message; pieces that are stored with the same text are left out.
+
+    Args:
+        database: the open database.
+        scope: the data that the caller may see.
+        given: the caller's uuid of the message.
+        pieces: at least one, with consecutive indexes.
+        silence_until: the time at which the message is interrupted without another append.
+
+    Raises:
+        BadUserInput: the message would have too many bytes or pieces.
+        Conflict: the message is not being written, pieces before these are missing, or a stored one has another text.
+        Forbidden: the caller does not write messages of its role.
+        NotFound: the message is not within the scope.
+    """
+    message = await find_meant(database, scope, given, {"_id", "sessionId", "seq", "memoryId", "role", "status"})
+    if message is None:
+        raise _unknown(given)
+    scope.refuse_role(message["role"], "the role of the message")
+
+    async def attempt(tx: Transaction) -> Appended:
+        same = {"_id": message["_id"], "memoryId": message["memoryId"]}
+        stream = await database.streams.find_one(same, session=tx)
+        if stream is None:
+            raise await _ended(database, message, tx)
+        fresh = await _fresh(database, stream, pieces, tx)
+        size = stream["size"] + sum(len(piece.text.encode()) for piece in fresh)
+        _refuse_too_much(stream["nextIndex"] + len(fresh), size)
+        change = {"nextIndex": stream["nextIndex"] + len(fresh), "size": size, "dueAt": silence_until}
+        await database.streams.update_one(same, {"$set": change}, session=tx)
+        if fresh:
+            await database.pieces.insert_many([_document(stream, piece) for piece in fresh], session=tx)
+        return Appended(message["_id"], stream["nextIndex"] + len(fresh))
+
+    return await write(database, attempt)
+
+
+async def end_stream(database: Database, scope: Scope, given: str, ending: Ending) -> MessageDocument:
+    """End a message that is being written, and delete its pieces; a message with the same end stays as it is.
+
+    Args:
+        database: the open database.
+        scope: the data that the caller may see.
+        given: the caller's uuid of the message.
+        ending: the status and the text.
+
+    Returns:
+        The whole document.
+
+    Raises:
+        Conflict: the message is not being written, and it has not ended in the same way.
+        Forbidden: the caller does not write messages of its role.
+        NotFound: the message is not within the scope.
+    """
+    found = await find_meant(database, scope, given, {"_id", "sessionId"})
+    if found is None:
+        raise _unknown(given)
+    uuid = found["_id"]
+
+    async def attempt(tx: Transaction) -> MessageDocument:
+        old, session = await message_with_session(database, scope, uuid, tx)
+        scope.refuse_role(old["role"], "the role of the message")
+        if is_streaming(old):
+            return await _end(database, old, session, ending, tx)
+        if old.get("status") == ending.status and ending.content in (None, old["content"]):
+            return old
+        raise await _ended(database, old, tx)
+
+    return await write_session(database, found["sessionId"], attempt)
+
+
+async def interrupt_silent(database: Database, count: Count) -> int:
+    """End the streams whose writers are silent as interrupted, with the pieces that there are; return their number."""
+    silent = await database.streams.find(
+        {"dueAt": {"$lte": now()}}, {"sessionId": 1}, sort=[("dueAt", 1)], limit=_AT_ONCE
+    )
+    return sum([await _interrupt(database, stream, count) for stream in silent])
+
+
+async def _interrupt(database: Database, stream: StreamDocument, count: Count) -> bool:
+    async def attempt(tx: Transaction) -> bool:
+        still = {"_id": stream["_id"], "dueAt": {"$lte": now()}}
+        if await database.streams.find_one(still, {"_id": 1}, session=tx) is None:
+            return False
+        old, session = await message_with_session(database, EVERYTHING, stream["_id"], tx)
+        await _end(database, old, session, Ending(MessageStatus.INTERRUPTED, count), tx)
+        return True
+
+    try:
+        return await write_session(database, stream["sessionId"], attempt)
+    except NotFound:  # an erasure is under way, which deletes the stream
+        return False
+
+
+async def _end(
+    database: Database,
+    old: MessageDocument,
+    session: SessionDocument,
+    ending: Ending,
+    tx: Transaction,
+) -> MessageDocument:
+    """Within a transaction, store the text of a message, and make it due for its entities."""
+    at, stamp = now(), stamp_of(next_revision(session), 1)
+    content = await _text(database, old, tx) if ending.content is None else ending.content
+    tokens = await ending.count(old["role"], content) + ending.part_tokens
+    changes: MessageChanges = {
+        "content": content,
+        "metadata": merged_metadata(old["metadata"], ending.metadata),
+        "tokenCount": tokens,
+        "entities": [],
+        "enrichment": pending(at),
+        "status": ending.status.value,
+        "updatedAt": max(at, old["updatedAt"]),
+        "editedAt": at,
+        "revision": next_revision(old),
+        "sessionRevision": stamp["sessionRevision"],
+        "partOfMany": stamp["partOfMany"],
+    }
+    if ending.parts is not None:
+        pairs = pairs_of(ending.parts, old.get("toolCallId"))
+        changes["parts"] = ending.parts
+        changes["toolCalls"], changes["toolResults"] = pairs["toolCalls"], pairs["toolResults"]
+    await forget_streams(database, [old], tx)
+    await database.messages.update_one({"_id": old["_id"]}, {"$set": changes}, session=tx)
+    await _count_tokens(database, old, tokens - old["tokenCount"], at, tx)
+    return {**old, **changes}
+
+
+async def _text(database: Database, message: MessageDocument, tx: Transaction) -> str:
+    """Return the text of the pieces of a message."""
+    of_message = {"sessionId": message["sessionId"], "seq": message["seq"]}
+    pieces = await database.pieces.find(of_message, {"text": 1}, sort=[("index", 1)], session=tx)
+    return "".join(piece["text"] for piece in pieces)
+
+
+async def _count_tokens(
+    database: Database, message: MessageDocument, tokens: int, at: datetime, tx: Transaction
+) -> None:
+    await database.memories.update_one({"_id": message["memoryId"]}, {"$inc": {"tokenCount": tokens}}, session=tx)
+    await database.sessions.update_one(
+        {"_id": message["sessionId"]},
+        {"$inc": {"tokenCount": tokens, "revision": 1}, "$max": {"updatedAt": at}},
+        session=tx,
+    )
+
+
+async def _fresh(
+    database: Database, stream: StreamDocument, pieces: Sequence[Piece], tx: Transaction
+) -> Sequence[Piece]:
+    """Return the pieces that are not stored yet.
+
+    Raises:
+        Conflict: pieces before these are missing, or a stored one has another text.
+    """
+    expected, first = stream["nextIndex"], pieces[0].index
+    if first > expected:
+        message = f"the first piece has index {first}, and the next one of the message is {expected}: send that first"
+        raise Conflict(message, expectedIndex=expected)
+    if first == expected:
+        return pieces
+    span = {"$gte": first, "$lte": pieces[-1].index}
+    found = await database.pieces.find(
+        {"sessionId": stream["sessionId"], "seq": stream["seq"], "index": span}, {"index": 1, "text": 1}, session=tx
+    )
+    stored = {piece["index"]: piece["text"] for piece in found}
+    for piece in pieces:
+        if stored.get(piece.index, piece.text) != piece.text:
+            message = (
+                f"piece {piece.index} was sent before with another text: the next one of the message is {expected}"
+            )
+            raise Conflict(message, expectedIndex=expected)
+    return [piece for piece in pieces if piece.index >= expected]
+
+
+def _refuse_too_much(count: int, size: int) -> None:
+    if count > MOST_PIECES:
+        message = f"the message would have {count:,} pieces, and at most {MOST_PIECES:,} are accepted: send longer ones"
+        raise BadUserInput(message)
+    if size > MOST_BYTES:
+        raise BadUserInput(f"the message would have {size:,} bytes, and at most {MOST_BYTES:,} are accepted")
+
+
+def _document(stream: StreamDocument, piece: Piece) -> PieceDocument:
+    return {
+        "_id": f"{stream['memoryId']}:{piece.index}",
+        "messageId": stream["_id"],
+        "memoryId": stream["memoryId"],
+        "sessionId": stream["sessionId"],
+        "seq": stream["seq"],
+        "index": piece.index,
+        "text": piece.text,
+    }
+
+
+async def _ended(database: Database, message: MessageDocument, tx: Transaction) -> Conflict | NotFound:
+    """Return the error for a message that is not being written."""
+    found = await database.messages.find_one({"_id": message["_id"]}, {"status": 1}, session=tx)
+    if found is None:
+        return _unknown(message["_id"])
+    status = found.get("status", MessageStatus.COMPLETE.value)
+    text = f"message {message['_id']} is not being written, its status is {status}: change it with updateMessage"
+    return Conflict(text, status=status)
+
+
+def _unknown(uuid: str) -> NotFound:
+    return NotFound(f"there is no message {uuid}")

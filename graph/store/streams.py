@@ -1,0 +1,26 @@
+"""The collections `streams` and `pieces`: messages that are still being written.
+
+The message has its place in the session from the start, and an empty content until its end. Each change of a stream
+writes its document in `streams`, so that an append and an end, a deletion or an erasure exclude each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graph.store.database import Database
+from graph.store.documents import MessageDocument
+from graph.store.driver.types import Transaction
+from graph.store.stream_documents import MessageStatus
+
+
+def is_streaming(message: MessageDocument) -> bool:
+    """Return whether a message, read with `status`, is still being written."""
+    return message.get("status") == MessageStatus.STREAMING
+
+
+async def forget_streams(database: Database, messages: Sequence[MessageDocument], tx: Transaction) -> None:
+    """Within a transaction, delete the streams and pieces of those messages, read with `status`, that have a stream."""
+    for message in filter(is_streaming, messages):
+        await database.streams.delete_one({"_id": message["_id"]}, session=tx)
+        await database.pieces.delete_many({"sessionId": message["sessionId"], "seq": message["seq"]}, session=tx)
