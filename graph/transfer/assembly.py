@@ -23,6 +23,8 @@ from graph.store.documents import (
     pending,
 )
 from graph.store.jobs.enrichment import MOST_ENTITIES
+from graph.store.stream_documents import MessageStatus
+from graph.store.streams import is_streaming
 from graph.store.transfer.documents import Contents
 from graph.transfer.portions import Batch, Load, Part, Users
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
@@ -271,6 +273,9 @@ class _Session:
             defaults["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
         record.pop("uuid", None)
         message = cast("MessageDocument", {**defaults, **record})
+        if is_streaming(message):
+            message["status"] = MessageStatus.INTERRUPTED.value  # its pieces are not exported
+            message["enrichment"] = pending(self._at)
         self._keys.update(entity["key"] for entity in message["entities"])
         if tokens is None:
             self._uncounted_messages.append(message)

@@ -21,6 +21,7 @@ from graph.store.jobs import enrichment
 from graph.store.jobs.batches import Limits
 from graph.store.streaming import MOST_BYTES, interrupt_silent
 from tests.support.access import SECRET, as_caller, served_with, token
+from tests.support.contents import exported, imported
 from tests.support.graphql_client import ADD, Client
 from tests.support.untyped import untyped
 
@@ -324,3 +325,15 @@ async def test_an_end_user_does_not_end_what_an_assistant_writes(ada: Client, da
         assert (await ada.error(query, i=sent))["code"] == "FORBIDDEN"
     as_caller(ada, key)
     assert (await finish(ada, uuid))["content"] == "answer"
+
+
+async def test_an_export_of_a_message_that_is_being_written_is_imported_as_interrupted(
+    client: Client, database: Database, target: Database
+) -> None:
+    uuid = (await started(client))["uuid"]
+    await append(client, uuid, 0, "half")
+    await imported(target, await exported(database))
+    (message,) = await target.messages.find()
+    assert (message["_id"], message["status"], message["content"]) == (uuid, "INTERRUPTED", "")
+    assert message["enrichment"]["state"] == "PENDING"
+    assert message["enrichment"]["dueAt"] <= now()
