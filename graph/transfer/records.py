@@ -167,6 +167,7 @@ class _Message(TypedDict):
     seq: NotRequired[Place]
     role: str
     content: str
+    status: NotRequired[Literal["COMPLETE", "STREAMING", "INTERRUPTED", "ABORTED"]]
     name: NotRequired[str]
     toolCallId: NotRequired[str]
     toolCalls: NotRequired[list[str]]

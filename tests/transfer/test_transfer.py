@@ -291,6 +291,10 @@ MEMORY: Document = {
         (b'{"format": "other", "version": 1}\n', r"line 1: the format is 'other'"),
         (b'{"format": "recallql", "version": 2}\n', r"line 1: version 2 is unknown: this RecallQL reads version 1"),
         (HEADER + b"{\n", r"line 2: it is not JSON: EOF"),
+        (
+            HEADER + b'{"type": "message", "sessionId": "s", "role": "u", "content": "", "status": "DONE"}\n',
+            r"line 2: .*status",
+        ),
         (HEADER + b'"\xff"\n', r"line 2: it is not JSON"),
         (HEADER + b"5\n", r"line 2: "),
         (HEADER + b"[" * 100_000 + b"\n", r"line 2: it is not JSON: recursion limit"),
