@@ -56,6 +56,21 @@ PLACES: dict[str, tuple[str, str, str]] = {
         'updateMessage(input: {uuid: "UUID", parts: [{type: "t", value: JSON}]}) { message { parts } }',
         "message.parts.0.value",
     ),
+    "StartMessageInput.metadata": (
+        "",
+        'startMessage(input: {sessionId: %s, role: "a", metadata: JSON}) { message { metadata } }',
+        "message.metadata",
+    ),
+    "FinishMessageInput.metadata": (
+        'before: startMessage(input: {sessionId: %s, role: "a", uuid: "UUID"}) { message { id } }',
+        'finishMessage(input: {uuid: "UUID", metadata: JSON}) { message { metadata } }',
+        "message.metadata",
+    ),
+    "FinishMessageInput.parts": (
+        'before: startMessage(input: {sessionId: %s, role: "a", uuid: "UUID"}) { message { id } }',
+        'finishMessage(input: {uuid: "UUID", parts: [{type: "t", value: JSON}]}) { message { parts } }',
+        "message.parts.0.value",
+    ),
     "MetadataFilter.equals": ("", "", ""),
     "MetadataFilter.contains": ("", "", ""),
 }
@@ -101,7 +116,7 @@ async def test_a_variable_left_out_leaves_its_key_out_and_is_null_in_a_list(clie
     (name,) = data.keys() - {"before"}
     found = _at(data[name], answer)
     # In an update of metadata, a null takes its key away.
-    merged = place.startswith("Update") and place.endswith(".metadata")
+    merged = place.startswith(("Update", "Finish")) and place.endswith(".metadata")
     expected = {n: v for n, v in FILLED.items() if v is not None} if merged else FILLED
     assert found == expected
 
