@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
 
 from mcp.server.mcpserver import MCPServer
@@ -23,6 +24,7 @@ def create_server(api_of: ApiOf) -> MCPServer:
     Args:
         api_of: returns the GraphQL API with the rights of the caller of a request.
     """
+    logging.getLogger("mcp").setLevel(logging.WARNING)  # the SDK logs a line for each request without a session
     server: MCPServer = MCPServer(
         "recallql",
         title="RecallQL",
