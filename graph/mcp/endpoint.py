@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from graph.access.caller import Caller
-from graph.errors import BadUserInput, Forbidden, OperationError, Unavailable
+from graph.errors import BadUserInput, OperationError, Unavailable
 from graph.live.memory import Outlet
 from graph.operations.concurrency import run_on_thread
 from graph.request.guards import Guards
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 1_048_576
 """Maximum bytes of a request."""
-_SHOWN = 200
-"""Maximum characters of a refused origin in an error."""
 _COST = 1
 """The cost of a request, to which the cost of its GraphQL operation is added."""
 
@@ -172,8 +170,7 @@ async def _caller_of(request: Request) -> Caller:
     if request.method != "POST":
         raise RequestRefused(BadUserInput("send each MCP message with POST"), 405, {"Allow": "POST"})
     origins: Origins = request.app.state.origins
-    if (refused := origins.refused(request.headers)) is not None:
-        raise Forbidden(f"the origin {refused[:_SHOWN]} is not allowed", setting="RECALLQL_ALLOWED_ORIGINS")
+    origins.require_allowed(request.headers)
     guards: Guards = request.app.state.guards
     caller = await guards.authenticate(request.headers.get("authorization"))
     await guards.budgets.spend(caller, _COST)

@@ -14,11 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.websocket_origin import is_same_origin
 
 from graph.addresses import origin as normalised
+from graph.errors import Forbidden
 
 logger = logging.getLogger(__name__)
 
 _MOST_LOGGED = 100  # maximum different origins, so that no caller fills the log
-_SHOWN = 200  # maximum characters of an origin in the log
+_SHOWN = 200  # maximum characters of an origin in the log and in errors
 
 _ANY = "*"
 
@@ -92,6 +93,15 @@ class Origins:
             return None
         self._refused.warn(sent, "the origin %r is refused: add it to RECALLQL_ALLOWED_ORIGINS if its pages may call")
         return sent
+
+    def require_allowed(self, headers: Mapping[str, str]) -> None:
+        """Refuse a request from a page that may not call: a visitor's browser sends one without credentials.
+
+        Raises:
+            Forbidden: the request comes from such a page.
+        """
+        if (refused := self.refused(headers)) is not None:
+            raise Forbidden(f"the origin {refused[:_SHOWN]} is not allowed", setting="RECALLQL_ALLOWED_ORIGINS")
 
 
 class OnceLog:

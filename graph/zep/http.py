@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from graph.access.caller import Caller, Right
-from graph.errors import BadUserInput, ErrorCode, Forbidden, OperationError
+from graph.errors import BadUserInput, ErrorCode, OperationError
 from graph.execution.size import MUTATION
 from graph.operations.backend import Backend
 from graph.operations.bounds import read_bounds
@@ -39,7 +39,6 @@ STATUS = {
 MOST = 2**31 - 1
 """Greater numbers in the address mean the same as this one."""
 
-_SHOWN = 200  # characters of a refused origin
 _WHOLE = re.compile(r"[+-]?[0-9]{1,1000}")
 
 
@@ -154,21 +153,14 @@ async def _caller_of(request: Request, right: Right, items: int) -> Caller:
     """
     guards: Guards = request.app.state.guards
     if right > Right.READ:
-        _refuse_foreign_page(request)
+        origins: Origins = request.app.state.origins
+        origins.require_allowed(request.headers)
     caller = await guards.authenticate(request.headers.get("authorization"))
     caller.require(right)
     asked = number_of(request, "limit"), number_of(request, "lastn") or None
     items = min(max((number for number in asked if number is not None), default=items), MAX_PAGE)
     await guards.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
     return caller
-
-
-def _refuse_foreign_page(request: Request) -> None:
-    """Refuse requests that a page of another site sends from its visitor's browser: they would need no credentials."""
-    origins: Origins = request.app.state.origins
-    refused = origins.refused(request.headers)
-    if refused is not None:
-        raise Forbidden(f"the origin {refused[:_SHOWN]} is not allowed", setting="RECALLQL_ALLOWED_ORIGINS")
 
 
 def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
