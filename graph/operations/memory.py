@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from graph.operations.answered import NOTHING_ANSWERED, Answered
 from graph.operations.backend import Backend
 from graph.operations.concurrency import Yielder
 from graph.operations.messages import check_own_role, check_said
-from graph.operations.payload import payload_digest
+from graph.operations.payload import digest_of_call
 from graph.operations.sessions import check_user_id
 from graph.operations.times import check_past
 from graph.store import memories, messages
@@ -97,16 +96,13 @@ async def add_memory(
         validation.check_id(idempotency_key, "idempotencyKey")
     messages_ = await check_messages(backend, scope, sent)
     metadata = validation.check_metadata(metadata)
-    digest = None
-    if idempotency_key is not None:  # on a thread: a payload may have 16 MB
-        digest = await asyncio.to_thread(payload_digest, messages_, metadata, user_id)
     new = NewMemory(
         session_id,
         messages_,
         metadata,
         user_id,
         idempotency_key,
-        digest,
+        await digest_of_call(idempotency_key, messages_, metadata, user_id),
         expected_revision,
         keeps_pairs=backend.settings.tool_pairs,
     )

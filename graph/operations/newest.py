@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 
 from graph.operations import validation
 from graph.operations.answered import NOTHING_ANSWERED, Answered
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, check_messages
-from graph.operations.payload import payload_digest
+from graph.operations.payload import digest_of_call
 from graph.store import memories
 from graph.store import newest as store
 from graph.store.add_plan import NewMemory
@@ -92,14 +91,11 @@ async def replace_from(
     validation.check_optional(idempotency_key, "idempotencyKey", validation.check_id)
     validation.check_seq(seq)
     messages = await check_messages(backend, scope, sent)
-    digest = None
-    if idempotency_key is not None:  # on a thread: a payload may have 16 MB
-        digest = await asyncio.to_thread(payload_digest, messages, {}, None, seq)
     new = NewMemory(
         session_id,
         messages,
         idempotency_key=idempotency_key,
-        digest=digest,
+        digest=await digest_of_call(idempotency_key, messages, {}, None, seq),
         expected_revision=expected_revision,
         replaces_from=seq,
         keeps_pairs=backend.settings.tool_pairs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 
@@ -9,6 +10,22 @@ import orjson
 
 from graph.store.add_plan import NewMessage
 from graph.store.documents import Document
+
+
+async def digest_of_call(
+    idempotency_key: str | None,
+    messages: Sequence[NewMessage],
+    metadata: Document,
+    user_id: str | None,
+    replaces_from: int | None = None,
+) -> str | None:
+    """Return the digest of the payload of a call with an idempotency key; None without a key.
+
+    The digest is computed on a thread, since a payload may have 16 MB.
+    """
+    if idempotency_key is None:
+        return None
+    return await asyncio.to_thread(payload_digest, messages, metadata, user_id, replaces_from)
 
 
 def payload_digest(
