@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
 import orjson
@@ -77,11 +77,12 @@ def _sessions(conversation: Json, user_id: str | None) -> Iterator[Record]:
     leaves = [node_id for node_id, node in nodes.items() if not node.get("children")]
     current = conversation.get("current_node")
     if current not in nodes:
-        current = max(leaves, key=lambda leaf: _time(nodes[leaf]) or 0.0, default=None)
+        current = max(leaves, key=lambda leaf: _time(nodes[leaf].get("message") or {}) or 0.0, default=None)
+    messages = {node_id: message for node_id, node in nodes.items() if (message := _read(node)) is not None}
     paths = [_path(nodes, leaf) for leaf in [current, *leaves] if leaf is not None]
     taken: set[tuple[str, ...]] = set()
     for path in paths:
-        said = tuple(node_id for node_id in path if _message(nodes[node_id]) is not None)
+        said = tuple(node_id for node_id in path if node_id in messages)
         # A path that another one continues, or that differs only in messages without contents, is no fork.
         if not said or any(said == other[: len(said)] for other in taken):
             continue
@@ -89,7 +90,7 @@ def _sessions(conversation: Json, user_id: str | None) -> Iterator[Record]:
         taken.add(said)
         session_id = f"{conversation_id}/fork-{fork}" if fork else conversation_id
         yield _session(conversation, conversation_id, session_id, user_id)
-        yield from _messages(nodes, said, session_id, is_fork=bool(fork))
+        yield from _records(messages, said, session_id, is_fork=bool(fork))
 
 
 def _path(nodes: Mapping[str, Json], leaf: str) -> list[str]:
@@ -123,24 +124,24 @@ def _session(conversation: Json, conversation_id: str, session_id: str, user_id:
     return record
 
 
-def _messages(nodes: Mapping[str, Json], path: tuple[str, ...], session_id: str, *, is_fork: bool) -> Iterator[Record]:
+def _records(
+    messages: Mapping[str, _Message], path: tuple[str, ...], session_id: str, *, is_fork: bool
+) -> Iterator[Record]:
     latest: float | None = None
     for node_id in path:
-        message = _message(nodes[node_id])
-        assert message is not None  # noqa: S101 - the path has messages only
-        latest = _time(nodes[node_id]) or latest
-        text, parts = _content(message["content"])
-        author = message["author"]
+        message = messages[node_id]
+        latest = _time(message.sent) or latest
+        author = message.sent["author"]
         record: Record = {
             "type": "message",
             "sessionId": session_id,
             "uuid": _uuid(session_id if is_fork else "", node_id),
             "role": str(author["role"]),
-            "content": text,
-            "metadata": {"chatgpt": _kept(message)},
+            "content": message.text,
+            "metadata": {"chatgpt": _kept(message.sent)},
         }
-        if parts:
-            record["parts"] = parts
+        if message.parts:
+            record["parts"] = message.parts
         if author.get("name"):
             record["name"] = str(author["name"])
         if latest is not None:
@@ -148,13 +149,21 @@ def _messages(nodes: Mapping[str, Json], path: tuple[str, ...], session_id: str,
         yield record
 
 
-def _message(node: Json) -> Json | None:
+class _Message(NamedTuple):
+    """A message of an export, with its contents."""
+
+    sent: Json
+    text: str
+    parts: list[Record]
+
+
+def _read(node: Json) -> _Message | None:
     """Return the message of a node; None for one without contents."""
     message: Json | None = node.get("message")
     if message is None or not message.get("content"):
         return None
     text, parts = _content(message["content"])
-    return message if text.strip() or parts else None
+    return _Message(message, text, parts) if text.strip() or parts else None
 
 
 def _content(content: Json) -> tuple[str, list[Record]]:
@@ -186,8 +195,8 @@ def _kept(message: Json) -> Record:
     return kept
 
 
-def _time(node: Json) -> float | None:
-    time = (node.get("message") or {}).get("create_time")
+def _time(message: Json) -> float | None:
+    time = message.get("create_time")
     return None if time is None else float(time)
 
 
