@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
+
 HOME = Path(__file__).parent / "python"
 FRAMEWORKS = Path(__file__).parent / "frameworks"
 """The agent frameworks that the Python client has adapters for."""
@@ -30,7 +32,7 @@ def tool_python(home: Path = HOME) -> str:
             if done.returncode:
                 if os.environ.get("CI"):
                     pytest.fail(done.stderr)
-                pytest.skip(f"needs the packages of {requirements.relative_to(Path.cwd())}")
+                pytest.skip(f"needs the packages of {requirements.relative_to(ROOT)}")
             stamp.write_text(requirements.read_text())
     return str(python)
 
