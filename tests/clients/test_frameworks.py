@@ -9,12 +9,7 @@ import pytest
 
 from tests.support.graphql_client import Client
 from tests.support.paths import ROOT
-from tests.support.python_tools import FRAMEWORKS, run_tool
-
-PYTEST = (
-    *("-m", "pytest", "-q", "--noconftest", "-c", "/dev/null", "-p", "no:cacheprovider"),
-    *("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"),
-)
+from tests.support.python_tools import FRAMEWORKS, PYTEST, run_tool
 
 
 @pytest.mark.slow

@@ -7,6 +7,9 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +36,40 @@ def install() -> None:
 
 async def run_script(script: str, *arguments: str, flags: tuple[str, ...] = ()) -> Any:
     """What a script prints, as JSON."""
-    command = ["node", *flags, str(NODE / script), *arguments]
+    return json.loads(await _output("node", *flags, str(NODE / script), *arguments))
+
+
+async def _output(*command: str) -> str:
     done = await anyio.to_thread.run_sync(
-        lambda: subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60, check=False)
+        lambda: subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=240, check=False)
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+@contextmanager
+def made_folder(source: Path) -> Iterator[Path]:
+    """A copy of a folder, or of a file in a folder of its own, where programs find the packages of the project."""
+    made = Path(tempfile.mkdtemp(prefix=".made-", dir=NODE))
+    try:
+        if source.is_dir():
+            shutil.copytree(source, made, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, made)
+        yield made
+    finally:
+        shutil.rmtree(made)
+
+
+async def type_check(*files: Path, options: tuple[str, ...] = ()) -> None:
+    """Check files of TypeScript with its strict rules."""
+    resolution = ("--module", "esnext", "--moduleResolution", "bundler", "--target", "es2022")
+    checked = ("--noEmit", "--strict", "--noUncheckedIndexedAccess", "--skipLibCheck", *resolution, *options)
+    await _output("npx", "--no-install", "tsc", *checked, *map(str, files))
+
+
+async def bundle(entry: Path, *options: str) -> Path:
+    """The program that esbuild makes of a file and those that it imports, beside the file."""
+    program = entry.with_suffix(".mjs")
+    await _output("npx", "--no-install", "esbuild", str(entry), "--bundle", f"--outfile={program}", *options)
+    return program

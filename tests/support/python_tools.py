@@ -16,6 +16,11 @@ from tests.support.paths import ROOT
 HOME = Path(__file__).parent / "python"
 FRAMEWORKS = Path(__file__).parent / "frameworks"
 """The agent frameworks that the Python client has adapters for."""
+PYTEST = (
+    *("-m", "pytest", "-q", "--noconftest", "-c", "/dev/null", "-p", "no:cacheprovider"),
+    *("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"),
+)
+"""The arguments of a Python that runs test files apart from the tests here."""
 
 
 def tool_python(home: Path = HOME) -> str:

@@ -75,8 +75,11 @@ async def test_graphql_ws_sees_that_it_is_forbidden(settings: Settings, mongodb_
 
 
 @pytest.mark.timeout(600)
-async def test_graphql_ws_comes_back_with_a_new_token_and_misses_nothing(
-    settings: Settings, mongodb_uri: str, database: Database
+@pytest.mark.parametrize(
+    ("script", "codes"), [("renewals.mjs", [4403]), ("renewals-sse.mjs", ["UNAUTHENTICATED"])], ids=["ws", "sse"]
+)
+async def test_a_client_comes_back_with_a_new_token_and_misses_nothing(
+    settings: Settings, mongodb_uri: str, database: Database, script: str, codes: list[int | str]
 ) -> None:
     del database
     install()
@@ -85,8 +88,8 @@ async def test_graphql_ws_comes_back_with_a_new_token_and_misses_nothing(
         messages = [{"role": "human", "content": "x"}]
         await as_caller(client, later).data(ADD, input={"sessionId": "s", "messages": messages})
         short = token("ada", exp=int(time.time()) + 10)
-        came = await run_script("renewals.mjs", _url(client), "s", short, later)
-    assert came == {"codes": [4403], "seqs": [1, 2]}
+        came = await run_script(script, _url(client), "s", short, later)
+    assert came == {"codes": codes, "seqs": [1, 2]}
 
 
 async def test_graphql_ws_sees_a_defect_of_the_service(
