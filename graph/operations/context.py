@@ -11,7 +11,7 @@ from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.overviews import USERS
 from graph.operations.packing import Packed, Packing, Recalled
-from graph.operations.recall import MAX_QUERY_BYTES, Results, ScoredMessage, check_query, search
+from graph.operations.recall import Results, ScoredMessage, check_query, plain_query, search
 from graph.operations.searched import Snapshot
 from graph.operations.sessions import find_session
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
@@ -132,16 +132,13 @@ def _first_that_may_fit(sizes: Sequence[MessageDocument], max_tokens: int) -> in
 
 
 async def _last_said(backend: Backend, visible: Visible) -> str | None:
-    """Return the last message of the user role, or else the last one, without quotes, which would mark phrases."""
+    """Return the last message of the user role, or else the last one, as a query."""
     latest = await messages_in_range(backend.database, visible, {"_id", "seq", "role"}, last=_LOOKED_AT)
     last = next((message for message in reversed(latest) if message["role"] in USERS), latest[-1] if latest else None)
     if last is None:
         return None
     of_it = await messages_in_range(backend.database, visible.beyond(last["seq"] - 1), {"seq", "content"}, limit=1)
-    if not of_it:
-        return None
-    said = of_it[0]["content"].replace('"', " ").replace("\0", " ")
-    return said.encode("utf-8", "replace")[:MAX_QUERY_BYTES].decode("utf-8", "ignore") or None
+    return plain_query(of_it[0]["content"]) if of_it else None
 
 
 async def _take_recalled(

@@ -73,6 +73,12 @@ def check_query(text: str) -> None:
     validation.check_text(text, "query", most_bytes=MAX_QUERY_BYTES, nul=True)
 
 
+def plain_query(text: str) -> str | None:
+    """Return a text that nobody wrote as a query as one: without marks of phrases, cut to the maximum length."""
+    plain = text.replace('"', " ").replace("\0", " ").strip()
+    return plain.encode("utf-8", "replace")[:MAX_QUERY_BYTES].decode("utf-8", "ignore") or None
+
+
 async def search(
     backend: Backend,
     scope: Scope,
@@ -82,6 +88,7 @@ async def search(
     session_id: str | None = None,
     filter_: MessageFilter = ANY_MESSAGE,
     mode: SearchMode = SearchMode.HYBRID,
+    by_session: bool = True,
 ) -> Results:
     """Search the messages of a scope, best first.
 
@@ -96,6 +103,7 @@ async def search(
         session_id: only messages of this session.
         filter_: only messages that meet this filter.
         mode: the signals to compare.
+        by_session: whether the words of its session alone are enough for a message to be found.
 
     Raises:
         BadUserInput: an argument is not accepted.
@@ -122,7 +130,16 @@ async def search(
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
     parts = [await _with_phrases(backend, query, sessions), await _meeting(backend, filter_, sessions)]
     allowed = await run_on_thread(_allowed, snapshot, filter_, [part for part in parts if part is not None])
-    return await run_on_thread(_rank, snapshot, query, vector, mode, allowed)
+    return await run_on_thread(_rank, snapshot, query, vector, mode, allowed, by_session=by_session)
+
+
+async def search_snapshot(
+    backend: Backend, snapshot: Snapshot, text: str, *, mode: SearchMode, by_session: bool
+) -> Results:
+    """Search texts that are in no cache, as `search` does, but without phrases."""
+    query = await run_on_thread(_read_query, text, snapshot)
+    vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
+    return await run_on_thread(_rank, snapshot, query, vector, mode, None, by_session=by_session)
 
 
 async def _meaning_of(backend: Backend, query: Query, mode: SearchMode) -> Floats | None:
@@ -202,12 +219,44 @@ def _accepts(filter_: MessageFilter, entry: Entry) -> bool:
 
 
 def _rank(
-    snapshot: Snapshot, query: Query, vector: Floats | None, mode: SearchMode, allowed: Sequence[bool] | None
+    snapshot: Snapshot,
+    query: Query,
+    vector: Floats | None,
+    mode: SearchMode,
+    allowed: Sequence[bool] | None,
+    *,
+    by_session: bool,
 ) -> Results:
     from graph.recall.ranking import rank  # noqa: PLC0415 - as above
 
-    ranking = rank(snapshot.columns, query, vector, mode=mode, allowed=allowed)
+    ranking = rank(snapshot.columns, query, vector, mode=mode, allowed=allowed, by_session=by_session)
     return Results(query.words, list(map(ScoredMessage, ranking.message_ids, ranking.millionths)), snapshot)
+
+
+async def diversified(results: Results, message_ids: Sequence[str], relevance: float, limit: int) -> list[str]:
+    """Return some of these results, chosen one by one for their score and their difference from those before.
+
+    Args:
+        results: the results of a search.
+        message_ids: the messages to choose from, best first.
+        relevance: weight of the score, from 0 to 1; the rest is the weight of the difference.
+        limit: maximum number of messages.
+    """
+    return await run_on_thread(_diversified, results, message_ids, relevance, limit)
+
+
+def _diversified(results: Results, message_ids: Sequence[str], relevance: float, limit: int) -> list[str]:
+    if results.snapshot is None:
+        return []
+    from graph.recall.diversity import diversify  # noqa: PLC0415 - as above
+
+    columns = results.snapshot.columns
+    rows = {message_id: row for row, message_id in enumerate(columns.message_ids)}
+    scores = {one.message_id: float(one.millionths) for one in results.found}
+    chosen = diversify(
+        columns, [rows[uuid] for uuid in message_ids], [scores[uuid] for uuid in message_ids], relevance, limit
+    )
+    return [message_ids[place] for place in chosen]
 
 
 async def matches_in(contents: Sequence[str], results: Results) -> list[list[MatchDocument]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,18 +10,18 @@ from functools import partial
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
+from graph.operations.recall import Results, SearchMode, diversified, plain_query, search
+from graph.operations.summary_search import search_summaries
 from graph.store import search as store
 from graph.store.documents import Document
+from graph.store.messages import MessageFilter
 from graph.store.scope import Scope
-from graph.store.search import SearchedKind
+from graph.store.search import Keep, SearchedKind
 from graph.store.sessions import find_session
 from graph.store.visible import Visible
 
-MAX_WORDS = 200
-"""Maximum distinct words of a query; further words are ignored."""
-
-_OPERATORS = re.compile(r'["\\]|(?<!\w)-')
-"""Punctuation that MongoDB's text search would take for a phrase or a negation."""
+_CANDIDATES = 2
+"""Results for each of the `limit`, of which different ones are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +29,20 @@ class Query:
     """A query.
 
     Attributes:
-        text: words, of which at least one must occur, up to inflection; None finds by the other conditions, newest
-            first.
+        text: the text to search for; None finds by the other conditions, newest first.
+        mode: the signals to compare.
+        relevance: weight of the score, from 0 to 1, against the difference from better results; None ranks by the
+            score alone.
         since: only documents created at this time or later.
         until: only documents created before this time.
         keep: only documents for which this function is true; it is called on a thread.
-        charge: charges the caller for the number of documents that are read for `keep`.
+        charge: charges the caller for documents that are read for `keep`, and for summaries that are embedded.
         limit: maximum number of results.
     """
 
     text: str | None = None
+    mode: SearchMode = SearchMode.HYBRID
+    relevance: float | None = None
     since: datetime | None = None
     until: datetime | None = None
     keep: Callable[[Document], bool] | None = None
@@ -53,7 +56,7 @@ class Hit:
 
     Attributes:
         document: the whole message or summary.
-        nearness: from 0 to 1, higher is nearer; 0 for a query without text.
+        nearness: the score, from 0 to 1, higher is nearer; 0 for a query without text.
     """
 
     document: Document
@@ -63,36 +66,57 @@ class Hit:
 async def search_session(
     backend: Backend, scope: Scope, session_id: str, searched: SearchedKind, query: Query
 ) -> list[Hit]:
-    """Search the messages or summaries of a session by words, nearest first; an unknown session has no results.
+    """Search the messages or summaries of a session, nearest first; an unknown session has no results.
 
     Raises:
         BadUserInput: the text or the limit is refused.
-        TooCostly: the caller's budget is spent, or `keep` raises the error.
+        TooCostly: the caller's budget is spent, the session is too large, or `keep` raises the error.
     """
     limit = validation.check_limit(query.limit)
-    words = None
     if query.text is not None:
-        text = validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)
-        words = await run_on_thread(_words, text)
+        validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)
     session = await find_session(backend.database, scope, session_id, Visible.FIELDS)
     if session is None or not limit:
         return []
-    found = await store.search(
-        backend.database,
-        Visible.of(session),
-        searched,
-        words=words,
-        since=query.since,
-        until=query.until,
-        keep=None if query.keep is None else partial(_kept, query.keep, query.charge),
-        limit=limit,
-    )
-    # The score has no upper bound; the formula maps it to 0 to 1 and keeps the order.
-    return [Hit(document, (score := document.pop("score", 0.0)) / (1 + score)) for document in found]
+    visible = Visible.of(session)
+    keep = None if query.keep is None else partial(_kept, query.keep, query.charge)
+    if query.text is None:
+        found = await store.newest(
+            backend.database, visible, searched, since=query.since, until=query.until, keep=keep, limit=limit
+        )
+        return [Hit(document, 0.0) for document in found]
+    text = plain_query(query.text)
+    if text is None:
+        return []
+    if searched is SearchedKind.MESSAGES:
+        times = MessageFilter(since=query.since, until=query.until)
+        results = await search(
+            backend, scope, text, session_id=session_id, filter_=times, mode=query.mode, by_session=False
+        )
+    else:
+        results = await search_summaries(
+            backend, visible, text, since=query.since, until=query.until, mode=query.mode, charge=query.charge
+        )
+    return await _read(backend, visible, results, query, searched=searched, keep=keep)
 
 
-def _words(text: str) -> str:
-    return " ".join(list(dict.fromkeys(_OPERATORS.sub(" ", text).split()))[:MAX_WORDS])
+async def _read(
+    backend: Backend, visible: Visible, results: Results, query: Query, *, searched: SearchedKind, keep: Keep | None
+) -> list[Hit]:
+    """Read the documents of the results, in the order that the query asks for."""
+    most = query.limit if query.relevance is None else _CANDIDATES * query.limit
+    ids = [one.message_id for one in results.found]
+    found = await store.documents_with(backend.database, visible, searched, ids, keep=keep, limit=most)
+    scores = {one.message_id: one.millionths / 1_000_000 for one in results.found}
+    hits = [Hit(document, scores[document["_id"]]) for document in found]
+    if query.relevance is None:
+        return hits
+    return await _different(results, hits, query.relevance, query.limit)
+
+
+async def _different(results: Results, hits: Sequence[Hit], relevance: float, limit: int) -> list[Hit]:
+    by_id = {hit.document["_id"]: hit for hit in hits}
+    return [by_id[chosen] for chosen in await diversified(results, list(by_id), relevance, limit)]
 
 
 async def _kept(

@@ -339,14 +339,15 @@ def _entry_of(message: MessageDocument, document: RecallDocument | None, model: 
 
 
 def _snapshot_of(sessions: Mapping[str, _CachedSession]) -> Snapshot:
+    return snapshot_of(entry for session in sessions.values() for entry in session.entries.values())
+
+
+def snapshot_of(entries: Iterable[Entry]) -> Snapshot:
+    """Return the columns of messages, given in any order; run it on a thread."""
     use_one_thread()
     from graph.recall.columns import columns_of  # noqa: PLC0415 - as above
 
-    ordered = [
-        entry
-        for session_id in sorted(sessions)
-        for entry in sorted(sessions[session_id].entries.values(), key=lambda entry: entry.seq)
-    ]
+    ordered = sorted(entries, key=lambda entry: (entry.session_id, entry.seq))
     dimension = next((len(entry.vector) for entry in ordered if entry.vector), 0)
     columns = columns_of(ordered, dimension)
     return Snapshot(columns, ordered, columns.nbytes + sum(_bytes_of(entry) for entry in ordered))

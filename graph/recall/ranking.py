@@ -37,6 +37,7 @@ def rank(
     *,
     mode: SearchMode = SearchMode.HYBRID,
     allowed: Sequence[bool] | None = None,
+    by_session: bool = True,
 ) -> Ranking:
     """Search the messages of a scope.
 
@@ -46,11 +47,12 @@ def rank(
         vector: the embedding of the query; without one, embeddings are not compared.
         mode: the signals to compare.
         allowed: the rows that may be found; None for all. Other rows only affect the scores of these.
+        by_session: whether the words of its session alone are enough for a message to be found.
     """
     if vector is not None and (mode is SearchMode.LEXICAL or columns.vectors.shape[1] != len(vector)):
         vector = None  # no message has a vector of the model yet
     measured = signals(columns, query, vector)
-    is_found = _is_found(measured, query, mode)
+    is_found = _is_found(measured, query, mode, by_session=by_session)
     rows = np.flatnonzero(is_found if allowed is None else is_found & np.array(allowed, np.bool_))
     scaled = _similarity(measured) if mode is SearchMode.VECTOR else measured.scaled()
     scores = np.rint(scaled * 1_000_000).astype(np.int64)
@@ -58,7 +60,7 @@ def rank(
     return Ranking([columns.message_ids[row] for row in rows.tolist()], scores[rows].tolist())
 
 
-def _is_found(measured: Signals, query: Query, mode: SearchMode) -> NDArray[np.bool_]:
+def _is_found(measured: Signals, query: Query, mode: SearchMode, *, by_session: bool) -> NDArray[np.bool_]:
     """Return for each row whether any signal is strong enough: of the message, its session or a neighbour."""
     if mode is SearchMode.VECTOR:
         return _similarity(measured) >= LEAST_COSINE
@@ -66,7 +68,9 @@ def _is_found(measured: Signals, query: Query, mode: SearchMode) -> NDArray[np.b
         return np.ones(len(measured.bm25), np.bool_)
     if not (query.words or query.speakers or query.dates):
         return np.zeros(len(measured.bm25), np.bool_)
-    by_words = (measured.bm25 > 0) | (measured.session_bm25 > 0) | (measured.speaker > 0) | (measured.date > 0)
+    by_words = (measured.bm25 > 0) | (measured.speaker > 0) | (measured.date > 0)
+    if by_session:
+        by_words |= measured.session_bm25 > 0
     if measured.cosine is None or measured.before is None or measured.after is None:
         return by_words
     nearest = np.maximum(np.maximum(measured.cosine, measured.before), measured.after)

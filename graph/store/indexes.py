@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from graph.store.driver.types import ASCENDING, TEXT, IndexModel, OperationFailure, RawDatabase
+from graph.store.driver.types import ASCENDING, IndexModel, OperationFailure, RawDatabase
 from graph.store.entities.owners import HIGHEST_RANK
 
 _NAMESPACE_EXISTS = 48
-
-
-def _words() -> IndexModel:
-    """Return the index of the words of a content, for a search within one session.
-
-    The stemming is English, so that "book" finds "books"; words of other languages are cut in the same way in the text
-    and the query. No field has the language of a document.
-    """
-    return IndexModel(
-        [("sessionId", ASCENDING), ("content", TEXT)],
-        name="words",
-        default_language="english",
-        language_override="textLanguage",
-    )
+_INDEX_NOT_FOUND = 27
 
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -87,7 +74,6 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"enrichment.at": {"$exists": True}},
             name="enriched",
         ),
-        _words(),
     ],
     "recall": [
         IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)]),
@@ -98,7 +84,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("layout", ASCENDING), ("dueAt", ASCENDING)]),
         IndexModel([("sessionId", ASCENDING), ("layout", ASCENDING)]),
     ],
-    "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True), _words()],
+    "summaries": [IndexModel([("sessionId", ASCENDING), ("lastSeq", ASCENDING)], unique=True)],
     "streams": [
         IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING)]),
         IndexModel([("dueAt", ASCENDING)]),
@@ -135,14 +121,26 @@ INDEXES: dict[str, list[IndexModel]] = {
 }
 
 
+RETIRED: dict[str, tuple[str, ...]] = {
+    "messages": ("words",),  # of the words of contents, which MongoDB's text search compared
+    "summaries": ("words",),
+}
+"""The names of indexes that earlier versions created and no read uses: each write would still update them."""
+
+
 async def ensure_indexes(database: RawDatabase) -> None:
-    """Create the missing indexes of `INDEXES` and their collections; other processes may do the same concurrently."""
+    """Create the missing indexes of `INDEXES` and their collections, and drop the retired ones.
+
+    Other processes may do the same concurrently.
+    """
     existing = await database.list_collection_names()
     for name, models in INDEXES.items():
         if name not in existing:
             await _create(database, name)
         if models:
             await database[name].create_indexes(models)
+        for retired in RETIRED.get(name, ()) if name in existing else ():
+            await _drop(database, name, retired)
 
 
 async def _create(database: RawDatabase, name: str) -> None:
@@ -151,4 +149,12 @@ async def _create(database: RawDatabase, name: str) -> None:
         await database.command("create", name)
     except OperationFailure as error:
         if error.code != _NAMESPACE_EXISTS:  # another process has just created it
+            raise
+
+
+async def _drop(database: RawDatabase, collection: str, index: str) -> None:
+    try:
+        await database.command("dropIndexes", collection, index=index)
+    except OperationFailure as error:
+        if error.code != _INDEX_NOT_FOUND:  # another process has just dropped it
             raise

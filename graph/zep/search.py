@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from graph.errors import BadUserInput
 from graph.operations.concurrency import run_on_thread
+from graph.operations.recall import SearchMode
 from graph.operations.search import Hit, Query, search_session
 from graph.operations.times import cut
 from graph.store.documents import Document, MessageDocument, SummaryDocument
@@ -21,7 +22,8 @@ from graph.zep.where import predicate_of
 
 _DEFAULT_LIMIT = 20
 _SCOPES = {"messages": SearchedKind.MESSAGES, "summary": SearchedKind.SUMMARIES}
-_TYPES = {"similarity", "mmr"}
+_MODES = {"text": SearchMode.LEXICAL, "similarity": SearchMode.HYBRID, "mmr": SearchMode.HYBRID}
+_DEFAULT_LAMBDA = 0.5
 _KEYS = {"where", "start_date", "end_date"}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -31,8 +33,8 @@ async def search(call: Call) -> Response:
     limit = call.limit(_DEFAULT_LIMIT)
     body = await call.body()
     searched = _SCOPES[_one_of(body, "search_scope", _SCOPES.keys(), "messages")]
-    _one_of(body, "search_type", _TYPES, "similarity")
-    _check_lambda(body.get("mmr_lambda"))
+    kind = _one_of(body, "search_type", _MODES.keys(), "similarity")
+    relevance = _lambda_of(body.get("mmr_lambda"))
     text = (text_of(body, "text") or "").strip() or None
     metadata = body.get("metadata") or {}
     if not isinstance(metadata, dict) or not metadata.keys() <= _KEYS:
@@ -41,6 +43,8 @@ async def search(call: Call) -> Response:
         raise BadUserInput("the query is empty: send text, or metadata to filter by")
     query = Query(
         text,
+        mode=_MODES[kind],
+        relevance=relevance if kind == "mmr" else None,
         since=_time(metadata.get("start_date"), "start_date"),
         until=_time(metadata.get("end_date"), "end_date", end=True),
         keep=await run_on_thread(_test, metadata.get("where"), searched),
@@ -59,10 +63,13 @@ def _one_of(body: Document, name: str, allowed: Any, default: str) -> str:
     return value
 
 
-def _check_lambda(value: object) -> None:
-    """It weighs diversity in a ranking by vectors, and has nothing to weigh before there are any."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1):
+def _lambda_of(value: object) -> float:
+    """Return the weight of the score against the difference of results; JavaScript's client sends it with any type."""
+    if value is None:
+        return _DEFAULT_LAMBDA
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise BadUserInput("mmr_lambda must be a number from 0 to 1")
+    return value
 
 
 def _time(value: Any, name: str, *, end: bool = False) -> datetime | None:

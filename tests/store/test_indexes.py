@@ -6,7 +6,7 @@ import asyncio
 import uuid
 
 from graph.store.database import Database, open_database
-from graph.store.indexes import INDEXES
+from graph.store.indexes import INDEXES, RETIRED
 from tests.support.driver import DRIVER
 
 AT_ONCE = 12
@@ -30,3 +30,16 @@ async def test_processes_that_start_at_once_on_an_empty_mongodb_all_start(mongod
             await databases[0].client.drop_database(name)
             for database in databases:
                 await database.close()
+
+
+async def test_the_text_indexes_of_earlier_versions_are_dropped(mongodb_uri: str, database: Database) -> None:
+    mongo = database.client[database.name]
+    for collection in RETIRED:
+        await mongo[collection].create_index([("sessionId", 1), ("content", "text")], name="words")
+    opened = await asyncio.gather(
+        *(open_database(mongodb_uri, name=database.name, driver_name=DRIVER) for _ in range(3))
+    )
+    for each in opened:
+        await each.close()
+    for collection, names in RETIRED.items():
+        assert not set(names) & set(await mongo[collection].index_information())

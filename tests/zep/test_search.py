@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from graph.enrichment.entities import Extractor
+from graph.enrichment.worker import Worker
+from graph.recall.embedding import embedder_of
+from graph.settings import Settings
 from graph.store.database import Database
+from graph.store.documents import now
+from tests.support.access import served_with
+from tests.support.embedding_server import EmbeddingServer
 from tests.support.graphql_client import Client
+from tests.support.untyped import untyped
 
 LINES = [
     "Who was Octavia Butler?",
@@ -98,3 +108,92 @@ async def test_deleted_messages_are_not_found(search: Any, client: Client) -> No
 async def test_an_unknown_session_has_no_results(client: Client) -> None:
     response = await client.http.post("/api/v1/sessions/nobody/search", json={"text": "octavia"})
     assert (response.status_code, response.json()) == (200, [])
+
+
+async def embed(database: Database, settings: Settings) -> None:
+    embedder = embedder_of(settings)
+    await Worker(database, Extractor(), settings, embedder=embedder).run(asyncio.Event(), drain=True)
+
+
+async def test_a_message_is_found_by_its_meaning_except_by_the_type_text(
+    search: Any, database: Database, settings: Settings
+) -> None:
+    query = "Which novel did Hollywood want to film?"
+    assert await search(text=query) == []
+    await embed(database, settings)
+    assert (await search(text=query))[0] in {2, 4}
+    assert (await search(text=query, search_type="mmr", limit=1))[0] in {2, 4}
+    assert await search(text=query, search_type="text") == []
+
+
+SAME = ["We went to the zoo in Vienna.", "We went to the zoo in Vienna!", "The zoo sells lemonade.", "I like tea."]
+
+
+async def test_mmr_prefers_results_that_differ(client: Client, database: Database, settings: Settings) -> None:
+    said = [{"role": "human", "content": content} for content in SAME]
+    await client.http.post("/api/v1/sessions/zoo/memory", json={"messages": said})
+    await embed(database, settings)
+
+    async def found(**query: Any) -> list[int]:
+        body = {"text": "zoo in Vienna", **query}
+        hits = (await client.http.post("/api/v1/sessions/zoo/search?limit=2", json=body)).json()
+        return [SAME.index(hit["message"]["content"]) for hit in hits]
+
+    assert set(await found()) == set(await found(search_type="mmr", mmr_lambda=1)) == {0, 1}
+    for different in ({"mmr_lambda": 0.3}, {"mmr_lambda": 0}):
+        first, second = await found(search_type="mmr", **different)
+        assert first in {0, 1}
+        assert second in {2, 3}
+    where = {"where": {"jsonpath": '$ ? (@.none == "x")'}}
+    assert await found(search_type="mmr", metadata=where) == []
+
+
+SUMMARIES = ["They planned the garden and bought roses.", "A doctor examined the injured knee.", "They like chess."]
+
+
+async def test_summaries_are_found_by_words_and_by_meaning(client: Client, database: Database) -> None:
+    said = [{"role": "human", "content": f"line {number}"} for number in range(30)]
+    await client.http.post("/api/v1/sessions/s/memory", json={"messages": said})
+    for number, content in enumerate(SUMMARIES):
+        summary = {"_id": str(uuid4()), "sessionId": "s", "firstSeq": 1, "lastSeq": 6 * number + 6, "content": content}
+        stored = {"lastMessageUuid": str(uuid4()), "tokenCount": 9, "source": "EXTRACTIVE", "entities": []}
+        await untyped(database, "summaries").insert_one({**summary, **stored, "createdAt": now()})
+
+    async def found(text: str, **query: Any) -> list[int]:
+        body = {"text": text, "search_scope": "summary", **query}
+        hits = (await client.http.post("/api/v1/sessions/s/search?limit=5", json=body)).json()
+        return [SUMMARIES.index(hit["summary"]["content"]) for hit in hits]
+
+    assert (await found("rose gardens"))[0] == 0
+    assert (await found("hospital visit about a leg"))[0] == 1
+    assert await found("hospital visit about a leg", search_type="text") == []
+    assert await found("garden", metadata={"end_date": "2020-01-01"}) == []
+    await client.http.delete("/api/v1/sessions/s/memory")
+    assert await found("garden") == []
+
+
+@pytest.mark.parametrize("scope", ["messages", "summary"])
+async def test_words_are_compared_while_the_model_is_away(
+    settings: Settings, mongodb_uri: str, database: Database, scope: str
+) -> None:
+    with EmbeddingServer(503) as server:
+        away = {"embedding_base_url": server.base_url, "embedding_model": "m"}
+        async with served_with(settings, mongodb_uri, **away) as client:
+            said = [{"role": "human", "content": line} for line in LINES]
+            await client.http.post("/api/v1/sessions/s/memory", json={"messages": said})
+            await untyped(database, "summaries").insert_one(
+                {
+                    "_id": str(uuid4()),
+                    "sessionId": "s",
+                    "firstSeq": 1,
+                    "lastSeq": 2,
+                    "content": LINES[0],
+                    "lastMessageUuid": str(uuid4()),
+                    "tokenCount": 9,
+                    "entities": [],
+                    "createdAt": now(),
+                }
+            )
+            body = {"text": "octavia", "search_scope": scope}
+            (hit,) = (await client.http.post("/api/v1/sessions/s/search", json=body)).json()
+            assert (hit["message"] or hit["summary"])["content"] == LINES[0]

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from pymongo import (
     ASCENDING,
-    TEXT,
     AsyncMongoClient,
     DeleteMany,
     DeleteOne,
@@ -26,7 +25,6 @@ from graph.store.documents import Document
 
 __all__ = [
     "ASCENDING",
-    "TEXT",
     "BulkWriteError",
     "ChangeStream",
     "Client",
