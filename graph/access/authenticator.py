@@ -69,8 +69,10 @@ class Authenticator:
             message = f"authentication is required: send the header Authorization: Bearer and {kinds}"
             raise Unauthenticated(message)
         if token.startswith(keys.PREFIX):
-            with time_limit(self._seconds):  # without a limit, a MongoDB that hangs would block the request
-                key = await keys.find_valid_key(database, token)
+            # Without the limits, a MongoDB that hangs would block the request.
+            with time_limit(self._seconds):
+                async with database.presence.needed():
+                    key = await keys.find_valid_key(database, token)
             if key is None:
                 raise Unauthenticated("the service key is unknown or revoked")
             return Caller(f"key:{key.id}", EVERYTHING, key.right, key_id=key.id)

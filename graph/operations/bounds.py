@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 
 from graph.operations.backend import Backend
 from graph.store.driver.answer import answer_limit, refuse_larger
 from graph.store.driver.client import time_limit
 
 
-@contextmanager
-def read_bounds(backend: Backend, *, changes: bool, copies: int = 1) -> Iterator[None]:
+@asynccontextmanager
+async def read_bounds(backend: Backend, *, changes: bool, copies: int = 1) -> AsyncIterator[None]:
     """Bound the bytes read from MongoDB and, for a request that changes nothing, the time of the reads.
 
     A change has its own deadline.
@@ -20,12 +20,17 @@ def read_bounds(backend: Backend, *, changes: bool, copies: int = 1) -> Iterator
         backend: the open parts of this process.
         changes: whether the request changes data.
         copies: maximum times that the answer repeats one value.
+
+    Raises:
+        Unavailable: MongoDB answers nothing.
     """
-    with (
-        nullcontext() if changes else time_limit(backend.settings.database_timeout),
-        byte_bound(backend, copies=copies),
-    ):
-        yield
+    with byte_bound(backend, copies=copies):
+        if changes:
+            yield
+            return
+        with time_limit(backend.settings.database_timeout):
+            async with backend.database.presence.needed():
+                yield
 
 
 def byte_bound(backend: Backend, *, copies: int = 1) -> AbstractContextManager[None]:

@@ -31,6 +31,7 @@ async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
         driver_name=settings.mongodb_driver,
         tombstones_kept=timedelta(days=settings.tombstone_days),
         retention=None if settings.retention_days is None else timedelta(days=settings.retention_days),
+        silence=settings.mongodb_silence,
     )
     try:
         yield database

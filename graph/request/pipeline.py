@@ -122,7 +122,8 @@ class Pipeline:
             OperationFailed: the operation is refused, or the subscription's session is outside the caller's scope.
         """
         try:
-            await self._guards.standing.require_valid(context.caller)
+            async with read_bounds(self._backend, changes=False):
+                await self._guards.standing.require_valid(context.caller)
             operation = await self._documents.operation(request.text, request.name, kinds, self._backend.settings)
             if operation.kind is not OperationType.SUBSCRIPTION:
                 answer = await self._run(operation, request, context)
@@ -131,7 +132,8 @@ class Pipeline:
                 yield Result(encode_json(answer.formatted()).decode())
                 return
             await admit(self._guards, context, request.text, operation, request.variables)
-            resolved = await operation.subscribe(request.variables, context, request.extensions)
+            async with read_bounds(self._backend, changes=False):
+                resolved = await operation.subscribe(request.variables, context, request.extensions)
             if isinstance(resolved, list):
                 raise OperationFailed(self._public(resolved, context))
             async with aclosing(follow(resolved, context, self._guards, outlet, resume_after)) as results:
@@ -149,7 +151,7 @@ class Pipeline:
         errors: list[GraphQLError] = []
         try:
             cost = await admit(self._guards, context, request.text, operation, request.variables)
-            with read_bounds(self._backend, changes=operation.changes, copies=operation.copies):
+            async with read_bounds(self._backend, changes=operation.changes, copies=operation.copies):
                 data, errors = await operation.run(request.variables, context, request.extensions)
         except Exception as error:  # noqa: BLE001 - `public_errors` distinguishes the errors
             errors = [GraphQLError(str(error), original_error=error)]

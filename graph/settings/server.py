@@ -101,6 +101,13 @@ class MongoDBSettings(CheckedSettings):
     mongodb_timeout: float = Field(
         10.0, gt=0, le=300, description="Time-out of the selection of a MongoDB server, in seconds."
     )
+    mongodb_silence: float = Field(
+        3.0,
+        ge=0,
+        le=300,
+        description="How long MongoDB may answer nothing, not even a ping, until reads, the checks of service keys and"
+        " new subscriptions are refused as UNAVAILABLE, in seconds; 0 disables the limit.",
+    )
     write_deadline: float = Field(
         20.0,
         gt=0,

@@ -24,6 +24,7 @@ from graph.store.documents import (
 from graph.store.driver import client as driver
 from graph.store.driver.collection import Collection, collection_of
 from graph.store.driver.errors import translated_errors
+from graph.store.driver.presence import Presence
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.entities.documents import EntityCountDocument
 from graph.store.expiry import existing
@@ -47,6 +48,8 @@ class Database:
         write_deadline: seconds for which a contended write is tried again.
         tombstones_kept: how long the announcement of a deletion is kept for subscribers that come back.
         retention: how long a session is kept after its last change; None for no bound.
+        silence: seconds for which MongoDB may answer nothing until reads are refused; 0 disables the limit.
+        presence: refuses these reads.
         sessions: the sessions that have not expired: an expired one is as deleted to all who read or write it.
         all_sessions: the expired sessions, too, for upserts and for those who erase.
         background: the background tasks of this process, which end when the database is closed.
@@ -58,6 +61,8 @@ class Database:
     write_deadline: float
     tombstones_kept: timedelta = timedelta(days=7)
     retention: timedelta | None = None
+    silence: float = 0.0
+    presence: Presence = field(init=False)
     sessions: Collection[SessionDocument] = field(init=False)
     all_sessions: Collection[SessionDocument] = field(init=False)
     memories: Collection[MemoryDocument] = field(init=False)
@@ -82,7 +87,7 @@ class Database:
 
     def __post_init__(self) -> None:
         database = self.client.get_database(self.name)
-
+        self.presence = Presence(self.client, self.silence)
         self.sessions = collection_of(database, "sessions", SessionDocument, existing=existing(self.retention))
         self.all_sessions = collection_of(database, "sessions", SessionDocument)
         self.memories = collection_of(database, "memories", MemoryDocument)
@@ -134,10 +139,10 @@ class Database:
             Unavailable: MongoDB did not answer in time.
         """
         try:
-            # The driver's own limit ends its work; asyncio's ends the wait where all of the driver's threads are taken.
-            with translated_errors(), driver.time_limit(seconds):
+            # The driver's own limit ends its work; asyncio's ends the wait where all threads for pings are taken.
+            with translated_errors():
                 async with asyncio.timeout(seconds):
-                    await self.client.admin.command("ping")
+                    await driver.ping(self.client, seconds)
         except TimeoutError:
             raise Unavailable(f"MongoDB did not answer within {seconds:g} seconds") from None
 
@@ -159,6 +164,7 @@ async def open_database(
     driver_name: DriverName = "motor",
     tombstones_kept: timedelta = timedelta(days=7),
     retention: timedelta | None = None,
+    silence: float = 0.0,
 ) -> Database:
     """Connect, check the deployment, and create missing collections and indexes.
 
@@ -169,7 +175,7 @@ async def open_database(
     try:
         # One after the other: of two concurrent checks, the error of the second could be lost.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
-        database = Database(client, name, write_deadline, tombstones_kept, retention)
+        database = Database(client, name, write_deadline, tombstones_kept, retention, silence)
         await ensure_indexes(client.get_database(name))
     except OperationFailure as error:
         await driver.close(client)

@@ -177,13 +177,12 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
         try:
             call = Call(request, await _caller_of(request, right, items), changes=right != Right.READ)
             if call.changes:  # is carried through without its client, and has a deadline
-                with read_bounds(call.backend, changes=True):
+                async with read_bounds(call.backend, changes=True):
                     return await handler(call)
             if request.method == "POST":
                 await call.body()  # the rest of the body shows whether the client is still there
-            async with Watch(request, call):
-                with read_bounds(call.backend, changes=False):
-                    return await handler(call)
+            async with Watch(request, call), read_bounds(call.backend, changes=False):
+                return await handler(call)
         except OperationError as error:
             return refusal(str(error), STATUS[error.code], error)
         except RequestRefused as refused:

@@ -18,13 +18,15 @@ DOOR = {Path("store/database.py"), Path("operations/opening.py")}
 
 
 async def test_every_setting_of_the_database_is_used(mongodb_uri: str, settings: Settings) -> None:
-    changed = settings.model_copy(update={"mongodb_pool_size": 7, "write_deadline": 3.0, "mongodb_timeout": 4.0})
+    given = {"mongodb_pool_size": 7, "write_deadline": 3.0, "mongodb_timeout": 4.0, "mongodb_silence": 5.0}
+    changed = settings.model_copy(update=given)
     async with opened(changed, mongodb_uri) as database:
         client = database.client.delegate if is_motor(database.client) else database.client
         options = client.options
         assert options.pool_options.max_pool_size == 7
         assert options.server_selection_timeout == 4.0
         assert database.write_deadline == 3.0
+        assert database.silence == 5.0
         assert database.name == settings.database
         await database.client.drop_database(settings.database)
 

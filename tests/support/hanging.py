@@ -38,6 +38,12 @@ class Hanging(socketserver.ThreadingTCPServer):
         """Pass nothing on from now on."""
         self.passes.clear()
 
+    def go_away(self) -> None:
+        """End all connections, and refuse others."""
+        self.ends.set()
+        self.shutdown()
+        self.server_close()
+
     def go_on(self) -> None:
         """Pass on what came meanwhile, and what comes."""
         self.passes.set()

@@ -94,6 +94,27 @@ async def close(client: Client) -> None:
     await awaited(client.close())
 
 
+async def ping(client: Client, seconds: float, *, secondary: bool = False) -> None:
+    """Wait for an answer of MongoDB to a ping.
+
+    Args:
+        client: the MongoDB client.
+        seconds: the maximum time, the selection of a server included.
+        secondary: whether a secondary must answer instead of the primary.
+
+    Raises:
+        PyMongoError: no answer came in time.
+    """
+    preference = ReadPreference.SECONDARY if secondary else ReadPreference.PRIMARY
+    if is_motor(client):
+        from graph.store.driver.motor import ping_from_thread  # noqa: PLC0415 - no import of Motor where it is not used
+
+        await ping_from_thread(client, seconds, preference)
+        return
+    with commands_within(seconds):
+        await client.admin.command("ping", read_preference=preference)
+
+
 @asynccontextmanager
 async def session_of(client: Client, *, snapshot: bool = False) -> AsyncIterator[Transaction]:
     """A driver session (MongoDB's, not a conversation).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 with warnings.catch_warnings():
@@ -11,6 +12,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
 
+from graph.store.driver.deadline import commands_within
 from graph.store.driver.streams import Batch, has_more
 
 if TYPE_CHECKING:
@@ -19,12 +21,31 @@ if TYPE_CHECKING:
 MotorClient = cast("type[Client]", AsyncIOMotorClient)
 """The class has the methods of PyMongo's client, whose types the store uses."""
 
+_PINGS = ThreadPoolExecutor(4, thread_name_prefix="ping")
+"""Separate from Motor's threads: long reads may take all of them while MongoDB answers."""
+
 
 def start_session(client: Client, *, snapshot: bool) -> Transaction:
     """Start a session of the driver. It sends nothing, so it needs no thread: a fifth of a transaction's switches."""
     motors: Any = client
     started = motors.delegate.start_session(snapshot=snapshot)
     return cast("Transaction", AsyncIOMotorClientSession(started, motors))
+
+
+async def ping_from_thread(client: Client, seconds: float, preference: object) -> None:
+    """Wait for an answer to a ping, without one of Motor's threads.
+
+    Args:
+        client: the MongoDB client.
+        seconds: the maximum time.
+        preference: the members that may answer, as a read preference.
+    """
+    await asyncio.get_running_loop().run_in_executor(_PINGS, _ping, client, seconds, preference)
+
+
+def _ping(client: Any, seconds: float, preference: object) -> None:
+    with commands_within(seconds):
+        client.delegate.admin.command("ping", read_preference=preference)
 
 
 async def next_batch(stream: ChangeStream) -> Batch:
