@@ -7,9 +7,10 @@ expired and nothing else: every read and write through it sees an expired sessio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from graph.store.documents import Document, now
 from graph.store.driver.collection import Existing
@@ -17,7 +18,7 @@ from graph.store.driver.collection import Existing
 _NOW: Final = "$$NOW"
 _NEVER: Final = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
 _CLOCKS_DIFFER: Final = timedelta(minutes=1)
-"""How far the clock of MongoDB may be ahead of that of this process."""
+"""How far the clocks of MongoDB and of this process may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,12 @@ class Expiry:
 
 def existing(retention: timedelta | None) -> Existing:
     """Return which sessions exist for callers: those that have not expired."""
-    return Existing(_unexpired(retention), lambda: expired(retention))
+    return Existing(
+        _unexpired(retention),
+        lambda: expired(retention),
+        ("expiresAt",) if retention is None else ("expiresAt", "updatedAt"),
+        lambda session: _surely_unexpired(session, retention),
+    )
 
 
 def expired(retention: timedelta | None) -> Document:
@@ -46,6 +52,14 @@ def _unexpired(retention: timedelta | None) -> Document:
     if retention is not None:
         kept.append({"$gt": ["$updatedAt", {"$subtract": [_NOW, retention // timedelta(milliseconds=1)]}]})
     return {"$expr": kept[0] if len(kept) == 1 else {"$and": kept}}
+
+
+def _surely_unexpired(session: Mapping[str, Any], retention: timedelta | None) -> bool:
+    """Return whether a session has not expired by any clock; its times are in UTC, with or without a zone."""
+    ends: list[datetime] = [] if session.get("expiresAt") is None else [session["expiresAt"]]
+    if retention is not None:
+        ends.append(session["updatedAt"] + retention)
+    return not ends or min(ends).replace(tzinfo=UTC) > now() + _CLOCKS_DIFFER
 
 
 def _ranges(retention: timedelta | None) -> list[Document]:

@@ -41,7 +41,9 @@ async def find_recent_memory(
 
     Times are in UTC without a zone, which takes a fraction of the time to decode.
     """
-    of_session = projection({*fields, "sessionId", "summarySeq", *Visible.MEMORY_FIELDS}, AS_MEMORY) or {}
+    sessions = database.sessions
+    read = {*fields, "sessionId", "summarySeq", *Visible.MEMORY_FIELDS, *sessions.fields_of_existence}
+    of_session = projection(read, AS_MEMORY) or {}
     pipeline = [
         {"$match": {"_id": session_id, **scope.sessions()}},
         {"$project": {**of_session, _IS_SESSION: {"$literal": True}}},
@@ -57,9 +59,12 @@ async def find_recent_memory(
             }
         },
     ]
-    found = await database.sessions.aggregate_at_once(pipeline, RESPONSE_CODEC, most=1 + recent.count)
+    # A pipeline over `sessions` would be planned, since its first condition is not `_id` alone.
+    found = await database.all_sessions.aggregate_at_once(pipeline, RESPONSE_CODEC, most=1 + recent.count)
     # Messages without a session belong to a session outside the scope.
     if not found or not found[0].pop(_IS_SESSION, False):
+        return None
+    if not await sessions.has(session_id, found[0]):
         return None
     memory = as_session_memory(found[0])
     visible = Visible.of_memory(memory)

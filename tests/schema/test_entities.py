@@ -9,7 +9,7 @@ import pytest
 from graph.schema.node import entity_id
 from graph.store.database import Database
 from graph.store.documents import now
-from tests.support.graphql_client import Client
+from tests.support.graphql_client import ADD, Client
 from tests.support.memory import add
 from tests.support.mentions import NAMES, read_once
 from tests.support.untyped import untyped
@@ -183,6 +183,16 @@ async def test_bad_arguments_are_told(client: Client, told: list[dict[str, Any]]
         "BAD_USER_INPUT",
         "labels has 101 items, and at most 100 are accepted",
     )
+
+
+async def test_the_length_of_a_list_is_checked_where_a_message_has_no_entities(client: Client) -> None:
+    await client.data(ADD, input={"sessionId": "s", "messages": [{"role": "human", "content": "and then?"}]})
+    for first in (-1, 1_001):
+        error = await client.error(
+            f'{{ session(sessionId: "s") {{ lastMessage {{ entities(first: {first}) {{ id }} }} }} }}'
+        )
+        assert error["code"] == "BAD_USER_INPUT"
+        assert error["message"].startswith("first ")
 
 
 async def test_progress_and_retries(client: Client, database: Database, told: list[dict[str, Any]]) -> None:

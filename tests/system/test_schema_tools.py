@@ -248,6 +248,10 @@ async def test_schemathesis_meets_no_error_but_those_that_are_documented_for_its
             "fuzzing",
             "--workers",
             "1",
+            # The same operations in each run: a red test then belongs to the change that it is run on. Other seeds
+            # find other operations.
+            "--seed",
+            os.environ.get("SCHEMATHESIS_SEED", "20"),
         ]
         hooks = {
             "SCHEMATHESIS_HOOKS": "hooks",

@@ -184,10 +184,7 @@ class Entity(Node, DocumentType):
 
 def message_entities(message: MessageDocument, first: int | None = None) -> list[Document]:
     """Return the entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
-    uuid, at, found = message["_id"], message["createdAt"], message["entities"]
-    if found == []:
-        return []
-    found = found[: check_first(first)]
+    uuid, at, found = message["_id"], message["createdAt"], message["entities"][: check_first(first)]
     view = {"scope": f"m:{uuid}", "firstSeenAt": at, "lastSeenAt": at, "messageId": uuid}
     return [{**entity, **view, "mentionCount": len(entity["matches"])} for entity in found]
 
