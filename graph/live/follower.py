@@ -36,7 +36,7 @@ class Follower:
     async def payloads(self) -> AsyncGenerator[Any, None]:
         """The stored events after the follower's place, then the live ones, each once and in order.
 
-        Waits while the database does not answer. Ends when the source is gone.
+        Waits while the database does not answer. Ends when the source is gone or over.
 
         Raises:
             OperationError: that of `refuse`.
@@ -66,7 +66,7 @@ class Follower:
 
     async def _live(self) -> AsyncGenerator[Any, None]:
         group, source = self._group, self._source
-        while not self._hub.is_closing:
+        while not self._hub.is_closing and not source.is_over:
             self._check()
             kept = group.kept(self._number) if group.reaches_back_to(self._number) else None
             if kept is None and group.reaches_back_to(self._number):

@@ -12,13 +12,15 @@ from graph.live.follower import Follower
 from graph.live.group import DELETION, Execute, Group
 from graph.live.memory import Memory, Outlet
 from graph.live.messages import UpdatePlace, deletion_of, reached, update_of
+from graph.live.pieces import END, end_of, piece_of
 from graph.live.sessions import session_update_of
-from graph.live.source import Feed, SessionUpdateKind, Source, Topic, UpdateKind
+from graph.live.source import Feed, Key, SessionUpdateKind, Source, Topic, UpdateKind
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.availability import repeatedly, until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
+from graph.store.streams import is_streaming
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Hub:
         self.at: Moment | None = None
         self.is_closing = False
         self._database = database
-        self._feeds: dict[Feed, dict[str | None, dict[Hashable, Group]]] = {feed: {} for feed in Feed}
+        self._feeds: dict[Feed, dict[Key, dict[Hashable, Group]]] = {feed: {} for feed in Feed}
         self._followers = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._ending: set[asyncio.Task[None]] = set()
@@ -58,6 +60,7 @@ class Hub:
         self._changed_messages: dict[tuple[str, UpdateKind], Change] = {}  # in the order of the commits
         self._revisions: dict[str, int] = {}  # by session, the greatest that was published of its changed messages
         self._changed_sessions: dict[str, SessionUpdateKind] = {}
+        self._ended_streams: set[str] = set()
         self._deleted: set[str] = set()  # while changed messages are looked up
         self._deleted_sessions: set[str] = set()  # while changed sessions are looked up
         self._cleared: dict[str, int] = {}  # by session, meanwhile, the last number that went
@@ -101,7 +104,7 @@ class Hub:
                 del groups[request]
             if not groups:
                 self._feeds[feed].pop(key, None)
-                if feed is Feed.UPDATED and key is not None:
+                if feed is Feed.UPDATED and isinstance(key, str):
                     self._revisions.pop(key, None)
         if not self._followers:
             self._stop()
@@ -116,6 +119,7 @@ class Hub:
         self.at = None
         self._changed_messages.clear()
         self._changed_sessions.clear()
+        self._ended_streams.clear()
 
     async def opened(self) -> None:
         """Wait until the stream has a beginning, from which on nothing is missed."""
@@ -167,15 +171,24 @@ class Hub:
         match change.kind:
             case ChangeKind.MESSAGE_ADDED:
                 self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
+            case ChangeKind.PIECE_ADDED:
+                topic = Feed.PIECES, (document["sessionId"], document["messageId"])
+                self._publish(topic, document["index"], piece_of(document))
+            case ChangeKind.STREAM_ENDED:
+                if self._feeds[Feed.PIECES]:
+                    self._ended_streams.add(change.id)
+                    self._look.set()
             case ChangeKind.MESSAGE_DELETED | ChangeKind.MESSAGES_CLEARED:
                 if change.kind is ChangeKind.MESSAGE_DELETED:
                     self._deleted.add(change.id)
                 else:
                     self._cleared[change.id] = document["seq"]
+                self._end_streams_of(document["sessionId"], document.get("uuid"))
                 self._change_message(change)
             case ChangeKind.SESSION_DELETED:
                 self._publish((Feed.ADDED, change.id), DELETION, {})
                 self._publish((Feed.UPDATED, change.id), DELETION, {})
+                self._end_streams_of(change.id)
                 self._revisions.pop(change.id, None)  # a later session with its id begins with 1
                 self._deleted_sessions.add(change.id)
                 self._changed_sessions.pop(change.id, None)  # its earlier state is of no use to a reader
@@ -195,6 +208,12 @@ class Hub:
             self._changed_messages.pop(key, None)
             self._changed_messages[key] = change
         self._look.set()  # which forgets earlier deletions, too
+
+    def _end_streams_of(self, session_id: str, uuid: str | None = None) -> None:
+        """Let the followers of a message's pieces, or of all messages of a session, look whether they are gone."""
+        for key in self._feeds[Feed.PIECES]:
+            if isinstance(key, tuple) and key == (session_id, uuid or key[1]):
+                self._publish((Feed.PIECES, key), DELETION, {})
 
     def _publish(self, topic: Topic, place: object, event: Any) -> None:
         feed, key = topic
@@ -219,7 +238,10 @@ class Hub:
             self._cleared.clear()
             messages, self._changed_messages = self._changed_messages, {}
             sessions, self._changed_sessions = self._changed_sessions, {}
+            ended, self._ended_streams = self._ended_streams, set()
             try:
+                if ended:
+                    await self._publish_ends(ended)
                 if messages:
                     await self._publish_messages(messages)
                 if sessions:
@@ -237,6 +259,13 @@ class Hub:
                 self._publish_deletion(change)
             elif message is not None and not self._is_deleted(message):
                 self._publish_change(kind, change, message)
+
+    async def _publish_ends(self, uuids: set[str]) -> None:
+        """Publish the ends of messages that were written in pieces, which come after all of their pieces."""
+        found = await until_available(lambda: following.messages_by_id(self._database, uuids, self.at))
+        for uuid, message in found.items():
+            if not is_streaming(message) and not self._is_deleted(message):
+                self._publish((Feed.PIECES, (message["sessionId"], uuid)), END, end_of(message))
 
     def _is_deleted(self, message: MessageDocument) -> bool:
         """Whether the message was deleted since it was read, which is an event of its own."""

@@ -21,7 +21,8 @@ _MOST_DIGITS = 18
 """Of a number that MongoDB can compare as one."""
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is a decimal number that MongoDB can compare as one."""
     return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
@@ -42,7 +43,7 @@ class MessagesAdded(InSession):
         return str(self.place)
 
     def _place_of(self, mark: str) -> Place:
-        if not _is_number(mark):
+        if not is_number(mark):
             raise no_mark("the seq of a message")
         return int(mark)
 
@@ -128,7 +129,7 @@ class MessagesUpdated(InSession):
             at = datetime.fromisoformat(time)
         except ValueError:
             at = None
-        if at is None or at.tzinfo is None or not _is_number(revision):
+        if at is None or at.tzinfo is None or not is_number(revision):
             raise no_mark("a revision and a time")
         return UpdatePlace(int(revision), at)
 

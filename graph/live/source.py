@@ -49,10 +49,14 @@ class Feed(Enum):
     ADDED = auto()
     UPDATED = auto()
     SESSIONS = auto()
+    PIECES = auto()
 
 
-Topic: TypeAlias = tuple[Feed, str | None]
-"""A feed, and the session or user in it; None for all users."""
+Key: TypeAlias = str | tuple[str, str] | None
+"""A session or a user, a session and a message of the session, or None for all users."""
+
+Topic: TypeAlias = tuple[Feed, Key]
+"""A feed, and its session, user or message."""
 
 
 class Gone(Exception):
@@ -86,6 +90,11 @@ class Source(ABC):
     def reads_store_first(self) -> bool:
         """Whether stored events come before live ones."""
         return self.starts_with_stored or self.resumes
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last event was given: there are no later ones."""
+        return False
 
     @property
     @abstractmethod

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from graph.errors import BadUserInput, Forbidden, shown
+from graph.errors import BadUserInput, Forbidden, NotFound, shown
 from graph.live.messages import MessagesAdded, MessagesUpdated, UpdatePlace
+from graph.live.pieces import BEGINNING, MessageStreamed
 from graph.live.sessions import SessionsUpdated, time_of
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import SessionDocument, now
 from graph.store.feed.changes import Moment, current_moment
 from graph.store.feed.following import session_state, time_of_revision
+from graph.store.messages import find_meant
 from graph.store.scope import Scope
+from graph.store.streams import next_index
 
 
 async def messages_added(
@@ -118,6 +121,34 @@ async def sessions_updated(
     )
 
 
+async def message_stream(backend: Backend, scope: Scope, uuid: str, after_index: int | None = None) -> MessageStreamed:
+    """Follow the pieces of a message after an index, stored and new ones, and its end; by default from the first.
+
+    Raises:
+        BadUserInput: `after_index` is less than -1, or the message has no piece with this index yet.
+        NotFound: the message is not in the caller's scope.
+    """
+    uuid = validation.check_uuid(uuid, "uuid")
+    if after_index is not None and after_index < BEGINNING:
+        raise BadUserInput(f"afterIndex must be -1 or more, not {after_index}: leave it out for every piece")
+    message = await find_meant(backend.database, scope, uuid, {"sessionId", "seq", "memoryId"})
+    if message is None:
+        raise NotFound(f"there is no message {uuid}: start it with startMessage first")
+    if after_index is not None:
+        moment = await current_moment(backend.database)  # as another replica may have stored the piece
+        _check_has_piece(after_index, await next_index(backend.database, message, moment))
+    session = await session_state(backend.database, message["sessionId"], None)
+    return MessageStreamed(
+        database=backend.database,
+        scope=scope,
+        place=BEGINNING if after_index is None else after_index,
+        session_id=message["sessionId"],
+        session_uuid=None if session is None else session["uuid"],
+        uuid=message["_id"],
+        seq=message["seq"],
+    )
+
+
 async def _visible(
     backend: Backend, scope: Scope, session_id: str, after: Moment | None = None
 ) -> SessionDocument | None:
@@ -125,6 +156,14 @@ async def _visible(
     if scope.user_id is not None and (session is None or not scope.sees_session(session)):
         raise Forbidden("you have no session with this sessionId: create it with createSession or addMemory first")
     return session
+
+
+def _check_has_piece(index: int, next_one: int | None) -> None:
+    if next_one is not None and index >= next_one:
+        raise BadUserInput(
+            f"afterIndex is {index}, and the next piece of the message is {next_one}: send the index of the last piece"
+            " that you have, or leave it out for every piece"
+        )
 
 
 def _revision(session: SessionDocument | None) -> int:

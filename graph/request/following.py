@@ -19,7 +19,7 @@ from graph.request.masking import public_error
 from graph.schema.context import Context
 from graph.store.documents import Document
 
-_STARTS = frozenset({"afterSeq", "sinceRevision"})
+_STARTS = frozenset({"afterSeq", "afterIndex", "sinceRevision"})
 """The arguments for a subscriber's start: the results of events do not depend on their values."""
 
 

@@ -17,6 +17,7 @@ from graph.schema.relay import Edge
 from graph.schema.scalars import UUID
 from graph.schema.sessions.types import MESSAGE_CURSORS, Session
 from graph.store.documents import Document
+from graph.store.stream_documents import MessageStatus
 
 described_enum(
     UpdateKind,
@@ -72,6 +73,22 @@ class SessionUpdate(DocumentType):
         " no other meaning.",
     )
     session: Session | None = stored("session", description="The current session; null if the session is deleted.")
+
+
+@strawberry.type(description="A piece of a message that is being written, or the end of the message.")
+class MessagePiece(DocumentType):
+    """The source is made by `graph.live.pieces`."""
+
+    index: int | None = stored(
+        "index", description="Place of the piece in the message: 0, 1, 2, …; null for the end. `afterIndex` later."
+    )
+    text: str = stored("text", description="The text of the piece; empty for the end.")
+    done: bool = stored("done", description="Whether this is the end: the last event.")
+    status: MessageStatus = stored("status", description="STREAMING, or at the end how the message ended.")
+    message: Message | None = stored(
+        "message",
+        description="At the end, the message: its content replaces the pieces that you have. Null for a piece.",
+    )
 
 
 def _edge_of(message: Document) -> Document:
@@ -153,6 +170,24 @@ class Subscription:
         ] = None,
     ) -> Source:
         return await following.messages_updated(info.context.backend, info.context.scope, session_id, since_revision)
+
+    @strawberry.subscription(
+        graphql_type=MessagePiece,
+        description="The pieces of a message that is being written after `afterIndex`, each once and in order: stored"
+        " pieces, then new ones, and at last the message. A client that reconnects with the last `index` it saw misses"
+        " no piece; after the end of the message, it gets the message at once. The subscription completes then, and"
+        " when the message is deleted. NOT_FOUND for an unknown message.",
+    )
+    async def message_stream(
+        self,
+        info: Info,
+        uuid: Annotated[UUID, strawberry.argument(description="UUID of the message.")],
+        after_index: Annotated[
+            int | None,
+            strawberry.argument(description="`index` of the last piece that you have; by default, every piece comes."),
+        ] = None,
+    ) -> Source:
+        return await following.message_stream(info.context.backend, info.context.scope, uuid, after_index)
 
     @strawberry.subscription(
         graphql_type=SessionUpdate,

@@ -11,12 +11,27 @@ from collections.abc import Sequence
 from graph.store.database import Database
 from graph.store.documents import MessageDocument
 from graph.store.driver.types import Transaction
+from graph.store.feed.changes import Moment, causally_after
 from graph.store.stream_documents import MessageStatus
 
 
 def is_streaming(message: MessageDocument) -> bool:
     """Return whether a message, read with `status`, is still being written."""
     return message.get("status") == MessageStatus.STREAMING
+
+
+async def next_index(database: Database, message: MessageDocument, after: Moment | None) -> int | None:
+    """Return the index of the next piece of a message; None if it is not being written.
+
+    Args:
+        database: the open database.
+        message: with `_id` and `memoryId`.
+        after: reads causally after this moment.
+    """
+    async with causally_after(database.client, after) as tx:
+        same = {"_id": message["_id"], "memoryId": message["memoryId"]}
+        found = await database.streams.find_one(same, {"nextIndex": 1}, session=tx)
+    return None if found is None else found["nextIndex"]
 
 
 async def forget_streams(database: Database, messages: Sequence[MessageDocument], tx: Transaction) -> None:

@@ -23,37 +23,12 @@ from graph.store.streaming import MOST_BYTES, interrupt_silent
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.contents import exported, imported
 from tests.support.graphql_client import ADD, Client
+from tests.support.pieces import ABORT, APPEND, FINISH, MESSAGE, START, append, finish, pieces, started
 from tests.support.untyped import untyped
 
-MESSAGE = "uuid seq role name content parts metadata status tokenCount revision enrichment { state }"
-START = f"""mutation($i: StartMessageInput!) {{ startMessage(input: $i) {{
-  replayed message {{ {MESSAGE} }} session {{ messageCount tokenCount revision }} }} }}"""
-APPEND = "mutation($i: AppendMessageInput!) { appendMessage(input: $i) { uuid nextIndex } }"
-FINISH = f"mutation($i: FinishMessageInput!) {{ finishMessage(input: $i) {{ message {{ {MESSAGE} }} }} }}"
-ABORT = f"mutation($i: AbortMessageInput!) {{ abortMessage(input: $i) {{ message {{ {MESSAGE} }} }} }}"
 READ = f"query($u: UUID!) {{ message(uuid: $u) {{ {MESSAGE} }} }}"
 SESSION = f"""query {{ session(sessionId: "s") {{ messageCount tokenCount
   messages {{ edges {{ node {{ {MESSAGE} }} }} }} memories {{ edges {{ node {{ tokenCount }} }} }} }} }}"""
-
-
-async def started(client: Client, **more: Any) -> dict[str, Any]:
-    sent = {"sessionId": "s", "role": "assistant", **more}
-    message: dict[str, Any] = (await client.data(START, i=sent))["startMessage"]["message"]
-    return message
-
-
-async def append(client: Client, uuid: str, first: int, *texts: str) -> int:
-    index: int = (await client.data(APPEND, i=pieces(uuid, first, *texts)))["appendMessage"]["nextIndex"]
-    return index
-
-
-def pieces(uuid: str, first: int, *texts: str) -> dict[str, Any]:
-    return {"uuid": uuid, "pieces": [{"index": index, "text": text} for index, text in enumerate(texts, first)]}
-
-
-async def finish(client: Client, uuid: str, **more: Any) -> dict[str, Any]:
-    message: dict[str, Any] = (await client.data(FINISH, i={"uuid": uuid, **more}))["finishMessage"]["message"]
-    return message
 
 
 async def read(client: Client, uuid: str) -> Any:

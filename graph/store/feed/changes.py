@@ -38,6 +38,8 @@ class ChangeKind(Enum):
     MESSAGE_ENRICHED = auto()
     MESSAGE_DELETED = auto()
     MESSAGES_CLEARED = auto()
+    PIECE_ADDED = auto()
+    STREAM_ENDED = auto()
     SESSION_CREATED = auto()
     SESSION_CHANGED = auto()
     SESSION_DELETED = auto()
@@ -51,7 +53,8 @@ class Change:
         kind: the kind of the change.
         id: the message's uuid, or the session's id.
         at: when it was committed.
-        document: the message as it was added, the `Stamp` of an edit, or the `DeletionDocument` of a deletion.
+        document: the message or the piece as it was added, the `Stamp` of an edit, or the `DeletionDocument` of a
+            deletion.
     """
 
     kind: ChangeKind
@@ -189,7 +192,7 @@ _PIPELINE: list[Document] = [
             "$or": [
                 {"ns.coll": "messages", "operationType": {"$in": ["insert", "update", "replace"]}},
                 {"ns.coll": "sessions", "operationType": {"$in": ["insert", "update", "replace"]}},
-                {"ns.coll": "deletions", "operationType": "insert"},
+                {"ns.coll": {"$in": ["deletions", "pieces"]}, "operationType": "insert"},
             ]
         }
     },
@@ -241,12 +244,16 @@ def _changes_of(event: Document) -> list[Change]:
         return [Change(kind, tombstone[field_], at, tombstone)]
     if collection == "sessions":
         return _session_changes(event, operation, key, at)
+    if collection == "pieces":
+        return [Change(ChangeKind.PIECE_ADDED, key, at, event["fullDocument"])]
     if operation == "insert":
         return [Change(ChangeKind.MESSAGE_ADDED, key, at, event["fullDocument"])]
     if operation == "replace":
         return [Change(ChangeKind.MESSAGE_EDITED, key, at)]
     updated = event["updateDescription"]["updatedFields"]
     changes = []
+    if "status" in updated:
+        changes.append(Change(ChangeKind.STREAM_ENDED, key, at))
     if "updatedAt" in updated:
         stamp = {name: updated[name] for name in ("sessionRevision", "partOfMany") if name in updated}
         changes.append(Change(ChangeKind.MESSAGE_EDITED, key, at, stamp))

@@ -93,6 +93,24 @@ async def sessions_by_id(
     return found
 
 
+async def message_of(
+    database: Database, visible: Visible, uuid: str, seq: int, after: Moment | None
+) -> MessageDocument | None:
+    """The whole message with a uuid and a number, if it is visible."""
+    if not visible.sees(seq):
+        return None
+    async with causally_after(database.client, after) as tx:
+        found = await database.messages.find_one({"_id": uuid, "sessionId": visible.session_id, "seq": seq}, session=tx)
+    return found
+
+
+async def pieces_after(database: Database, visible: Visible, seq: int, index: int, *, after: Moment | None) -> Page:
+    """The pieces of a message after an index, in order; those of an invisible message are being erased."""
+    wanted = {**visible.match("seq"), "index": {"$gt": index}}
+    wanted["seq"] = seq if visible.sees(seq) else {"$in": []}
+    return await _page(database, database.pieces, wanted, ("index",), None, after=after)
+
+
 async def messages_after(
     database: Database, visible: Visible, *, after: Moment | None, until: int | None = None
 ) -> Page:
