@@ -1,7 +1,7 @@
-"""Bundles the GraphiQL page into the wheel, when npm is at hand.
+"""Bundles the web pages, the GraphiQL explorer and the console, into the wheel when npm is on the PATH.
 
-Without npm, or when the bundle can't be built, the wheel is built all the same: the page then loads GraphiQL from a
-CDN. Set RECALLQL_BUILD_EXPLORER=0 to leave the bundle as it is.
+Without npm, or when a bundle can't be built, the wheel is built all the same: the explorer then loads GraphiQL from a
+CDN, and the console says how to get it. Set RECALLQL_BUILD_PAGES=0 to leave the bundles as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -22,17 +22,37 @@ _INSTALL = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retrie
 _BUILD = ["run", "build"]
 
 
-class ExplorerHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Builds `graph/explorer/web` into `graph/explorer/static`, for wheels and editable installs."""
+class Page(NamedTuple):
+    """A page to bundle.
+
+    Attributes:
+        name: its package, `graph/NAME`, with the sources in `web`; the bundle goes to `static`.
+        without: what an installation without the bundle lacks.
+    """
+
+    name: str
+    without: str
+
+
+PAGES = (
+    Page("explorer", "the explorer loads GraphiQL from https://esm.sh"),
+    Page("console", "there is no console"),
+)
+
+
+class PagesHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Bundles each page of `PAGES`, for wheels and editable installs."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Called by hatchling before it collects files."""
-        if self.target_name != "wheel":
+        if self.target_name != "wheel" or os.environ.get("RECALLQL_BUILD_PAGES", "1") == "0":
             return
-        explorer = Path(self.root) / "graph" / "explorer"
-        sources, bundle = explorer / "web", explorer / "static"
-        if os.environ.get("RECALLQL_BUILD_EXPLORER", "1") == "0":
-            return
+        for page in PAGES:
+            self._bundle(page)
+
+    def _bundle(self, page: Page) -> None:
+        folder = Path(self.root) / "graph" / page.name
+        sources, bundle = folder / "web", folder / "static"
         fingerprint = _fingerprint(sources)
         stamp = bundle / "sources.sha256"
         if stamp.is_file() and stamp.read_text().strip() == fingerprint:
@@ -41,9 +61,9 @@ class ExplorerHook(BuildHookInterface):  # type: ignore[type-arg]
         shutil.rmtree(bundle, ignore_errors=True)
         npm = shutil.which("npm")
         if npm is None:
-            self._warn("npm is not on the PATH")
+            self._warn(page, "npm is not on the PATH")
             return
-        self.app.display_info("Bundling the GraphiQL explorer with npm (about half a minute)")
+        self.app.display_info(f"Bundling the {page.name} with npm (about half a minute)")
         try:
             _build(npm, sources, bundle)
             stamp.write_text(fingerprint + "\n")
@@ -52,18 +72,18 @@ class ExplorerHook(BuildHookInterface):  # type: ignore[type-arg]
             output = getattr(error, "output", None) or ""
             # npm says what is wrong first, Vite last.
             shown = output if len(output) < 2000 else f"{output[:1000]}\n…\n{output[-1000:]}"
-            self._warn(f"bundling it failed: {error}\n{shown}")
+            self._warn(page, f"bundling it failed: {error}\n{shown}")
 
-    def _warn(self, why: str) -> None:
+    def _warn(self, page: Page, why: str) -> None:
         self.app.display_warning(
-            f"The GraphiQL explorer is not bundled: {why}\n"
-            "Its page will load GraphiQL from https://esm.sh. To have it served by RecallQL alone, "
-            "install Node.js 20.19 or later with npm, and build again."
+            f"The {page.name} is not bundled: {why}\n"
+            f"Without it, {page.without}. Install Node.js 20.19 or later with npm, and build again."
         )
 
 
 def _source_files(sources: Path) -> list[Path]:
-    return sorted([*(sources / "src").rglob("*.js"), *(path for path in sources.iterdir() if path.is_file())])
+    below = [path for path in (sources / "src").rglob("*") if path.is_file()]
+    return sorted([*below, *(path for path in sources.iterdir() if path.is_file())])
 
 
 def _fingerprint(sources: Path) -> str:
@@ -76,7 +96,7 @@ def _fingerprint(sources: Path) -> str:
 
 def _build(npm: str, sources: Path, bundle: Path) -> None:
     """Build in a scratch folder, so that neither node_modules nor half a bundle is ever left in the source tree."""
-    with tempfile.TemporaryDirectory(prefix="recallql-explorer-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="recallql-page-") as scratch:
         web = Path(scratch) / "web"
         for path in _source_files(sources):
             copy = web / path.relative_to(sources)

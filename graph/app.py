@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route, WebSocketRoute
 
+from graph.console import console_routes
 from graph.enrichment.tokens import load_counter
 from graph.errors import Unavailable
 from graph.explorer import explorer_routes
@@ -71,6 +72,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             Route("/", _home),
             Route("/health", _health),
             *(explorer_routes() if settings.explorer else ()),
+            *(console_routes() if settings.console else ()),
             *zep_routes(),
         ],
         middleware=[*middleware(settings, origins), Middleware(ZepPaths)],

@@ -28,7 +28,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "enrichment": {"errors", "outgoing", "settings", "store"},
     "live": {"errors", "store"},
     "execution": {"errors", "settings"},
-    "explorer": {"settings"},
+    "bundle": set(),
+    "console": {"bundle"},
+    "explorer": {"bundle"},
     "operations": {"access", "enrichment", "errors", "live", "recall", "settings", "store"},
     "schema": {"access", "errors", "execution", "live", "operations", "store"},
     "request": {"access", "errors", "execution", "live", "operations", "schema", "settings", "store"},
@@ -48,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "transfer": {"enrichment", "errors", "operations", "store"},
     "mcp": {"access", "errors", "live", "operations", "outgoing", "request", "transport"},
     "app": {
+        "console",
         "enrichment",
         "errors",
         "explorer",

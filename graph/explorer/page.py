@@ -3,7 +3,6 @@
 import base64
 import functools
 import hashlib
-import html
 import json
 import secrets
 from dataclasses import dataclass
@@ -11,17 +10,16 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
+from graph.bundle import COMMON_POLICY, IMMUTABLE, Assets, Bundle, page_response, policy, script, stylesheet
 from graph.explorer.examples import EXAMPLES
 
 Source = Literal["bundle", "cdn"]
 
 _HERE = Path(__file__).parent
-_BUNDLE = _HERE / "static"
+_BUNDLE = Bundle(_HERE / "static", "src/bundle.js")
 _SOURCES = _HERE / "web"
 _CDN = "https://esm.sh"
 _PATH = "/graphql"
@@ -29,22 +27,10 @@ _ASSETS = "graphql/assets"
 """Relative to the page, so that it works behind any prefix that a proxy adds."""
 
 
-def _policy(**directives: str) -> str:
-    return "; ".join(f"{name.replace('_', '-')} {value}" for name, value in directives.items())
-
-
 # Monaco, GraphiQL's editor, sets inline styles throughout and runs its language services in workers; it evaluates no
 # code.
-# 'self' in connect-src covers the WebSocket of subscriptions.
-_COMMON = {
-    "default_src": "'none'",
-    "connect_src": "'self'",
-    "base_uri": "'none'",
-    "form_action": "'none'",
-    "frame_ancestors": "'none'",
-}
-EXPLORER_CSP = _policy(
-    **_COMMON,
+EXPLORER_CSP = policy(
+    **COMMON_POLICY,
     script_src="'self'",
     worker_src="'self'",
     style_src="'self' 'unsafe-inline'",
@@ -94,8 +80,8 @@ def _json(value: object, **options: Any) -> str:
 _IMPORT_MAP = _json({"imports": _cdn_imports()}, indent=2)
 _IMPORT_MAP_HASH = base64.b64encode(hashlib.sha256(_IMPORT_MAP.encode()).digest()).decode()
 
-EXPLORER_CDN_CSP = _policy(
-    **_COMMON,
+EXPLORER_CDN_CSP = policy(
+    **COMMON_POLICY,
     # The import map is the one inline script; the CDN's workers are blobs that import from it.
     script_src=f"'self' {_CDN} 'sha256-{_IMPORT_MAP_HASH}'",
     worker_src="'self' blob:",
@@ -114,36 +100,19 @@ class _Page:
     notice: str = ""
 
 
-def _script(name: str) -> str:
-    return f'<script type="module" src="{_ASSETS}/{name}"></script>'
-
-
-def _stylesheet(address: str) -> str:
-    return f'<link rel="stylesheet" href="{html.escape(address)}">'
-
-
 @functools.cache
 def _page(source: Source) -> _Page:
     if source == "bundle":
-        manifest: dict[str, Any] = json.loads((_BUNDLE / "manifest.json").read_text())
-        entry = manifest["src/bundle.js"]
-        # Vite names files from the manifest's folder; the route serves `assets/` beneath it.
-        styles = [_stylesheet(f"{_ASSETS}/{Path(name).name}") for name in entry.get("css", [])]
-        return _Page(
-            assets=_BUNDLE / "assets",
-            cache_control="public, max-age=31536000, immutable",  # their names carry their hash
-            csp=EXPLORER_CSP,
-            head="\n".join([*styles, _script(Path(entry["file"]).name)]),
-        )
+        return _Page(assets=_BUNDLE.assets, cache_control=IMMUTABLE, csp=EXPLORER_CSP, head=_BUNDLE.head(_ASSETS))
     return _Page(
         assets=_SOURCES / "src",
         cache_control="no-cache",
         csp=EXPLORER_CDN_CSP,
         head="\n".join(
             [
-                _stylesheet(f"{_CDN}/graphiql@{_versions()['graphiql']}/dist/style.css"),
+                stylesheet(f"{_CDN}/graphiql@{_versions()['graphiql']}/dist/style.css"),
                 f'<script type="importmap">{_IMPORT_MAP}</script>',
-                _script("cdn.js"),
+                script(f"{_ASSETS}/cdn.js"),
             ]
         ),
         notice="<p>This installation was built without npm, so your browser loads GraphiQL from esm.sh. "
@@ -154,19 +123,20 @@ def _page(source: Source) -> _Page:
 
 def explorer_is_bundled() -> bool:
     """Whether the explorer's assets came with this installation, so that the browser asks no other host."""
-    return (_BUNDLE / "manifest.json").is_file()
+    return _BUNDLE.is_built
 
 
 def _default_source() -> Source:
     return "bundle" if explorer_is_bundled() else "cdn"
 
 
-def explorer_html(*, session_id: str | None = None, source: Source | None = None) -> str:
+def explorer_html(*, session_id: str | None = None, source: Source | None = None, console: bool = True) -> str:
     """The page, whose tabs hold the worked example.
 
     Args:
         session_id: The example's session. Left out, each view gets its own, so that visitors keep out of each other's.
         source: Where GraphiQL comes from: by default the bundle if there is one, else the CDN.
+        console: Whether the page has a link to the console.
     """
     session_id = session_id or f"octavia-{secrets.token_hex(3)}"
     tabs = [
@@ -175,40 +145,16 @@ def explorer_html(*, session_id: str | None = None, source: Source | None = None
     ]
     page = _page(source or _default_source())
     template = Template((_HERE / "page.html").read_text(encoding="utf-8"))
-    return template.substitute(head=page.head, notice=page.notice, config=_json({"tabs": tabs}))
+    return template.substitute(head=page.head, notice=page.notice, config=_json({"tabs": tabs, "console": console}))
 
 
-def explorer_response(*, source: Source | None = None) -> HTMLResponse:
+def explorer_response(*, source: Source | None = None, console: bool = True) -> HTMLResponse:
     """The page with the headers it needs: its content security policy, and that it shares its address with queries."""
     source = source or _default_source()
-    return HTMLResponse(
-        explorer_html(source=source),
-        headers={
-            "Content-Security-Policy": _page(source).csp,
-            "Cache-Control": "no-cache",
-            "Vary": "Accept",
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "same-origin",
-        },
-    )
-
-
-class _Assets(StaticFiles):
-    """Static files with one Cache-Control."""
-
-    def __init__(self, directory: Path, cache_control: str) -> None:
-        super().__init__(directory=directory)
-        self._cache_control = cache_control
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        if response.status_code < 400:
-            response.headers["Cache-Control"] = self._cache_control
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+    return page_response(explorer_html(source=source, console=console), _page(source).csp, vary="Accept")
 
 
 def explorer_routes(*, source: Source | None = None) -> list[BaseRoute]:
     """The routes of the page's assets. They must come before a mount of the GraphQL path itself, if there is one."""
     page = _page(source or _default_source())
-    return [Mount(f"{_PATH}/assets", app=_Assets(page.assets, page.cache_control), name="explorer-assets")]
+    return [Mount(f"{_PATH}/assets", app=Assets(page.assets, page.cache_control), name="explorer-assets")]

@@ -49,7 +49,7 @@ def serve(settings: Settings) -> None:
         kinds = (web_processes(settings, uri, listener), workers(settings, uri))
 
         def then() -> None:
-            announce(listener)
+            announce(listener, settings)
             for kind in kinds:
                 children.enter_context(kind)
 

@@ -58,14 +58,15 @@ _LEVELS = {"debug": "info", "info": "warning"}
 """uvicorn's level for each of ours: it is chatty, and its debugging shows frames and headers, with credentials."""
 
 
-def announce(listener: socket.socket) -> None:
-    """Say where the server is."""
+def announce(listener: socket.socket, settings: Settings) -> None:
+    """Print the addresses of the server."""
     host, port = listener.getsockname()[:2]
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    sys.stdout.write(
-        f"RecallQL {version('recallql')}\n  GraphQL API  {where}/graphql\n  Explorer     {where}/graphql"
-        " (in a browser)\n  Ctrl-C stops it\n"
-    )
+    pages = [f"  Explorer     {where}/graphql (in a browser)"] if settings.explorer else []
+    if settings.console:
+        pages.append(f"  Console      {where}/console")
+    lines = [f"RecallQL {version('recallql')}", f"  GraphQL API  {where}/graphql", *pages, "  Ctrl-C stops it", ""]
+    sys.stdout.write("\n".join(lines))
     sys.stdout.flush()
 
 

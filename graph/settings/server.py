@@ -59,6 +59,7 @@ class ServerSettings(CheckedSettings):
         30.0, ge=0, description="Time-out for a request's body, in seconds; 0 disables the limit."
     )
     explorer: bool = Field(True, description="Whether /graphql shows the explorer to browsers.")
+    console: bool = Field(True, description="Whether /console serves the console.")
     get_queries: bool = Field(True, description="Whether queries are accepted over GET.")
     introspection: bool = Field(True, description="Whether introspection of the schema is allowed.")
     suggestions: bool = Field(True, description="Whether errors suggest names that are similar to an unknown name.")

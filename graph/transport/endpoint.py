@@ -62,7 +62,7 @@ class GraphQLEndpoint:
         media_type = http.response_type(accept)
         try:
             if "text/html" in accept and self._settings.explorer and http.opens_page(request):
-                return explorer_response()
+                return explorer_response(console=self._settings.console)
             protocol = stream_asked_for(accept)
             caller, asked = await self._asked(request)
             if protocol is None:

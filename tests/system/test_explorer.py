@@ -2,7 +2,6 @@
 
 import html
 import json
-import os
 import re
 import shutil
 import socket
@@ -30,20 +29,11 @@ from graph.explorer import (
     explorer_routes,
 )
 from tests.support import server_process
+from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
 from tests.support.paths import ROOT
 
 ARTIFACTS = ROOT / "test-artifacts"
 WEB = ROOT / "graph" / "explorer" / "web"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 
 
 @contextmanager
@@ -139,12 +129,8 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        missing = "these tests drive a real browser: install Chromium (Debian: apt-get install chromium)"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
 
@@ -270,9 +256,11 @@ def test_without_a_bundle_the_policy_lets_in_the_cdn_alone(chromium: Browser, cd
     assert "unsafe-eval" not in EXPLORER_CDN_CSP
 
 
-def test_lock_file_names_no_registry_and_matches_the_pinned_versions() -> None:
-    lock = json.loads((WEB / "package-lock.json").read_text())
-    package = json.loads((WEB / "package.json").read_text())
+@pytest.mark.parametrize("page", ["explorer", "console"])
+def test_lock_file_names_no_registry_and_matches_the_pinned_versions(page: str) -> None:
+    web = ROOT / "graph" / page / "web"
+    lock = json.loads((web / "package-lock.json").read_text())
+    package = json.loads((web / "package.json").read_text())
     assert not [name for name, entry in lock["packages"].items() if "resolved" in entry]
     for name, version in (package["dependencies"] | package["devDependencies"]).items():
         assert lock["packages"][f"node_modules/{name}"]["version"] == version

@@ -43,7 +43,7 @@ function fetcher(params, options) {
   return createGraphiQLFetcher({ url: url.href, wsClient })(...operationOf(params, options));
 }
 
-const { tabs } = JSON.parse(document.getElementById('explorer-config').textContent);
+const { tabs, console: hasConsole } = JSON.parse(document.getElementById('explorer-config').textContent);
 
 /**
  * GraphiQL opens its tabs, stored or default, with the texts that it stored last, which lag behind: on a first visit the
@@ -68,6 +68,6 @@ createRoot(document.getElementById('explorer')).render(
   createElement(
     GraphiQL,
     { fetcher, defaultTabs: tabs, isHeadersEditorEnabled: true, defaultEditorToolsVisibility: 'variables' },
-    createElement(GraphiQL.Logo, null, 'RecallQL'),
+    createElement(GraphiQL.Logo, null, hasConsole ? createElement('a', { href: 'console' }, 'RecallQL') : 'RecallQL'),
   ),
 );

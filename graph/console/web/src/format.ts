@@ -1,0 +1,30 @@
+const numbers = new Intl.NumberFormat('en');
+const times = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' });
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 31_557_600],
+  ['month', 2_629_800],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+export function formatNumber(value: number): string {
+  return numbers.format(value);
+}
+
+export function formatTime(value: string): string {
+  return times.format(new Date(value));
+}
+
+/** How long ago a time is, in its largest unit. */
+export function formatAge(value: string): string {
+  const seconds = (Date.parse(value) - Date.now()) / 1_000;
+  const unit = UNITS.find(([, length]) => Math.abs(seconds) >= length);
+  return unit ? relative.format(Math.round(seconds / unit[1]), unit[0]) : 'just now';
+}
+
+/** A number with its noun: `1 message`, `2 messages`. */
+export function countOf(value: number, noun: string): string {
+  return `${formatNumber(value)} ${noun}${value === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,116 @@
+/* eslint-disable */
+import * as types from './graphql';
+
+
+
+/**
+ * Map of all GraphQL operations in the project.
+ *
+ * This map has several performance disadvantages:
+ * 1. It is not tree-shakeable, so it will include all operations in the project.
+ * 2. It is not minifiable, so the string of a GraphQL query will be multiple times inside the bundle.
+ * 3. It does not support dead code elimination, so it will add unused operations.
+ *
+ * Therefore it is highly recommended to use the babel or swc plugin for production.
+ * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
+ */
+type Documents = {
+    "\n  fragment MessageFields on Message {\n    uuid\n    seq\n    revision\n    createdAt\n    role\n    name\n    content\n    parts\n    metadata\n    toolCallId\n    tokenCount\n    status\n    enrichment {\n      state\n      reason\n    }\n    entities(first: 20) {\n      id\n      name\n      label\n      mentionCount\n      matches(first: 5) {\n        start(unit: UTF16)\n        end(unit: UTF16)\n      }\n    }\n  }\n": typeof types.MessageFieldsFragmentDoc,
+    "\n  query Session($sessionId: ID!) {\n    session(sessionId: $sessionId) {\n      sessionId\n      title\n      messageCount\n      tokenCount\n      metadata\n      user {\n        userId\n      }\n      forkedFrom {\n        sessionId\n        seq\n      }\n      memory {\n        summary {\n          uuid\n          content\n          firstSeq\n          lastSeq\n          tokenCount\n          stale\n          source\n        }\n      }\n      entities(first: 12) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n    }\n  }\n": typeof types.SessionDocument,
+    "\n  query Messages($sessionId: ID!, $last: Int!, $before: String) {\n    session(sessionId: $sessionId) {\n      messages(last: $last, before: $before) {\n        edges {\n          node {\n            ...MessageFields\n          }\n        }\n        pageInfo {\n          hasPreviousPage\n          startCursor\n        }\n      }\n    }\n  }\n": typeof types.MessagesDocument,
+    "\n  subscription MessageAdded($sessionId: ID!, $afterSeq: Int!) {\n    messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {\n      ...MessageFields\n    }\n  }\n": typeof types.MessageAddedDocument,
+    "\n  subscription MessageUpdated($sessionId: ID!) {\n    messageUpdated(sessionId: $sessionId) {\n      kind\n      uuid\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.MessageUpdatedDocument,
+    "\n  mutation UpdateMessage($input: UpdateMessageInput!) {\n    updateMessage(input: $input) {\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.UpdateMessageDocument,
+    "\n  mutation DeleteMessage($input: DeleteMessageInput!) {\n    deleteMessage(input: $input) {\n      deletedId\n    }\n  }\n": typeof types.DeleteMessageDocument,
+    "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n": typeof types.ForkSessionDocument,
+    "\n  mutation RetryEnrichment($input: RetryEnrichmentInput!) {\n    retryEnrichment(input: $input) {\n      retried\n    }\n  }\n": typeof types.RetryEnrichmentDocument,
+    "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n  }\n": typeof types.HealthDocument,
+    "\n  query Search($query: String!, $userId: ID, $sessionId: ID, $mode: SearchMode!, $after: String) {\n    search(query: $query, userId: $userId, sessionId: $sessionId, mode: $mode, first: 20, after: $after) {\n      edges {\n        score\n        matches {\n          start(unit: UTF16)\n          end(unit: UTF16)\n        }\n        node {\n          uuid\n          seq\n          role\n          name\n          createdAt\n          content\n          session {\n            sessionId\n            title\n          }\n        }\n      }\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n    }\n  }\n": typeof types.SearchDocument,
+    "\n  query Context($query: String, $userId: ID, $sessionId: ID, $maxTokens: Int!) {\n    context(query: $query, userId: $userId, sessionId: $sessionId, maxTokens: $maxTokens) {\n      text\n      tokenCount\n      omittedMessages\n      summary {\n        tokenCount\n      }\n      messages {\n        tokenCount\n      }\n      recalled {\n        message {\n          tokenCount\n        }\n      }\n    }\n  }\n": typeof types.ContextDocument,
+    "\n  query Sessions($first: Int!, $after: String, $filter: SessionFilter) {\n    sessions(first: $first, after: $after, filter: $filter, orderBy: { field: UPDATED_AT, direction: DESC }) {\n      edges {\n        node {\n          sessionId\n          title\n          updatedAt\n          messageCount\n          unreadCount\n          archived\n          user {\n            userId\n          }\n          lastMessage {\n            role\n            name\n            content\n          }\n          enrichment {\n            pending\n            failed\n          }\n        }\n      }\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n    }\n  }\n": typeof types.SessionsDocument,
+    "\n  subscription SessionUpdated($userId: ID) {\n    sessionUpdated(userId: $userId) {\n      kind\n      sessionId\n    }\n  }\n": typeof types.SessionUpdatedDocument,
+    "\n  query User($userId: ID!) {\n    user(userId: $userId) {\n      userId\n      email\n      firstName\n      lastName\n      createdAt\n      metadata\n      entities(first: 20) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n    }\n  }\n": typeof types.UserDocument,
+};
+const documents: Documents = {
+    "\n  fragment MessageFields on Message {\n    uuid\n    seq\n    revision\n    createdAt\n    role\n    name\n    content\n    parts\n    metadata\n    toolCallId\n    tokenCount\n    status\n    enrichment {\n      state\n      reason\n    }\n    entities(first: 20) {\n      id\n      name\n      label\n      mentionCount\n      matches(first: 5) {\n        start(unit: UTF16)\n        end(unit: UTF16)\n      }\n    }\n  }\n": types.MessageFieldsFragmentDoc,
+    "\n  query Session($sessionId: ID!) {\n    session(sessionId: $sessionId) {\n      sessionId\n      title\n      messageCount\n      tokenCount\n      metadata\n      user {\n        userId\n      }\n      forkedFrom {\n        sessionId\n        seq\n      }\n      memory {\n        summary {\n          uuid\n          content\n          firstSeq\n          lastSeq\n          tokenCount\n          stale\n          source\n        }\n      }\n      entities(first: 12) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n    }\n  }\n": types.SessionDocument,
+    "\n  query Messages($sessionId: ID!, $last: Int!, $before: String) {\n    session(sessionId: $sessionId) {\n      messages(last: $last, before: $before) {\n        edges {\n          node {\n            ...MessageFields\n          }\n        }\n        pageInfo {\n          hasPreviousPage\n          startCursor\n        }\n      }\n    }\n  }\n": types.MessagesDocument,
+    "\n  subscription MessageAdded($sessionId: ID!, $afterSeq: Int!) {\n    messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {\n      ...MessageFields\n    }\n  }\n": types.MessageAddedDocument,
+    "\n  subscription MessageUpdated($sessionId: ID!) {\n    messageUpdated(sessionId: $sessionId) {\n      kind\n      uuid\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": types.MessageUpdatedDocument,
+    "\n  mutation UpdateMessage($input: UpdateMessageInput!) {\n    updateMessage(input: $input) {\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": types.UpdateMessageDocument,
+    "\n  mutation DeleteMessage($input: DeleteMessageInput!) {\n    deleteMessage(input: $input) {\n      deletedId\n    }\n  }\n": types.DeleteMessageDocument,
+    "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n": types.ForkSessionDocument,
+    "\n  mutation RetryEnrichment($input: RetryEnrichmentInput!) {\n    retryEnrichment(input: $input) {\n      retried\n    }\n  }\n": types.RetryEnrichmentDocument,
+    "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n  }\n": types.HealthDocument,
+    "\n  query Search($query: String!, $userId: ID, $sessionId: ID, $mode: SearchMode!, $after: String) {\n    search(query: $query, userId: $userId, sessionId: $sessionId, mode: $mode, first: 20, after: $after) {\n      edges {\n        score\n        matches {\n          start(unit: UTF16)\n          end(unit: UTF16)\n        }\n        node {\n          uuid\n          seq\n          role\n          name\n          createdAt\n          content\n          session {\n            sessionId\n            title\n          }\n        }\n      }\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n    }\n  }\n": types.SearchDocument,
+    "\n  query Context($query: String, $userId: ID, $sessionId: ID, $maxTokens: Int!) {\n    context(query: $query, userId: $userId, sessionId: $sessionId, maxTokens: $maxTokens) {\n      text\n      tokenCount\n      omittedMessages\n      summary {\n        tokenCount\n      }\n      messages {\n        tokenCount\n      }\n      recalled {\n        message {\n          tokenCount\n        }\n      }\n    }\n  }\n": types.ContextDocument,
+    "\n  query Sessions($first: Int!, $after: String, $filter: SessionFilter) {\n    sessions(first: $first, after: $after, filter: $filter, orderBy: { field: UPDATED_AT, direction: DESC }) {\n      edges {\n        node {\n          sessionId\n          title\n          updatedAt\n          messageCount\n          unreadCount\n          archived\n          user {\n            userId\n          }\n          lastMessage {\n            role\n            name\n            content\n          }\n          enrichment {\n            pending\n            failed\n          }\n        }\n      }\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n    }\n  }\n": types.SessionsDocument,
+    "\n  subscription SessionUpdated($userId: ID) {\n    sessionUpdated(userId: $userId) {\n      kind\n      sessionId\n    }\n  }\n": types.SessionUpdatedDocument,
+    "\n  query User($userId: ID!) {\n    user(userId: $userId) {\n      userId\n      email\n      firstName\n      lastName\n      createdAt\n      metadata\n      entities(first: 20) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n    }\n  }\n": types.UserDocument,
+};
+
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  fragment MessageFields on Message {\n    uuid\n    seq\n    revision\n    createdAt\n    role\n    name\n    content\n    parts\n    metadata\n    toolCallId\n    tokenCount\n    status\n    enrichment {\n      state\n      reason\n    }\n    entities(first: 20) {\n      id\n      name\n      label\n      mentionCount\n      matches(first: 5) {\n        start(unit: UTF16)\n        end(unit: UTF16)\n      }\n    }\n  }\n"): typeof import('./graphql').MessageFieldsFragmentDoc;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Session($sessionId: ID!) {\n    session(sessionId: $sessionId) {\n      sessionId\n      title\n      messageCount\n      tokenCount\n      metadata\n      user {\n        userId\n      }\n      forkedFrom {\n        sessionId\n        seq\n      }\n      memory {\n        summary {\n          uuid\n          content\n          firstSeq\n          lastSeq\n          tokenCount\n          stale\n          source\n        }\n      }\n      entities(first: 12) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').SessionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Messages($sessionId: ID!, $last: Int!, $before: String) {\n    session(sessionId: $sessionId) {\n      messages(last: $last, before: $before) {\n        edges {\n          node {\n            ...MessageFields\n          }\n        }\n        pageInfo {\n          hasPreviousPage\n          startCursor\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').MessagesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  subscription MessageAdded($sessionId: ID!, $afterSeq: Int!) {\n    messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {\n      ...MessageFields\n    }\n  }\n"): typeof import('./graphql').MessageAddedDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  subscription MessageUpdated($sessionId: ID!) {\n    messageUpdated(sessionId: $sessionId) {\n      kind\n      uuid\n      message {\n        ...MessageFields\n      }\n    }\n  }\n"): typeof import('./graphql').MessageUpdatedDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation UpdateMessage($input: UpdateMessageInput!) {\n    updateMessage(input: $input) {\n      message {\n        ...MessageFields\n      }\n    }\n  }\n"): typeof import('./graphql').UpdateMessageDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation DeleteMessage($input: DeleteMessageInput!) {\n    deleteMessage(input: $input) {\n      deletedId\n    }\n  }\n"): typeof import('./graphql').DeleteMessageDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n"): typeof import('./graphql').ForkSessionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation RetryEnrichment($input: RetryEnrichmentInput!) {\n    retryEnrichment(input: $input) {\n      retried\n    }\n  }\n"): typeof import('./graphql').RetryEnrichmentDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n  }\n"): typeof import('./graphql').HealthDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Search($query: String!, $userId: ID, $sessionId: ID, $mode: SearchMode!, $after: String) {\n    search(query: $query, userId: $userId, sessionId: $sessionId, mode: $mode, first: 20, after: $after) {\n      edges {\n        score\n        matches {\n          start(unit: UTF16)\n          end(unit: UTF16)\n        }\n        node {\n          uuid\n          seq\n          role\n          name\n          createdAt\n          content\n          session {\n            sessionId\n            title\n          }\n        }\n      }\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n    }\n  }\n"): typeof import('./graphql').SearchDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Context($query: String, $userId: ID, $sessionId: ID, $maxTokens: Int!) {\n    context(query: $query, userId: $userId, sessionId: $sessionId, maxTokens: $maxTokens) {\n      text\n      tokenCount\n      omittedMessages\n      summary {\n        tokenCount\n      }\n      messages {\n        tokenCount\n      }\n      recalled {\n        message {\n          tokenCount\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').ContextDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Sessions($first: Int!, $after: String, $filter: SessionFilter) {\n    sessions(first: $first, after: $after, filter: $filter, orderBy: { field: UPDATED_AT, direction: DESC }) {\n      edges {\n        node {\n          sessionId\n          title\n          updatedAt\n          messageCount\n          unreadCount\n          archived\n          user {\n            userId\n          }\n          lastMessage {\n            role\n            name\n            content\n          }\n          enrichment {\n            pending\n            failed\n          }\n        }\n      }\n      pageInfo {\n        hasNextPage\n        endCursor\n      }\n    }\n  }\n"): typeof import('./graphql').SessionsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  subscription SessionUpdated($userId: ID) {\n    sessionUpdated(userId: $userId) {\n      kind\n      sessionId\n    }\n  }\n"): typeof import('./graphql').SessionUpdatedDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query User($userId: ID!) {\n    user(userId: $userId) {\n      userId\n      email\n      firstName\n      lastName\n      createdAt\n      metadata\n      entities(first: 20) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').UserDocument;
+
+
+export function graphql(source: string) {
+  return (documents as any)[source] ?? {};
+}

@@ -1,0 +1,653 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** A span of time, without a limit on a side that is left out. */
+export type DateTimeRange = {
+  /** The start, included. */
+  since?: string | null | undefined;
+  /** The end, excluded. */
+  until?: string | null | undefined;
+};
+
+/** The message to delete. */
+export type DeleteMessageInput = {
+  /** UUID of the message. */
+  uuid: string;
+};
+
+/** The state of a message's enrichment. */
+export type EnrichmentState =
+  /** The entities are stored. */
+  | 'DONE'
+  /** Every attempt of the extraction failed; `reason` has the error. */
+  | 'FAILED'
+  /** The entities are not extracted yet. */
+  | 'PENDING';
+
+/** The session to fork. */
+export type ForkSessionInput = {
+  /** Your own id of the new session, at most 512 bytes. */
+  newSessionId: string | number;
+  /** Your own id of the session with the messages. */
+  sessionId: string | number;
+  /** The `seq` of the last message to copy, at least 1 and at most that of the newest message. At most 1,000 messages and 16 MiB are copied. */
+  throughSeq: number;
+  /** The user of the new session; by default, and at most, the user of the source. */
+  userId?: string | number | null | undefined;
+};
+
+/** Whether the text of a message is complete. */
+export type MessageStatus =
+  /** Its writer ended it early; it has the text that had come. */
+  | 'ABORTED'
+  /** It was added whole, or finished. */
+  | 'COMPLETE'
+  /** Its writer was silent for too long; it has the text that had come. */
+  | 'INTERRUPTED'
+  /** It is being written. */
+  | 'STREAMING';
+
+/** The kind of a change to a message. */
+export type MessageUpdateKind =
+  /** All messages of the session up to `seq` were deleted. */
+  | 'CLEARED'
+  /** It was deleted. */
+  | 'DELETED'
+  /** Its role, content or metadata changed. */
+  | 'EDITED'
+  /** Its enrichment ended, with entities or with a failure. */
+  | 'ENRICHED';
+
+/** A condition on the value at a path in metadata: give path or segments, and one of equals, contains and exists. */
+export type MetadataFilter = {
+  /** A JSON value that must be an item of the list at the path. */
+  contains?: unknown;
+  /** The JSON value at the path; numbers are compared by value, and objects independent of the order of their keys. null matches a null, not an absent value. */
+  equals?: unknown;
+  /** Whether a value, null included, must or must not be at the path. */
+  exists?: boolean | null | undefined;
+  /** Keys from the outermost one, with dots between them: `customer.plan`. */
+  path?: string | null | undefined;
+  /** The path as a list of keys, which may have dots or be empty. In a list, a whole number is the index of an item, from 0: `["tools", "0", "$ref"]`. */
+  segments?: Array<string> | null | undefined;
+};
+
+/** The failed messages to extract entities from again. */
+export type RetryEnrichmentInput = {
+  /** All failed messages of a session. */
+  sessionId?: string | number | null | undefined;
+  /** One failed message. */
+  uuid?: string | null | undefined;
+};
+
+/** The signals that a search compares. */
+export type SearchMode =
+  /** Words and embeddings in one score; words alone without an embedding model, or while it is unavailable. */
+  | 'HYBRID'
+  /** Words, speakers and dates. */
+  | 'LEXICAL'
+  /** Embeddings alone. UNAVAILABLE without an embedding model. */
+  | 'VECTOR';
+
+/** The sessions to list: those that meet all given conditions. */
+export type SessionFilter = {
+  /** true: only archived sessions; false: only other sessions. */
+  archived?: boolean | null | undefined;
+  /** Only sessions that were created in this range. */
+  createdAt?: DateTimeRange | null | undefined;
+  /** Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64 texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower. */
+  metadata?: Array<MetadataFilter> | null | undefined;
+  /** Only sessions that last changed within this span. */
+  updatedAt?: DateTimeRange | null | undefined;
+  /** Only sessions of this user. */
+  userId?: string | number | null | undefined;
+};
+
+/** The kind of a change to a session. */
+export type SessionUpdateKind =
+  /** A message, a summary, its metadata or its user changed. */
+  | 'CHANGED'
+  /** It is new. */
+  | 'CREATED'
+  /** The session was deleted: remove it from the list. */
+  | 'DELETED';
+
+/** The origin of a summary's text. */
+export type SummarySource =
+  /** Sentences selected from the messages. */
+  | 'EXTRACTIVE'
+  /** Text written by the language model that the service is configured to use. */
+  | 'LLM';
+
+/** Changes of a message. A field that is absent or null stays unchanged. */
+export type UpdateMessageInput = {
+  /** The text, at most 1 MiB. Entities are extracted from a new text again; until then the message has no entities. */
+  content?: string | null | undefined;
+  /** A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key. */
+  metadata?: unknown;
+  /** The speaker, at most 256 bytes. */
+  name?: string | null | undefined;
+  /** The parts, which replace all that there are; without content, the content becomes their text. An empty list takes them away. A message with parts gets another role or content with parts alone. */
+  parts?: Array<unknown> | null | undefined;
+  /** The role of the speaker, at most 256 bytes. */
+  role?: string | null | undefined;
+  /** The tool call that the message answers, at most 512 bytes. */
+  toolCallId?: string | null | undefined;
+  /** UUID of the message. */
+  uuid: string;
+};
+
+export type MessageFieldsFragment = { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> };
+
+export type SessionQueryVariables = Exact<{
+  sessionId: string | number;
+}>;
+
+
+export type SessionQuery = { session: { sessionId: string, title: string | null, messageCount: number, tokenCount: number, metadata: unknown, user: { userId: string } | null, forkedFrom: { sessionId: string, seq: number } | null, memory: { summary: { uuid: string, content: string, firstSeq: number, lastSeq: number, tokenCount: number, stale: boolean, source: SummarySource } | null }, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
+
+export type MessagesQueryVariables = Exact<{
+  sessionId: string | number;
+  last: number;
+  before?: string | null | undefined;
+}>;
+
+
+export type MessagesQuery = { session: { messages: { edges: Array<{ node: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
+
+export type MessageAddedSubscriptionVariables = Exact<{
+  sessionId: string | number;
+  afterSeq: number;
+}>;
+
+
+export type MessageAddedSubscription = { messageAdded: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } };
+
+export type MessageUpdatedSubscriptionVariables = Exact<{
+  sessionId: string | number;
+}>;
+
+
+export type MessageUpdatedSubscription = { messageUpdated: { kind: MessageUpdateKind, uuid: string | null, message: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } | null } };
+
+export type UpdateMessageMutationVariables = Exact<{
+  input: UpdateMessageInput;
+}>;
+
+
+export type UpdateMessageMutation = { updateMessage: { message: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } } };
+
+export type DeleteMessageMutationVariables = Exact<{
+  input: DeleteMessageInput;
+}>;
+
+
+export type DeleteMessageMutation = { deleteMessage: { deletedId: string } };
+
+export type ForkSessionMutationVariables = Exact<{
+  input: ForkSessionInput;
+}>;
+
+
+export type ForkSessionMutation = { forkSession: { session: { sessionId: string } } };
+
+export type RetryEnrichmentMutationVariables = Exact<{
+  input: RetryEnrichmentInput;
+}>;
+
+
+export type RetryEnrichmentMutation = { retryEnrichment: { retried: number } };
+
+export type HealthQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type HealthQuery = { enrichment: { pending: number, done: number, failed: number, unembedded: number, oldestPendingAt: string | null } };
+
+export type SearchQueryVariables = Exact<{
+  query: string;
+  userId?: string | number | null | undefined;
+  sessionId?: string | number | null | undefined;
+  mode: SearchMode;
+  after?: string | null | undefined;
+}>;
+
+
+export type SearchQuery = { search: { edges: Array<{ score: number, matches: Array<{ start: number, end: number }>, node: { uuid: string, seq: number, role: string, name: string | null, createdAt: string, content: string, session: { sessionId: string, title: string | null } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type ContextQueryVariables = Exact<{
+  query?: string | null | undefined;
+  userId?: string | number | null | undefined;
+  sessionId?: string | number | null | undefined;
+  maxTokens: number;
+}>;
+
+
+export type ContextQuery = { context: { text: string, tokenCount: number, omittedMessages: number, summary: { tokenCount: number } | null, messages: Array<{ tokenCount: number }>, recalled: Array<{ message: { tokenCount: number } }> } };
+
+export type SessionsQueryVariables = Exact<{
+  first: number;
+  after?: string | null | undefined;
+  filter?: SessionFilter | null | undefined;
+}>;
+
+
+export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, content: string } | null, enrichment: { pending: number, failed: number } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type SessionUpdatedSubscriptionVariables = Exact<{
+  userId?: string | number | null | undefined;
+}>;
+
+
+export type SessionUpdatedSubscription = { sessionUpdated: { kind: SessionUpdateKind, sessionId: string } };
+
+export type UserQueryVariables = Exact<{
+  userId: string | number;
+}>;
+
+
+export type UserQuery = { user: { userId: string, email: string | null, firstName: string | null, lastName: string | null, createdAt: string, metadata: unknown, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const MessageFieldsFragmentDoc = new TypedDocumentString(`
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}
+    `, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
+export const SessionDocument = new TypedDocumentString(`
+    query Session($sessionId: ID!) {
+  session(sessionId: $sessionId) {
+    sessionId
+    title
+    messageCount
+    tokenCount
+    metadata
+    user {
+      userId
+    }
+    forkedFrom {
+      sessionId
+      seq
+    }
+    memory {
+      summary {
+        uuid
+        content
+        firstSeq
+        lastSeq
+        tokenCount
+        stale
+        source
+      }
+    }
+    entities(first: 12) {
+      edges {
+        node {
+          id
+          name
+          label
+          mentionCount
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SessionQuery, SessionQueryVariables>;
+export const MessagesDocument = new TypedDocumentString(`
+    query Messages($sessionId: ID!, $last: Int!, $before: String) {
+  session(sessionId: $sessionId) {
+    messages(last: $last, before: $before) {
+      edges {
+        node {
+          ...MessageFields
+        }
+      }
+      pageInfo {
+        hasPreviousPage
+        startCursor
+      }
+    }
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessagesQuery, MessagesQueryVariables>;
+export const MessageAddedDocument = new TypedDocumentString(`
+    subscription MessageAdded($sessionId: ID!, $afterSeq: Int!) {
+  messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {
+    ...MessageFields
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessageAddedSubscription, MessageAddedSubscriptionVariables>;
+export const MessageUpdatedDocument = new TypedDocumentString(`
+    subscription MessageUpdated($sessionId: ID!) {
+  messageUpdated(sessionId: $sessionId) {
+    kind
+    uuid
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessageUpdatedSubscription, MessageUpdatedSubscriptionVariables>;
+export const UpdateMessageDocument = new TypedDocumentString(`
+    mutation UpdateMessage($input: UpdateMessageInput!) {
+  updateMessage(input: $input) {
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<UpdateMessageMutation, UpdateMessageMutationVariables>;
+export const DeleteMessageDocument = new TypedDocumentString(`
+    mutation DeleteMessage($input: DeleteMessageInput!) {
+  deleteMessage(input: $input) {
+    deletedId
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteMessageMutation, DeleteMessageMutationVariables>;
+export const ForkSessionDocument = new TypedDocumentString(`
+    mutation ForkSession($input: ForkSessionInput!) {
+  forkSession(input: $input) {
+    session {
+      sessionId
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ForkSessionMutation, ForkSessionMutationVariables>;
+export const RetryEnrichmentDocument = new TypedDocumentString(`
+    mutation RetryEnrichment($input: RetryEnrichmentInput!) {
+  retryEnrichment(input: $input) {
+    retried
+  }
+}
+    `) as unknown as TypedDocumentString<RetryEnrichmentMutation, RetryEnrichmentMutationVariables>;
+export const HealthDocument = new TypedDocumentString(`
+    query Health {
+  enrichment {
+    pending
+    done
+    failed
+    unembedded
+    oldestPendingAt
+  }
+}
+    `) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
+export const SearchDocument = new TypedDocumentString(`
+    query Search($query: String!, $userId: ID, $sessionId: ID, $mode: SearchMode!, $after: String) {
+  search(
+    query: $query
+    userId: $userId
+    sessionId: $sessionId
+    mode: $mode
+    first: 20
+    after: $after
+  ) {
+    edges {
+      score
+      matches {
+        start(unit: UTF16)
+        end(unit: UTF16)
+      }
+      node {
+        uuid
+        seq
+        role
+        name
+        createdAt
+        content
+        session {
+          sessionId
+          title
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SearchQuery, SearchQueryVariables>;
+export const ContextDocument = new TypedDocumentString(`
+    query Context($query: String, $userId: ID, $sessionId: ID, $maxTokens: Int!) {
+  context(
+    query: $query
+    userId: $userId
+    sessionId: $sessionId
+    maxTokens: $maxTokens
+  ) {
+    text
+    tokenCount
+    omittedMessages
+    summary {
+      tokenCount
+    }
+    messages {
+      tokenCount
+    }
+    recalled {
+      message {
+        tokenCount
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ContextQuery, ContextQueryVariables>;
+export const SessionsDocument = new TypedDocumentString(`
+    query Sessions($first: Int!, $after: String, $filter: SessionFilter) {
+  sessions(
+    first: $first
+    after: $after
+    filter: $filter
+    orderBy: {field: UPDATED_AT, direction: DESC}
+  ) {
+    edges {
+      node {
+        sessionId
+        title
+        updatedAt
+        messageCount
+        unreadCount
+        archived
+        user {
+          userId
+        }
+        lastMessage {
+          role
+          name
+          content
+        }
+        enrichment {
+          pending
+          failed
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
+export const SessionUpdatedDocument = new TypedDocumentString(`
+    subscription SessionUpdated($userId: ID) {
+  sessionUpdated(userId: $userId) {
+    kind
+    sessionId
+  }
+}
+    `) as unknown as TypedDocumentString<SessionUpdatedSubscription, SessionUpdatedSubscriptionVariables>;
+export const UserDocument = new TypedDocumentString(`
+    query User($userId: ID!) {
+  user(userId: $userId) {
+    userId
+    email
+    firstName
+    lastName
+    createdAt
+    metadata
+    entities(first: 20) {
+      edges {
+        node {
+          id
+          name
+          label
+          mentionCount
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UserQuery, UserQueryVariables>;

@@ -1,0 +1,191 @@
+import type { Root, Text } from 'mdast';
+import { useState } from 'react';
+import Markdown, { type Components } from 'react-markdown';
+import remarkGfm from 'remark-gfm';
+import { SKIP, visit } from 'unist-util-visit';
+import { countOf, formatTime } from '../format';
+import type { MessageFieldsFragment } from '../gql/graphql';
+
+export type MessageFields = MessageFieldsFragment;
+
+/** A range of a text in UTF-16 code units, with what it stands for. */
+interface Range {
+  start: number;
+  end: number;
+  title: string;
+  kind: string;
+}
+
+export interface MessageActions {
+  onEdit: (message: MessageFields, content: string) => Promise<unknown>;
+  onDelete: (message: MessageFields) => void;
+  onFork: (message: MessageFields) => void;
+  onRetry: (message: MessageFields) => void;
+}
+
+/** Marks ranges of the source in the text nodes of a Markdown document. */
+function remarkRanges(ranges: Range[]) {
+  return () => (tree: Root) => {
+    visit(tree, 'text', (node, index, parent) => {
+      const start = node.position?.start.offset;
+      const end = node.position?.end.offset;
+      // A node with an escape or a character reference is shorter than its source: its offsets say nothing.
+      if (start === undefined || end === undefined || index === undefined || !parent) return undefined;
+      if (end - start !== node.value.length) return undefined;
+      const inside = ranges.filter((range) => range.start >= start && range.end <= end);
+      if (inside.length === 0) return undefined;
+      const nodes = split(node.value, start, inside);
+      parent.children.splice(index, 1, ...(nodes as Text[]));
+      return [SKIP, index + nodes.length];
+    });
+  };
+}
+
+function split(text: string, offset: number, ranges: Range[]): object[] {
+  const nodes: object[] = [];
+  let at = 0;
+  for (const { start, end, title, kind } of ranges.toSorted((a, b) => a.start - b.start)) {
+    if (start - offset < at) continue; // it overlaps with the range before
+    nodes.push({ type: 'text', value: text.slice(at, start - offset) });
+    nodes.push({
+      type: 'mark',
+      data: { hName: 'mark', hProperties: { title, className: [kind] } },
+      children: [{ type: 'text', value: text.slice(start - offset, end - offset) }],
+    });
+    at = end - offset;
+  }
+  nodes.push({ type: 'text', value: text.slice(at) });
+  return nodes;
+}
+
+const COMPONENTS: Components = {
+  // An image would ask another host, which the page's policy forbids.
+  img: ({ src, alt }) => (
+    <a href={String(src)} target="_blank" rel="noreferrer noopener">
+      {alt || 'image'}
+    </a>
+  ),
+  a: ({ href, children }) => (
+    <a href={href} target="_blank" rel="noreferrer noopener">
+      {children}
+    </a>
+  ),
+  // A checked box in a list of tasks has no label of its own.
+  input: ({ checked }) => <span>{checked ? '☑' : '☐'}</span>,
+};
+
+export function Content({ text, ranges }: { text: string; ranges: Range[] }) {
+  return (
+    <div className="content">
+      <Markdown remarkPlugins={[remarkGfm, remarkRanges(ranges)]} components={COMPONENTS} skipHtml={false}>
+        {text}
+      </Markdown>
+    </div>
+  );
+}
+
+function entityRanges(message: MessageFields): Range[] {
+  return message.entities.flatMap(({ label, name, mentionCount, matches }) =>
+    matches.map(({ start, end }) => ({
+      start,
+      end,
+      kind: 'entity',
+      title: `${label}: ${name}, ${countOf(mentionCount, 'mention')} in this message`,
+    })),
+  );
+}
+
+interface Part {
+  type?: unknown;
+  [key: string]: unknown;
+}
+
+function Parts({ parts }: { parts: Part[] }) {
+  return parts
+    .filter((part) => part.type !== 'text')
+    .map((part, index) => {
+      const name = part.toolName ?? part.name;
+      return (
+        // Parts have no id of their own.
+        <details key={index} className="part">
+          <summary>
+            {String(part.type)}
+            {typeof name === 'string' && <code>{name}</code>}
+          </summary>
+          <pre tabIndex={0}>{JSON.stringify(part, null, 2)}</pre>
+        </details>
+      );
+    });
+}
+
+export function MessageView({ message, actions, isTarget }: { message: MessageFields; actions: MessageActions; isTarget: boolean }) {
+  const [draft, setDraft] = useState<string | null>(null);
+  const [isRaw, setIsRaw] = useState(false);
+  const { enrichment, status } = message;
+  return (
+    <article className={`message ${message.role === 'user' || message.role === 'human' ? 'own' : ''}`} data-target={isTarget || undefined}>
+      <header>
+        <strong>{message.name ?? message.role}</strong>
+        <span>#{message.seq}</span>
+        <time dateTime={message.createdAt}>{formatTime(message.createdAt)}</time>
+        <span>{countOf(message.tokenCount, 'token')}</span>
+        {status !== 'COMPLETE' && <span className="badge">{status.toLowerCase()}</span>}
+        {enrichment.state === 'PENDING' && <span className="badge">pending</span>}
+        {enrichment.state === 'FAILED' && (
+          <span className="badge bad" title={enrichment.reason ?? ''}>
+            failed
+          </span>
+        )}
+      </header>
+      {draft === null ? (
+        <Content text={message.content} ranges={entityRanges(message)} />
+      ) : (
+        <form
+          className="stack"
+          onSubmit={(event) => {
+            event.preventDefault();
+            actions.onEdit(message, draft).then(
+              () => setDraft(null),
+              () => undefined, // the view shows the error, and the draft stays
+            );
+          }}
+        >
+          <textarea aria-label={`Content of message ${message.seq}`} value={draft} rows={4} onChange={(event) => setDraft(event.target.value)} />
+          <div className="row">
+            <button type="submit" className="primary">
+              Save
+            </button>
+            <button type="button" onClick={() => setDraft(null)}>
+              Cancel
+            </button>
+          </div>
+        </form>
+      )}
+      <Parts parts={message.parts as Part[]} />
+      {isRaw && (
+        <pre className="raw" tabIndex={0}>
+          {JSON.stringify(message, null, 2)}
+        </pre>
+      )}
+      <footer>
+        <button type="button" onClick={() => setDraft(message.content)}>
+          Edit
+        </button>
+        <button type="button" onClick={() => actions.onFork(message)}>
+          Fork here
+        </button>
+        <button type="button" onClick={() => actions.onDelete(message)}>
+          Delete
+        </button>
+        {enrichment.state === 'FAILED' && (
+          <button type="button" onClick={() => actions.onRetry(message)}>
+            Retry enrichment
+          </button>
+        )}
+        <button type="button" aria-expanded={isRaw} onClick={() => setIsRaw(!isRaw)}>
+          JSON
+        </button>
+      </footer>
+    </article>
+  );
+}

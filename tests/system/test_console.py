@@ -1,0 +1,321 @@
+"""The console, in a real browser that reaches no other host, against the whole service."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from graph.console import CONSOLE_CSP, console_is_bundled
+from tests.support import node_project, server_process
+from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
+from tests.support.paths import ROOT
+from tests.support.server_process import ServerProcess
+
+ARTIFACTS = ROOT / "test-artifacts"
+WEB = ROOT / "graph" / "console" / "web"
+PATIENCE = 90_000
+"""Milliseconds for a step of the browser: the first one reads all of it from the disk."""
+
+ADD = "mutation($input: AddMemoryInput!) { addMemory(input: $input) { session { messageCount } } }"
+HOSTILE = [
+    "<script>window.hostile = 1</script>",
+    "<img src=x onerror='window.hostile = 1'>",
+    "[a link](javascript:window.hostile=1)",
+    "![an image](https://elsewhere.test/pixel.png)",
+    "<iframe srcdoc='<script>parent.hostile = 1</script>'></iframe>",
+    "<svg onload='window.hostile = 1'></svg>",
+    "[x]: data:text/html,<script>window.hostile=1</script>\n\n[x]",
+    "`</script><script>window.hostile = 1</script>`",
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bundle() -> None:
+    if console_is_bundled():
+        return
+    if shutil.which("npm"):
+        pytest.fail("The console is not bundled, though npm is here: build it with `pip install -e .`.")
+    pytest.skip("no npm, so no bundle to test")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with server_process.served(tmp_path_factory.mktemp("console") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """One page of the browser, with what it asked of other hosts and what it complained of."""
+
+    def __init__(self, page: Page, base_url: str) -> None:
+        self.page = page
+        self.base_url = base_url
+        self.elsewhere: list[str] = []
+        self.complaints: list[str] = []
+        page.set_default_timeout(PATIENCE)
+        page.context.on("request", lambda request: self._note(request.url))
+        page.on("websocket", lambda socket: self._note(socket.url.replace("ws:", "http:")))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note_console)
+
+    def _note(self, url: str) -> None:
+        if not url.startswith(("data:", "blob:", self.base_url)):
+            self.elsewhere.append(url)
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def open(self, view: str = "") -> None:
+        self.page.goto(f"{self.base_url}/console#/{view}")
+
+    def violations(self) -> list[dict[str, Any]]:
+        """What axe finds wrong with the page's accessibility."""
+        self.page.evaluate((node_project.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text())
+        found: list[dict[str, Any]] = self.page.evaluate("axe.run().then(({ violations }) => violations)")
+        return [{"id": one["id"], "html": [node["html"] for node in one["nodes"]]} for one in found]
+
+
+@pytest.fixture
+def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        visit = Visit(context.new_page(), server.url)
+        yield visit
+        assert visit.elsewhere == []
+
+
+def add(server: ServerProcess, session_id: str, *messages: dict[str, Any], **more: Any) -> None:
+    server.graphql(ADD, input={"sessionId": session_id, "messages": list(messages), **more})
+
+
+def said(content: str, role: str = "user") -> dict[str, Any]:
+    return {"role": role, "content": content}
+
+
+@pytest.mark.slow
+def test_the_list_of_sessions_shows_what_others_write_and_delete(visit: Visit, server: ServerProcess) -> None:
+    add(server, "first", said("Where does Octavia live?"), userId="ada")
+    visit.open()
+    row = visit.page.locator("a.session")
+    expect(row.filter(has_text="Where does Octavia live?")).to_be_visible(timeout=PATIENCE)
+    add(server, "second", said("A session of somebody else"))
+    expect(row.first).to_contain_text("A session of somebody else")
+    add(server, "first", said("In Pasadena.", "assistant"))
+    expect(row.first).to_contain_text("assistant: In Pasadena.")
+    expect(row.first).to_contain_text("2 messages")
+    visit.page.get_by_role("searchbox", name="User").fill("ada")
+    visit.page.keyboard.press("Enter")
+    expect(row.filter(has_text="A session of somebody else")).to_have_count(0)
+    expect(row.first).to_contain_text("In Pasadena.")
+    visit.open()
+    expect(row.filter(has_text="A session of somebody else")).to_be_visible()
+    server.graphql('mutation { deleteSession(input: { sessionId: "second" }) { deletedId } }')
+    expect(row.filter(has_text="A session of somebody else")).to_have_count(0)
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_a_conversation_is_shown_changed_and_followed(visit: Visit, server: ServerProcess) -> None:
+    parts = [
+        {"type": "text", "text": "It is **warm** there."},
+        {"type": "tool-call", "toolName": "weather", "input": {"place": "Pasadena"}},
+    ]
+    messages = [said("🌍 Octavia Butler was born in Pasadena."), {"role": "assistant", "parts": parts}]
+    add(server, "chat", *messages, awaitEntities=True)
+    visit.open("sessions/chat")
+    message = visit.page.locator("article.message")
+    expect(message).to_have_count(2)
+    expect(message.nth(0).locator("mark.entity").filter(has_text=re.compile("^Octavia Butler$"))).to_be_visible()
+    expect(message.nth(1).locator("strong", has_text="warm")).to_be_visible()
+    message.nth(1).locator("summary").click()
+    expect(message.nth(1).locator("details pre")).to_contain_text('"place": "Pasadena"')
+    ARTIFACTS.mkdir(exist_ok=True)
+    visit.page.screenshot(path=ARTIFACTS / "console-conversation.png")
+
+    add(server, "chat", said("Written by another client"))
+    expect(message.nth(2)).to_contain_text("Written by another client")
+    message.nth(2).get_by_role("button", name="Edit").click()
+    visit.page.get_by_role("textbox", name="Content of message 3").fill("Written again")
+    visit.page.get_by_role("button", name="Save").click()
+    expect(message.nth(2)).to_contain_text("Written again")
+    visit.page.on("dialog", lambda dialog: dialog.accept())
+    message.nth(2).get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(2)
+    stored = server.graphql('{ session(sessionId: "chat") { messages { edges { node { seq content } } } } }')
+    assert [edge["node"]["seq"] for edge in stored["session"]["messages"]["edges"]] == [1, 2]
+
+    message.nth(0).get_by_role("button", name="Fork here").click()
+    expect(visit.page.locator("p.facts")).to_contain_text("forked from chat at #1")
+    expect(message).to_have_count(1)
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_the_history_of_a_long_conversation_is_read_as_it_is_scrolled_to(visit: Visit, server: ServerProcess) -> None:
+    add(server, "long", *[said(f"message number {number} of many") for number in range(1, 301)])
+    visit.open("sessions/long?seq=120")
+    target = visit.page.locator("article[data-target]")
+    expect(target).to_contain_text("message number 120 of many")
+    visit.open("sessions/first")
+    visit.open("sessions/long")
+    expect(visit.page.locator("article.message").get_by_text("message number 300 of many")).to_be_visible()
+    for _ in range(60):
+        visit.page.mouse.move(700, 600)
+        visit.page.mouse.wheel(0, -3_000)
+        visit.page.wait_for_timeout(50)
+    expect(visit.page.locator("article.message").get_by_text("message number 1 of many", exact=True)).to_be_visible()
+    assert visit.page.locator("article.message").count() < 100
+
+
+@pytest.mark.slow
+def test_nothing_that_is_stored_becomes_markup_or_a_script(visit: Visit, server: ServerProcess) -> None:
+    session_id = "<b>hostile</b>&\"'"
+    for text in HOSTILE:
+        add(server, session_id, {**said(text), "name": text}, metadata={text: text}, userId=HOSTILE[1])
+    server.graphql(
+        "mutation($input: UpdateSessionInput!) { updateSession(input: $input) { session { title } } }",
+        input={"sessionId": session_id, "title": HOSTILE[0]},
+    )
+    visit.open()
+    expect(visit.page.get_by_text(HOSTILE[0]).first).to_be_visible(timeout=PATIENCE)
+    visit.page.locator("a.session", has_text=HOSTILE[0]).click()
+    message = visit.page.locator("article.message")
+    expect(message.last).to_be_visible()
+    for _ in range(len(HOSTILE)):
+        visit.page.mouse.wheel(0, -400)
+        visit.page.wait_for_timeout(50)
+    visit.open(f"recall?query=hostile&session={quote(session_id)}")
+    expect(visit.page.locator("ol.results li").first).to_be_visible()
+    assert visit.page.evaluate("window.hostile") is None
+    assert visit.page.locator("#console :is(script, img, iframe, object, embed)").count() == 0
+    assert visit.page.locator("#console a[href^='javascript:'], #console a[href^='data:']").count() == 0
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_recall_finds_messages_and_builds_a_context(visit: Visit, server: ServerProcess) -> None:
+    add(
+        server, "recall", said("My sister Clara works at the harbour office."), said("Nice!", "assistant"), userId="eve"
+    )
+    visit.open("recall?user=eve")
+    visit.page.get_by_role("searchbox", name="Query").fill("sister harbour")
+    visit.page.get_by_role("button", name="Search").click()
+    first = visit.page.locator("ol.results li").first
+    expect(first).to_contain_text("Clara")
+    expect(first.locator("mark.match", has_text="harbour")).to_be_visible()
+    visit.page.screenshot(path=ARTIFACTS / "console-recall.png")
+    visit.page.get_by_role("button", name="Build a context").click()
+    expect(visit.page.locator("pre.prompt")).to_contain_text("Clara works at the harbour office")
+    expect(visit.page.locator("svg.budget rect.recalled")).to_be_attached()
+    first_link = visit.page.get_by_role("link", name="Health")
+    first_link.click()
+    expect(visit.page.get_by_role("region", name="Enrichment")).to_be_visible()
+    visit.open("users/eve")
+    expect(visit.page.get_by_role("heading", name="eve")).to_be_visible()
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_view_is_accessible_and_fits_a_phone(browser: Browser, server: ServerProcess, scheme: Any) -> None:
+    node_project.install()
+    add(server, "fits", said("Octavia Butler was born in Pasadena. " * 20), userId="ada", awaitEntities=True)
+    with browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme) as context:
+        visit = Visit(context.new_page(), server.url)
+        for view, text in (
+            ("", "Pasadena"),
+            ("sessions/fits", "Search in it"),
+            ("recall?query=Octavia", "Pasadena"),
+            ("recall?query=Octavia&session=fits&show=context", "Pasadena"),
+            ("users/ada", "Entities"),
+            ("health", "Done"),
+        ):
+            visit.open(view)
+            expect(visit.page.locator("main")).to_contain_text(text)
+            assert visit.violations() == [], view
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390, view
+        visit.page.screenshot(path=ARTIFACTS / f"console-phone-{scheme}.png")
+
+
+@pytest.mark.slow
+def test_with_authentication_the_console_asks_for_a_key(browser: Browser, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    flags = ["--enrichment-processes", "0"]
+    with (
+        server_process.served(data, *flags, RECALLQL_AUTH="required") as server,
+        browser.new_context() as context,
+    ):
+        visit = Visit(context.new_page(), server.url)
+        visit.open()
+        field = visit.page.get_by_label("Service key or JWT")
+        field.fill("wrong")
+        button = visit.page.locator("form").get_by_role("button", name="Sign in")
+        button.click()
+        expect(field).to_have_value("")
+        key = subprocess.run(
+            [sys.executable, "-m", "graph", "key", "create", "console", "--data-dir", str(data)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env=server_process.clean_environment(),
+        ).stdout.strip()
+        field.fill(key.splitlines()[-1])
+        button.click()
+        expect(visit.page.get_by_text("No messages are stored yet")).to_be_visible()
+        assert (
+            visit.page.evaluate("JSON.stringify([...Object.values(sessionStorage), ...Object.values(localStorage)])")
+            == "[]"
+        )
+        visit.page.reload()
+        expect(field).to_be_visible()
+
+
+def test_the_page_and_its_assets_have_their_headers(server: ServerProcess) -> None:
+    page = httpx.get(f"{server.url}/console", timeout=60)
+    assert page.headers["cache-control"] == "no-cache"
+    assert page.headers["content-security-policy"] == CONSOLE_CSP
+    assert "unsafe" not in CONSOLE_CSP
+    addresses = re.findall(r'(?:src|href)="(console/assets/[^"]+)"', page.text)
+    assert len(addresses) == 2
+    for address in addresses:
+        asset = httpx.get(f"{server.url}/{address}", timeout=60)
+        assert asset.status_code == 200
+        assert "immutable" in asset.headers["cache-control"]
+    assert httpx.get(f"{server.url}/console/assets/missing.js", timeout=60).status_code == 404
+
+
+def run(command: list[str], cwd: Path) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_typed_documents_are_those_of_the_schema_and_compile(tmp_path: Path) -> None:
+    node_project.install()
+    run(["node", "console.mjs", str(tmp_path / "gql")], node_project.NODE)
+    for path in sorted((WEB / "src" / "gql").iterdir()):
+        assert (tmp_path / "gql" / path.name).read_text() == path.read_text(), "run node tests/support/node/console.mjs"
+    web = tmp_path / "web"
+    shutil.copytree(WEB, web, ignore=shutil.ignore_patterns("node_modules"))
+    run(["npm", "ci", "--ignore-scripts"], web)
+    run(["npm", "run", "check"], web)
