@@ -96,17 +96,17 @@ class PublishedKeys:
         key_id = jwt.get_unverified_header(token).get("kid")
         if self._is_due(key_id):
             self._begin()
-        if self._known(key_id) is None and self._fetch is not None:
+        if self._cached(key_id) is None and self._fetch is not None:
             left = self._tried_at + PATIENCE - time.monotonic()
             await asyncio.wait([self._fetch], timeout=max(0.0, left))
-        key = self._known(key_id)
+        key = self._cached(key_id)
         if key is not None:
             return key
         if self._failed or self._fetch is not None or self._are_stale():
             raise Unavailable("the keys that sign tokens can't be fetched at the moment: try again")
         raise Unauthenticated("the token is signed with an unknown key")
 
-    def _known(self, key_id: str | None) -> SigningKey | None:
+    def _cached(self, key_id: str | None) -> SigningKey | None:
         return None if self._are_stale() else self._keys.get(key_id)
 
     def _are_stale(self) -> bool:
@@ -114,7 +114,7 @@ class PublishedKeys:
 
     def _is_due(self, key_id: str | None) -> bool:
         at = time.monotonic()
-        return at - self._tried_at >= PAUSE and (at - self._fetched_at >= LIFETIME or self._known(key_id) is None)
+        return at - self._tried_at >= PAUSE and (at - self._fetched_at >= LIFETIME or self._cached(key_id) is None)
 
     def _begin(self) -> asyncio.Task[None]:
         """Return the task of the current fetch, or start one."""

@@ -152,12 +152,12 @@ def _reason(error: jwt.PyJWTError) -> str:
 
 
 def _keys(settings: Settings) -> _Keys:
-    given = {
+    values_of_settings = {
         "RECALLQL_JWT_SECRET": settings.jwt_secret,
         "RECALLQL_JWT_PUBLIC_KEY": settings.jwt_public_key,
         "RECALLQL_JWT_JWKS_URL": settings.jwt_jwks_url,
     }
-    names = [name for name, value in given.items() if value is not None]
+    names = [name for name, value in values_of_settings.items() if value is not None]
     if len(names) > 1:
         message = f"{' and '.join(names)} are set: only one kind of key can sign tokens"
         raise StartupError(message)
@@ -173,10 +173,10 @@ def _keys(settings: Settings) -> _Keys:
     return PublishedKeys(settings.jwt_jwks_url)
 
 
-def _public_key(given: str) -> _OneKey:
+def _public_key(text: str) -> _OneKey:
     """Read a key from PEM text, or from the path of a PEM file."""
     try:
-        pem = given.replace("\\n", "\n") if given.lstrip().startswith("-----BEGIN") else Path(given).read_text()
+        pem = text.replace("\\n", "\n") if text.lstrip().startswith("-----BEGIN") else Path(text).read_text()
         key = load_pem_public_key(pem.encode())
     except OSError as error:
         message = f"RECALLQL_JWT_PUBLIC_KEY is neither PEM text nor a readable file ({error.strerror})"

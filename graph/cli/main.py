@@ -15,8 +15,8 @@ from graph.cli import commands
 from graph.errors import OperationError, StartupError, TransferError, named_thread_limit
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"recallql {version('recallql')}")
         raise typer.Exit
 

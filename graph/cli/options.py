@@ -47,13 +47,13 @@ def with_settings(*groups: type[CheckedSettings]) -> Callable[[Callable[..., Any
         flags = [*(_flag(name, *of) for name, of in fields.items()), *old]
 
         @wraps(command)
-        def wrapper(**given: Any) -> Any:
-            chosen = {flag.name: given.pop(flag.name) for flag in flags}
-            return command(settings=load_settings(**{name: chosen[name] for name in fields}), **given)
+        def wrapper(**arguments: Any) -> Any:
+            chosen = {flag.name: arguments.pop(flag.name) for flag in flags}
+            return command(settings=load_settings(**{name: chosen[name] for name in fields}), **arguments)
 
-        kept = [parameter for name, parameter in own.parameters.items() if name != "settings"]
-        wrapper.__signature__ = inspect.Signature([*kept, *flags])  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in [*kept, *flags]}
+        parameters = [parameter for name, parameter in own.parameters.items() if name != "settings"]
+        wrapper.__signature__ = inspect.Signature([*parameters, *flags])  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in [*parameters, *flags]}
         return wrapper
 
     return decorate
@@ -126,8 +126,8 @@ def _spelled(name: str) -> str:
 def _shown(default: Any, *, is_switch: bool) -> str:
     if default is None or default in ((), {}):
         return ""
-    given = ",".join(default) if isinstance(default, tuple) else default
-    text = ("on" if default else "off") if is_switch else given
+    value = ",".join(default) if isinstance(default, tuple) else default
+    text = ("on" if default else "off") if is_switch else value
     return f" \\[default: {text}]"
 
 

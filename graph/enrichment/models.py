@@ -171,12 +171,12 @@ def _find_config(directory: Path) -> Path:
 def _unneeded(config: Any) -> list[str]:
     components = config.get("components", {})
     factories = {name: components.get(name, {}).get("factory") for name in config["nlp"]["pipeline"]}
-    kept = {name for name, factory in factories.items() if factory not in _NOT_FOR_ENTITIES | _SHARED_EMBEDDINGS}
+    needed = {name for name, factory in factories.items() if factory not in _NOT_FOR_ENTITIES | _SHARED_EMBEDDINGS}
     # A component with embeddings of its own, as the small models' `ner` is, has no use for the shared ones. A component
     # sourced from another pipeline has no factory here, and is not looked into.
-    if any(factories[name] is None or _listens(components[name]) for name in kept):
-        kept |= {name for name, factory in factories.items() if factory in _SHARED_EMBEDDINGS}
-    return [name for name in factories if name not in kept]
+    if any(factories[name] is None or _listens(components[name]) for name in needed):
+        needed |= {name for name, factory in factories.items() if factory in _SHARED_EMBEDDINGS}
+    return [name for name in factories if name not in needed]
 
 
 def _listens(section: object) -> bool:

@@ -92,13 +92,13 @@ def next_step(
         raise ValueError("the uncovered messages are not in the order of their seq: sort them")
     if not is_due(len(page), window):
         return None
-    wanted = len(page) - window // 2
+    count = len(page) - window // 2
     allowed = _fitting(page, limits)
-    if more or wanted > allowed:
+    if more or count > allowed:
         # A step that is not the last leaves at least a window uncovered. Otherwise the rest would not be due any more
         # and stay uncovered until further messages come.
-        wanted = min(allowed, len(page) - window) or wanted
-    return Step(page[0].seq, page[wanted - 1].seq, wanted)
+        count = min(allowed, len(page) - window) or count
+    return Step(page[0].seq, page[count - 1].seq, count)
 
 
 def plan_steps(

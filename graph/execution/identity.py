@@ -39,7 +39,7 @@ class _Digests:
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, object]) -> None:
         self._fragments = fragments
         self._variables = variables
-        self._known: dict[tuple[str, frozenset[str]], bytes] = {}
+        self._digests: dict[tuple[str, frozenset[str]], bytes] = {}
 
     def of(self, selection_set: SelectionSetNode, without: frozenset[str] = _NOTHING) -> bytes:
         parts = [self._of_selection(selection, without) for selection in selection_set.selections]
@@ -72,9 +72,9 @@ class _Digests:
 
     def _of_fragment(self, fragment: FragmentDefinitionNode, without: frozenset[str]) -> bytes:
         key = fragment.name.value, without
-        if key not in self._known:
-            self._known[key] = self.of(fragment.selection_set, without)
-        return self._known[key]
+        if key not in self._digests:
+            self._digests[key] = self.of(fragment.selection_set, without)
+        return self._digests[key]
 
     def _arguments(self, node: Any, without: frozenset[str]) -> list[Any]:
         return sorted(

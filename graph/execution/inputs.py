@@ -43,15 +43,15 @@ def _build(kind: type, value: Mapping[str, object], context: InputContext) -> An
     plan = _plans.get(key)
     if plan is None:
         plan = _plans[key] = _plan(kind, context)
-    given = dict(plan.absent)
+    attributes = dict(plan.absent)
     for name, attribute, type_ in plan.fields:
         if name in value:
             item = value[name]
             if item is not None and type_ is not None:
                 path = (*context.path, name)
                 item = convert_argument(item, type_, context.scalar_registry, context.config, context.info, path=path)
-            given[attribute] = item
-    return kind(**given)
+            attributes[attribute] = item
+    return kind(**attributes)
 
 
 def _plan(kind: Any, context: InputContext) -> _Plan:

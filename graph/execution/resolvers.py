@@ -40,11 +40,11 @@ def _resolver(field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]
 
     def resolve(source: object, raw_info: object, **values: object) -> Any:
         info = info_class(raw_info, definition)
-        given = arguments.convert(values, info)
+        keywords = arguments.convert(values, info)
         for name in source_names:
-            given[name] = source
+            keywords[name] = source
         if info_name is not None:
-            given[info_name] = info
-        return function(source, **given) if takes_self else function(**given)
+            keywords[info_name] = info
+        return function(source, **keywords) if takes_self else function(**keywords)
 
     return resolve

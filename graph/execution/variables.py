@@ -31,23 +31,23 @@ class Variables:
         self._plain = [item for item in plain if item is not None]
         self._all_plain = len(self._plain) == len(plain)
 
-    def coerce(self, given: dict[str, Any]) -> VariableValues | list[GraphQLError]:
+    def coerce(self, sent: dict[str, Any]) -> VariableValues | list[GraphQLError]:
         """Return the values of the variables, or their errors."""
-        values = self._plain_values(given) if self._all_plain else None
+        values = self._plain_values(sent) if self._all_plain else None
         if values is None:
-            return get_variable_values(self._schema, self._definitions, given, _MOST_ERRORS)
+            return get_variable_values(self._schema, self._definitions, sent, _MOST_ERRORS)
         return values
 
-    def _plain_values(self, given: dict[str, Any]) -> VariableValues | None:
+    def _plain_values(self, sent: dict[str, Any]) -> VariableValues | None:
         """Return the values if no coercion changes them, or None."""
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
         for name, signature, class_, nullable in self._plain:
-            value = given.get(name)
+            value = sent.get(name)
             if value is None:
                 if not nullable:
                     return None
-                if name not in given:
+                if name not in sent:
                     sources[name] = VariableValueSource(signature)
                     continue
             elif value.__class__ is not class_ or (isinstance(value, int) and not _fits(value)):

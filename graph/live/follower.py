@@ -68,25 +68,25 @@ class Follower:
         group, source = self._group, self._source
         while not self._hub.is_closing and not source.is_over:
             self._check()
-            kept = group.kept(self._number) if group.reaches_back_to(self._number) else None
-            if kept is None and group.reaches_back_to(self._number):
+            entry = group.kept(self._number) if group.reaches_back_to(self._number) else None
+            if entry is None and group.reaches_back_to(self._number):
                 if group.ended:
                     return
                 await group.changed()
                 continue
-            comes_next = None if kept is None else await self._comes_next(kept.place)
-            if kept is not None and comes_next is False:
+            comes_next = None if entry is None else await self._comes_next(entry.place)
+            if entry is not None and comes_next is False:
                 self._take_next(self._number + 1)
                 continue
-            is_gone = kept is None or comes_next is None
-            if kept is not None and comes_next:
+            is_gone = entry is None or comes_next is None
+            if entry is not None and comes_next:
                 # The payload is taken once the connection has sent the one before, so that none waits in each follower.
-                async with self._outlet.lock, self._capacity_for(kept.size):
+                async with self._outlet.lock, self._capacity_for(entry.size):
                     self._check()
                     payload = group.payload(self._number)
                     if payload is not None:
                         self._take_next(self._number + 1)
-                        source.place = kept.place
+                        source.place = entry.place
                         yield payload
                         del payload
                         continue
@@ -105,9 +105,9 @@ class Follower:
         if place is DELETION:
             await self._persistently(source.check_life)
             return False
-        if not source.known:
+        if not source.is_visible:
             await self._persistently(source.check)
-            if not source.known:
+            if not source.is_visible:
                 return False
         return source.is_next(place)
 

@@ -59,8 +59,8 @@ class Group:
         self._memory = memory
         self._waiting: deque[tuple[Place, Event]] = deque()
         self._waiting_bytes = 0
-        self._kept: deque[KeptPayload] = deque()
-        self._kept_bytes = 0
+        self._entries: deque[KeptPayload] = deque()
+        self._entries_bytes = 0
         self._first = 0  # number of the first payload kept
         self._next: Counter[int] = Counter()  # followers, by the number that each takes next
         self.ended = False
@@ -85,7 +85,7 @@ class Group:
         self.incoming += 1
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._forget(len(self._kept))
+        self._forget(len(self._entries))
         self._first = self.incoming
         self.wake()
 
@@ -98,7 +98,7 @@ class Group:
         """Stop working, after the last follower has left."""
         if self._worker is not None:
             self._worker.cancel()
-        self._forget(len(self._kept))
+        self._forget(len(self._entries))
 
     async def _work(self) -> None:
         while self._waiting:
@@ -123,25 +123,25 @@ class Group:
             )  # to the followers: of many events at once, only as many are kept as the bounds allow
 
     def _keep(self, place: Place, payload: object) -> None:
-        kept = KeptPayload(place, getsizeof(payload))
+        entry = KeptPayload(place, getsizeof(payload))
         if payload is not None:
-            self._memory.keep((self, self._first + len(self._kept)), payload, kept.size)
-        self._kept.append(kept)
-        self._kept_bytes += kept.size
-        while len(self._kept) > 1 and (len(self._kept) > MOST_KEPT or self._kept_bytes > MOST_KEPT_BYTES):
+            self._memory.keep((self, self._first + len(self._entries)), payload, entry.size)
+        self._entries.append(entry)
+        self._entries_bytes += entry.size
+        while len(self._entries) > 1 and (len(self._entries) > MOST_KEPT or self._entries_bytes > MOST_KEPT_BYTES):
             self._forget(1)
         self._forget_taken()
 
     def _forget(self, count: int) -> None:
         """Keep the first payloads no longer."""
         for _ in range(count):
-            self._kept_bytes -= self._kept.popleft().size
+            self._entries_bytes -= self._entries.popleft().size
             self._memory.drop((self, self._first))
             self._first += 1
 
     def _forget_taken(self) -> None:
         """Keep no payload that every follower has passed, or is too far behind to take."""
-        while self._kept and not self._next[self._first]:
+        while self._entries and not self._next[self._first]:
             self._forget(1)
 
     def reaches_back_to(self, number: int) -> bool:
@@ -151,7 +151,7 @@ class Group:
     def kept(self, number: int) -> KeptPayload | None:
         """The payload with this number as far as it is known, or None while it is still to come."""
         index = number - self._first
-        return self._kept[index] if index < len(self._kept) else None
+        return self._entries[index] if index < len(self._entries) else None
 
     def payload(self, number: int) -> Any:
         """The payload with this number, or None where it went because memory was short."""

@@ -153,9 +153,9 @@ class Memory:
                     size = getsizeof(result)
                     self._count(caller, size)
         try:
-            given = [result]
+            only_reference = [result]
             del result
-            yield given.pop()
+            yield only_reference.pop()
         finally:
             self._count(caller, -size)
 

@@ -65,9 +65,9 @@ class MessagesAdded(InSession):
         async with aclosing(paged(memory, read)) as items:
             async for item in items:
                 self.place = item.document["seq"]
-                given = [item.document]
+                only_reference = [item.document]
                 del item
-                yield given.pop()
+                yield only_reference.pop()
         # Numbers up to here that were not found are those of deleted messages.
         self.place = max(self.place, last)
 
@@ -152,16 +152,16 @@ class MessagesUpdated(InSession):
         read = partial(following.messages_enriched_since, self.database, visible, since, after=after)
         async with aclosing(paged(memory, read)) as items:
             async for item in items:
-                given = [update_of(UpdateKind.ENRICHED, item.document, start.revision)]
+                only_reference = [update_of(UpdateKind.ENRICHED, item.document, start.revision)]
                 del item
-                yield given.pop()
+                yield only_reference.pop()
         async with aclosing(self._changes(memory, visible, start.revision, after)) as changes:
             async for revision, event in changes:
                 self.place = UpdatePlace(event["revision"], until)
                 self.read_to = max(self.read_to, revision - 1)
-                given = [event]
+                only_reference = [event]
                 del event
-                yield given.pop()
+                yield only_reference.pop()
         self.read_to = max(self.read_to, session.get("revision", 0))
         self.place = UpdatePlace(self.read_to, until)
 
@@ -179,9 +179,9 @@ async def _merged_changes(
     first, second = (_placed(memory, read, event_of) for read, event_of in listings)
     async with aclosing(first), aclosing(second), aclosing(merged(first, second)) as events:
         async for revision, event in events:
-            given = [event]
+            only_reference = [event]
             del event
-            yield revision, given.pop()
+            yield revision, only_reference.pop()
 
 
 async def _placed(
@@ -190,9 +190,9 @@ async def _placed(
     async with aclosing(paged(memory, read)) as items:
         async for item in items:
             revision = item.position[0]
-            given = [event_of(item.document, reached(revision, item.document))]
+            only_reference = [event_of(item.document, reached(revision, item.document))]
             del item
-            yield revision, given.pop()
+            yield revision, only_reference.pop()
 
 
 def reached(revision: int, stamped: AnyDocument) -> int:

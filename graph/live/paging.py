@@ -36,9 +36,9 @@ async def paged(memory: Memory, read: Read) -> AsyncGenerator[following.Item, No
             while left and (item := memory.take(key)) is not None:
                 left -= 1
                 position = item.position
-                given = [item]
+                only_reference = [item]
                 del item
-                yield given.pop()
+                yield only_reference.pop()
             if not left:
                 position, more = end, end is not None
     finally:
@@ -53,9 +53,9 @@ async def merged(
     waiting = [await anext(source, None) for source in sources]
     while any(waiting):
         index = _earlier(*waiting)
-        given = [waiting[index]]
+        only_reference = [waiting[index]]
         waiting[index] = None
-        if (event := given.pop()) is not None:
+        if (event := only_reference.pop()) is not None:
             yield event
         del event
         waiting[index] = await anext(sources[index], None)

@@ -61,9 +61,9 @@ class SessionsUpdated(Source):
                 self.place = max(self.place, session.position[0])
                 is_new = session.document["createdAt"] >= start
                 kind = SessionUpdateKind.CREATED if is_new else SessionUpdateKind.CHANGED
-                given = [session_update_of(kind, session.document["_id"], self.place, session.document)]
+                only_reference = [session_update_of(kind, session.document["_id"], self.place, session.document)]
                 del session
-                yield given.pop()
+                yield only_reference.pop()
         self.place = max(self.place, until)
 
 

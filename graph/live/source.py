@@ -72,8 +72,8 @@ class Source(ABC):
         scope: the sessions and users that the follower may see.
         place: how far it has come.
         resumes: whether the place is that of a client that was there before.
-        known: whether the followed session has been found to be visible. One that does not exist yet may be made as
-            another's.
+        is_visible: whether the followed session has been found to be visible. A session that does not exist yet may
+            become another user's.
         event_of: makes the value of the subscription's field from an event.
     """
 
@@ -82,7 +82,7 @@ class Source(ABC):
     database: Database
     scope: Scope
     place: Place
-    known: bool = True
+    is_visible: bool = True
     resumes: bool = False
     event_of: Callable[[Document], Document] = lambda event: event
 
@@ -137,7 +137,7 @@ class Source(ABC):
         return True
 
     async def check(self, after: Moment | None) -> None:
-        """Look whether the session is `known` by now: it is not while it belongs to another user."""
+        """Look whether the session is `is_visible` by now: it is not while it belongs to another user."""
         del after
 
     async def check_life(self, after: Moment | None) -> None:
@@ -169,7 +169,7 @@ class InSession(Source):
         if session is not None and not self.scope.sees_session(session):
             return None
         if session is not None:
-            self.known = True
+            self.is_visible = True
             self.session_uuid = session["uuid"]
         return session
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graph.enrichment.tokens import TokenCounter
 from graph.live.hub import Hub
 from graph.live.memory import Memory
-from graph.operations.searched import SearchCache
+from graph.operations.search_cache import SearchCache
 from graph.recall.embedding import Embedder, embedder_of
 from graph.settings import Settings
 from graph.store.database import Database
@@ -22,12 +22,12 @@ class Backend:
     tokens: TokenCounter
     hub: Hub = field(init=False)
     embedder: Embedder | None = field(init=False)
-    searched: SearchCache = field(init=False)
+    search_cache: SearchCache = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hub", Hub(self.database, Memory(self.settings.live_memory)))
         object.__setattr__(self, "embedder", embedder_of(self.settings))
-        object.__setattr__(self, "searched", SearchCache(self.database))
+        object.__setattr__(self, "search_cache", SearchCache(self.database))
 
     async def close(self) -> None:
         """Close the parts that the backend opened."""

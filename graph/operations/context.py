@@ -12,7 +12,7 @@ from graph.operations.concurrency import run_on_thread
 from graph.operations.overviews import USERS
 from graph.operations.packing import Packed, Packing, Recalled
 from graph.operations.recall import Results, ScoredMessage, check_query, plain_query, search
-from graph.operations.searched import Snapshot
+from graph.operations.search_cache import Snapshot
 from graph.operations.sessions import find_session
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
 from graph.store.messages import count_between, find_messages, messages_in_range

@@ -56,21 +56,23 @@ class FilterBounds:
         self._leaves = 0
         self._bytes = 0
 
-    def add(self, path: tuple[Key, ...], wanted: ComparedValue, name: str) -> ComparedValue:
+    def add(self, path: tuple[Key, ...], compared: ComparedValue, name: str) -> ComparedValue:
         """Count one condition and check its value.
 
         Args:
             path: the keys that lead to the value.
-            wanted: the value or values to compare with.
+            compared: the value or values to compare with.
             name: the caller's name of the value, for the error message.
 
         Returns:
-            `wanted`.
+            `compared`.
 
         Raises:
             BadUserInput: metadata can't hold the value, or the filters together exceed a limit.
         """
-        value = wanted.item if isinstance(wanted, Contains) else None if isinstance(wanted, Existence) else wanted
+        value = (
+            compared.item if isinstance(compared, Contains) else None if isinstance(compared, Existence) else compared
+        )
         self._leaves += _count(value, MAX_LEAVES + 1)
         if self._leaves > MAX_LEAVES:
             message = (
@@ -83,7 +85,7 @@ class FilterBounds:
         if self._bytes > MAX_BYTES:
             message = f"{name} is too large: paths and values of an operation's filters may have {MAX_BYTES:,} bytes"
             raise BadUserInput(message)
-        return wanted
+        return compared
 
 
 def _count(value: object, enough: int) -> int:

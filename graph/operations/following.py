@@ -45,7 +45,7 @@ async def messages_added(
         database=backend.database,
         scope=scope,
         place=_last_seq(session) if after_seq is None else after_seq,
-        known=session is not None,
+        is_visible=session is not None,
         session_id=session_id,
         session_uuid=None if session is None else session["uuid"],
     )
@@ -85,7 +85,7 @@ async def messages_updated(
         place=place,
         resumes=since_revision is not None,
         read_to=place.revision,
-        known=session is not None,
+        is_visible=session is not None,
         session_id=session_id,
         session_uuid=None if session is None else session["uuid"],
     )

@@ -56,14 +56,14 @@ async def find_messages(
     return await store.find_messages(backend.database, scope, uuids, fields)
 
 
-def list_messages(backend: Backend, visible: Visible, wanted: MessageFilter = ANY_MESSAGE) -> Listing:
+def list_messages(backend: Backend, visible: Visible, filter_: MessageFilter = ANY_MESSAGE) -> Listing:
     """Return the visible messages of a session that meet a filter, oldest first.
 
     Raises:
         BadUserInput: the filter is refused.
     """
-    check_message_filter(wanted)
-    return store.list_messages(backend.database, visible, wanted)
+    check_message_filter(filter_)
+    return store.list_messages(backend.database, visible, filter_)
 
 
 def list_messages_with(backend: Backend, uuids: Sequence[str]) -> Listing:
@@ -71,13 +71,13 @@ def list_messages_with(backend: Backend, uuids: Sequence[str]) -> Listing:
     return reading.list_messages(backend.database, uuids)
 
 
-async def find_message(backend: Backend, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:
+async def find_message(backend: Backend, scope: Scope, chosen: str, fields: Collection[str]) -> MessageDocument | None:
     """Return the message with a caller's uuid, with `fields` and `_id`; None if it is not in the caller's scope.
 
     Raises:
-        BadUserInput: `given` is not a UUID.
+        BadUserInput: `chosen` is not a UUID.
     """
-    return await store.find_meant(backend.database, scope, validation.check_uuid(given, "uuid"), fields)
+    return await store.find_meant(backend.database, scope, validation.check_uuid(chosen, "uuid"), fields)
 
 
 async def page_of_messages(

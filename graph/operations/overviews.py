@@ -59,16 +59,16 @@ async def unread_counts(
         backend: the open parts of this process.
         sessions: read with `readSeq`, `lastSeq`, `messageCount` and `Visible.FIELDS`.
     """
-    places = {Visible.of(session): session.get("readSeq", 0) for session in sessions if _known_unread(session) is None}
+    places = {Visible.of(session): session.get("readSeq", 0) for session in sessions if _unread_of(session) is None}
     counted = await overviews.count_beyond(backend.database, places, MOST_UNREAD)
     unread: dict[str, int] = {}
     for session in sessions:
-        known = _known_unread(session)
-        unread[session["_id"]] = counted.get(session["_id"], 0) if known is None else min(known, MOST_UNREAD)
+        count = _unread_of(session)
+        unread[session["_id"]] = counted.get(session["_id"], 0) if count is None else min(count, MOST_UNREAD)
     return unread
 
 
-def _known_unread(session: SessionDocument) -> int | None:
+def _unread_of(session: SessionDocument) -> int | None:
     read, after = session.get("readSeq", 0), Visible.of(session).after_seq
     if read <= after:
         return session["messageCount"]

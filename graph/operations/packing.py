@@ -187,14 +187,14 @@ class Packing:
         self.packed.cut[message["_id"]] = ""
         room = self._left - self._count(prefix + self.packed.line(message)) - 2 * _BREAKS
         content = message["content"][: max(0, room) * 16]
-        kept = ""
+        cut = ""
         for _, end in split_sentences(content)[:-1]:
             if self._count(content[:end] + _CUT) > room:
                 break
-            kept = content[:end] + _CUT
-        kept = kept or (clip(content, room, self._count, _CUT) if room > 0 else "")
-        self.packed.cut[message["_id"]] = kept
-        if kept and self._fits(prefix + self.packed.line(message)):
+            cut = content[:end] + _CUT
+        cut = cut or (clip(content, room, self._count, _CUT) if room > 0 else "")
+        self.packed.cut[message["_id"]] = cut
+        if cut and self._fits(prefix + self.packed.line(message)):
             return True
         del self.packed.cut[message["_id"]]
         return False

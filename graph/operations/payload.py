@@ -47,5 +47,5 @@ def payload_digest(
 
 
 def _sent(message: NewMessage) -> list[object]:
-    given: list[object] = [message.uuid, message.role, message.content, message.metadata, message.created_at]
-    return [*given, fields] if (fields := message.edit.fields()) else given
+    values: list[object] = [message.uuid, message.role, message.content, message.metadata, message.created_at]
+    return [*values, fields] if (fields := message.edit.fields()) else values

@@ -14,7 +14,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.filters import check_message_filter
-from graph.operations.searched import MAX_READ, Snapshot
+from graph.operations.search_cache import MAX_READ, Snapshot
 from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
 from graph.store.documents import MatchDocument, MessageDocument, SessionDocument, now
 from graph.store.messages import ANY_MESSAGE, MessageFilter
@@ -125,7 +125,7 @@ async def search(
     if not sessions:
         return Results()
     key = (user_id if scope.user_id is None else scope.user_id, session_id)
-    snapshot = await backend.searched.snapshot(key, sessions, await backend.embedding_model())
+    snapshot = await backend.search_cache.snapshot(key, sessions, await backend.embedding_model())
     query = await run_on_thread(_read_query, text, snapshot)
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
     parts = [await _with_phrases(backend, query, sessions), await _meeting(backend, filter_, sessions)]
@@ -178,9 +178,9 @@ async def _meeting(
     """Return the messages that meet the conditions on metadata and entities; None without such conditions."""
     if not filter_.metadata and filter_.entity is None:
         return None
-    wanted = filter_.session_ids
-    searched = [Visible.of(session) for session in sessions if wanted is None or session["_id"] in wanted]
-    return await messages_meeting(backend.database, searched, filter_)
+    session_ids = filter_.session_ids
+    visible = [Visible.of(session) for session in sessions if session_ids is None or session["_id"] in session_ids]
+    return await messages_meeting(backend.database, visible, filter_)
 
 
 def _quoted_in(messages: Sequence[MessageDocument], phrases: Sequence[str]) -> list[str]:

@@ -64,7 +64,7 @@ class Hit:
 
 
 async def search_session(
-    backend: Backend, scope: Scope, session_id: str, searched: SearchedKind, query: Query
+    backend: Backend, scope: Scope, session_id: str, kind: SearchedKind, query: Query
 ) -> list[Hit]:
     """Search the messages or summaries of a session, nearest first; an unknown session has no results.
 
@@ -82,13 +82,13 @@ async def search_session(
     keep = None if query.keep is None else partial(_kept, query.keep, query.charge)
     if query.text is None:
         found = await store.newest(
-            backend.database, visible, searched, since=query.since, until=query.until, keep=keep, limit=limit
+            backend.database, visible, kind, since=query.since, until=query.until, keep=keep, limit=limit
         )
         return [Hit(document, 0.0) for document in found]
     text = plain_query(query.text)
     if text is None:
         return []
-    if searched is SearchedKind.MESSAGES:
+    if kind is SearchedKind.MESSAGES:
         times = MessageFilter(since=query.since, until=query.until)
         results = await search(
             backend, scope, text, session_id=session_id, filter_=times, mode=query.mode, by_session=False
@@ -97,16 +97,16 @@ async def search_session(
         results = await search_summaries(
             backend, visible, text, since=query.since, until=query.until, mode=query.mode, charge=query.charge
         )
-    return await _read(backend, visible, results, query, searched=searched, keep=keep)
+    return await _read(backend, visible, results, query, kind=kind, keep=keep)
 
 
 async def _read(
-    backend: Backend, visible: Visible, results: Results, query: Query, *, searched: SearchedKind, keep: Keep | None
+    backend: Backend, visible: Visible, results: Results, query: Query, *, kind: SearchedKind, keep: Keep | None
 ) -> list[Hit]:
     """Read the documents of the results, in the order that the query asks for."""
     most = query.limit if query.relevance is None else _CANDIDATES * query.limit
     ids = [one.message_id for one in results.found]
-    found = await store.documents_with(backend.database, visible, searched, ids, keep=keep, limit=most)
+    found = await store.documents_with(backend.database, visible, kind, ids, keep=keep, limit=most)
     scores = {one.message_id: one.millionths / 1_000_000 for one in results.found}
     hits = [Hit(document, scores[document["_id"]]) for document in found]
     if query.relevance is None:

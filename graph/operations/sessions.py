@@ -55,10 +55,10 @@ async def find_sessions(
 
 
 def list_sessions(
-    backend: Backend, scope: Scope, wanted: SessionFilter, *, by: str = "createdAt", descending: bool = False
+    backend: Backend, scope: Scope, filter_: SessionFilter, *, by: str = "createdAt", descending: bool = False
 ) -> Listing:
     """Return the sessions in the caller's scope that match a filter, by `createdAt` or `updatedAt`."""
-    return store.list_sessions(backend.database, scope, wanted, by=by, descending=descending)
+    return store.list_sessions(backend.database, scope, filter_, by=by, descending=descending)
 
 
 def one_session(backend: Backend, session_id: str) -> Listing:

@@ -13,7 +13,7 @@ from graph.errors import StartupError, Unavailable
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.recall import Results, SearchMode, search_snapshot
-from graph.operations.searched import MAX_READ, snapshot_of
+from graph.operations.search_cache import MAX_READ, snapshot_of
 from graph.store.documents import SummaryDocument
 from graph.store.search import texts_of_summaries
 from graph.store.visible import Visible

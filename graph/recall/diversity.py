@@ -28,13 +28,13 @@ def diversify(
     if not rows:
         return []
     vectors = columns.vectors[np.array(rows)].astype(np.float32) * columns.scales[np.array(rows)][:, np.newaxis]
-    wanted: Floats = np.array(scores, np.float32)
-    wanted /= max(float(wanted.max()), 1e-9)
+    relevances: Floats = np.array(scores, np.float32)
+    relevances /= max(float(relevances.max()), 1e-9)
     nearest = np.zeros(len(rows), np.float32)
     left = np.ones(len(rows), np.bool_)
     chosen: list[int] = []
     while len(chosen) < min(limit, len(rows)):
-        gains = np.where(left, relevance * wanted - (1 - relevance) * nearest, -np.inf)
+        gains = np.where(left, relevance * relevances - (1 - relevance) * nearest, -np.inf)
         best = int(np.argmax(gains))
         chosen.append(best)
         left[best] = False

@@ -60,7 +60,7 @@ def detect_language(words: Sequence[str]) -> str:
         words: the words of the text, in lower case.
     """
     sample = words[:_SAMPLE]
-    counts = {language: sum(word in known for word in sample) for language, known in FUNCTION_WORDS.items()}
+    counts = {language: sum(word in of_language for word in sample) for language, of_language in FUNCTION_WORDS.items()}
     best = max(counts, key=lambda language: counts[language])
     if counts[best] > counts[DEFAULT] and counts[best] * _SHARE >= len(sample):
         return best

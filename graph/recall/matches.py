@@ -21,10 +21,10 @@ def find_matches(content: str, words: Sequence[frozenset[int]]) -> list[tuple[in
         content: the text.
         words: the words of the query, each as the hashes of its stems.
     """
-    wanted = frozenset[int]().union(*words)
+    hashes = frozenset[int]().union(*words)
     language = detect_language(split_words(content))
     places: list[tuple[int, int]] = []
-    for place in _places(content, wanted, language):
+    for place in _places(content, hashes, language):
         if places and place[0] <= places[-1][1]:  # of a script without spaces
             places[-1] = (places[-1][0], place[1])
         elif len(places) == MOST_MATCHES:
@@ -34,11 +34,11 @@ def find_matches(content: str, words: Sequence[frozenset[int]]) -> list[tuple[in
     return places
 
 
-def _places(content: str, wanted: frozenset[int], language: str) -> Iterator[tuple[int, int]]:
+def _places(content: str, hashes: frozenset[int], language: str) -> Iterator[tuple[int, int]]:
     for match in _WORD.finditer(content):
         parts = split_words(match.group())
         if len(parts) == 1:
-            if _is_wanted(parts[0], wanted, language):
+            if _contains_term(parts[0], hashes, language):
                 yield match.span()
             continue
         end = 0
@@ -46,9 +46,9 @@ def _places(content: str, wanted: frozenset[int], language: str) -> Iterator[tup
             start = match.group().find(part, max(0, end - 1))
             if start >= 0:
                 end = start + len(part)
-                if _is_wanted(part, wanted, language):
+                if _contains_term(part, hashes, language):
                     yield match.start() + start, match.start() + end
 
 
-def _is_wanted(word: str, wanted: frozenset[int], language: str) -> bool:
-    return term_hash(stem(word, language)) in wanted or term_hash(stem(word, NO_LANGUAGE)) in wanted
+def _contains_term(word: str, hashes: frozenset[int], language: str) -> bool:
+    return term_hash(stem(word, language)) in hashes or term_hash(stem(word, NO_LANGUAGE)) in hashes

@@ -107,8 +107,8 @@ class SentenceModel:
         encoded = self._tokenizer.encode_batch(list(texts))
         ids = np.array([each.ids for each in encoded], np.int64)
         mask = np.array([each.attention_mask for each in encoded], np.int64)
-        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        output = self._session.run(None, {name: given[name] for name in self._inputs})[0]
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        output = self._session.run(None, {name: inputs[name] for name in self._inputs})[0]
         return _normalised(_pooled(np.asarray(output, np.float32), mask))
 
     def embed_all(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:

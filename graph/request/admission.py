@@ -52,14 +52,14 @@ async def admit(
     return cost
 
 
-def cost_report(cost: int | None, settings: Settings, *, wanted: bool) -> dict[str, Any]:
+def cost_report(cost: int | None, settings: Settings, *, requested: bool) -> dict[str, Any]:
     """Return the cost for the answer's `extensions`, if the caller or the settings ask for it.
 
     Args:
         cost: of the operation; None where it was refused before its cost was known.
         settings: whether each answer reports its cost.
-        wanted: whether the caller asks for the cost.
+        requested: whether the caller asks for the cost.
     """
-    if cost is None or not (wanted or settings.report_cost):
+    if cost is None or not (requested or settings.report_cost):
         return {}
     return {"cost": {"requested": cost, "allowed": settings.max_cost}}

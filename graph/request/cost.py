@@ -76,7 +76,7 @@ class _Costs:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[tuple[str, int | None, _Below], int] = {}
+        self._costs: dict[tuple[str, int | None, _Below], int] = {}
 
     def below(self, selection_set: SelectionSetNode, parent: object, page: int | None, sizes: _Below) -> int:
         """Return the cost of the fields that are selected on one object.
@@ -100,11 +100,11 @@ class _Costs:
             return self.below(selection.selection_set, type_, page, sizes)
         assert isinstance(selection, FragmentSpreadNode)  # noqa: S101 - there is no fourth kind
         key = selection.name.value, page, sizes
-        if key not in self._known:
+        if key not in self._costs:
             fragment = self._fragments[key[0]]
             type_ = self._schema.get_type(fragment.type_condition.name.value)
-            self._known[key] = self.below(fragment.selection_set, type_, page, sizes)
-        return self._known[key]
+            self._costs[key] = self.below(fragment.selection_set, type_, page, sizes)
+        return self._costs[key]
 
     def _of_field(self, node: FieldNode, parent: object, page: int | None, sizes: _Below) -> int:
         name = node.name.value

@@ -28,7 +28,7 @@ from graph.request.limits import Limits, check_limits, check_text, validate_with
 from graph.request.operation import Operation, copies_of
 from graph.settings import Settings
 
-BYTES_KEPT = 64 * 1_048_576
+CACHE_BYTES = 64 * 1_048_576
 """Maximum bytes of prepared documents in a process: about a thousand of the usual size, or thirty of the largest."""
 
 _SHORT = 500
@@ -108,7 +108,7 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._kept: LRUCache[_Key, Prepared] = LRUCache(BYTES_KEPT, lambda prepared: prepared.size)
+        self._cache: LRUCache[_Key, Prepared] = LRUCache(CACHE_BYTES, lambda prepared: prepared.size)
         self._one_at_a_time = asyncio.Lock()
 
     async def operation(
@@ -151,17 +151,17 @@ class Documents:
             check_text(text, key.limits)
         except TooCostly as error:
             return Prepared(None, [GraphQLError(str(error), original_error=error)])
-        return self._kept.get(key) or await self._first(key)
+        return self._cache.get(key) or await self._first(key)
 
     async def _first(self, key: _Key) -> Prepared:
         if len(key.text) <= _SHORT:
             return self._keep(key, _prepare(key, self._schema))
         async with self._one_at_a_time:  # the thread is one; who waits for it may find the same text prepared
-            return self._kept.get(key) or self._keep(key, await run_on_thread(_prepare, key, self._schema))
+            return self._cache.get(key) or self._keep(key, await run_on_thread(_prepare, key, self._schema))
 
     def _keep(self, key: _Key, prepared: Prepared) -> Prepared:
-        if prepared.size <= BYTES_KEPT:
-            self._kept[key] = prepared
+        if prepared.size <= CACHE_BYTES:
+            self._cache[key] = prepared
         return prepared
 
 

@@ -49,7 +49,7 @@ class _Walk:
     def __init__(self, schema: GraphQLSchema, fragments: Mapping[str, FragmentDefinitionNode]) -> None:
         self._info = SimpleNamespace(schema=schema)  # the resolvers of introspection read no other attribute of an info
         self._fragments = fragments
-        self._known: dict[tuple[int, int], tuple[Any, int]] = {}
+        self._costs: dict[tuple[int, int], tuple[Any, int]] = {}
 
     def of(self, value: object, selection_set: SelectionSetNode, type_name: str) -> int:
         """Return the number of objects of a value: the value itself and the objects below."""
@@ -57,10 +57,10 @@ class _Walk:
 
     def _below(self, value: object, selection_set: SelectionSetNode, type_name: str) -> int:
         key = id(value), id(selection_set)
-        if key not in self._known:
+        if key not in self._costs:
             cost = sum(self._cost(value, selection, type_name) for selection in selection_set.selections)
-            self._known[key] = value, cost  # with the value, so that no other one gets its identity
-        return self._known[key][1]
+            self._costs[key] = value, cost  # with the value, so that no other one gets its identity
+        return self._costs[key][1]
 
     def _cost(self, value: Any, selection: Any, type_name: str) -> int:
         if isinstance(selection, FieldNode):
@@ -74,9 +74,9 @@ class _Walk:
             return 0
         field: GraphQLField = introspection_types[type_name].fields[node.name.value]  # type: ignore[attr-defined]
         # Deprecated fields count always: they are few, and the cost is a bound.
-        given = {name: True for name in field.args if name == "includeDeprecated"}
+        arguments = {name: True for name in field.args if name == "includeDeprecated"}
         resolve: Any = field.resolve
-        found = resolve(value, self._info, **given)
+        found = resolve(value, self._info, **arguments)
         items = found if isinstance(get_nullable_type(field.type), GraphQLList) else [found]
         name = get_named_type(field.type).name
         return sum(self.of(item, node.selection_set, name) for item in items or ())

@@ -116,9 +116,9 @@ def _bounded_merging(most: int) -> type[OverlappingFieldsCanBeMergedRule]:
             super().__init__(context)
             self.rule_context.remaining_complexity_budget = 2 * most  # a comparison counts as two
 
-        def enter_selection_set(self, *given: Any) -> None:
+        def enter_selection_set(self, *arguments: Any) -> None:
             try:
-                super().enter_selection_set(*given)
+                super().enter_selection_set(*arguments)
             except ValidationAbortedError:
                 if self.rule_context.remaining_complexity_budget >= 0:
                     raise  # too many errors
@@ -156,7 +156,7 @@ class _Shape:
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
-        self._known: dict[str, tuple[int, int]] = {}
+        self._sizes: dict[str, tuple[int, int]] = {}
         self._open: set[str] = set()
         self.widest = 0
 
@@ -183,8 +183,8 @@ class _Shape:
     def _of_fragment(self, name: str) -> tuple[int, int]:
         if name in self._open or name not in self._fragments:
             return 0, 0  # the validation refuses an unknown fragment and a cycle
-        if name not in self._known:
+        if name not in self._sizes:
             self._open.add(name)
-            self._known[name] = self.of(self._fragments[name].selection_set)
+            self._sizes[name] = self.of(self._fragments[name].selection_set)
             self._open.discard(name)
-        return self._known[name]
+        return self._sizes[name]

@@ -76,14 +76,14 @@ class Operation(PreparedOperation):
     async def cost(self, variables: Mapping[str, object], settings: Settings) -> int:
         """Return the cost, computed once for all variables with the same cost."""
         key = (settings.message_window, *[_deciding(variables, name) for name in self._names])
-        known = self._costs.get(key)
-        if known is None:
-            known = self._costs[key] = await self._new_cost(variables, settings)
-        return known
+        cost = self._costs.get(key)
+        if cost is None:
+            cost = self._costs[key] = await self._new_cost(variables, settings)
+        return cost
 
     async def _new_cost(self, variables: Mapping[str, object], settings: Settings) -> int:
-        given = self._schema, self.document, self.node, variables, settings
-        return await run_on_thread(operation_cost, *given) if self._introspects else operation_cost(*given)
+        arguments = self._schema, self.document, self.node, variables, settings
+        return await run_on_thread(operation_cost, *arguments) if self._introspects else operation_cost(*arguments)
 
     async def _data(self, executor: SelectingExecutor, roots: GroupedFieldSet) -> dict[str, Any]:
         """The data; introspection, which waits for nothing until it is whole, on a thread."""

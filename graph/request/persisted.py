@@ -87,11 +87,11 @@ def _digest_in(extensions: Mapping[str, object] | None) -> str | None:
     Raises:
         BadUserInput: the extension does not match the protocol.
     """
-    given = (extensions or {}).get("persistedQuery")
-    if given is None:
+    persisted = (extensions or {}).get("persistedQuery")
+    if persisted is None:
         return None
-    version = given.get("version") if isinstance(given, dict) else None
-    digest = given.get("sha256Hash") if isinstance(given, dict) else None
+    version = persisted.get("version") if isinstance(persisted, dict) else None
+    digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
     digest = digest.lower() if isinstance(digest, str) else ""
     if version != _VERSION or not _HASH.fullmatch(digest):
         message = (

@@ -159,7 +159,7 @@ class Pipeline:
         return Answer(
             data,
             self._public(errors, context) if errors else errors,
-            cost_report(cost, self._backend.settings, wanted=wants_cost),
+            cost_report(cost, self._backend.settings, requested=wants_cost),
         )
 
     def _public(self, errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:

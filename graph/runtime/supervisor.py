@@ -164,11 +164,11 @@ def web_processes(settings: Settings, uri: str, listener: socket.socket) -> Chil
 
 def _as_environment(settings: Settings) -> dict[str, str]:
     """The settings that were given, as a child's environment: flags reach it that way."""
-    given = settings.model_dump(exclude_unset=True, exclude={"mongodb_uri"}, mode="json")
+    values = settings.model_dump(exclude_unset=True, exclude={"mongodb_uri"}, mode="json")
     # A dump hides secrets.
-    secrets = {name: getattr(settings, name) for name in given}
-    given |= {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
-    return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in given.items() if value is not None}
+    secrets = {name: getattr(settings, name) for name in values}
+    values |= {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
+    return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in values.items() if value is not None}
 
 
 def _as_text(value: object) -> str:

@@ -68,9 +68,9 @@ class Context:
         """A message within the scope."""
         return await self._find(messages.find_messages, uuid, fields)
 
-    async def message_meant(self, given: str, fields: Collection[str]) -> MessageDocument | None:
+    async def message_meant(self, chosen: str, fields: Collection[str]) -> MessageDocument | None:
         """The message within the scope with a caller's uuid."""
-        found = await asyncio.gather(*(self.message(uuid, fields) for uuid in self.scope.possible_uuids(given)))
+        found = await asyncio.gather(*(self.message(uuid, fields) for uuid in self.scope.possible_uuids(chosen)))
         return next((message for message in found if message is not None), None)
 
     async def user(self, user_id: str, fields: Collection[str]) -> UserDocument | None:
@@ -108,7 +108,7 @@ class Context:
         """Read with each set of fields once."""
         found: dict[_Key, T] = {}
         for fields in {fields for _, fields in keys}:
-            sessions_ = {session["_id"]: session for session, wanted in keys if wanted == fields}
+            sessions_ = {session["_id"]: session for session, selected in keys if selected == fields}
             of_each = await read(self.backend, list(sessions_.values()), fields)
             found |= {(session_id, fields): value for session_id, value in of_each.items()}
         return [found.get((session["_id"], fields)) for session, fields in keys]
@@ -123,7 +123,7 @@ class Context:
         """Look up the keys, with one read for each set of fields."""
         found: dict[_Key, D] = {}
         for fields in {fields for _, fields in keys}:
-            ids = [id_ for id_, wanted in keys if wanted == fields]
+            ids = [id_ for id_, selected in keys if selected == fields]
             for document in await find(self.backend, self.scope, ids, fields):
                 found[document["_id"], fields] = document
         return [found.get(key) for key in keys]

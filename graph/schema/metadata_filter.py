@@ -57,31 +57,31 @@ class MetadataFilter:
             path = validation.check_path(self.path or "", f"{name}.path")
         else:
             path = check_segments(self.segments, f"{name}.segments")
-        given: dict[str, ComparedValue] = {}
+        conditions: dict[str, ComparedValue] = {}
         if self.equals is not strawberry.UNSET:
-            given["equals"] = self.equals
+            conditions["equals"] = self.equals
         if self.contains is not strawberry.UNSET:
-            given["contains"] = Contains(self.contains)
+            conditions["contains"] = Contains(self.contains)
         if self.exists is not None:
-            given["exists"] = Existence.PRESENT if self.exists else Existence.ABSENT
-        if len(given) != 1:
-            sent = f", not {' and '.join(given)}" if given else ""
+            conditions["exists"] = Existence.PRESENT if self.exists else Existence.ABSENT
+        if len(conditions) != 1:
+            sent = f", not {' and '.join(conditions)}" if conditions else ""
             raise BadUserInput(f"{name} needs one of equals, contains and exists{sent}")
-        ((kind, wanted),) = given.items()
-        return path, bounds.add(path, wanted, f"{name}.{kind}")
+        ((kind, compared),) = conditions.items()
+        return path, bounds.add(path, compared, f"{name}.{kind}")
 
 
-def checked_conditions(wanted: Sequence[MetadataFilter] | None, bounds: FilterBounds) -> tuple[Condition, ...]:
+def checked_conditions(filters: Sequence[MetadataFilter] | None, bounds: FilterBounds) -> tuple[Condition, ...]:
     """Return the conditions of `filter.metadata` for the store.
 
     Args:
-        wanted: the conditions of the caller.
+        filters: the conditions of the caller.
         bounds: the counts of all filters of the operation.
 
     Raises:
         BadUserInput: a condition is refused, or there are too many.
     """
-    items = wanted or ()
+    items = filters or ()
     if len(items) > MAX_CONDITIONS:
         raise BadUserInput(f"filter.metadata has {len(items)} items, and at most {MAX_CONDITIONS} are accepted")
     return tuple(item.checked(f"filter.metadata[{place}]", bounds) for place, item in enumerate(items))

@@ -41,18 +41,18 @@ def load_settings(**flags: object) -> Settings:
 
 def unknown_settings() -> list[str]:
     """A line for each name in the environment or `.env` that begins as a setting does and is none."""
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    unknown = sorted(name for name in _given_names() if name.startswith(PREFIX) and name not in known)
-    return [f"{name[:_SHOWN]} is no setting and has no effect{_nearest(name, known)}" for name in unknown]
+    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    unknown = sorted(name for name in _names_in_environment() if name.startswith(PREFIX) and name not in names)
+    return [f"{name[:_SHOWN]} is no setting and has no effect{_nearest(name, names)}" for name in unknown]
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def _nearest(name: str, names: list[str]) -> str:
     # Without the prefix, which would make all names alike.
-    found = get_close_matches(name.removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in known], n=1)
+    found = get_close_matches(name.removeprefix(PREFIX), [other.removeprefix(PREFIX) for other in names], n=1)
     return f": the nearest setting is {PREFIX}{found[0]}" if found else ""
 
 
-def _given_names() -> set[str]:
+def _names_in_environment() -> set[str]:
     return {name.upper() for name in (*os.environ, *dotenv_values(FILE, encoding=ENCODING))}
 
 
@@ -62,9 +62,9 @@ def _refuse_old_names() -> None:
     Raises:
         StartupError: the environment or `.env` has a name of earlier versions.
     """
-    given = _given_names()
+    names = _names_in_environment()
     for old, new in RENAMED.items():
-        if f"{PREFIX}{old.upper()}" in given:
+        if f"{PREFIX}{old.upper()}" in names:
             raise StartupError(f"{PREFIX}{old.upper()} is now {PREFIX}{new.upper()}: rename it")
 
 

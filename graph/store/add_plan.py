@@ -138,7 +138,7 @@ class Append:
     edits: Edits
 
 
-def plan_add(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Update | Append:
+def plan_add(new: NewMemory, existing: ExistingDocuments, scope: Scope) -> Replay | Update | Append:
     """Plan the addition of a memory.
 
     Raises:
@@ -150,52 +150,52 @@ def plan_add(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay |
         Forbidden: the session is not the caller's, or a message that would change has a role that the caller does not
             write.
     """
-    if known.foreign is not None:
-        _refuse_foreign(*known.foreign)
-    if known.earlier is not None:
-        return _replay(new, known.earlier, _session(new, known, scope, known.earlier["firstSeq"]))
-    if not known.messages:
+    if existing.foreign is not None:
+        _refuse_foreign(*existing.foreign)
+    if existing.earlier is not None:
+        return _replay(new, existing.earlier, _session(new, existing, scope, existing.earlier["firstSeq"]))
+    if not existing.messages:
         return Append(tuple(new.messages), ())
-    session = _session(new, known, scope, min(message["seq"] for message in known.messages.values()))
-    fresh = tuple(message for message in new.messages if message.uuid not in known.messages)
-    edits = _edits(new, known, scope)
+    session = _session(new, existing, scope, min(message["seq"] for message in existing.messages.values()))
+    fresh = tuple(message for message in new.messages if message.uuid not in existing.messages)
+    edits = _edits(new, existing, scope)
     if fresh:
         return Append(fresh, edits)
-    memory_id = known.messages[new.messages[0].uuid or ""]["memoryId"]
+    memory_id = existing.messages[new.messages[0].uuid or ""]["memoryId"]
     changes = session_changes(session, new, scope)
     return Update(memory_id, session, edits, changes) if edits or changes else Replay(memory_id, session)
 
 
-def plan_replacement(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Append:
+def plan_replacement(new: NewMemory, existing: ExistingDocuments, scope: Scope) -> Replay | Append:
     """Plan the addition of a memory whose messages replace others of the session: they must be new to the session.
 
     Raises:
         Conflict: a message uuid is in use, other than by the same replacement; or as `plan_add` raises it.
     """
-    plan = plan_add(new, known, scope)
-    if isinstance(plan, Append) and not known.messages:
+    plan = plan_add(new, existing, scope)
+    if isinstance(plan, Append) and not existing.messages:
         return plan
-    if isinstance(plan, Replay) and (known.earlier is not None or _is_same_replacement(new, known)):
+    if isinstance(plan, Replay) and (existing.earlier is not None or _is_same_replacement(new, existing)):
         return plan
     message = (
-        f"the session has message {next(iter(known.messages))} already, and a replacement adds new messages: leave uuid"
-        " out, or send new ones"
+        f"the session has message {next(iter(existing.messages))} already, and a replacement adds new messages: leave"
+        " uuid out, or send new ones"
     )
     raise Conflict(message)
 
 
-def plan_start(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Append:
+def plan_start(new: NewMemory, existing: ExistingDocuments, scope: Scope) -> Replay | Append:
     """Plan the addition of one message whose text comes in pieces.
 
     Raises:
         Conflict: the message uuid is in use, other than by the same start; or as `plan_add` raises it.
     """
-    if known.foreign is not None:
-        _refuse_foreign(*known.foreign)
-    if not known.messages:
+    if existing.foreign is not None:
+        _refuse_foreign(*existing.foreign)
+    if not existing.messages:
         return Append(tuple(new.messages), ())
-    (sent,), (stored,) = new.messages, known.messages.values()
-    session = _session(new, known, scope, stored["seq"])
+    (sent,), (stored,) = new.messages, existing.messages.values()
+    session = _session(new, existing, scope, stored["seq"])
     same = (stored["role"], stored.get("name"), stored.get("toolCallId")) == (sent.role, sent.name, sent.tool_call_id)
     if "status" in stored and same:
         return Replay(stored["memoryId"], session)
@@ -206,13 +206,13 @@ def plan_start(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay
     raise Conflict(message)
 
 
-def _is_same_replacement(new: NewMemory, known: ExistingDocuments) -> bool:
-    memory = known.memory
+def _is_same_replacement(new: NewMemory, existing: ExistingDocuments) -> bool:
+    memory = existing.memory
     return (
         memory is not None
         and memory.get("replacesFrom") == new.replaces_from
         and memory["lastSeq"] - memory["firstSeq"] + 1 == len(new.messages)
-        and all(message["memoryId"] == memory["_id"] for message in known.messages.values())
+        and all(message["memoryId"] == memory["_id"] for message in existing.messages.values())
     )
 
 
@@ -253,8 +253,8 @@ def refuse_other_owner(session: SessionDocument, new: NewMemory, scope: Scope) -
     refuse_other_user(session, user_of(new, scope))
 
 
-def _edits(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Edits:
-    sent = [(known.messages.get(message.uuid or ""), message) for message in new.messages]
+def _edits(new: NewMemory, existing: ExistingDocuments, scope: Scope) -> Edits:
+    sent = [(existing.messages.get(message.uuid or ""), message) for message in new.messages]
     edits = tuple((old, message) for old, message in sent if old is not None and message.edit.changes(old))
     for old, _ in edits:
         scope.refuse_role(old["role"], f"the role of message {old['_id']}")
@@ -270,14 +270,14 @@ def _replay(new: NewMemory, earlier: MemoryDocument, session: SessionDocument) -
     return Replay(earlier["_id"], session)
 
 
-def _session(new: NewMemory, known: ExistingDocuments, scope: Scope, seq: int) -> SessionDocument:
+def _session(new: NewMemory, existing: ExistingDocuments, scope: Scope, seq: int) -> SessionDocument:
     """Return the session, after a check that the number is not erased."""
-    if known.session is None:
+    if existing.session is None:
         raise ErasureUnderWay(erasure.session_job(new.session_id))
-    refuse_other_owner(known.session, new, scope)
-    if _is_erased(known.session, seq):
+    refuse_other_owner(existing.session, new, scope)
+    if _is_erased(existing.session, seq):
         raise ErasureUnderWay(erasure.session_job(new.session_id))
-    return known.session
+    return existing.session
 
 
 def _refuse_foreign(message: MessageDocument, session: SessionDocument | None) -> None:
@@ -288,12 +288,12 @@ def _refuse_foreign(message: MessageDocument, session: SessionDocument | None) -
     raise Conflict(text)
 
 
-def plan_of(new: NewMemory, known: ExistingDocuments, scope: Scope) -> Replay | Update | Append:
+def plan_of(new: NewMemory, existing: ExistingDocuments, scope: Scope) -> Replay | Update | Append:
     """Plan an addition, a replacement or a start; raises as `plan_add`, `plan_replacement` and `plan_start`."""
     if new.replaces_from is not None:
-        return plan_replacement(new, known, scope)
+        return plan_replacement(new, existing, scope)
     is_start = any(message.silence_until is not None for message in new.messages)
-    return (plan_start if is_start else plan_add)(new, known, scope)
+    return (plan_start if is_start else plan_add)(new, existing, scope)
 
 
 def _is_erased(session: SessionDocument, seq: int) -> bool:

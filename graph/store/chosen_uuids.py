@@ -37,13 +37,13 @@ async def _stored(
 ) -> dict[str, str]:
     """The stored uuid of each chosen one."""
     possible = {uuid: scope.possible_uuids(uuid) for uuid in chosen}
-    there = await database.messages.find(
+    found = await database.messages.find(
         {"_id": {"$in": [uuid for uuids in possible.values() for uuid in uuids]}, "sessionId": session_id},
         {"_id": 1},
         session=tx,
     )
-    known = {message["_id"] for message in there}
-    return {given: next((uuid for uuid in uuids if uuid in known), uuids[0]) for given, uuids in possible.items()}
+    stored = {message["_id"] for message in found}
+    return {sent: next((uuid for uuid in uuids if uuid in stored), uuids[0]) for sent, uuids in possible.items()}
 
 
 def _refuse_twice(uuids: Iterable[str]) -> None:

@@ -211,18 +211,18 @@ async def delete_message(database: Database, scope: Scope, uuid: str) -> Message
     return await write_session(database, session_id, attempt)
 
 
-async def _found(database: Database, scope: Scope, given: str) -> tuple[str, str]:
+async def _found(database: Database, scope: Scope, chosen: str) -> tuple[str, str]:
     """Return the stored uuid of a caller's uuid, and the session to lock.
 
     The transaction checks whether a service may see the message. An end user's message is found within the scope, with
     the same work for a missing message and for one of another user.
     """
     if scope.user_id is not None:
-        found = await find_meant(database, scope, given, {"_id"})
+        found = await find_meant(database, scope, chosen, {"_id"})
     else:
-        found = await database.messages.find_one({"_id": given}, {"sessionId": 1})
+        found = await database.messages.find_one({"_id": chosen}, {"sessionId": 1})
     if found is None:
-        raise _unknown(given)
+        raise _unknown(chosen)
     return found["_id"], found["sessionId"]
 
 

@@ -48,10 +48,10 @@ def expired(retention: timedelta | None) -> Document:
 
 
 def _unexpired(retention: timedelta | None) -> Document:
-    kept: list[Document] = [{"$gt": [{"$ifNull": ["$expiresAt", _NEVER]}, _NOW]}]
+    conditions: list[Document] = [{"$gt": [{"$ifNull": ["$expiresAt", _NEVER]}, _NOW]}]
     if retention is not None:
-        kept.append({"$gt": ["$updatedAt", {"$subtract": [_NOW, retention // timedelta(milliseconds=1)]}]})
-    return {"$expr": kept[0] if len(kept) == 1 else {"$and": kept}}
+        conditions.append({"$gt": ["$updatedAt", {"$subtract": [_NOW, retention // timedelta(milliseconds=1)]}]})
+    return {"$expr": conditions[0] if len(conditions) == 1 else {"$and": conditions}}
 
 
 def _surely_unexpired(session: Mapping[str, Any], retention: timedelta | None) -> bool:

@@ -94,12 +94,12 @@ async def page(listing: Listing, window: Window, fields: Collection[str], *, who
         TooCostly: the page is refused, or not even one item fits.
     """
     back = {stored: name for name, stored in listing.rename.items()}
-    wanted = {*fields, *(back.get(path, path) for path in listing.keys)}
+    paths = {*fields, *(back.get(path, path) for path in listing.keys)}
     direction = -1 if listing.descending is not window.backwards else 1
     found, is_cut = await read_fitting(
         listing.collection,
         _between(listing, window.after, window.before),
-        projection(wanted, listing.rename),
+        projection(paths, listing.rename),
         sort=[(path, direction) for path in listing.keys],
         limit=window.size + 1,
         hint=listing.hint,

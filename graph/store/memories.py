@@ -86,8 +86,8 @@ async def find_memories(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[MemoryDocument]:
     """Return the persisted memories that exist within the scope, in no order, with `fields` and `_id`."""
-    wanted = projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
-    return await find_visible(database, database.memories, scope, uuids, wanted, place="firstSeq")
+    projected = projection({*fields, "uuid", "sessionId", "firstSeq"}, _STORED)
+    return await find_visible(database, database.memories, scope, uuids, projected, place="firstSeq")
 
 
 def list_memories(database: Database, visible: Visible) -> Listing:
@@ -180,12 +180,12 @@ class _Add:
         self._tried, self.hands_over = True, False
         await self._refuse_strangers(tx)
         self._new = await with_stored_uuids(self._database, self._scope, self._sent, tx)
-        known = await self._known(tx)
-        match plan := plan_of(self._new, known, self._scope):
+        existing = await self._existing(tx)
+        match plan := plan_of(self._new, existing, self._scope):
             case Replay():
-                return Added(await self._memory(plan.memory_id, known, tx), plan.session, replayed=True)
+                return Added(await self._memory(plan.memory_id, existing, tx), plan.session, replayed=True)
             case Update():
-                return await self._update(plan, known, tx)
+                return await self._update(plan, existing, tx)
             case Append():
                 return await self._append(plan, tx)
             case _:
@@ -222,7 +222,7 @@ class _Add:
             {"_id": self._new.session_id}, projection(self._fields), session=tx
         )
 
-    async def _known(self, tx: Transaction) -> ExistingDocuments:
+    async def _existing(self, tx: Transaction) -> ExistingDocuments:
         """Read the stored documents that the add depends on."""
         new = self._new
         if new.idempotency_key is not None:
@@ -251,12 +251,12 @@ class _Add:
             {"_id": message["sessionId"]}, projection(Visible.FIELDS), session=tx
         )
 
-    async def _memory(self, memory_id: str, known: ExistingDocuments, tx: Transaction) -> Document:
+    async def _memory(self, memory_id: str, existing: ExistingDocuments, tx: Transaction) -> Document:
         """A stored memory."""
-        found = known.earlier or await self._database.memories.find_one({"_id": memory_id}, session=tx)
+        found = existing.earlier or await self._database.memories.find_one({"_id": memory_id}, session=tx)
         return {} if found is None else as_memory(found)
 
-    async def _update(self, plan: Update, known: ExistingDocuments, tx: Transaction) -> Added:
+    async def _update(self, plan: Update, existing: ExistingDocuments, tx: Transaction) -> Added:
         """Change messages and the session."""
         at, session = now(), plan.session
         refuse_other_revision(session.get("revision", 0), self._new.expected_revision)
@@ -265,7 +265,7 @@ class _Add:
             session = await self._allot(at, count=0, tokens=tokens_added(plan.edits), uuid=session["uuid"], tx=tx)
         await self._edit(plan.edits, stamp_of(session["revision"], len(plan.edits)), at, tx)
         session = await self._change_session(session, plan.session_changes, at, tx)
-        return Added(await self._memory(plan.memory_id, known, tx), session, replayed=False)
+        return Added(await self._memory(plan.memory_id, existing, tx), session, replayed=False)
 
     async def _append(self, plan: Append, tx: Transaction) -> Added:
         """Store new messages in a new memory, and change stored ones."""

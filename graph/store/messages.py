@@ -27,13 +27,13 @@ async def find_messages(
 
     A message exists as long as its session: the collection may still have messages that are being erased.
     """
-    wanted = projection({*fields, "_id", "sessionId", "seq"})
-    return await find_visible(database, database.messages, scope, uuids, wanted, place="seq")
+    projected = projection({*fields, "_id", "sessionId", "seq"})
+    return await find_visible(database, database.messages, scope, uuids, projected, place="seq")
 
 
-async def find_meant(database: Database, scope: Scope, given: str, fields: Collection[str]) -> MessageDocument | None:
+async def find_meant(database: Database, scope: Scope, chosen: str, fields: Collection[str]) -> MessageDocument | None:
     """Return the message within the scope with a caller's uuid, with `fields` and `_id`."""
-    possible = scope.possible_uuids(given)
+    possible = scope.possible_uuids(chosen)
     found = {message["_id"]: message for message in await find_messages(database, scope, possible, fields)}
     return next((found[uuid] for uuid in possible if uuid in found), None)
 
@@ -78,9 +78,9 @@ class MessageFilter:
 ANY_MESSAGE = MessageFilter()
 
 
-def list_messages(database: Database, visible: Visible, wanted: MessageFilter = ANY_MESSAGE) -> Listing:
+def list_messages(database: Database, visible: Visible, filter_: MessageFilter = ANY_MESSAGE) -> Listing:
     """The visible messages of a session that a filter lets through, oldest first."""
-    return Listing(database.messages, {**visible.match("seq"), **wanted.conditions()}, ("seq",), ("sessionId", "seq"))
+    return Listing(database.messages, {**visible.match("seq"), **filter_.conditions()}, ("seq",), ("sessionId", "seq"))
 
 
 async def count_between(database: Database, after: Visible, until: int | None = None) -> int:

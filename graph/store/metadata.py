@@ -33,7 +33,7 @@ Condition: TypeAlias = tuple[tuple[Key, ...], ComparedValue]
 """The keys of a path in metadata, outermost first, and the condition on its value."""
 
 
-def holds(path: Sequence[Key], wanted: ComparedValue) -> Document:
+def holds(path: Sequence[Key], compared: ComparedValue) -> Document:
     """Return an expression that is true exactly if the value at a path meets a condition.
 
     The query language's equality would also match lists with the value, and would distinguish maps by the order of
@@ -41,29 +41,29 @@ def holds(path: Sequence[Key], wanted: ComparedValue) -> Document:
 
     Args:
         path: the keys, outermost first; the first one is plain.
-        wanted: the condition.
+        compared: the condition.
     """
     found: Any = f"${path[0]}"
     for key in path[1:]:
         found = _at(found, key)
-    return _named(found, _test(wanted))
+    return _named(found, _test(compared))
 
 
-def possible(path: Sequence[Key], wanted: ComparedValue) -> list[Document]:
+def possible(path: Sequence[Key], compared: ComparedValue) -> list[Document]:
     """Return necessary conditions, for an index, of a condition on the value at a path.
 
     Args:
         path: as in `holds`; a key with a meaning in the query language gives no condition.
-        wanted: as in `holds`; an existence, a null, a list or an empty map gives no condition.
+        compared: as in `holds`; an existence, a null, a list or an empty map gives no condition.
     """
-    if isinstance(wanted, Contains):
-        wanted = wanted.item
-    if isinstance(wanted, dict):
-        return [condition for key in wanted for condition in possible((*path, key), wanted[key])]
-    if wanted is None or isinstance(wanted, list | Existence):
+    if isinstance(compared, Contains):
+        compared = compared.item
+    if isinstance(compared, dict):
+        return [condition for key in compared for condition in possible((*path, key), compared[key])]
+    if compared is None or isinstance(compared, list | Existence):
         return []
     plain = [key for key in path if isinstance(key, str) and _is_plain(key)]
-    return [{".".join(plain): {"$eq": wanted}}] if len(plain) == len(path) else []
+    return [{".".join(plain): {"$eq": compared}}] if len(plain) == len(path) else []
 
 
 def _is_plain(key: str) -> bool:
@@ -91,15 +91,15 @@ def _field(found: object, key: str) -> Document:
     return {"$getField": {"field": {"$literal": key}, "input": {"$ifNull": [found, "$$REMOVE"]}}}
 
 
-def _test(wanted: ComparedValue) -> Document:
-    if isinstance(wanted, Existence):
-        compare = "$ne" if wanted is Existence.PRESENT else "$eq"
+def _test(compared: ComparedValue) -> Document:
+    if isinstance(compared, Existence):
+        compare = "$ne" if compared is Existence.PRESENT else "$eq"
         return {compare: [{"$type": _FOUND}, "missing"]}
-    if isinstance(wanted, Contains):
+    if isinstance(compared, Contains):
         items = {"$cond": [{"$isArray": _FOUND}, _FOUND, []]}
-        return {"$anyElementTrue": [{"$map": {"input": items, "as": "found", "in": _test(wanted.item)}}]}
-    if not isinstance(wanted, dict):
-        return {"$eq": [_FOUND, {"$literal": wanted}]}
+        return {"$anyElementTrue": [{"$map": {"input": items, "as": "found", "in": _test(compared.item)}}]}
+    if not isinstance(compared, dict):
+        return {"$eq": [_FOUND, {"$literal": compared}]}
     size = {"$cond": [{"$eq": [{"$type": _FOUND}, "object"]}, {"$size": {"$objectToArray": _FOUND}}, -1]}
-    tests = [_named(_field(_FOUND, key), _test(item)) for key, item in wanted.items()]
-    return {"$and": [{"$eq": [size, len(wanted)]}, *tests]}
+    tests = [_named(_field(_FOUND, key), _test(item)) for key, item in compared.items()]
+    return {"$and": [{"$eq": [size, len(compared)]}, *tests]}

@@ -20,10 +20,10 @@ async def newest_messages(
     database: Database, parts: Collection[Visible], fields: Collection[str]
 ) -> dict[str, MessageDocument]:
     """Return the newest visible message of each session that has one, with `fields` and `sessionId`, by session."""
-    wanted = projection({*fields, "sessionId"})
+    projected = projection({*fields, "sessionId"})
     found: dict[str, MessageDocument] = {}
     for document in await _of_each(
-        database, [[_match(part), {"$sort": {"seq": -1}}, {"$limit": 1}, {"$project": wanted}] for part in parts]
+        database, [[_match(part), {"$sort": {"seq": -1}}, {"$limit": 1}, {"$project": projected}] for part in parts]
     ):
         found[document["sessionId"]] = cast("MessageDocument", document)
     return found

@@ -67,6 +67,6 @@ async def _stored(
     """Return those of the ids that are calls in the visible part of a session, up to a number."""
     if not call_ids:
         return set()
-    wanted = {**visible.match("seq", until), "toolCalls": {"$in": list(call_ids)}}
-    found = await database.messages.find(wanted, {"toolCalls": 1}, session=tx)
+    match = {**visible.match("seq", until), "toolCalls": {"$in": list(call_ids)}}
+    found = await database.messages.find(match, {"toolCalls": 1}, session=tx)
     return {call_id for message in found for call_id in message.get("toolCalls", ())} & set(call_ids)

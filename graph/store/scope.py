@@ -46,9 +46,9 @@ class Scope:
         """
         return chosen if self.user_id is None else str(uuid5(_CHOSEN_BY_USERS, f"{chosen}{self.user_id}"))
 
-    def possible_uuids(self, given: str) -> tuple[str, ...]:
+    def possible_uuids(self, chosen: str) -> tuple[str, ...]:
         """Return the possible stored uuids for a caller's uuid: derived from it, or equal to it."""
-        return (given,) if self.user_id is None else (self.own_uuid(given), given)
+        return (chosen,) if self.user_id is None else (self.own_uuid(chosen), chosen)
 
     def refuse_role(self, role: str, name: str) -> None:
         """Refuse to write a message of a role that the caller may not write.

@@ -33,7 +33,7 @@ _PLACE = {SearchedKind.MESSAGES: "seq", SearchedKind.SUMMARIES: "lastSeq"}
 async def newest(
     database: Database,
     visible: Visible,
-    searched: SearchedKind,
+    kind: SearchedKind,
     *,
     since: datetime | None,
     until: datetime | None,
@@ -45,15 +45,15 @@ async def newest(
     Args:
         database: the open database.
         visible: the part of the session.
-        searched: which documents.
+        kind: which documents.
         since: the minimum `createdAt`.
         until: the exclusive maximum of `createdAt`.
         keep: returns the documents that pass a test; all documents that match the other conditions are read for it.
         limit: maximum number of documents, at least 1.
     """
-    place = _PLACE[searched]
+    place = _PLACE[kind]
     match = {**visible.match(place), **_within(since, until)}
-    collection = _collection(database, searched)
+    collection = _collection(database, kind)
     if keep is None:
         return await read_whole(collection, match, None, sort=[(place, -1)], limit=limit)
     found: list[Document] = []
@@ -68,7 +68,7 @@ async def newest(
 async def documents_with(
     database: Database,
     visible: Visible,
-    searched: SearchedKind,
+    kind: SearchedKind,
     ids: Sequence[str],
     *,
     keep: Keep | None,
@@ -79,12 +79,12 @@ async def documents_with(
     Args:
         database: the open database.
         visible: the part of the session.
-        searched: which documents.
+        kind: which documents.
         ids: the `_id` of each.
         keep: returns the documents that pass a test; documents are read for it until enough pass.
         limit: maximum number of documents, at least 1.
     """
-    collection, within = _collection(database, searched), visible.match(_PLACE[searched])
+    collection, within = _collection(database, kind), visible.match(_PLACE[kind])
     found: list[Document] = []
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + min(_AT_ONCE, limit - len(found))] if keep is None else ids[start : start + _AT_ONCE]
@@ -96,9 +96,9 @@ async def documents_with(
 
 
 async def _kept(keep: Keep | None, read: list[Document]) -> list[Document]:
-    kept = read if keep is None else await keep(read)
-    count_documents(kept)
-    return kept
+    accepted = read if keep is None else await keep(read)
+    count_documents(accepted)
+    return accepted
 
 
 async def texts_of_summaries(
@@ -113,8 +113,8 @@ async def texts_of_summaries(
             yield read
 
 
-def _collection(database: Database, searched: SearchedKind) -> AnyCollection:
-    return database.messages if searched is SearchedKind.MESSAGES else database.summaries
+def _collection(database: Database, kind: SearchedKind) -> AnyCollection:
+    return database.messages if kind is SearchedKind.MESSAGES else database.summaries
 
 
 def _within(since: datetime | None, until: datetime | None) -> Document:

@@ -121,31 +121,31 @@ def one_session(database: Database, session_id: str) -> Listing:
 def list_sessions(
     database: Database,
     scope: Scope,
-    wanted: SessionFilter = ANY_SESSION,
+    filter_: SessionFilter = ANY_SESSION,
     *,
     by: str = "createdAt",
     descending: bool = False,
 ) -> Listing:
     """The sessions within the scope that a filter lets through, by `createdAt` or `updatedAt`."""
     conditions: list[Document] = []
-    for name, (first, end) in (("createdAt", wanted.created), ("updatedAt", wanted.updated)):
+    for name, (first, end) in (("createdAt", filter_.created), ("updatedAt", filter_.updated)):
         bounds = {"$gte": first, "$lt": end}
         if first is not None or end is not None:
             conditions.append({name: {key: value for key, value in bounds.items() if value is not None}})
-    if wanted.user_id is not None:
-        conditions.append({"userId": wanted.user_id})
-    if wanted.archived is not None:
-        conditions.append({"archived": True if wanted.archived else {"$ne": True}})
+    if filter_.user_id is not None:
+        conditions.append({"userId": filter_.user_id})
+    if filter_.archived is not None:
+        conditions.append({"archived": True if filter_.archived else {"$ne": True}})
     if scope.sessions():
         conditions.append(scope.sessions())
-    tests = [holds(("metadata", *path), value) for path, value in wanted.metadata]
+    tests = [holds(("metadata", *path), value) for path, value in filter_.metadata]
     if tests:
         conditions.append({"$expr": {"$and": tests}})
-    by_index = (test for path, value in wanted.metadata for test in possible(("metadata", *path), value))
+    by_index = (test for path, value in filter_.metadata for test in possible(("metadata", *path), value))
     possibly = list(islice(by_index, _MOST_BY_INDEX))
     conditions += possibly
     match = {"$and": conditions} if conditions else {}
-    owned = wanted.user_id is not None or scope.user_id is not None
+    owned = filter_.user_id is not None or scope.user_id is not None
     index = ("userId", by, "_id") if owned else (by, "_id")
     # The index of metadata is faster for a rare value, and the list's order for a frequent one. MongoDB tries both.
     return Listing(database.sessions, match, (by, "_id"), None if possibly else index, descending)

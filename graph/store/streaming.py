@@ -69,14 +69,14 @@ class Ending:
 
 
 async def append_pieces(
-    database: Database, scope: Scope, given: str, pieces: Sequence[Piece], silence_until: datetime
+    database: Database, scope: Scope, chosen: str, pieces: Sequence[Piece], silence_until: datetime
 ) -> Appended:
     """Store the next pieces of a message; pieces that are stored with the same text are left out.
 
     Args:
         database: the open database.
         scope: the data that the caller may see.
-        given: the caller's uuid of the message.
+        chosen: the caller's uuid of the message.
         pieces: at least one, with consecutive indexes.
         silence_until: the time at which the message is interrupted without another append.
 
@@ -86,9 +86,9 @@ async def append_pieces(
         Forbidden: the caller does not write messages of its role.
         NotFound: the message is not within the scope.
     """
-    message = await find_meant(database, scope, given, {"_id", "sessionId", "seq", "memoryId", "role", "status"})
+    message = await find_meant(database, scope, chosen, {"_id", "sessionId", "seq", "memoryId", "role", "status"})
     if message is None:
-        raise _unknown(given)
+        raise _unknown(chosen)
     scope.refuse_role(message["role"], "the role of the message")
 
     async def attempt(tx: Transaction) -> Appended:
@@ -108,13 +108,13 @@ async def append_pieces(
     return await write(database, attempt)
 
 
-async def end_stream(database: Database, scope: Scope, given: str, ending: Ending) -> MessageDocument:
+async def end_stream(database: Database, scope: Scope, chosen: str, ending: Ending) -> MessageDocument:
     """End a message that is being written, and delete its pieces; a message with the same end stays as it is.
 
     Args:
         database: the open database.
         scope: the data that the caller may see.
-        given: the caller's uuid of the message.
+        chosen: the caller's uuid of the message.
         ending: the status and the text.
 
     Returns:
@@ -125,9 +125,9 @@ async def end_stream(database: Database, scope: Scope, given: str, ending: Endin
         Forbidden: the caller does not write messages of its role.
         NotFound: the message is not within the scope.
     """
-    found = await find_meant(database, scope, given, {"_id", "sessionId"})
+    found = await find_meant(database, scope, chosen, {"_id", "sessionId"})
     if found is None:
-        raise _unknown(given)
+        raise _unknown(chosen)
     uuid = found["_id"]
 
     async def attempt(tx: Transaction) -> MessageDocument:

@@ -18,8 +18,8 @@ async def find_summaries(
     database: Database, scope: Scope, uuids: Collection[str], fields: Collection[str]
 ) -> list[SummaryDocument]:
     """Return the summaries that exist within the scope, in no order, with `fields` and `_id`."""
-    wanted = projection({*fields, "_id", "sessionId", "lastSeq"})
-    return await find_visible(database, database.summaries, scope, uuids, wanted, place="lastSeq")
+    projected = projection({*fields, "_id", "sessionId", "lastSeq"})
+    return await find_visible(database, database.summaries, scope, uuids, projected, place="lastSeq")
 
 
 def list_summaries(database: Database, visible: Visible) -> Listing:

@@ -47,8 +47,8 @@ def list_users(database: Database, scope: Scope) -> Listing:
 
 def new_user(user_id: str, at: datetime, **fields: object) -> UserDocument:
     """A user's document."""
-    given = {"_id": user_id, "uuid": new_uuid(), "metadata": {}, "createdAt": at, "updatedAt": at, **fields}
-    return cast("UserDocument", given)
+    user = {"_id": user_id, "uuid": new_uuid(), "metadata": {}, "createdAt": at, "updatedAt": at, **fields}
+    return cast("UserDocument", user)
 
 
 async def give_session(database: Database, user_id: str, at: datetime, tx: Transaction) -> None:
@@ -111,8 +111,8 @@ async def update_user(
         old = await database.users.find_one({"$and": [{"_id": user_id}, scope.users()]}, session=tx)
         if old is None:
             raise _unknown(user_id)
-        given = {name: value for name, value in {**old, **fields}.items() if value is not None}
-        new = cast("UserDocument", given)
+        values = {name: value for name, value in {**old, **fields}.items() if value is not None}
+        new = cast("UserDocument", values)
         new["metadata"] = merged_metadata(old["metadata"], metadata)
         if new == old and new["metadata"] is old["metadata"]:
             return old

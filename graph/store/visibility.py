@@ -18,7 +18,7 @@ async def find_visible(
     collection: Collection[D],
     scope: Scope,
     ids: Iterable[str],
-    wanted: Mapping[str, object] | None,
+    match: Mapping[str, object] | None,
     *,
     place: str,
 ) -> list[D]:
@@ -32,18 +32,18 @@ async def find_visible(
         collection: of documents with `sessionId`.
         scope: the data that the caller may see.
         ids: the `_id` of each.
-        wanted: the projection; it has `sessionId` and the place.
+        match: the projection; it has `sessionId` and the place.
         place: the field with the number of a document in its session.
     """
     asked = list(ids)
     if scope.user_id is None:
-        found = await read_whole(collection, {"_id": {"$in": asked}}, wanted, limit=max(1, len(asked)))
+        found = await read_whole(collection, {"_id": {"$in": asked}}, match, limit=max(1, len(asked)))
         return await _visible(database, scope, found, place)
     keys = await collection.find({"_id": {"$in": asked}}, {"sessionId": 1, place: 1})
     theirs = [document["_id"] for document in await _visible(database, scope, keys, place)]
     if not theirs:
         return []
-    return await read_whole(collection, {"_id": {"$in": theirs}}, wanted, limit=len(theirs))
+    return await read_whole(collection, {"_id": {"$in": theirs}}, match, limit=len(theirs))
 
 
 async def _visible(database: Database, scope: Scope, found: Sequence[D], place: str) -> list[D]:

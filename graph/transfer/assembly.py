@@ -120,10 +120,10 @@ class Assembly:
     def _add_user(self, record: Document) -> Iterator[Users | Batch]:
         self._counts["users"] += 1
         user_id = record.pop("userId")
-        given = {name: value for name, value in record.items() if value is not None}
-        created = given.get("createdAt", self.at)
+        values = {name: value for name, value in record.items() if value is not None}
+        created = values.get("createdAt", self.at)
         defaults = {"uuid": derived_uuid("user", user_id), "metadata": {}, "createdAt": created, "updatedAt": created}
-        self._users.append(cast("UserDocument", {"_id": user_id, **(defaults | given)}))
+        self._users.append(cast("UserDocument", {"_id": user_id, **(defaults | values)}))
         if len(self._users) == _USERS_AT_ONCE:
             yield from self._flush()
 
@@ -184,7 +184,7 @@ class _Session:
         self.taken = Load()
         self._tokens = tokens
         self._at = at
-        self._given: Document = {}
+        self._recorded: Document = {}
         self._place = 0
         self._contents = Contents()
         self._size = 0
@@ -230,7 +230,7 @@ class _Session:
         self._place = _PLACES[kind]
         self._size += size
         if kind == "session":
-            self._given = {name: value for name, value in record.items() if value is not None}
+            self._recorded = {name: value for name, value in record.items() if value is not None}
         else:
             {"memory": self._add_memory, "message": self._add_message, "summary": self._add_summary}[kind](record, line)
 
@@ -239,8 +239,8 @@ class _Session:
         if last < first or (self._ranges and first <= self._ranges[-1][1]):
             raise TransferError(f"line {line}: the memories' ranges must ascend, from firstSeq to lastSeq")
         memory_id = record.pop("uuid")
-        given = {"_id": memory_id, "metadata": {}, "createdAt": self._at, "tokenCount": 0} | record
-        memory = cast("MemoryDocument", given)
+        document = {"_id": memory_id, "metadata": {}, "createdAt": self._at, "tokenCount": 0} | record
+        memory = cast("MemoryDocument", document)
         self._ranges.append((first, last, memory_id))
         if "tokenCount" in record:
             self._contents.memories.append(memory)
@@ -346,15 +346,15 @@ class _Session:
         first, last = record["firstSeq"], record["lastSeq"]
         if last < first or last <= self._summary_seq:
             raise TransferError(f"line {line}: the summaries' ranges must ascend, from firstSeq to lastSeq")
-        given = {
+        document = {
             "_id": record.pop("uuid", None) or derived_uuid("summary", self.session_id, last),
             "entities": [],
             "createdAt": self._at,
             **record,
         }
         if "tokenCount" not in record:
-            given["tokenCount"] = self._tokens.count(record["content"])
-        self._contents.summaries.append(cast("SummaryDocument", given))
+            document["tokenCount"] = self._tokens.count(record["content"])
+        self._contents.summaries.append(cast("SummaryDocument", document))
         self._summary_seq = last
 
     def document(self, line: int) -> SessionDocument:
@@ -365,7 +365,7 @@ class _Session:
         Raises:
             TransferError: a count of the session record differs from the records of the file.
         """
-        if self.divided or "tokenCount" in self._given:
+        if self.divided or "tokenCount" in self._recorded:
             self.count_tokens()
         self._contents.memories += self._uncounted.values()
         counted = {
@@ -375,13 +375,13 @@ class _Session:
             "summarySeq": self._summary_seq,
         }
         for name, value in counted.items():
-            given: Any = self._given.get(name, value)
-            if given < value if name == "lastSeq" else given != value:
+            recorded: Any = self._recorded.get(name, value)
+            if recorded < value if name == "lastSeq" else recorded != value:
                 raise TransferError(
                     f"line {line}: session {shown(self.session_id)} ends here with {name} {value:,}, and its session"
-                    f" record says {given:,}: leave {name} out to have it counted"
+                    f" record says {recorded:,}: leave {name} out to have it counted"
                 )
-        created = self._given.get("createdAt") or self._first_at or self._at
+        created = self._recorded.get("createdAt") or self._first_at or self._at
         found: SessionDocument = {
             "_id": self.session_id,
             "uuid": derived_uuid("session", self.session_id),
@@ -393,5 +393,5 @@ class _Session:
             "tokenCount": 0,
             "summarySeq": 0,
         }
-        given = {name: value for name, value in self._given.items() if name != "sessionId"}
-        return cast("SessionDocument", {**found, **counted, **given})
+        recorded = {name: value for name, value in self._recorded.items() if name != "sessionId"}
+        return cast("SessionDocument", {**found, **counted, **recorded})

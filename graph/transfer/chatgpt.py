@@ -138,7 +138,7 @@ def _records(
             "uuid": _uuid(session_id if is_fork else "", node_id),
             "role": str(author["role"]),
             "content": message.text,
-            "metadata": {"chatgpt": _kept(message.sent)},
+            "metadata": {"chatgpt": _message_metadata(message.sent)},
         }
         if message.parts:
             record["parts"] = message.parts
@@ -188,11 +188,11 @@ def _kind(item: Json) -> str:
     return "image" if kind.startswith("image") else kind
 
 
-def _kept(message: Json) -> Record:
-    kept: Record = {"messageId": message["id"], "contentType": message["content"].get("content_type")}
+def _message_metadata(message: Json) -> Record:
+    metadata: Record = {"messageId": message["id"], "contentType": message["content"].get("content_type")}
     if model := (message.get("metadata") or {}).get("model_slug"):
-        kept["model"] = model
-    return kept
+        metadata["model"] = model
+    return metadata
 
 
 def _time(message: Json) -> float | None:

@@ -46,19 +46,19 @@ class ExportSelection:
     @property
     def match(self) -> Document:
         """Return the filter for the sessions."""
-        given = {"_id": self.session_id, "userId": self.user_id}
-        return {name: value for name, value in given.items() if value is not None}
+        values = {"_id": self.session_id, "userId": self.user_id}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def header(self) -> Document:
         """Return the entries of the header for this selection."""
-        given = {"session": self.session_id, "user": self.user_id}
-        return {name: value for name, value in given.items() if value is not None}
+        values = {"session": self.session_id, "user": self.user_id}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 async def export(
     database: Database,
-    wanted: ExportSelection,
+    selection: ExportSelection,
     target: BinaryIO,
     *,
     resume: Resumed | None = None,
@@ -68,7 +68,7 @@ async def export(
 
     Args:
         database: the open database.
-        wanted: the selection.
+        selection: the selection.
         target: the open file.
         resume: the state of an earlier export to the same file.
         report: called after each step.
@@ -81,8 +81,8 @@ async def export(
     since = (resume.began if resume else now()) - _CLOCKS
     recent: set[str] = set()
     if resume is None:
-        users = await _users(database, wanted)
-        more = wanted.header or {"numbers": await transfer.last_numbers(database)}
+        users = await _users(database, selection)
+        more = selection.header or {"numbers": await transfer.last_numbers(database)}
         target.write(records.header(exportedAt=now(), **more))
         async with aclosing(transfer.read_users(database, users)) as batches:
             async for found in batches:
@@ -93,7 +93,7 @@ async def export(
     else:
         recent = resume.users
     first_id = resume.session_id if resume else None
-    sessions = transfer.read_sessions(database, wanted.match, since=since, first_id=first_id)
+    sessions = transfer.read_sessions(database, selection.match, since=since, first_id=first_id)
     async with aclosing(sessions) as contents:
         async for kind, documents in contents:
             if kind == "user":
@@ -112,18 +112,18 @@ async def export(
     return done
 
 
-async def _users(database: Database, wanted: ExportSelection) -> Document:
+async def _users(database: Database, selection: ExportSelection) -> Document:
     """Return the filter for the users that are written first."""
-    if wanted.session_id is not None:
-        found = await transfer.find_sessions(database, [wanted.session_id])
-        owner = found.get(wanted.session_id)
-        if owner is None or wanted.user_id not in (None, owner.get("userId")):
-            raise TransferError(f"there is no session {shown(wanted.session_id)}")
+    if selection.session_id is not None:
+        found = await transfer.find_sessions(database, [selection.session_id])
+        owner = found.get(selection.session_id)
+        if owner is None or selection.user_id not in (None, owner.get("userId")):
+            raise TransferError(f"there is no session {shown(selection.session_id)}")
         return {"_id": owner.get("userId")}
-    if wanted.user_id is not None:
-        if not await transfer.find_users(database, [wanted.user_id]):
-            raise TransferError(f"there is no user {shown(wanted.user_id)}")
-        return {"_id": wanted.user_id}
+    if selection.user_id is not None:
+        if not await transfer.find_users(database, [selection.user_id]):
+            raise TransferError(f"there is no user {shown(selection.user_id)}")
+        return {"_id": selection.user_id}
     return {}
 
 
@@ -144,7 +144,7 @@ class Resumed:
     session_id: str
 
 
-def resumed(path: Path, wanted: ExportSelection) -> Resumed | None:
+def resumed(path: Path, selection: ExportSelection) -> Resumed | None:
     """Cut an unfinished file after its last whole session; return None if there is no file to resume.
 
     Raises:
@@ -159,7 +159,7 @@ def resumed(path: Path, wanted: ExportSelection) -> Resumed | None:
         if not line.endswith(b"\n"):
             return None
         header = records.parse_header(line)
-        if {name: header.get(name) for name in ("session", "user") if name in header} != wanted.header:
+        if {name: header.get(name) for name in ("session", "user") if name in header} != selection.header:
             raise TransferError(
                 f"{path} is the beginning of an export with another selection: remove it, or do not resume"
             )

@@ -123,13 +123,13 @@ class Importer:
             await transfer.insert_users(self.database, list(new.values()))
             self.done.users += len(new)
 
-    def _user_differs(self, stored: UserDocument, given: UserDocument) -> bool:
-        if stored["uuid"] != given["uuid"]:
+    def _user_differs(self, stored: UserDocument, imported: UserDocument) -> bool:
+        if stored["uuid"] != imported["uuid"]:
             return True
         before: Mapping[str, object] = stored
-        after: Mapping[str, object] = given
+        after: Mapping[str, object] = imported
         if not all(_same(before.get(name), after.get(name)) for name in _USER_FIELDS):
-            return not self._changed_since(stored, given)
+            return not self._changed_since(stored, imported)
         return False
 
     async def _batch(self, batch: Batch) -> None:
@@ -200,33 +200,33 @@ class Importer:
             )
         self.done.skipped += 1
 
-    def _changed_since(self, stored: T, given: T) -> bool:
+    def _changed_since(self, stored: T, imported: T) -> bool:
         """Whether the stored document was changed after the given one was exported."""
         # A record without a time has the time of its import, which is earlier.
-        known = given["updatedAt"] != self._at
-        changed: bool = stored["updatedAt"] > (given["updatedAt"] if known else stored["createdAt"])
+        has_time = imported["updatedAt"] != self._at
+        changed: bool = stored["updatedAt"] > (imported["updatedAt"] if has_time else stored["createdAt"])
         return changed
 
-    def _session_differs(self, stored: SessionDocument, given: SessionDocument) -> bool:
+    def _session_differs(self, stored: SessionDocument, imported: SessionDocument) -> bool:
         """Whether a stored session differs from the given one, and is not a later state of it."""
-        if stored["uuid"] != given["uuid"] or stored["lastSeq"] < given["lastSeq"]:
+        if stored["uuid"] != imported["uuid"] or stored["lastSeq"] < imported["lastSeq"]:
             return True
-        if given["updatedAt"] != self._at and stored["updatedAt"] < given["updatedAt"]:
+        if imported["updatedAt"] != self._at and stored["updatedAt"] < imported["updatedAt"]:
             return True
-        same = stored["messageCount"] == given["messageCount"] and _same(stored["metadata"], given["metadata"])
-        same &= stored.get("title") == given.get("title")
-        return not same and not self._changed_since(stored, given)
+        same = stored["messageCount"] == imported["messageCount"] and _same(stored["metadata"], imported["metadata"])
+        same &= stored.get("title") == imported.get("title")
+        return not same and not self._changed_since(stored, imported)
 
-    def _text_differs(self, texts: dict[tuple[str, int], MessageDocument], given: MessageDocument) -> bool:
-        stored = texts.get((given["sessionId"], given["seq"]))
+    def _text_differs(self, texts: dict[tuple[str, int], MessageDocument], imported: MessageDocument) -> bool:
+        stored = texts.get((imported["sessionId"], imported["seq"]))
         if stored is None:
             return False  # deleted since the export; otherwise the session's count would differ
-        if stored["_id"] != given["_id"]:
+        if stored["_id"] != imported["_id"]:
             return True
         before: Mapping[str, object] = stored
-        after: Mapping[str, object] = given
+        after: Mapping[str, object] = imported
         same = all(_same(before.get(name), after.get(name)) for name in _TEXT_FIELDS)
-        return not same and not self._changed_since(stored, given)
+        return not same and not self._changed_since(stored, imported)
 
 
 @dataclass(slots=True)
@@ -240,9 +240,9 @@ class _LargeSession:
     pending: bool = False
 
 
-def _same(stored: object, given: object) -> bool:
+def _same(stored: object, imported: object) -> bool:
     """Whether a stored value equals the given one, or its export does: JSON writes NaN and infinity as null."""
-    return stored == given or orjson.loads(orjson.dumps(stored)) == given
+    return stored == imported or orjson.loads(orjson.dumps(stored)) == imported
 
 
 def _any_pending(contents: Contents) -> bool:

@@ -282,12 +282,12 @@ def parse(line: bytes, number: int, *, exported: bool) -> dict[str, Any]:
         record: dict[str, Any] = _RECORD.validate_json(line)
     except ValidationError as error:
         raise TransferError(f"line {number}: {_reason(error)}") from None
-    known = _KINDS[record["type"]].__annotations__.keys()
-    unknown = record.keys() - known
+    fields = _KINDS[record["type"]].__annotations__.keys()
+    unknown = record.keys() - fields
     if unknown and not exported:
         raise TransferError(
             f"line {number}: the {record['type']} has the unknown field {shown(min(unknown))}: the fields are"
-            f" {', '.join(sorted(known))}"
+            f" {', '.join(sorted(fields))}"
         )
     try:
         _check(record)

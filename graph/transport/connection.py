@@ -90,8 +90,8 @@ class _Patience:
 class BoundedHttpProtocol(_Patience, HttpToolsProtocol):
     """One connection, until it ends or becomes a WebSocket."""
 
-    def __init__(self, bounds: Bounds, config: Config, server_state: ServerState, **given: Any) -> None:
-        super().__init__(config, server_state, **given)
+    def __init__(self, bounds: Bounds, config: Config, server_state: ServerState, **arguments: Any) -> None:
+        super().__init__(config, server_state, **arguments)
         self._bounds = bounds
         self._piece = bounds.header_bytes or _PIECE
         self._in_headers = False
@@ -227,8 +227,8 @@ def bounded_http(settings: Settings) -> Callable[..., BoundedHttpProtocol]:
     """Return the factory of HTTP connections for uvicorn."""
     bounds = Bounds.of(settings)
 
-    def make(**given: Any) -> BoundedHttpProtocol:
-        return BoundedHttpProtocol(bounds, **given)
+    def make(**arguments: Any) -> BoundedHttpProtocol:
+        return BoundedHttpProtocol(bounds, **arguments)
 
     return make
 
@@ -236,8 +236,8 @@ def bounded_http(settings: Settings) -> Callable[..., BoundedHttpProtocol]:
 class BoundedWebSocketProtocol(_Patience, WebSocketsSansIOProtocol):
     """One WebSocket, which replaces the HTTP connection of its handshake."""
 
-    def __init__(self, bounds: Bounds, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, bounds: Bounds, **arguments: Any) -> None:
+        super().__init__(**arguments)
         self._send_seconds = bounds.send_seconds
 
 
@@ -245,7 +245,7 @@ def bounded_websockets(settings: Settings) -> Callable[..., BoundedWebSocketProt
     """Return the factory of WebSockets for uvicorn."""
     bounds = Bounds.of(settings)
 
-    def make(**given: object) -> BoundedWebSocketProtocol:
-        return BoundedWebSocketProtocol(bounds, **given)
+    def make(**arguments: object) -> BoundedWebSocketProtocol:
+        return BoundedWebSocketProtocol(bounds, **arguments)
 
     return make

@@ -160,9 +160,9 @@ class Cors(CORSMiddleware):
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Return the response to a preflight request; log each refused header."""
-        wanted = request_headers.get("access-control-request-headers", "")
+        requested = request_headers.get("access-control-request-headers", "")
         if not self.allow_all_headers and self.is_allowed_origin(request_headers["origin"]):
-            for header in {name.strip().lower() for name in wanted.split(",") if name.strip()}:
+            for header in {name.strip().lower() for name in requested.split(",") if name.strip()}:
                 if header not in self.allow_headers:
                     text = "the request header %r is refused: add it to RECALLQL_ALLOWED_HEADERS if pages may send it"
                     self._refused.warn(header, text)

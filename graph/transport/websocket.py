@@ -189,9 +189,9 @@ class GraphQLSocket:
             raise _Closing(_TOO_MANY_INITS, "Too many initialisation requests")
         self._initialised.set()
         parameters = {name.lower(): value for name, value in payload.items()}
-        given = parameters.get("authorization", self._socket.headers.get("authorization"))
+        authorization = parameters.get("authorization", self._socket.headers.get("authorization"))
         try:
-            self._caller = await self._guards.authenticate(given if isinstance(given, str) else None)
+            self._caller = await self._guards.authenticate(authorization if isinstance(authorization, str) else None)
             self._until_closed.enter_context(self._guards.presence.connection(self._caller))
         except (Unavailable, TooCostly) as error:  # the caller can't be authenticated now, or has too many connections
             raise _Closing(_TRY_AGAIN, str(error)) from error

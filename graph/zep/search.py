@@ -32,7 +32,7 @@ async def search(call: Call) -> Response:
     """The session's messages or summaries that match a query."""
     limit = call.limit(_DEFAULT_LIMIT)
     body = await call.body()
-    searched = _SCOPES[_one_of(body, "search_scope", _SCOPES.keys(), "messages")]
+    kind = _SCOPES[_one_of(body, "search_scope", _SCOPES.keys(), "messages")]
     kind = _one_of(body, "search_type", _MODES.keys(), "similarity")
     relevance = _lambda_of(body.get("mmr_lambda"))
     text = (text_of(body, "text") or "").strip() or None
@@ -47,12 +47,12 @@ async def search(call: Call) -> Response:
         relevance=relevance if kind == "mmr" else None,
         since=_time(metadata.get("start_date"), "start_date"),
         until=_time(metadata.get("end_date"), "end_date", end=True),
-        keep=await run_on_thread(_test, metadata.get("where"), searched),
+        keep=await run_on_thread(_test, metadata.get("where"), kind),
         charge=call.charge,
         limit=limit,
     )
-    hits = await search_session(call.backend, call.scope, call.path("session_id"), searched, query)
-    return json_answer([_result(hit, searched) for hit in hits])
+    hits = await search_session(call.backend, call.scope, call.path("session_id"), kind, query)
+    return json_answer([_result(hit, kind) for hit in hits])
 
 
 def _one_of(body: Document, name: str, allowed: Any, default: str) -> str:
@@ -88,21 +88,21 @@ def _time(value: Any, name: str, *, end: bool = False) -> datetime | None:
         raise BadUserInput(message) from None
 
 
-def _test(where: object, searched: SearchedKind) -> Callable[[Document], bool] | None:
+def _test(where: object, kind: SearchedKind) -> Callable[[Document], bool] | None:
     """The filter, on the metadata that a client reads: with the entities under `system`."""
     if where is None:
         return None
     holds = predicate_of(where)
-    if searched is SearchedKind.MESSAGES:
+    if kind is SearchedKind.MESSAGES:
         return lambda message: holds(metadata_of(cast("MessageDocument", message)))
     return lambda summary: holds(own_metadata(summary.get("metadata") or {}))
 
 
-def _result(hit: Hit, searched: SearchedKind) -> Document:
+def _result(hit: Hit, kind: SearchedKind) -> Document:
     found = hit.document
     return {
-        "message": message_of(cast("MessageDocument", found)) if searched is SearchedKind.MESSAGES else None,
-        "summary": summary_of(cast("SummaryDocument", found)) if searched is SearchedKind.SUMMARIES else None,
+        "message": message_of(cast("MessageDocument", found)) if kind is SearchedKind.MESSAGES else None,
+        "summary": summary_of(cast("SummaryDocument", found)) if kind is SearchedKind.SUMMARIES else None,
         "metadata": None,
         "dist": hit.nearness,
         "embedding": None,

@@ -50,7 +50,7 @@ async def test_a_payload_goes_when_the_slowest_follower_has_it(client: Client, a
         assert await second.seqs(3) == [1, 2, 3]
         await until(lambda: memory.kept == memory.sending == memory.waiting == 0)
         (group,) = app.state.backend.hub._feeds[Feed.ADDED]["s"].values()
-        assert not group._kept
+        assert not group._entries
 
 
 SAME = [

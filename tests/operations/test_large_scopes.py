@@ -52,7 +52,7 @@ async def test_a_user_with_120000_messages_is_searched(backend: Backend) -> None
     await fill(backend)
     needle = uuid_of(7, MESSAGES // 2)
     assert (await found(backend, "needle7"))[0] == needle
-    assert len(backend.searched) == 1, "the scope is kept"
+    assert len(backend.search_cache) == 1, "the scope is kept"
     new = MessageToAdd("user", "the needle77 is new", uuid=str(UUID(int=10**9)))
     await add_memory(backend, EVERYTHING, "s3", [new], user_id="ada")
     assert (await found(backend, "needle77"))[0] == new.uuid

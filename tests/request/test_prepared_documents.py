@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from starlette.applications import Starlette
 
-from graph.request.documents import BYTES_KEPT, Documents
+from graph.request.documents import CACHE_BYTES, Documents
 from graph.request.pipeline import EVERY_KIND
 from graph.schema.node import global_id, parse_global_id
 from graph.settings import Settings
@@ -49,7 +49,7 @@ async def test_prepared_documents_hold_no_more_than_is_counted(
     for given in chosen:
         await client.data(text(0), **given)
     documents: Documents = app.state.pipeline._documents
-    documents._kept.clear()
+    documents._cache.clear()
     gc.collect()
     tracemalloc.start()
     try:
@@ -61,8 +61,8 @@ async def test_prepared_documents_hold_no_more_than_is_counted(
         held = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert len(documents._kept) == texts
-    assert held < documents._kept.currsize < 5 * held
+    assert len(documents._cache) == texts
+    assert held < documents._cache.currsize < 5 * held
 
 
 @pytest.mark.slow
@@ -71,8 +71,8 @@ async def test_the_bytes_of_all_documents_are_bounded() -> None:
     first = weakref.ref(await documents.operation(large(0), None, EVERY_KIND, SETTINGS))
     for number in range(1, 150):
         assert (await documents.prepare(large(number), SETTINGS)).errors == []
-        assert documents._kept.currsize <= BYTES_KEPT
-    assert len(documents._kept) < 150
+        assert documents._cache.currsize <= CACHE_BYTES
+    assert len(documents._cache) < 150
     gc.collect()
     assert first() is None
 
@@ -95,7 +95,7 @@ async def test_a_refused_document_is_freed_without_the_collector(text: str) -> N
         assert prepared.errors
         gc.collect(0)  # what validation leaves is young
         del prepared
-        documents._kept.clear()
+        documents._cache.clear()
         assert gc.collect() < 200  # some rings of a few objects are always there; a document has 500 tokens or more
     finally:
         gc.enable()
@@ -105,8 +105,8 @@ async def test_a_document_that_can_not_be_parsed_counts_too() -> None:
     documents = Documents(SCHEMA)
     for number in range(5_000):
         await documents.prepare("{" * 1_000 + " " * (15_000 + number % 4_000), SETTINGS)
-        assert documents._kept.currsize <= BYTES_KEPT
-    assert documents._kept.currsize > BYTES_KEPT / 2
+        assert documents._cache.currsize <= CACHE_BYTES
+    assert documents._cache.currsize > CACHE_BYTES / 2
 
 
 def test_long_ids_are_not_kept() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from graph.operations import recall, searched
+from graph.operations import recall, search_cache
 from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.access import SECRET, as_caller, served_with, token
@@ -206,7 +206,7 @@ async def test_a_scope_that_is_too_large_is_refused(chats: Client, monkeypatch: 
     assert error["code"] == "TOO_COSTLY"
     assert "more than 5 messages" in error["message"]
     assert await found(chats, "sister", sessionId="job")
-    monkeypatch.setattr(searched, "MAX_READ", 10)
+    monkeypatch.setattr(search_cache, "MAX_READ", 10)
     assert (await chats.error(SEARCH, words="sister", sessionId="hike"))["code"] == "TOO_COSTLY"
 
 

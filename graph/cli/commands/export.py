@@ -49,20 +49,20 @@ def export(
     say(f"exported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages")
 
 
-def _to_stdout(settings: Settings, wanted: ExportSelection, _file: Path, *, resume: bool) -> Exported:
+def _to_stdout(settings: Settings, selection: ExportSelection, _file: Path, *, resume: bool) -> Exported:
     if resume:
         raise TransferError("only an export to a file can be resumed")
     if sys.stdout.isatty():
         raise TransferError("an export is not for a terminal: name a file, or redirect standard output")
     try:
-        return _exported(settings, wanted, sys.stdout.buffer)
+        return _exported(settings, selection, sys.stdout.buffer)
     except BrokenPipeError:
         # Python would try to write the rest at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
 
-def _to_file(settings: Settings, wanted: ExportSelection, file: Path, *, resume: bool) -> Exported:
+def _to_file(settings: Settings, selection: ExportSelection, file: Path, *, resume: bool) -> Exported:
     """Write an export to a file; links are followed.
 
     A regular file has the name `<name>.partial` until it is whole, and is for its owner alone where it is new. Other
@@ -76,15 +76,15 @@ def _to_file(settings: Settings, wanted: ExportSelection, file: Path, *, resume:
         if resume:
             raise TransferError("only an export to a regular file can be resumed")
         with written_through(file) as target:
-            return _exported(settings, wanted, target)
+            return _exported(settings, selection, target)
     unfinished = partial(found)
-    earlier = resumed(unfinished, wanted) if resume and unfinished.exists() else None
+    earlier = resumed(unfinished, selection) if resume and unfinished.exists() else None
     with written_whole(found, append=earlier is not None) as target:
-        return _exported(settings, wanted, target, earlier=earlier)
+        return _exported(settings, selection, target, earlier=earlier)
 
 
 def _exported(
-    settings: Settings, wanted: ExportSelection, target: BinaryIO, *, earlier: Resumed | None = None
+    settings: Settings, selection: ExportSelection, target: BinaryIO, *, earlier: Resumed | None = None
 ) -> Exported:
     from graph.cli.transfer import progress_bar
     from graph.operations.opening import opened
@@ -94,13 +94,13 @@ def _exported(
 
     async def run(uri: str) -> Exported:
         async with opened(settings, uri) as database:
-            total = await documents.count(database, wanted.match)
+            total = await documents.count(database, selection.match)
             with progress_bar("exporting", total) as advance:
 
                 def report(done: Exported) -> None:
                     advance(done.sessions, done.messages)
 
-                return await write(database, wanted, target, resume=earlier, report=report)
+                return await write(database, selection, target, resume=earlier, report=report)
 
     with mongodb(settings, attach=True) as uri:
         return asyncio.run(run(uri))

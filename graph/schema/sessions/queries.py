@@ -36,7 +36,7 @@ class SessionQueries:
         order = order_by or OldestFirst
         cursors = session_cursors(order)
         window = window_of(cursors, first, after, last, before)
-        wanted = filter.checked(info.context.filter_bounds) if filter else StoredFilter()
+        stored_filter = filter.checked(info.context.filter_bounds) if filter else StoredFilter()
         context = info.context
-        listing = list_sessions(context.backend, context.scope, wanted, by=order.by, descending=order.descending)
+        listing = list_sessions(context.backend, context.scope, stored_filter, by=order.by, descending=order.descending)
         return as_source(await connect(info, listing, cursors, window))

@@ -67,6 +67,6 @@ def is_motor(made: object) -> bool:
 
 async def awaited(result: Awaitable[T]) -> T:
     """The result of a method that is a coroutine function of PyMongo's, and not of Motor's."""
-    given: Any = result
-    found: T = await given if isawaitable(given) else given
+    value: Any = result
+    found: T = await value if isawaitable(value) else value
     return found

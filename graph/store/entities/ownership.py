@@ -16,28 +16,28 @@ from graph.store.entities.user_mentions import Moved, follow
 
 async def give_to_user(database: Database, session_id: str, user_id: str, tx: Transaction) -> None:
     """Count a session's entities for its user, in the transaction that assigns the session or a later one."""
-    await _give(database, session_id, user_id, not_given(session_id), tx)
+    await _give(database, session_id, user_id, uncounted(session_id), tx)
 
 
 async def give_some_to_user(database: Database, session_id: str, ids: Sequence[str], tx: Transaction) -> None:
     """Count these entities of a session for its user, those that do not count yet; of a session that is gone, none."""
     session = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=tx)
     if session is not None and session.get("userId") is not None:
-        await _give(database, session_id, session["userId"], {"_id": {"$in": ids}, **not_given(session_id)}, tx)
+        await _give(database, session_id, session["userId"], {"_id": {"$in": ids}, **uncounted(session_id)}, tx)
 
 
-def not_given(session_id: str) -> Document:
+def uncounted(session_id: str) -> Document:
     """The filter of the entities of a session that count for no user."""
     return {"owner": session_owner(session_id), "own": {"$exists": True}, "userId": {"$exists": False}}
 
 
 async def _give(database: Database, session_id: str, user_id: str, match: Document, tx: Transaction) -> None:
-    given = await _locked(database, session_id, match, tx)
-    if given:
+    entities = await _locked(database, session_id, match, tx)
+    if entities:
         await database.entities.update_many(
-            {"_id": {"$in": [entity["_id"] for entity in given]}}, {"$set": {"userId": user_id}}, session=tx
+            {"_id": {"$in": [entity["_id"] for entity in entities]}}, {"$set": {"userId": user_id}}, session=tx
         )
-        await follow(database, {user_id: [(session_id, None, entity) for entity in given]}, tx)
+        await follow(database, {user_id: [(session_id, None, entity) for entity in entities]}, tx)
 
 
 async def forget_session(database: Database, session_id: str, user_id: str | None, tx: Transaction) -> None:

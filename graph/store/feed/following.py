@@ -144,12 +144,12 @@ async def messages_edited_since(
 
     The next page begins after a position.
     """
-    wanted = {
+    match = {
         "sessionId": visible.session_id,
         "sessionRevision": {"$gt": revision},
         "editedAt": {"$exists": True},
     }
-    page = await _page(database, database.messages, wanted, ("sessionRevision", "seq"), position, after=after)
+    page = await _page(database, database.messages, match, ("sessionRevision", "seq"), position, after=after)
     return _seen(visible, page)
 
 
@@ -157,8 +157,8 @@ async def messages_enriched_since(
     database: Database, visible: Visible, since: datetime, position: Position | None, *, after: Moment | None
 ) -> Page:
     """Visible messages whose enrichment ended since a time, in the order of that."""
-    wanted = {"sessionId": visible.session_id, "enrichment.at": {"$gte": since}}
-    page = await _page(database, database.messages, wanted, ("enrichment.at", "seq"), position, after=after)
+    match = {"sessionId": visible.session_id, "enrichment.at": {"$gte": since}}
+    page = await _page(database, database.messages, match, ("enrichment.at", "seq"), position, after=after)
     return _seen(visible, page)
 
 
@@ -177,16 +177,16 @@ async def sessions_changed_since(
     after: Moment | None,
 ) -> Page:
     """The sessions within the scope that changed since a time, in the order of that."""
-    wanted = {**_of_user(scope, user_id), "updatedAt": {"$gte": since}}
-    return await _page(database, database.sessions, wanted, ("updatedAt", "_id"), position, after=after)
+    match = {**_of_user(scope, user_id), "updatedAt": {"$gte": since}}
+    return await _page(database, database.sessions, match, ("updatedAt", "_id"), position, after=after)
 
 
 async def messages_deleted_since(
     database: Database, session_id: str, revision: int, position: Position | None, *, after: Moment | None
 ) -> Page:
     """The tombstones of messages, and of all contents, that a session lost after a revision, in that order."""
-    wanted = {"sessionId": session_id, "sessionRevision": {"$gt": revision}}
-    return await _page(database, database.deletions, wanted, ("sessionRevision", "_id"), position, after=after)
+    match = {"sessionId": session_id, "sessionRevision": {"$gt": revision}}
+    return await _page(database, database.deletions, match, ("sessionRevision", "_id"), position, after=after)
 
 
 async def sessions_deleted_since(
@@ -199,8 +199,8 @@ async def sessions_deleted_since(
     after: Moment | None,
 ) -> Page:
     """The tombstones of the sessions within the scope that were deleted since a time, in the order of that."""
-    wanted = {"kind": DeletionKind.SESSION.value, **_of_user(scope, user_id), "at": {"$gte": since}}
-    return await _page(database, database.deletions, wanted, ("at", "_id"), position, after=after)
+    match = {"kind": DeletionKind.SESSION.value, **_of_user(scope, user_id), "at": {"$gte": since}}
+    return await _page(database, database.deletions, match, ("at", "_id"), position, after=after)
 
 
 def _of_user(scope: Scope, user_id: str | None) -> Mapping[str, object]:
@@ -213,7 +213,7 @@ def _of_user(scope: Scope, user_id: str | None) -> Mapping[str, object]:
 async def _page(
     database: Database,
     collection: AnyCollection,
-    wanted: Mapping[str, object],
+    match: Mapping[str, object],
     keys: Sequence[str],
     position: Position | None,
     *,
@@ -225,7 +225,7 @@ async def _page(
     """
     async with causally_after(database.client, after) as tx:
         listed: list[Document] = await collection.find(
-            _beyond(wanted, keys, position),
+            _beyond(match, keys, position),
             {**dict.fromkeys(keys, 1), "bytes": {"$bsonSize": "$$ROOT"}},
             sort=[(key, 1) for key in keys],
             limit=PAGE,
@@ -237,7 +237,7 @@ async def _page(
             return Page([], 0, None)
         ids = [document["_id"] for document in chosen]
         # With the session's id, so that one shard is asked.
-        within = {name: wanted[name] for name in ("sessionId",) if name in wanted}
+        within = {name: match[name] for name in ("sessionId",) if name in match}
         found = await collection.find({"_id": {"$in": ids}, **within}, batch_size=PAGE + 1, session=tx)
     documents = {document["_id"]: document for document in found}
     end = None
@@ -260,15 +260,15 @@ def _within_a_page(listed: list[Document]) -> list[Document]:
     return listed
 
 
-def _beyond(wanted: Mapping[str, object], keys: Sequence[str], position: Position | None) -> Document:
-    """Return the filter of `wanted` after a position: two ranges of the index, which MongoDB merges in order."""
+def _beyond(match: Mapping[str, object], keys: Sequence[str], position: Position | None) -> Document:
+    """Return the filter of `match` after a position: two ranges of the index, which MongoDB merges in order."""
     if position is None:
-        return dict(wanted)
+        return dict(match)
     first, second = keys
     return {
         "$or": [
-            {**wanted, first: position[0], second: {"$gt": position[1]}},
-            {**wanted, first: {"$gt": position[0]}},
+            {**match, first: position[0], second: {"$gt": position[1]}},
+            {**match, first: {"$gt": position[0]}},
         ]
     }
 

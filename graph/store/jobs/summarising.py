@@ -194,14 +194,14 @@ async def store_summary(
             sort=[("lastSeq", -1)],
             session=tx,
         )
-        given = {
+        stored = {
             "_id": new_uuid(),
             "sessionId": due.session_id,
             "lastMessageUuid": last_uuid,
             "createdAt": now(),
             **summary,
         }
-        document = cast("SummaryDocument", given)
+        document = cast("SummaryDocument", stored)
         if previous is not None and previous.get("stale"):
             document["stale"] = True  # the new summary includes it
         await database.summaries.insert_one(document, session=tx)

@@ -218,8 +218,8 @@ async def numbered(database: Database, collection: Numbered, documents: Sequence
     numbers = [document["number"] for document in documents if "number" in document]
     if not numbers:
         return list(documents)
-    known = database.sessions if collection == "sessions" else database.users
-    found = await known.find({"number": {"$in": numbers}}, {"_id": 0, "number": 1}, session=tx)
+    collection_ = database.sessions if collection == "sessions" else database.users
+    found = await collection_.find({"number": {"$in": numbers}}, {"_id": 0, "number": 1}, session=tx)
     taken = {document["number"] for document in found}
     await database.counters.update_one({"_id": collection}, {"$max": {"last": max(numbers)}}, upsert=True, session=tx)
     return [_without_number(document) if document.get("number") in taken else document for document in documents]
@@ -256,13 +256,13 @@ async def touch_users(database: Database, sessions: Sequence[SessionDocument], t
     users = {session["userId"]: session["createdAt"] for session in sessions if session.get("userId") is not None}
     if not users:
         return
-    known = {"_id": {"$in": list(users)}}
+    match = {"_id": {"$in": list(users)}}
     # Two writes without a net effect: a write without a change would not conflict with the deletion.
-    touched = await database.users.update_many(known, {"$set": {"importing": True}}, session=tx)
-    await database.users.update_many(known, {"$unset": {"importing": ""}}, session=tx)
+    touched = await database.users.update_many(match, {"$set": {"importing": True}}, session=tx)
+    await database.users.update_many(match, {"$unset": {"importing": ""}}, session=tx)
     if touched.matched_count == len(users):
         return
-    found = await database.users.find(known, {"_id": 1}, session=tx)
+    found = await database.users.find(match, {"_id": 1}, session=tx)
     missing = users.keys() - {user["_id"] for user in found}
     for user_id in missing:
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)

@@ -116,12 +116,12 @@ class SearchCache:
 
     def __init__(self, database: Database, *, seconds: float = SECONDS) -> None:
         self._database = database
-        self._known: TTLCache[Key, _CachedScope] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
+        self._scopes: TTLCache[Key, _CachedScope] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
         self._expiring: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._scopes)
 
     async def snapshot(self, key: Key, sessions: Sequence[SessionDocument], model: str | None) -> Snapshot:
         """Return the current messages of a scope.
@@ -136,25 +136,25 @@ class SearchCache:
         """
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            known = self._known.pop(key, None)
-            if known is None or known.model != model:
-                known = _CachedScope(model, now())
-            changed = await _Refresh(self._database, known, sessions).run()
-            if changed or known.snapshot is None:
-                known.snapshot = await run_on_thread(_snapshot_of, known.sessions)
-            self._keep(key, known)
-            return known.snapshot
+            scope = self._scopes.pop(key, None)
+            if scope is None or scope.model != model:
+                scope = _CachedScope(model, now())
+            changed = await _Refresh(self._database, scope, sessions).run()
+            if changed or scope.snapshot is None:
+                scope.snapshot = await run_on_thread(_snapshot_of, scope.sessions)
+            self._keep(key, scope)
+            return scope.snapshot
 
-    def _keep(self, key: Key, known: _CachedScope) -> None:
-        if _size_of(known) <= MOST_BYTES:
-            self._known[key] = known
+    def _keep(self, key: Key, scope: _CachedScope) -> None:
+        if _size_of(scope) <= MOST_BYTES:
+            self._scopes[key] = scope
         if self._expiring is None or self._expiring.done():
             self._expiring = self._database.run(self._expire())
 
     async def _expire(self) -> None:
-        while self._known:
+        while self._scopes:
             await asyncio.sleep(_LOOK_SECONDS)
-            expired = self._known.expire()
+            expired = self._scopes.expire()
             # To free a large scope takes longer than the loop may be held.
             await run_on_thread(expired.clear)
             with contextlib.suppress(Unavailable):
@@ -162,22 +162,22 @@ class SearchCache:
 
     async def _forget_erased(self) -> None:
         """Forget the sessions with erased or deleted messages: the next search reads the remaining messages again."""
-        for key, known in [(key, known) for key in list(self._known) if (known := self._known.get(key)) is not None]:
-            stored = await sessions_with(self._database, list(known.sessions))
-            if self._known.get(key) is not known:
+        for key, scope in [(key, scope) for key in list(self._scopes) if (scope := self._scopes.get(key)) is not None]:
+            stored = await sessions_with(self._database, list(scope.sessions))
+            if self._scopes.get(key) is not scope:
                 continue  # a search has taken it, and finds the same
-            erased = [name for name, session in known.sessions.items() if session.has_lost(stored.get(name))]
+            erased = [name for name, session in scope.sessions.items() if session.has_lost(stored.get(name))]
             for name in erased:
-                del known.sessions[name]
-                known.snapshot = None
+                del scope.sessions[name]
+                scope.snapshot = None
 
 
 class _Refresh:
     """Updates the cached messages of a scope."""
 
-    def __init__(self, database: Database, known: _CachedScope, sessions: Sequence[SessionDocument]) -> None:
+    def __init__(self, database: Database, scope: _CachedScope, sessions: Sequence[SessionDocument]) -> None:
         self._database = database
-        self._known = known
+        self._scope = scope
         self._sessions = {session["_id"]: session for session in sessions}
         self._read = 0
         self._began = time.monotonic()
@@ -185,11 +185,11 @@ class _Refresh:
 
     async def run(self) -> bool:
         """Return whether the messages changed."""
-        began, since = now(), self._known.vectors_since  # reading vectors changes `vectors_since`
+        began, since = now(), self._scope.vectors_since  # reading vectors changes `vectors_since`
         if since is not None:
             # MongoDB's clock went on: without this, the newest vectors would be read again by each search.
-            self._known.vectors_since = since + timedelta(seconds=self._began - self._known.began)
-        self._known.began = self._began
+            self._scope.vectors_since = since + timedelta(seconds=self._began - self._scope.began)
+        self._scope.began = self._began
         fresh, grown = self._take_sessions()
         names = {part.session_id for part in fresh}
         others = [session_id for session_id in self._sessions if session_id not in names]
@@ -198,21 +198,21 @@ class _Refresh:
         await self._take_changes(others)
         await self._reread_with_lost_messages(others)
         await self._put_vectors(others, since)
-        self._known.since = began - _OVERLAP
+        self._scope.since = began - _OVERLAP
         return self._changed
 
     def _take_sessions(self) -> tuple[list[Visible], list[Visible]]:
         """Return the sessions to read whole, and the ends of sessions to read."""
-        known = self._known.sessions
-        for gone in known.keys() - self._sessions.keys():
-            del known[gone]
+        cached = self._scope.sessions
+        for gone in cached.keys() - self._sessions.keys():
+            del cached[gone]
             self._changed = True
         fresh: list[Visible] = []
         grown: list[Visible] = []
         for session_id, session in self._sessions.items():
-            part, there = Visible.of(session), known.get(session_id)
+            part, there = Visible.of(session), cached.get(session_id)
             if there is None or there.part != part:
-                known[session_id] = _CachedSession(part, session["lastSeq"])
+                cached[session_id] = _CachedSession(part, session["lastSeq"])
                 fresh.append(part)
             elif session["lastSeq"] > there.last_seq:
                 grown.append(part.beyond(there.last_seq))
@@ -240,14 +240,14 @@ class _Refresh:
             )
 
     async def _put_all(self, messages: Sequence[MessageDocument], documents: Mapping[str, RecallDocument]) -> None:
-        entries = await run_on_thread(_entries_of, messages, documents, self._known.model)
+        entries = await run_on_thread(_entries_of, messages, documents, self._scope.model)
         for message, entry in zip(messages, entries, strict=True):
             self._put(message, entry)
             if entry.vector:
                 self._note_vector(documents[message["_id"]])
 
     def _put(self, message: MessageDocument, entry: Entry) -> None:
-        session = self._known.sessions.get(entry.session_id)
+        session = self._scope.sessions.get(entry.session_id)
         # Messages added after the read of the sessions wait for the next search, so that the counts stay comparable.
         if session is None or not session.part.sees(entry.seq) or entry.seq > session.last_seq:
             return
@@ -260,32 +260,32 @@ class _Refresh:
         self._changed = True
 
     async def _take_changes(self, session_ids: Sequence[str]) -> None:
-        found = await changed_messages(self._database, session_ids, self._known.since) if session_ids else ()
+        found = await changed_messages(self._database, session_ids, self._scope.since) if session_ids else ()
         changed = {message["_id"] for message in found if self._has_changed(message)}
         if changed:
             await self._take(messages_with(self._database, list(changed), contents=False))
 
     def _has_changed(self, message: MessageDocument) -> bool:
-        versions = self._known.sessions[message["sessionId"]].versions
+        versions = self._scope.sessions[message["sessionId"]].versions
         return message["_id"] in versions and versions[message["_id"]] != version_of(message)
 
     async def _reread_with_lost_messages(self, session_ids: Sequence[str]) -> None:
-        known = self._known.sessions
-        lost = [name for name in session_ids if known[name].has_lost(self._sessions[name])]
+        cached = self._scope.sessions
+        lost = [name for name in session_ids if cached[name].has_lost(self._sessions[name])]
         for name in lost:
-            known[name] = _CachedSession(known[name].part, known[name].last_seq)
+            cached[name] = _CachedSession(cached[name].part, cached[name].last_seq)
             self._changed = True
-        await self._take(messages_of(self._database, [known[name].part for name in lost], contents=False))
+        await self._take(messages_of(self._database, [cached[name].part for name in lost], contents=False))
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
-        if self._known.model is None:
+        if self._scope.model is None:
             return
-        async for documents in vectors_of(self._database, session_ids, self._known.model, since):
+        async for documents in vectors_of(self._database, session_ids, self._scope.model, since):
             for document in documents:
                 self._put_vector(document)
 
     def _put_vector(self, document: RecallDocument) -> None:
-        session = self._known.sessions[document["sessionId"]]
+        session = self._scope.sessions[document["sessionId"]]
         entry = session.entries.get(document["_id"])
         if entry is None or entry.seq != document["seq"]:
             return
@@ -298,7 +298,7 @@ class _Refresh:
     def _note_vector(self, document: RecallDocument) -> None:
         """Look for vectors that were stored later from now on: later than this reading of the scope began."""
         latest = document["at"] - _OVERLAP_OF_VECTORS - timedelta(seconds=time.monotonic() - self._began)
-        self._known.vectors_since = max(latest, self._known.vectors_since or latest)
+        self._scope.vectors_since = max(latest, self._scope.vectors_since or latest)
 
 
 def _is_same(message: MessageDocument, earlier: MessageDocument) -> bool:
@@ -306,8 +306,8 @@ def _is_same(message: MessageDocument, earlier: MessageDocument) -> bool:
     return message["memoryId"] == earlier["memoryId"] and version_of(message)[0] == version_of(earlier)[0]
 
 
-def _size_of(known: _CachedScope) -> int:
-    return 0 if known.snapshot is None else known.snapshot.size
+def _size_of(scope: _CachedScope) -> int:
+    return 0 if scope.snapshot is None else scope.snapshot.size
 
 
 def _entries_of(

@@ -16,11 +16,11 @@ from graph.enrichment.entities import Extractor
 from graph.enrichment.tokens import load_counter
 from graph.enrichment.worker import Worker
 from graph.errors import TooCostly, Unavailable
-from graph.operations import deletion, messages, searched, sessions
+from graph.operations import deletion, messages, search_cache, sessions
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.recall import search
-from graph.operations.searched import SearchCache, Snapshot
+from graph.operations.search_cache import SearchCache, Snapshot
 from graph.recall.entries import Entry
 from graph.recall.mode import SearchMode
 from graph.settings import Settings
@@ -162,7 +162,7 @@ async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Bac
 async def test_vectors_that_were_read_are_not_read_again(
     backend: Backend, extractor: Extractor, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searched, "_OVERLAP_OF_VECTORS", timedelta(seconds=0.2))
+    monkeypatch.setattr(search_cache, "_OVERLAP_OF_VECTORS", timedelta(seconds=0.2))
     kept = SearchCache(backend.database)
     await say(backend, "s", *SPOKEN)
     await embed(backend, extractor)
@@ -261,7 +261,7 @@ async def test_two_processes_agree(backend: Backend, extractor: Extractor, setti
 
 
 async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searched, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(search_cache, "_LOOK_SECONDS", 0.05)
     kept = SearchCache(backend.database, seconds=2.0)
     await say(backend, "s", *SPOKEN)
     await say(backend, "t", "zebra")
@@ -277,7 +277,7 @@ async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatc
 async def test_what_is_kept_is_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     await say(backend, "s", *SPOKEN)
     size = (await snapshot(backend, SearchCache(backend.database))).size
-    monkeypatch.setattr(searched, "MOST_BYTES", size - 1)
+    monkeypatch.setattr(search_cache, "MOST_BYTES", size - 1)
     kept = SearchCache(backend.database)
     assert len((await snapshot(backend, kept)).entries) == len(SPOKEN)
     assert not len(kept)
@@ -287,7 +287,7 @@ async def test_a_scope_is_read_once(backend: Backend, monkeypatch: pytest.Monkey
     """What has not changed is not read again."""
     await say(backend, "s", *SPOKEN)
     await found(backend, "sister", user_id="ada")
-    monkeypatch.setattr(searched, "MAX_READ", 0)
+    monkeypatch.setattr(search_cache, "MAX_READ", 0)
     assert await found(backend, "sister", user_id="ada")
 
 
@@ -297,7 +297,7 @@ async def test_a_scope_that_workers_have_read_is_searched_without_its_contents(
     await say(backend, "s", *SPOKEN, "Was hat sie über die Arbeit gesagt?", "彼女は東京で働いています")
     by_content = (await snapshot(backend, SearchCache(backend.database))).entries
     await embed(backend, extractor)
-    monkeypatch.setattr(searched, "MAX_READ", 0)
+    monkeypatch.setattr(search_cache, "MAX_READ", 0)
     stored = (await snapshot(backend, SearchCache(backend.database))).entries
     assert [entry.terms for entry in stored] == [entry.terms for entry in by_content]
     assert [entry.language for entry in stored] == [entry.language for entry in by_content]
@@ -305,7 +305,7 @@ async def test_a_scope_that_workers_have_read_is_searched_without_its_contents(
     await backend.database.recall.update_many({}, {"$set": {"layout": 0}})
     with pytest.raises(TooCostly, match="that no worker has read"):
         await snapshot(backend, SearchCache(backend.database))
-    monkeypatch.setattr(searched, "MAX_READ", 1_000)
+    monkeypatch.setattr(search_cache, "MAX_READ", 1_000)
     assert (await snapshot(backend, SearchCache(backend.database))).entries == stored
 
 
@@ -319,7 +319,7 @@ def in_memory(session_id: str) -> int:
 async def test_what_is_erased_leaves_the_memory_of_a_process_without_another_search(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searched, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(search_cache, "_LOOK_SECONDS", 0.05)
     await say(backend, "erased", *SPOKEN)
     (deleted,) = await say(backend, "shortened", "zebra")
     await say(backend, "kept", "zebra")
