@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType, ModuleType
-
-import pytest
 
 from tests.support.paths import ROOT
 from tests.support.source_code import PACKAGE, imports, modules
@@ -109,21 +108,36 @@ def package(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_one_way(path: Path) -> None:
-    own = package(path)
-    imported = {name.split(".")[1] for name in imports(path) if name.startswith("graph.")} - {own}
-    assert imported <= MAY_IMPORT[own]
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def roots(path: Path) -> set[str]:
+    """The top packages that a module imports."""
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def broken(found: Mapping[str, Collection[object]]) -> dict[str, Collection[object]]:
+    """The modules that break a rule, each with its findings."""
+    return {name: findings for name, findings in found.items() if findings}
+
+
+def test_imports_point_one_way() -> None:
+    found = {}
+    for path in modules():
+        own = package(path)
+        imported = {name.split(".")[1] for name in imports(path) if name.startswith("graph.")} - {own}
+        found[name_of(path)] = imported - MAY_IMPORT[own]
+    assert broken(found) == {}
 
 
 def test_no_two_packages_import_each_other() -> None:
     TopologicalSorter(MAY_IMPORT).prepare()
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_operations_are_executed_by_the_pipeline_alone(path: Path) -> None:
-    if package(path) not in {"execution", "schema", "request"}:
-        assert not EXECUTION & set(imports(path))
+def test_operations_are_executed_by_the_pipeline_alone() -> None:
+    others = [path for path in modules() if package(path) not in {"execution", "schema", "request"}]
+    assert broken({name_of(path): EXECUTION & imports(path) for path in others}) == {}
 
 
 def test_private_names_of_strawberry_stand_in_one_module() -> None:
@@ -135,20 +149,21 @@ def test_private_names_of_strawberry_stand_in_one_module() -> None:
     assert private == ["execution/internals.py"]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_store_and_the_embedded_mongod_know_the_driver(path: Path) -> None:
-    if package(path) not in {"store", "mongod"}:  # mongod/ initiates a replica set, which is a command
-        assert not {name.split(".")[0] for name in imports(path)} & DRIVER
+def test_only_the_store_and_the_embedded_mongod_know_the_driver() -> None:
+    # mongod/ initiates a replica set, which is a command
+    others = [path for path in modules() if package(path) not in {"store", "mongod"}]
+    assert broken({name_of(path): roots(path) & DRIVER for path in others}) == {}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_facade_imports_the_driver(path: Path) -> None:
-    imported = {name.split(".")[0] for name in imports(path)}
-    facade = path.is_relative_to(PACKAGE / "store" / "driver")
-    if not (facade and path.stem == "motor"):
-        assert "motor" not in imported
-    if not facade and package(path) != "mongod":  # which has PyMongo's blocking client, for commands alone
-        assert "pymongo" not in imported
+def test_only_the_facade_imports_the_driver() -> None:
+    found = {}
+    for path in modules():
+        facade = path.is_relative_to(PACKAGE / "store" / "driver")
+        forbidden = set() if facade and path.stem == "motor" else {"motor"}
+        if not facade and package(path) != "mongod":  # which has PyMongo's blocking client, for commands alone
+            forbidden.add("pymongo")
+        found[name_of(path)] = roots(path) & forbidden
+    assert broken(found) == {}
 
 
 def test_one_module_bounds_the_time_of_commands() -> None:
@@ -159,14 +174,16 @@ def test_one_module_bounds_the_time_of_commands() -> None:
     }
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_enrichment_knows_spacy_and_only_recall_knows_numpy(path: Path) -> None:
-    imported = {name.split(".")[0] for name in imports(path)}
-    assert not imported & OF_NOBODY
-    if package(path) != "enrichment":
-        assert not imported & OF_THE_WORKER
-    if package(path) not in {"enrichment", "recall"}:
-        assert not imported & OF_RECALL
+def test_only_enrichment_knows_spacy_and_only_recall_knows_numpy() -> None:
+    found = {}
+    for path in modules():
+        forbidden = set(OF_NOBODY)
+        if package(path) != "enrichment":
+            forbidden |= OF_THE_WORKER
+        if package(path) not in {"enrichment", "recall"}:
+            forbidden |= OF_RECALL
+        found[name_of(path)] = roots(path) & forbidden
+    assert broken(found) == {}
 
 
 def stored_names(path: Path) -> list[object]:
@@ -183,13 +200,20 @@ def above_operations() -> list[Path]:
     return [path for path in modules() if package(path) in {"schema", "zep"}]
 
 
-@pytest.mark.parametrize("path", above_operations(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_schema_and_the_zep_routes_know_only_types_of_the_store(path: Path) -> None:
-    """Operations are the door to the store, for reads too: they check the bounds of what is asked for."""
-    found = stored_names(path)
-    assert [value for value in found if isinstance(value, FunctionType | ModuleType)] == []
+def uses_of_the_database(path: Path) -> list[int]:
+    """The lines with an attribute `database`."""
     tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    assert [node.lineno for node in tree if isinstance(node, ast.Attribute) and node.attr == "database"] == []
+    return [node.lineno for node in tree if isinstance(node, ast.Attribute) and node.attr == "database"]
+
+
+def test_the_schema_and_the_zep_routes_know_only_types_of_the_store() -> None:
+    """Operations are the door to the store, for reads too: they check the bounds of what is asked for."""
+    functions = {
+        name_of(path): [value for value in stored_names(path) if isinstance(value, FunctionType | ModuleType)]
+        for path in above_operations()
+    }
+    assert broken(functions) == {}
+    assert broken({name_of(path): uses_of_the_database(path) for path in above_operations()}) == {}
 
 
 def test_one_module_applies_the_rule_that_hides_what_is_being_erased() -> None:
@@ -217,6 +241,11 @@ def modules_of_tests() -> list[Path]:
     return sorted([*tests.glob("test_*.py"), *tests.glob("*/test_*.py")])
 
 
-@pytest.mark.parametrize("path", modules_of_tests(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_test_module_imports_another(path: Path) -> None:
-    assert [name for name in imports(path) if name.startswith("tests.") and ".test_" in name] == []
+def test_no_test_module_imports_another() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): [
+            name for name in imports(path) if name.startswith("tests.") and ".test_" in name
+        ]
+        for path in modules_of_tests()
+    }
+    assert broken(found) == {}

@@ -6,7 +6,8 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,12 +61,13 @@ def sources() -> list[Path]:
     return sorted(path for path in (ROOT / "graph").rglob("*.py") if "node_modules" not in path.parts)
 
 
-def is_quoting(path: Path) -> bool:
-    return path.relative_to(ROOT / "graph").as_posix() in QUOTING
-
-
-def prose(source: str) -> Iterator[tuple[int, str]]:
+@cache
+def prose(source: str) -> tuple[tuple[int, str], ...]:
     """The lines of the comments and texts of a module, each with its number."""
+    return tuple(_prose(source))
+
+
+def _prose(source: str) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING) or token.type == getattr(tokenize, "FSTRING_MIDDLE", -1):
             for offset, line in enumerate(token.string.splitlines()):
@@ -95,28 +97,34 @@ def messages(source: str) -> Iterator[tuple[int, str]]:
         yield from ((part.lineno, text) for part in parts if (text := text_of(part)))
 
 
-def found(lines: Iterator[tuple[int, str]], banned: re.Pattern[str] = BANNED) -> list[str]:
+def found(lines: Iterable[tuple[int, str]], banned: re.Pattern[str] = BANNED) -> list[str]:
     return [f"{number}: {match[0]}: {line.strip()}" for number, line in lines for match in banned.finditer(line)]
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_the_texts_of_a_module_are_plain(path: Path) -> None:
-    assert found(prose(path.read_text(encoding="utf-8"))) == []
+def in_modules(findings: Callable[[str], list[str]]) -> list[str]:
+    """The findings in all modules, each with the path of its module."""
+    return [
+        f"{path.relative_to(ROOT)}:{finding}"
+        for path in sources()
+        for finding in findings(path.read_text(encoding="utf-8"))
+    ]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in sources() if not is_quoting(path)],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
-def test_a_module_names_things(path: Path) -> None:
-    assert found(prose(path.read_text(encoding="utf-8")), WHAT) == []
+def test_the_texts_of_the_modules_are_plain() -> None:
+    assert in_modules(lambda source: found(prose(source))) == []
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_message_is_no_sentence(path: Path) -> None:
-    unquoted = [(line, text) for line, text in messages(path.read_text(encoding="utf-8")) if text not in QUOTED]
-    assert found(iter(unquoted), SENTENCE) == []
+def test_the_modules_name_things() -> None:
+    quoting = tuple(f"graph/{name}:" for name in QUOTING)
+    named = in_modules(lambda source: found(prose(source), WHAT))
+    assert [finding for finding in named if not finding.startswith(quoting)] == []
+
+
+def test_a_message_is_no_sentence() -> None:
+    def unquoted(source: str) -> Iterator[tuple[int, str]]:
+        return ((line, text) for line, text in messages(source) if text not in QUOTED)
+
+    assert in_modules(lambda source: found(unquoted(source), SENTENCE)) == []
 
 
 @pytest.mark.parametrize("text", ["raise NotFound(f'There is no {x}')", "logger.info('done.')", "message = 'No key'"])
