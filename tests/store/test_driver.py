@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,8 +15,10 @@ from pymongo import AsyncMongoClient
 
 from graph.operations.opening import opened
 from graph.settings import Settings
+from graph.store.driver import client as driver
 from graph.store.driver.types import DriverName, is_motor
 from tests.support.access import changed
+from tests.support.hanging import hanging_mongodb
 
 WARNING = "Motor is past its end of life"
 
@@ -62,3 +66,19 @@ async def test_the_setting_chooses_the_driver(settings: Settings, mongodb_uri: s
 def test_motor_is_not_imported_where_it_is_not_chosen() -> None:
     code = "import graph.app; assert 'motor' not in sys.modules"
     assert run(code, Path.cwd()).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["motor", "pymongo"])
+async def test_a_client_closes_in_time_while_mongodb_is_silent(mongodb_uri: str, name: DriverName) -> None:
+    with hanging_mongodb(mongodb_uri) as mongodb:
+        client = driver.connect(mongodb.uri, pool_size=2, timeout=10.0, driver=name)
+        await client.get_database("test_close").get_collection("users").find_one({})
+        mongodb.hang()
+        began = time.monotonic()
+        closing = asyncio.create_task(driver.close(client))
+        await asyncio.sleep(0)
+        held = time.monotonic() - began
+        await closing
+        took = time.monotonic() - began
+    assert held < 1, "the command that ends the sessions does not wait on the event loop"
+    assert took < 8, "its answer is waited for 2 seconds, on a busy machine a bit more"

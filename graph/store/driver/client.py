@@ -43,6 +43,8 @@ _ABOUT_MOTOR = ".*[Mm]otor"
 MAJORITY = WriteConcern("majority")
 _ABORT_SECONDS = 2.0
 """Maximum seconds for aborting a failed transaction; MongoDB would abort it later."""
+_CLOSE_SECONDS = 2.0
+"""Maximum seconds for ending the sessions of a client; MongoDB would end them later."""
 
 
 def connect(uri: str, *, pool_size: int, timeout: float, driver: DriverName = "motor") -> Client:
@@ -90,8 +92,16 @@ def _class_of(driver: DriverName) -> type[Client]:
 
 
 async def close(client: Client) -> None:
-    """Close the client's connections."""
-    await awaited(client.close())
+    """Tell MongoDB which sessions end, if it answers in time, and close the client's connections."""
+    with commands_within(_CLOSE_SECONDS):
+        if is_motor(client):
+            from graph.store.driver.motor import (  # noqa: PLC0415 - no import of Motor where it is not used
+                close_from_thread,
+            )
+
+            await close_from_thread(client)
+        else:
+            await client.close()
 
 
 async def ping(client: Client, seconds: float, *, secondary: bool = False) -> None:

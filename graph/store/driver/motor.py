@@ -48,6 +48,12 @@ def _ping(client: Any, seconds: float, preference: object) -> None:
         client.delegate.admin.command("ping", read_preference=preference)
 
 
+async def close_from_thread(client: Client) -> None:
+    """Close the client on a thread: Motor's own method sends a command and waits for the answer on the event loop."""
+    motors: Any = client
+    await asyncio.to_thread(motors.delegate.close)
+
+
 async def next_batch(stream: ChangeStream) -> Batch:
     """Return all events of the next answer, with one thread switch; Motor's own method has one for each event."""
     motors: Any = stream
