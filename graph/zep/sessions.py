@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from graph.errors import BadUserInput, NotFound, shown
+from graph.errors import BadUserInput, NotFound, Unavailable, shown
 from graph.operations import sessions as operations
 from graph.operations.numbering import numbered_session, sessions_by_number
 from graph.operations.users import find_user
@@ -23,7 +23,7 @@ async def add(call: Call) -> Response:
     session = await operations.create_session(
         call.backend, call.scope, session_id, user_id=user_id, metadata=own_metadata(body.get("metadata"))
     )
-    return json_answer(await _numbered(call, session), 201)
+    return json_answer(await _changed(call, session), 201)
 
 
 async def all_of(call: Call) -> Response:
@@ -49,8 +49,16 @@ async def update(call: Call) -> Response:
     session = await operations.update_session(
         call.backend, call.scope, call.path("session_id"), metadata=own_metadata(body.get("metadata"))
     )
-    return json_answer(await _numbered(call, session))
+    return json_answer(await _changed(call, session))
 
 
 async def _numbered(call: Call, session: SessionDocument) -> Document:
     return session_of(await numbered_session(call.backend, session))
+
+
+async def _changed(call: Call, session: SessionDocument) -> Document:
+    """Return a session that is stored, without its number if MongoDB no longer answers: the change did not fail."""
+    try:
+        return await _numbered(call, session)
+    except Unavailable:
+        return session_of(session)

@@ -33,7 +33,7 @@ def session_of(session: SessionDocument) -> Document:
     """A Session."""
     return {
         "uuid": session["uuid"],
-        "id": session["number"],
+        "id": session.get("number"),
         "created_at": time_of(session["createdAt"]),
         "updated_at": time_of(session["updatedAt"]),
         "deleted_at": None,
@@ -47,7 +47,7 @@ def user_of(user: UserDocument) -> Document:
     """A User."""
     return {
         "uuid": user["uuid"],
-        "id": user["number"],
+        "id": user.get("number"),
         "created_at": time_of(user["createdAt"]),
         "updated_at": time_of(user["updatedAt"]),
         "deleted_at": None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from graph.errors import NotFound, shown
+from graph.errors import NotFound, Unavailable, shown
 from graph.operations import users as operations
 from graph.operations.numbering import numbered_user, sessions_by_number, users_by_number
 from graph.operations.validation import MAX_PAGE
@@ -25,7 +25,7 @@ async def add(call: Call) -> Response:
         metadata=own_metadata(body.get("metadata")),
         **_fields(body),
     )
-    return json_answer(await _numbered(call, user), 201)
+    return json_answer(await _changed(call, user), 201)
 
 
 async def all_of(call: Call) -> Response:
@@ -46,7 +46,7 @@ async def update(call: Call) -> Response:
     user = await operations.update_user(
         call.backend, call.scope, call.path("user_id"), metadata=own_metadata(body.get("metadata")), **_fields(body)
     )
-    return json_answer(await _numbered(call, user))
+    return json_answer(await _changed(call, user))
 
 
 async def delete(call: Call) -> Response:
@@ -79,3 +79,11 @@ async def _user(call: Call) -> UserDocument:
 
 async def _numbered(call: Call, user: UserDocument) -> Document:
     return user_of(await numbered_user(call.backend, user))
+
+
+async def _changed(call: Call, user: UserDocument) -> Document:
+    """Return a user that is stored, without its number if MongoDB no longer answers: the change did not fail."""
+    try:
+        return await _numbered(call, user)
+    except Unavailable:
+        return user_of(user)

@@ -221,3 +221,17 @@ async def test_what_can_not_be_read_after_the_commit_is_told_from_what_is_not_st
     assert error["path"] == ["addMemory", "memory", "messages"]
     assert error["extensions"] == {"code": "UNAVAILABLE", "outcome": "STORED"}
     assert await counts(database) == (1, 3)
+
+
+async def test_a_change_over_zep_is_answered_where_its_number_can_t_be_read(
+    client: Client, between: Proxy, database: Database
+) -> None:
+    between.cuts = lambda request: b"number" in request
+    for path, body in (("sessions", {"session_id": "s"}), ("user", {"user_id": "ada"})):
+        made = await client.http.post(f"/api/v1/{path}", json=body)
+        assert (made.status_code, made.json()["id"]) == (201, None)
+        (name,) = body.values()
+        updated = await client.http.patch(f"/api/v1/{path}/{name}", json={**body, "metadata": {"a": 1}})
+        assert (updated.status_code, updated.json()["metadata"]) == (200, {"a": 1})
+    assert (await client.http.get("/api/v1/sessions/s")).status_code == 503
+    assert await database.sessions.count_documents({"metadata.a": 1}) == 1
