@@ -39,7 +39,7 @@ async def open_summariser(settings: Settings) -> AsyncIterator[Summariser]:
     Raises:
         StartupError: a setting can't work.
     """
-    counter = load_counter(settings.token_encoding)
+    counter = await asyncio.to_thread(load_counter, settings.token_encoding)  # a table of tokens takes 0.2 seconds
     options = llm_options(settings)
     if options is None:
         yield Summariser(counter=counter, max_tokens=settings.summary_max_tokens)

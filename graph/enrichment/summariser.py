@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
-
-import anyio.to_thread
 
 from graph.enrichment.extractive import DEFAULT_MAX_TOKENS, summarise_extractively
 from graph.enrichment.llm import LLMUnavailable
@@ -78,7 +77,7 @@ class Summariser:
         extract = partial(
             summarise_extractively, previous, messages, max_tokens=self._max_tokens, count_tokens=self._counter.count
         )
-        return self._text(await anyio.to_thread.run_sync(extract), "EXTRACTIVE", reason)
+        return self._text(await asyncio.to_thread(extract), "EXTRACTIVE", reason)
 
     def _text(
         self, content: str, source: Literal["EXTRACTIVE", "LLM"], fell_back_reason: str | None = None

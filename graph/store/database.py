@@ -171,6 +171,7 @@ async def open_database(
     Raises:
         StartupError: MongoDB can't be reached, is too old, or is neither a replica set nor a sharded cluster.
     """
+    await driver.load(driver_name)
     client = driver.connect(uri, pool_size=pool_size, timeout=timeout, driver=driver_name)
     try:
         # One after the other: of two concurrent checks, the error of the second could be lost.

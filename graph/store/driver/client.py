@@ -91,6 +91,11 @@ def _class_of(driver: DriverName) -> type[Client]:
     return MotorClient
 
 
+async def load(driver: DriverName) -> None:
+    """Import the driver in a thread: the import of Motor takes a tenth of a second, and other tasks run meanwhile."""
+    await asyncio.to_thread(_class_of, driver)
+
+
 async def close(client: Client) -> None:
     """Tell MongoDB which sessions end, if it answers in time, and close the client's connections."""
     with commands_within(_CLOSE_SECONDS):
