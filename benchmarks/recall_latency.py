@@ -125,7 +125,7 @@ def _entry(message: Document, recall: Document) -> Entry:
         message["_id"],
         message["sessionId"],
         message["seq"],
-        speaker=message["role"],
+        role=message["role"],
         words=Words(recall["language"], recall["terms"], recall["question"]),
         at=message["createdAt"],
         embedded=(recall["vector"], recall["scale"]),

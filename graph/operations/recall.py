@@ -211,7 +211,7 @@ def _allowed(snapshot: Snapshot, filter_: MessageFilter, parts: Sequence[Collect
 def _accepts(filter_: MessageFilter, entry: Entry) -> bool:
     """Return whether the entry of a message meets a filter, except for the conditions that `_meeting` reads."""
     return (
-        (filter_.roles is None or entry.speaker in filter_.roles)
+        (filter_.roles is None or entry.role in filter_.roles)
         and (filter_.session_ids is None or entry.session_id in filter_.session_ids)
         and (filter_.since is None or entry.at >= filter_.since)
         and (filter_.until is None or entry.at < filter_.until)

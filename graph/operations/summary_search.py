@@ -91,7 +91,7 @@ def _entries_of(session_id: str, summaries: Sequence[SummaryDocument]) -> list[E
             summary["_id"],
             session_id,
             summary["lastSeq"],
-            speaker="",
+            role="",
             words=words_of(summary["content"]),
             at=summary["createdAt"],
             labels=[entity["label"] for entity in summary.get("entities", ())],

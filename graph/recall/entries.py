@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from graph.recall.questions import NO_FLAG, Flag, is_question, message_flags
 from graph.recall.terms import count_terms, pack_terms, split_words, term_hash, unpack_terms
@@ -35,6 +34,7 @@ class Entry:
         message_id: the message.
         session_id: its session.
         seq: its number in the session.
+        role: the role of the speaker.
         speaker: the name of the speaker, or else the role.
         at: the time of the message.
         language: the language of the content, a name of `recall.languages`.
@@ -47,6 +47,7 @@ class Entry:
     message_id: str
     session_id: str
     seq: int
+    role: str
     speaker: str
     at: datetime
     language: str
@@ -77,7 +78,8 @@ def entry_of(
     session_id: str,
     seq: int,
     *,
-    speaker: str,
+    role: str,
+    name: str | None = None,
     words: Words,
     at: datetime,
     labels: Iterable[str] = (),
@@ -89,17 +91,18 @@ def entry_of(
         message_id: the message.
         session_id: its session.
         seq: its number in the session.
-        speaker: the name of the speaker, or else the role.
+        role: the role of the speaker.
+        name: the name of the speaker, if it has one.
         words: the facts of its content.
         at: the time of the message.
         labels: the labels of its entities.
         embedded: the vector of its content, with its scale.
     """
+    speaker = name or role
     terms = words.terms + _terms_of_speaker(speaker)
     flags = message_flags(labels, question=words.question)
-    return Entry(message_id, session_id, seq, speaker, at, words.language, terms, flags, *embedded)
+    return Entry(message_id, session_id, seq, role, speaker, at, words.language, terms, flags, *embedded)
 
 
-@lru_cache(maxsize=1_024)
 def _terms_of_speaker(speaker: str) -> bytes:
     return pack_terms(Counter(map(term_hash, split_words(speaker))))

@@ -24,6 +24,7 @@ _FIELDS = {
     "memoryId": 1,
     "seq": 1,
     "role": 1,
+    "name": 1,
     "createdAt": 1,
     "entities.label": 1,
     "editedAt": 1,

@@ -41,6 +41,7 @@ def entry(draw: st.DrawFn, session_id: str, seq: int) -> Entry:
         message_id=f"{session_id}{seq}",
         session_id=session_id,
         seq=seq,
+        role=draw(st.sampled_from(["user", "assistant"])),
         speaker=draw(st.sampled_from(["user", "assistant", "Ann"])),
         at=datetime.combine(draw(DAYS), draw(st.times()), UTC),
         language="english",
@@ -101,7 +102,7 @@ def test_a_vector_of_another_model_counts_as_none() -> None:
 
 def _said(seq: int, speaker: str, content: str, *, vector: tuple[bytes, float] = (b"", 0.0)) -> Entry:
     at = NOW - timedelta(days=100 - seq)
-    return entry_of(str(seq), "s", seq, speaker=speaker, words=words_of(content), at=at, embedded=vector)
+    return entry_of(str(seq), "s", seq, role="user", name=speaker, words=words_of(content), at=at, embedded=vector)
 
 
 def _best(query: str, messages: list[Entry]) -> str:
