@@ -14,7 +14,7 @@ from graph.store.documents import JSONObject, MessageDocument, SessionDocument
 from graph.store.edits import Edit
 from graph.store.entities import reading
 from graph.store.keyset import Listing
-from graph.store.messages import ANY_MESSAGE, MessageFilter
+from graph.store.messages import MessageFilter
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 
@@ -56,14 +56,19 @@ async def find_messages(
     return await store.find_messages(backend.database, scope, uuids, fields)
 
 
-def list_messages(backend: Backend, visible: Visible, filter_: MessageFilter = ANY_MESSAGE) -> Listing:
+def list_messages(backend: Backend, visible: Visible) -> Listing:
+    """Return the visible messages of a session, oldest first."""
+    return store.list_messages(backend.database, visible)
+
+
+async def list_messages_meeting(backend: Backend, visible: Visible, filter_: MessageFilter) -> Listing:
     """Return the visible messages of a session that meet a filter, oldest first.
 
     Raises:
         BadUserInput: the filter is refused.
     """
     check_message_filter(filter_)
-    return store.list_messages(backend.database, visible, filter_)
+    return await store.list_messages_meeting(backend.database, visible, filter_)
 
 
 def list_messages_with(backend: Backend, uuids: Sequence[str]) -> Listing:

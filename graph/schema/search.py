@@ -71,7 +71,9 @@ class MessageFilter:
     )
     has_entity: str | None = strawberry.field(
         default=None,
-        description="Only messages with an entity of this name, in upper or lower case, once their entities are there.",
+        description="Only messages with an entity of this name, in upper or lower case, once their entities are there."
+        " In a session where a short name stands for a full one, each finds the messages with either, as in"
+        " `Session.entities`.",
     )
     names: list[str] | None = strawberry.field(
         default=None, description="Only messages of one of these speakers; for `Session.messages` alone."

@@ -69,6 +69,12 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"editedAt": {"$exists": True}},
             name="edits",
         ),
+        # For caches of searches, which read the messages that were edited since a time.
+        IndexModel(
+            [("sessionId", ASCENDING), ("editedAt", ASCENDING)],
+            partialFilterExpression={"editedAt": {"$exists": True}},
+            name="editedAt",
+        ),
         IndexModel(
             [("sessionId", ASCENDING), ("enrichment.at", ASCENDING), ("seq", ASCENDING)],
             partialFilterExpression={"enrichment.at": {"$exists": True}},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, MessageDocument
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
-from graph.store.entities.names import normalise_name
+from graph.store.entities.reading import keys_by_session
 from graph.store.keyset import Listing
 from graph.store.metadata import Condition, holds
 from graph.store.projection import projection
@@ -47,7 +46,7 @@ class MessageFilter:
         names: only messages of one of these speakers.
         since: only messages created at this time or later.
         until: only messages created before this time.
-        entity: only messages with an entity of this name and any label, in upper or lower case.
+        entity: only messages with an entity that has this name in its session, see `entities.reading.keys_by_session`.
         metadata: conditions on the metadata of the messages.
         session_ids: only messages of one of these sessions.
     """
@@ -60,16 +59,20 @@ class MessageFilter:
     metadata: tuple[Condition, ...] = ()
     session_ids: Collection[str] | None = None
 
-    def conditions(self) -> Document:
-        """Return the filter of the collection, in addition to the filter of the sessions."""
+    def conditions(self, entity_keys: Collection[str] = ()) -> Document:
+        """Return the filter of the collection, in addition to the filter of the sessions.
+
+        Args:
+            entity_keys: the keys of the named entity in these sessions, if the filter names one.
+        """
         conditions: Document = {}
         for field, values in (("role", self.roles), ("name", self.names)):
             if values is not None:
                 conditions[field] = {"$in": list(values)}
         if times := {key: time for key, time in (("$gte", self.since), ("$lt", self.until)) if time is not None}:
             conditions["createdAt"] = times
-        if self.entity is not None:  # with any label
-            conditions["entities.key"] = {"$regex": f"^[^:]*:{re.escape(normalise_name(self.entity))}$"}
+        if self.entity is not None:
+            conditions["entities.key"] = {"$in": sorted(entity_keys)}
         if self.metadata:
             conditions["$expr"] = {"$and": [holds(("metadata", *path), value) for path, value in self.metadata]}
         return conditions
@@ -78,9 +81,21 @@ class MessageFilter:
 ANY_MESSAGE = MessageFilter()
 
 
-def list_messages(database: Database, visible: Visible, filter_: MessageFilter = ANY_MESSAGE) -> Listing:
-    """The visible messages of a session that a filter lets through, oldest first."""
-    return Listing(database.messages, {**visible.match("seq"), **filter_.conditions()}, ("seq",), ("sessionId", "seq"))
+def list_messages(database: Database, visible: Visible) -> Listing:
+    """The visible messages of a session, oldest first."""
+    return Listing(database.messages, visible.match("seq"), ("seq",), ("sessionId", "seq"))
+
+
+async def list_messages_meeting(database: Database, visible: Visible, filter_: MessageFilter) -> Listing:
+    """Return the visible messages of a session that meet a filter, oldest first."""
+    keys: frozenset[str] = frozenset()
+    index = ["sessionId", "seq"]
+    if filter_.entity is not None:
+        of_sessions = await keys_by_session(database, [visible.session_id], filter_.entity)
+        keys = of_sessions.get(visible.session_id, keys)
+        index.insert(1, "entities.key")
+    match = {**visible.match("seq"), **filter_.conditions(keys)}
+    return Listing(database.messages, match, ("seq",), index)
 
 
 async def count_between(database: Database, after: Visible, until: int | None = None) -> int:

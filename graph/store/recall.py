@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, RecallDocument, SessionDocument
+from graph.store.entities.reading import keys_by_session
 from graph.store.messages import MessageFilter
 from graph.store.projection import projection
 from graph.store.scope import Scope
@@ -95,15 +97,27 @@ async def messages_with(
 
 async def messages_meeting(database: Database, sessions: Sequence[Visible], filter_: MessageFilter) -> set[str]:
     """Return the uuids of the messages that meet a filter, in the visible parts of sessions."""
-    conditions = filter_.conditions()
     found: set[str] = set()
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
         parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
-        match = {"sessionId": {"$in": list(parts)}, **conditions}
-        for message in await database.messages.find(match, {"sessionId": 1, "seq": 1}):
-            if parts[message["sessionId"]].sees(message["seq"]):
-                found.add(message["_id"])
+        for keys, session_ids in (await _by_entity(database, list(parts), filter_)).items():
+            match = {"sessionId": {"$in": session_ids}, **filter_.conditions(keys)}
+            for message in await database.messages.find(match, {"sessionId": 1, "seq": 1}):
+                if parts[message["sessionId"]].sees(message["seq"]):
+                    found.add(message["_id"])
     return found
+
+
+async def _by_entity(
+    database: Database, session_ids: list[str], filter_: MessageFilter
+) -> dict[frozenset[str], list[str]]:
+    """Return the sessions that may have a message that meets a filter, by the keys of the named entity in them."""
+    if filter_.entity is None:
+        return {frozenset(): session_ids}
+    grouped: defaultdict[frozenset[str], list[str]] = defaultdict(list)
+    for session_id, keys in (await keys_by_session(database, session_ids, filter_.entity)).items():
+        grouped[keys].append(session_id)
+    return grouped
 
 
 async def _read(database: Database, match: Document, *, contents: bool) -> AsyncIterator[list[MessageDocument]]:

@@ -12,7 +12,7 @@ from graph.execution.selection import Selection
 from graph.operations.enrichment import session_progress
 from graph.operations.entities import list_session_entities
 from graph.operations.memories import list_memories
-from graph.operations.messages import list_messages
+from graph.operations.messages import list_messages, list_messages_meeting
 from graph.operations.overviews import newest_messages, titles, unread_counts
 from graph.operations.recall import SearchMode
 from graph.operations.summaries import list_summaries
@@ -154,7 +154,8 @@ class Session(Node, DocumentType):
         if filter is None:
             listing = list_messages(context.backend, visible)
             return as_source(await connect(info, listing, MESSAGE_CURSORS, window, total=total))
-        listing = list_messages(context.backend, visible, filter.for_list(context.filter_bounds))
+        wanted = filter.for_list(context.filter_bounds)
+        listing = await list_messages_meeting(context.backend, visible, wanted)
         return as_source(await connect(info, listing, MESSAGE_CURSORS, window))
 
     @resolved(

@@ -83,6 +83,34 @@ async def _find(database: Database, owner: str, key: str) -> EntityCountDocument
     return found
 
 
+async def keys_by_session(database: Database, session_ids: Sequence[str], name: str) -> dict[str, frozenset[str]]:
+    """Return the keys of the entities that have a name, in any case and with any label, by session.
+
+    They are the keys of all names of the entity: in a session where "Octavia" stands for "Octavia Butler", either name
+    gives both keys. A session without such an entity is left out.
+
+    Args:
+        database: the open database.
+        session_ids: sessions in the caller's scope.
+        name: the name.
+    """
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for start in range(0, len(session_ids), _SESSIONS_AT_ONCE):
+        owners = [session_owner(session_id) for session_id in session_ids[start : start + _SESSIONS_AT_ONCE]]
+        match = {"owner": {"$in": owners}, "key": {"$regex": f"^[^:]*:{re.escape(normalise_name(name))}$"}}
+        entities = await database.entities.find(match, _NAMES)
+        full = [entity_id(entity["owner"], entity["aliasOf"]) for entity in entities if "aliasOf" in entity]
+        if full:
+            entities += await database.entities.find({"_id": {"$in": full}}, _NAMES)
+        for entity in entities:
+            found[entity["sessionId"]].update(entity.get("keys", [entity["key"]]))
+    return {session_id: frozenset(keys) for session_id, keys in found.items()}
+
+
+_NAMES = {"owner": 1, "sessionId": 1, "key": 1, "keys": 1, "aliasOf": 1}
+_SESSIONS_AT_ONCE = 1_000
+
+
 def list_messages_that_mention(
     database: Database, visible: Visible, keys: Collection[str], *, last_seq: int | None = None
 ) -> Listing:

@@ -31,7 +31,7 @@ class MessageFilter(BaseModel):
     metadata: Optional[list["MetadataFilter"]] = None
     "Only messages whose metadata meets all these conditions, with the bounds of `SessionFilter`."
     has_entity: Optional[str] = Field(alias="hasEntity", default=None)
-    "Only messages with an entity of this name, in upper or lower case, once their entities are there."
+    "Only messages with an entity of this name, in upper or lower case, once their entities are there. In a session where a short name stands for a full one, each finds the messages with either, as in `Session.entities`."
     names: Optional[list[str]] = None
     "Only messages of one of these speakers; for `Session.messages` alone."
 
