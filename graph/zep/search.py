@@ -33,7 +33,7 @@ async def search(call: Call) -> Response:
     limit = call.limit(_DEFAULT_LIMIT)
     body = await call.body()
     kind = _SCOPES[_one_of(body, "search_scope", _SCOPES.keys(), "messages")]
-    kind = _one_of(body, "search_type", _MODES.keys(), "similarity")
+    search_type = _one_of(body, "search_type", _MODES.keys(), "similarity")
     relevance = _lambda_of(body.get("mmr_lambda"))
     text = (text_of(body, "text") or "").strip() or None
     metadata = body.get("metadata") or {}
@@ -43,8 +43,8 @@ async def search(call: Call) -> Response:
         raise BadUserInput("the query is empty: send text, or metadata to filter by")
     query = Query(
         text,
-        mode=_MODES[kind],
-        relevance=relevance if kind == "mmr" else None,
+        mode=_MODES[search_type],
+        relevance=relevance if search_type == "mmr" else None,
         since=_time(metadata.get("start_date"), "start_date"),
         until=_time(metadata.get("end_date"), "end_date", end=True),
         keep=await run_on_thread(_test, metadata.get("where"), kind),

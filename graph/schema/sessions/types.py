@@ -154,8 +154,8 @@ class Session(Node, DocumentType):
         if filter is None:
             listing = list_messages(context.backend, visible)
             return as_source(await connect(info, listing, MESSAGE_CURSORS, window, total=total))
-        wanted = filter.for_list(context.filter_bounds)
-        listing = await list_messages_meeting(context.backend, visible, wanted)
+        stored_filter = filter.for_list(context.filter_bounds)
+        listing = await list_messages_meeting(context.backend, visible, stored_filter)
         return as_source(await connect(info, listing, MESSAGE_CURSORS, window))
 
     @resolved(
