@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,35 +16,51 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.support.paths import ROOT
+
 NODE = Path(__file__).parent / "node"
+PACKAGE = ROOT / "clients" / "typescript"
+"""The TypeScript client."""
+USER = Path(__file__).parent / "typescript"
+"""A project that uses the TypeScript client as npm packs it."""
 
 
-def install() -> None:
+def install(home: Path = NODE) -> None:
     """`npm ci`, unless what is installed is what the lock file says. Skips without node; in CI that fails."""
     if shutil.which("npm") is None:
         if os.environ.get("CI"):
             pytest.fail("these tests need node and npm")
         pytest.skip("needs node and npm")
-    lock, installed = NODE / "package-lock.json", NODE / "node_modules" / ".package-lock.json"
-    with (NODE / ".npm-ci.lock").open("w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+    lock, installed = home / "package-lock.json", home / "node_modules" / ".package-lock.json"
+    with _alone(home):
         if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-            done = subprocess.run(["npm", "ci"], cwd=NODE, capture_output=True, text=True, timeout=600, check=False)
-            assert done.returncode == 0, done.stderr
+            run(["npm", "ci"], home)
             installed.touch()
 
 
-async def run_script(script: str, *arguments: str, flags: tuple[str, ...] = ()) -> Any:
-    """What a script prints, as JSON."""
-    return json.loads(await _output("node", *flags, str(NODE / script), *arguments))
+def install_packed() -> None:
+    """Install the TypeScript client in the project that uses it, from the archive that `npm pack` builds."""
+    install(PACKAGE)
+    install(USER)
+    with _alone(USER), tempfile.TemporaryDirectory() as made:
+        packed = run(["npm", "pack", "--silent", "--pack-destination", made], PACKAGE).strip()
+        run(["npm", "install", "--no-save", "--no-package-lock", "--prefer-offline", str(Path(made) / packed)], USER)
 
 
-async def _output(*command: str) -> str:
-    done = await anyio.to_thread.run_sync(
-        lambda: subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=240, check=False)
-    )
+def run(command: Sequence[str], home: Path) -> str:
+    """The standard output of a program that succeeds."""
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+async def run_script(script: str, *arguments: str, flags: tuple[str, ...] = (), home: Path = NODE) -> Any:
+    """What a script prints, as JSON."""
+    return json.loads(await _output("node", *flags, str(home / script), *arguments, home=home))
+
+
+async def _output(*command: str, home: Path = NODE) -> str:
+    return await anyio.to_thread.run_sync(run, command, home)
 
 
 @contextmanager
@@ -73,3 +89,10 @@ async def bundle(entry: Path, *options: str) -> Path:
     program = entry.with_suffix(".mjs")
     await _output("npx", "--no-install", "esbuild", str(entry), "--bundle", f"--outfile={program}", *options)
     return program
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    with (home / ".npm-ci.lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,181 @@
+// The calls that an application needs.
+
+import { NotFound } from "./errors.js";
+import {
+  AddMemoryDocument,
+  type AddMemoryInput,
+  type AddMemoryMutation,
+  ContextDocument,
+  type ContextQuery,
+  DeleteMemoryDocument,
+  FollowDocument,
+  type FollowSubscription,
+  type MessageFieldsFragment,
+  type MessageFilter,
+  type MessageInput,
+  MessagesDocument,
+  type MessagesQuery,
+  type MessagesQueryVariables,
+  PopMessageDocument,
+  type PopMessageMutation,
+  SearchDocument,
+  type SearchMode,
+  type SearchQuery,
+} from "./generated.js";
+import { type Options, repeated, Transport } from "./transport.js";
+
+/** A stored message. */
+export type Message = MessageFieldsFragment;
+/** The stored messages, in `memory.messages`, and their session. */
+export type AddedMemory = AddMemoryMutation["addMemory"];
+/** The context for a prompt. */
+export type PromptContext = ContextQuery["context"];
+/** A found message, in `node`, with its `score`. */
+export type SearchHit = SearchQuery["search"]["edges"][number];
+/** A message that was deleted. */
+export type PoppedMessage = NonNullable<PopMessageMutation["popMessage"]["poppedMessage"]>;
+
+const PAGE = 100;
+
+/** A client of one server, for Node.js and the browser. */
+export class RecallQL {
+  /** Sends operations of your own. */
+  readonly transport: Transport;
+
+  constructor(options: Options = {}) {
+    this.transport = new Transport(options);
+  }
+
+  /**
+   * Add messages at the end of a session, which is created if it is new.
+   *
+   * A repetition after a lost answer adds nothing twice: all attempts have the same idempotency key.
+   *
+   * @throws {Conflict} the session has another revision than the expected one
+   * @throws {RecallQLError} the messages are refused
+   */
+  async add(
+    sessionId: string,
+    messages: MessageInput | MessageInput[],
+    options: Omit<AddMemoryInput, "sessionId" | "messages"> & { signal?: AbortSignal } = {},
+  ): Promise<AddedMemory> {
+    const { signal, ...optional } = options;
+    const idempotencyKey = optional.idempotencyKey ?? newKey();
+    const input = { ...optional, sessionId, messages: [messages].flat(), idempotencyKey };
+    return (await this.transport.execute(AddMemoryDocument, { input }, { signal })).addMemory;
+  }
+
+  /** Return the messages of a session, oldest first: all of them, or the `last` ones. An unknown session has none. */
+  async messages(
+    sessionId: string,
+    { last = Infinity, where, signal }: { last?: number; where?: MessageFilter; signal?: AbortSignal } = {},
+  ): Promise<Message[]> {
+    const pages: Message[][] = [];
+    let before: string | null = null;
+    for (let left = last; left > 0; ) {
+      const variables: MessagesQueryVariables = { sessionId, last: Math.min(left, PAGE), before, filter: where };
+      const { session }: MessagesQuery = await this.transport.execute(MessagesDocument, variables, { signal });
+      const page = session?.messages;
+      if (page === undefined) break;
+      pages.unshift(page.edges.map((edge) => edge.node));
+      before = page.pageInfo.startCursor;
+      left -= page.edges.length;
+      if (!page.pageInfo.hasPreviousPage) break;
+    }
+    return pages.flat();
+  }
+
+  /** Return the context for a prompt; `text` is ready to use and has at most `maxTokens` tokens. */
+  async context(
+    maxTokens: number,
+    options: { query?: string; sessionId?: string; userId?: string; recent?: number; signal?: AbortSignal } = {},
+  ): Promise<PromptContext> {
+    const { signal, ...chosen } = options;
+    return (await this.transport.execute(ContextDocument, { maxTokens, ...chosen }, { signal })).context;
+  }
+
+  /** Return the messages that fit a query best; each has `node`, the message, and `score` from 0 to 1. */
+  async search(
+    query: string,
+    options: {
+      sessionId?: string;
+      userId?: string;
+      first?: number;
+      where?: MessageFilter;
+      mode?: SearchMode;
+      signal?: AbortSignal;
+    } = {},
+  ): Promise<SearchHit[]> {
+    const { signal, where, ...chosen } = options;
+    const variables = { first: 20, ...chosen, query, ...(where === undefined ? {} : { filter: where }) };
+    return (await this.transport.execute(SearchDocument, variables, { signal })).search.edges;
+  }
+
+  /**
+   * Delete the newest message of a session, and return it; null if the session has none.
+   *
+   * Two callers never get the same message. The call is sent once: after a lost answer, a repetition would delete
+   * another message.
+   *
+   * @throws {ConnectionLost} the connection is lost; the message may be deleted
+   */
+  async pop(sessionId: string): Promise<PoppedMessage | null> {
+    const sent = this.transport.execute(PopMessageDocument, { input: { sessionId } }, { attempts: 1 });
+    return sent.then(({ popMessage }) => popMessage.poppedMessage, ifUnknown(null));
+  }
+
+  /** Delete all messages of a session; an unknown session has none. */
+  async clear(sessionId: string): Promise<void> {
+    const sent = this.transport.execute(DeleteMemoryDocument, { input: { sessionId } });
+    await sent.catch(ifUnknown(undefined));
+  }
+
+  /**
+   * Yield each new message of a session once and in order, for as long as the caller iterates.
+   *
+   * The stream begins again after a lost connection, at the message after the last one. It ends when the session is
+   * deleted, and when the `signal` aborts.
+   *
+   * @param options.afterSeq the `seq` of the last message that you have, or 0 for every message; by default, only new ones
+   * @throws {RecallQLError} the subscription is refused
+   */
+  async *follow(
+    sessionId: string,
+    { afterSeq, signal }: { afterSeq?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Message, void, undefined> {
+    let stream: AsyncGenerator<FollowSubscription> | undefined;
+    try {
+      let last = afterSeq ?? (await this.messages(sessionId, { last: 1, ...(signal && { signal }) })).at(-1)?.seq ?? 0;
+      const next = () => {
+        stream ??= this.transport.subscribe(FollowDocument, { sessionId, afterSeq: last }, signal);
+        return stream.next().catch((error: unknown) => {
+          stream = undefined; // a generator that threw has ended
+          throw error;
+        });
+      };
+      for (;;) {
+        const { done, value } = await repeated(next, { signal });
+        if (done === true) return;
+        last = value.messageAdded.seq;
+        yield value.messageAdded;
+      }
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    } finally {
+      await stream?.return(undefined);
+    }
+  }
+}
+
+/** A key of 128 random bits. `randomUUID` is missing in pages without HTTPS. */
+function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function ifUnknown<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof NotFound) return value;
+    throw error;
+  };
+}

@@ -1,0 +1,403 @@
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Messages to add to a session. */
+export type AddMemoryInput = {
+  /** Wait for the entities, at most some seconds; `enrichment` has their state afterwards. */
+  awaitEntities?: boolean | null | undefined;
+  /** The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict. */
+  expectedRevision?: number | null | undefined;
+  /** A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT). */
+  idempotencyKey?: string | null | undefined;
+  /** 1 to 1,000 messages, in order. */
+  messages: Array<MessageInput>;
+  /** Any JSON object, stored with the memory and merged into the session's metadata. */
+  metadata?: unknown;
+  /** Your own id of the session, at most 512 bytes. An unknown session is created. */
+  sessionId: string;
+  /** Your own id of the user that the session belongs to. The user can't change later. */
+  userId?: string | null | undefined;
+};
+
+/** The session whose memory is to be deleted. */
+export type DeleteMemoryInput = {
+  /** Your own id of the session. */
+  sessionId: string;
+};
+
+/** The messages to find or list: those that meet all given conditions. */
+export type MessageFilter = {
+  /** Only messages with an entity of this name, in upper or lower case, once their entities are there. */
+  hasEntity?: string | null | undefined;
+  /** Only messages whose metadata meets all these conditions, with the bounds of `SessionFilter`. */
+  metadata?: Array<MetadataFilter> | null | undefined;
+  /** Only messages of one of these speakers; for `Session.messages` alone. */
+  names?: Array<string> | null | undefined;
+  /** Only messages of one of these roles. */
+  roles?: Array<string> | null | undefined;
+  /** Only messages of one of these sessions; for searches alone. */
+  sessionIds?: Array<string> | null | undefined;
+  /** Only messages that were created at this time or later. */
+  since?: string | null | undefined;
+  /** Only messages that were created before this time. */
+  until?: string | null | undefined;
+};
+
+/** A message to add. */
+export type MessageInput = {
+  /** The text, at most 1 MiB, stored unchanged. Required without parts; by default the text of the parts of type `text`, `input_text` or `output_text`, joined by line breaks. */
+  content?: string | null | undefined;
+  /** The time of the message, not in the future, stored in milliseconds. By default, and for a time up to a minute ahead, the time of arrival. Messages stay in the order of their arrival, `seq`, independent of their times. A stored message keeps its time. */
+  createdAt?: string | null | undefined;
+  /** Any JSON object, at most 256 KiB. */
+  metadata?: unknown;
+  /** The name of the speaker, in addition to the role; at most 256 bytes. */
+  name?: string | null | undefined;
+  /** The content in the form of model APIs: JSON objects with a `type` (`text`, `tool-call`, `image`, …), stored unchanged; at most 1,000 parts, 131,072 values and 1 MiB. */
+  parts?: Array<unknown> | null | undefined;
+  /** The role of the speaker, at most 256 bytes: human, ai, user, assistant, tool, … End users may send only the configured roles, by default user and human. */
+  role: string;
+  /** The tool call that the message answers, at most 512 bytes. */
+  toolCallId?: string | null | undefined;
+  /** Your own UUID for the message. A UUID of a stored message updates that message in place. A UUID that an end user chooses identifies one of that user's messages alone: the message's `uuid` is derived from it, and the user may give either one. */
+  uuid?: string | null | undefined;
+};
+
+/** A condition on the value at a path in metadata: give path or segments, and one of equals, contains and exists. */
+export type MetadataFilter = {
+  /** A JSON value that must be an item of the list at the path. */
+  contains?: unknown;
+  /** The JSON value at the path; numbers are compared by value, and objects independent of the order of their keys. null matches a null, not an absent value. */
+  equals?: unknown;
+  /** Whether a value, null included, must or must not be at the path. */
+  exists?: boolean | null | undefined;
+  /** Keys from the outermost one, with dots between them: `customer.plan`. */
+  path?: string | null | undefined;
+  /** The path as a list of keys, which may have dots or be empty. In a list, a whole number is the index of an item, from 0: `["tools", "0", "$ref"]`. */
+  segments?: Array<string> | null | undefined;
+};
+
+/** The session whose newest message is to be deleted. */
+export type PopMessageInput = {
+  /** The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. It makes a retry safe: without it, each call deletes a message. */
+  expectedRevision?: number | null | undefined;
+  /** Your own id of the session. */
+  sessionId: string;
+};
+
+/** The signals that a search compares. */
+export type SearchMode =
+  /** Words and embeddings in one score; words alone without an embedding model, or while it is unavailable. */
+  | 'HYBRID'
+  /** Words, speakers and dates. */
+  | 'LEXICAL'
+  /** Embeddings alone. UNAVAILABLE without an embedding model. */
+  | 'VECTOR';
+
+export type MessageFieldsFragment = { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number };
+
+export type AddMemoryMutationVariables = Exact<{
+  input: AddMemoryInput;
+}>;
+
+
+export type AddMemoryMutation = { addMemory: { replayed: boolean, memory: { uuid: string, tokenCount: number, messages: Array<{ id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number }> }, session: { sessionId: string, revision: number, messageCount: number } } };
+
+export type MessagesQueryVariables = Exact<{
+  sessionId: string;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  filter?: MessageFilter | null | undefined;
+}>;
+
+
+export type MessagesQuery = { session: { messages: { edges: Array<{ cursor: string, node: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+
+export type ContextQueryVariables = Exact<{
+  maxTokens: number;
+  query?: string | null | undefined;
+  userId?: string | null | undefined;
+  sessionId?: string | null | undefined;
+  recent?: number | null | undefined;
+}>;
+
+
+export type ContextQuery = { context: { text: string, tokenCount: number, omittedMessages: number, messages: Array<{ id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number }>, recalled: Array<{ score: number, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, session: { sessionId: string } } }> } };
+
+export type SearchQueryVariables = Exact<{
+  query: string;
+  userId?: string | null | undefined;
+  sessionId?: string | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: MessageFilter | null | undefined;
+  mode?: SearchMode | null | undefined;
+}>;
+
+
+export type SearchQuery = { search: { edges: Array<{ cursor: string, score: number, node: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, session: { sessionId: string } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type FollowSubscriptionVariables = Exact<{
+  sessionId: string;
+  afterSeq?: number | null | undefined;
+}>;
+
+
+export type FollowSubscription = { messageAdded: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } };
+
+export type DeleteMemoryMutationVariables = Exact<{
+  input: DeleteMemoryInput;
+}>;
+
+
+export type DeleteMemoryMutation = { deleteMemory: { deletedId: string } };
+
+export type PopMessageMutationVariables = Exact<{
+  input: PopMessageInput;
+}>;
+
+
+export type PopMessageMutation = { popMessage: { poppedMessage: { id: string, uuid: string, seq: number, createdAt: string, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } | null } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const MessageFieldsFragmentDoc = new TypedDocumentString(`
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+}
+    `, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
+export const AddMemoryDocument = new TypedDocumentString(`
+    mutation AddMemory($input: AddMemoryInput!) {
+  addMemory(input: $input) {
+    replayed
+    memory {
+      uuid
+      tokenCount
+      messages {
+        ...MessageFields
+      }
+    }
+    session {
+      sessionId
+      revision
+      messageCount
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+}`) as unknown as TypedDocumentString<AddMemoryMutation, AddMemoryMutationVariables>;
+export const MessagesDocument = new TypedDocumentString(`
+    query Messages($sessionId: ID!, $first: Int, $after: String, $last: Int, $before: String, $filter: MessageFilter) {
+  session(sessionId: $sessionId) {
+    messages(
+      first: $first
+      after: $after
+      last: $last
+      before: $before
+      filter: $filter
+    ) {
+      edges {
+        cursor
+        node {
+          ...MessageFields
+        }
+      }
+      pageInfo {
+        hasNextPage
+        hasPreviousPage
+        startCursor
+        endCursor
+      }
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+}`) as unknown as TypedDocumentString<MessagesQuery, MessagesQueryVariables>;
+export const ContextDocument = new TypedDocumentString(`
+    query Context($maxTokens: Int!, $query: String, $userId: ID, $sessionId: ID, $recent: Int) {
+  context(
+    maxTokens: $maxTokens
+    query: $query
+    userId: $userId
+    sessionId: $sessionId
+    recent: $recent
+  ) {
+    text
+    tokenCount
+    omittedMessages
+    messages {
+      ...MessageFields
+    }
+    recalled {
+      score
+      message {
+        ...MessageFields
+        session {
+          sessionId
+        }
+      }
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+}`) as unknown as TypedDocumentString<ContextQuery, ContextQueryVariables>;
+export const SearchDocument = new TypedDocumentString(`
+    query Search($query: String!, $userId: ID, $sessionId: ID, $first: Int, $after: String, $filter: MessageFilter, $mode: SearchMode) {
+  search(
+    query: $query
+    userId: $userId
+    sessionId: $sessionId
+    first: $first
+    after: $after
+    filter: $filter
+    mode: $mode
+  ) {
+    edges {
+      cursor
+      score
+      node {
+        ...MessageFields
+        session {
+          sessionId
+        }
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+}`) as unknown as TypedDocumentString<SearchQuery, SearchQueryVariables>;
+export const FollowDocument = new TypedDocumentString(`
+    subscription Follow($sessionId: ID!, $afterSeq: Int) {
+  messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {
+    ...MessageFields
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+}`) as unknown as TypedDocumentString<FollowSubscription, FollowSubscriptionVariables>;
+export const DeleteMemoryDocument = new TypedDocumentString(`
+    mutation DeleteMemory($input: DeleteMemoryInput!) {
+  deleteMemory(input: $input) {
+    deletedId
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteMemoryMutation, DeleteMemoryMutationVariables>;
+export const PopMessageDocument = new TypedDocumentString(`
+    mutation PopMessage($input: PopMessageInput!) {
+  popMessage(input: $input) {
+    poppedMessage {
+      id
+      uuid
+      seq
+      createdAt
+      role
+      name
+      toolCallId
+      content
+      parts
+      metadata
+      tokenCount
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PopMessageMutation, PopMessageMutationVariables>;

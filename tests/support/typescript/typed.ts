@@ -1,0 +1,17 @@
+// Use of the client as TypeScript must accept or refuse it.
+import { type Message, RecallQL, Unavailable } from "@recallql/client";
+import { useConversation } from "@recallql/client/react";
+
+const memory = new RecallQL({ key: async () => "key" });
+export async function used(): Promise<number> {
+  await memory.add("s", { role: "user", content: "Hello", metadata: { any: ["thing"] } }, { userId: "ada" });
+  const hits = await memory.search("Hello", { mode: "LEXICAL", where: { roles: ["user"] } });
+  for await (const message of memory.follow("s", { afterSeq: 1 })) return message.seq + (hits[0]?.score ?? 0);
+  const messages: Message[] = useConversation(memory, "s").messages;
+  if (new Unavailable([]).code === "UNAVAILABLE") return messages.length;
+  // @ts-expect-error a message has a role
+  await memory.add("s", { content: "Hello" });
+  // @ts-expect-error there is no such mode
+  await memory.search("Hello", { mode: "FUZZY" });
+  return 0;
+}
