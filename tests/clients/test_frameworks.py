@@ -38,14 +38,21 @@ def test_the_adapters_are_typed() -> None:
 
 
 @pytest.mark.slow
-async def test_the_example_runs(client: Client) -> None:
+@pytest.mark.parametrize(
+    ("example", "answer", "stored"),
+    [
+        ("openai_agents.py", "You asked for the harbour office.", "6 items are stored"),
+        ("langgraph_agent.py", "For the harbour office.", "6 messages are stored"),
+    ],
+)
+async def test_the_example_runs(client: Client, example: str, answer: str, stored: str) -> None:
     url = str(client.http.base_url)
     source = str(ROOT / "clients" / "python" / "src")
-    program = str(ROOT / "examples" / "openai_agents.py")
+    program = str(ROOT / "examples" / example)
     done = await anyio.to_thread.run_sync(
         lambda: run_tool("-P", program, url, cwd=ROOT, home=FRAMEWORKS, PYTHONPATH=source)
     )
     assert done.returncode == 0, done.stderr
-    assert "For which place did I ask? You asked for the harbour office." in done.stdout
-    assert "6 items are stored" in done.stdout
+    assert f"For which place did I ask? {answer}" in done.stdout
+    assert stored in done.stdout
     assert "It opens at nine." in done.stdout
