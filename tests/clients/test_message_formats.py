@@ -7,14 +7,20 @@ from pathlib import Path
 import anyio
 import pytest
 
+from tests.support import node_project
 from tests.support.documents import extract
 from tests.support.graphql_client import Client
-from tests.support.node_project import NODE, bundle, install, made_folder, run_script, type_check
+from tests.support.node_project import NODE, install, made_folder, run_script
 from tests.support.paths import ROOT
 from tests.support.python_tools import FRAMEWORKS, PYTEST, run_tool
 
 DOCUMENT = "docs/messages.md"
 SOURCE = ROOT / "clients" / "python" / "src"
+STRICT = (
+    *("--noEmit", "--strict", "--noUncheckedIndexedAccess", "--skipLibCheck", "--types", "node"),
+    *("--module", "esnext", "--moduleResolution", "bundler", "--target", "es2022"),
+)
+"""The options of TypeScript's compiler for a program of Node.js."""
 
 
 @pytest.mark.timeout(600)  # as the next one, it may have to install the packages
@@ -41,7 +47,10 @@ async def test_messages_of_the_ai_sdk_come_back_equal(client: Client) -> None:
     install()
     with made_folder(NODE / "conversions.ts") as folder:
         converters = extract(DOCUMENT, "ts", folder)
-        await type_check(*converters, folder / "conversions.ts", options=("--types", "node"))
-        program = await bundle(folder / "conversions.ts", "--platform=node", "--format=esm", "--packages=external")
+        files = [str(file) for file in (*converters, folder / "conversions.ts")]
+        await node_project.run_tool("tsc", *STRICT, *files)
+        program = folder / "conversions.mjs"
+        options = ("--bundle", "--platform=node", "--format=esm", "--packages=external", f"--outfile={program}")
+        await node_project.run_tool("esbuild", str(folder / "conversions.ts"), *options)
         url = f"{str(client.http.base_url).rstrip('/')}/graphql"
         assert await run_script(str(program), url) == {"ui": 3, "model": 9}

@@ -47,20 +47,24 @@ def install_packed() -> None:
         run(["npm", "install", "--no-save", "--no-package-lock", "--prefer-offline", str(Path(made) / packed)], USER)
 
 
-def run(command: Sequence[str], home: Path) -> str:
+def run(command: Sequence[str], home: Path, **variables: str) -> str:
     """The standard output of a program that succeeds."""
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=600, check=False)
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 async def run_script(script: str, *arguments: str, flags: tuple[str, ...] = (), home: Path = NODE) -> Any:
     """What a script prints, as JSON."""
-    return json.loads(await _output("node", *flags, str(home / script), *arguments, home=home))
+    command = ("node", *flags, str(home / script), *arguments)
+    return json.loads(await anyio.to_thread.run_sync(run, command, home))
 
 
-async def _output(*command: str, home: Path = NODE) -> str:
-    return await anyio.to_thread.run_sync(run, command, home)
+async def run_tool(name: str, *arguments: str, folder: Path = NODE, **variables: str) -> None:
+    """Run a tool of the tests' project in a folder."""
+    command = (str(NODE / "node_modules" / ".bin" / name), *arguments)
+    await anyio.to_thread.run_sync(lambda: run(command, folder, **variables))
 
 
 @contextmanager
@@ -75,20 +79,6 @@ def made_folder(source: Path) -> Iterator[Path]:
         yield made
     finally:
         shutil.rmtree(made)
-
-
-async def type_check(*files: Path, options: tuple[str, ...] = ()) -> None:
-    """Check files of TypeScript with its strict rules."""
-    resolution = ("--module", "esnext", "--moduleResolution", "bundler", "--target", "es2022")
-    checked = ("--noEmit", "--strict", "--noUncheckedIndexedAccess", "--skipLibCheck", *resolution, *options)
-    await _output("npx", "--no-install", "tsc", *checked, *map(str, files))
-
-
-async def bundle(entry: Path, *options: str) -> Path:
-    """The program that esbuild makes of a file and those that it imports, beside the file."""
-    program = entry.with_suffix(".mjs")
-    await _output("npx", "--no-install", "esbuild", str(entry), "--bundle", f"--outfile={program}", *options)
-    return program
 
 
 @contextmanager
