@@ -28,7 +28,8 @@ class Commands(monitoring.CommandListener):
             self._seen = None
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        if self._seen is None or event.command_name in ("hello", "endSessions", "getMore"):
+        # A ping asks whether MongoDB answers while a read takes long, as on a busy machine.
+        if self._seen is None or event.command_name in ("hello", "endSessions", "getMore", "ping"):
             return
         if not _is_look_for_jobs(event.command):
             self._seen.append((event.command_name, dict(event.command)))
