@@ -12,7 +12,6 @@ from graph.operations.concurrency import run_on_thread
 from graph.operations.overviews import USERS
 from graph.operations.packing import Packed, Packing, Recalled
 from graph.operations.recall import Results, ScoredMessage, check_query, plain_query, search
-from graph.operations.search_cache import Snapshot
 from graph.operations.sessions import find_session
 from graph.store.documents import Document, MessageDocument, SessionDocument, SummaryDocument
 from graph.store.messages import count_between, find_messages, messages_in_range
@@ -21,7 +20,7 @@ from graph.store.summaries import newest_summary
 from graph.store.visible import Visible
 
 if TYPE_CHECKING:
-    from graph.recall.entries import Entry
+    from graph.recall.columns import Columns
 
 MAX_TOKENS = 1_000_000
 MAX_RECENT = 100
@@ -145,10 +144,10 @@ async def _take_recalled(
     backend: Backend, scope: Scope, packing: Packing, results: Results, arguments: ContextArguments
 ) -> None:
     """Take the messages that a search finds in the user's sessions, or in this session if it belongs to no user."""
-    if results.snapshot is None:
+    if results.ranking is None:
         return
     taken = packing.packed.ids
-    found, questions = await run_on_thread(_candidates, results, results.snapshot, taken, arguments.max_tokens)
+    found, questions = await run_on_thread(_candidates, results, results.ranking.columns, taken, arguments.max_tokens)
     uuids = {*(one.message_id for one in found), *questions.values()}
     fields = {*_READS, *arguments.message_fields}
     messages = {one["_id"]: one for one in await find_messages(backend.database, scope, uuids, fields)}
@@ -161,33 +160,31 @@ async def _take_recalled(
 
 
 def _candidates(
-    results: Results, snapshot: Snapshot, taken: set[str], max_tokens: int
+    results: Results, columns: Columns, taken: set[str], max_tokens: int
 ) -> tuple[list[ScoredMessage], dict[str, str]]:
     """Return the best found messages that may fit, and the ids of the questions before answers.
 
     The best message is always included, since it may be cut.
     """
-    rows = {message_id: row for row, message_id in enumerate(snapshot.columns.message_ids)}
-    entries = snapshot.entries
     found: list[ScoredMessage] = []
     questions: dict[str, str] = {}
-    for one in results.found:
-        row = rows[one.message_id]
-        if one.message_id in taken or (found and entries[row].length > max_tokens):
+    for one in results.part(0, len(results)):
+        if one.message_id in taken or (found and columns.lengths[one.row] > max_tokens):
             continue
         found.append(one)
-        before = entries[row - 1] if row else None
-        if before is not None and before.session_id == entries[row].session_id and _asks(before, max_tokens):
-            questions[one.message_id] = before.message_id
+        if one.row and _asks(columns, one.row - 1, one.row, max_tokens):
+            questions[one.message_id] = columns.message_ids[one.row - 1]
         if len(found) == _CANDIDATES:
             break
     return found, {answer: question for answer, question in questions.items() if question not in taken}
 
 
-def _asks(entry: Entry, max_tokens: int) -> bool:
+def _asks(columns: Columns, row: int, next_row: int, max_tokens: int) -> bool:
+    """Return whether a message is a question in the session of the next one, and may fit."""
     from graph.recall.questions import Flag  # noqa: PLC0415 - a web process without a search does not load it
 
-    return Flag.QUESTION in entry.flags and entry.length <= max_tokens
+    is_question = bool(columns.flags[row] & Flag.QUESTION)
+    return is_question and columns.session[row] == columns.session[next_row] and columns.lengths[row] <= max_tokens
 
 
 async def _described(backend: Backend, packing: Packing, session: SessionDocument | None) -> Document:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graph.enrichment.models import use_one_thread
@@ -14,7 +14,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.filters import check_message_filter
-from graph.operations.search_cache import MAX_READ, Snapshot
+from graph.operations.search_cache import MAX_READ
 from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
 from graph.store.documents import MatchDocument, MessageDocument, SessionDocument, now
 from graph.store.messages import ANY_MESSAGE, MessageFilter
@@ -23,8 +23,10 @@ from graph.store.scope import Scope
 from graph.store.visible import Visible
 
 if TYPE_CHECKING:
-    from graph.recall.entries import Entry
+    from graph.recall.columns import Columns
+    from graph.recall.filtering import Rows
     from graph.recall.query import Query
+    from graph.recall.ranking import Ranking
     from graph.recall.scoring import Floats
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,10 @@ logger = logging.getLogger(__name__)
 MAX_QUERY_BYTES = 8_192
 MAX_RESULTS = 100
 DEFAULT_RESULTS = 20
+MOST_MILLIONTHS = 1_000_000
+"""The maximum score of a message in millionths."""
+Place = tuple[int, str]
+"""The score in millionths and the id of a result, its place among the results."""
 MAX_SEARCHED = 200_000
 """Maximum messages in the scope of one search."""
 
@@ -41,10 +47,12 @@ class ScoredMessage:
     """A found message.
 
     Attributes:
+        row: its row in the searched messages.
         message_id: the message.
         millionths: its score, from 0 to 1,000,000, as a whole number.
     """
 
+    row: int
     message_id: str
     millionths: int
 
@@ -55,13 +63,35 @@ class Results:
 
     Attributes:
         words: the words of the query, each as the hashes of its stems.
-        found: the messages, best first, with equal scores by id.
-        snapshot: the searched messages; None if the scope has no session.
+        ranking: the found messages, best first, and the searched ones; None if the scope has no session.
     """
 
     words: Sequence[frozenset[int]] = ()
-    found: Sequence[ScoredMessage] = ()
-    snapshot: Snapshot | None = field(default=None, compare=False)
+    ranking: Ranking | None = None
+
+    def __len__(self) -> int:
+        """Return the number of found messages."""
+        return 0 if self.ranking is None else len(self.ranking)
+
+    def part(self, start: int, stop: int) -> Iterator[ScoredMessage]:
+        """Yield the found messages of a part, best first, with equal scores by id."""
+        if self.ranking is not None:
+            ids = self.ranking.columns.message_ids
+            for row, millionths in self.ranking.rows(slice(start, stop)):
+                yield ScoredMessage(row, ids[row], millionths)
+
+    def between(self, after: Place | None, before: Place | None) -> tuple[int, int]:
+        """Return the part of the results between two of them, which may have been deleted since.
+
+        Args:
+            after: the score in millionths and the id of a result; the part begins after it.
+            before: the same of the result after the part.
+        """
+        if self.ranking is None:
+            return 0, 0
+        start = 0 if after is None else self.ranking.bounds(*after)[1]
+        stop = len(self) if before is None else self.ranking.bounds(*before)[0]
+        return start, max(start, stop)
 
 
 def check_query(text: str) -> None:
@@ -125,21 +155,21 @@ async def search(
     if not sessions:
         return Results()
     key = (user_id if scope.user_id is None else scope.user_id, session_id)
-    snapshot = await backend.search_cache.snapshot(key, sessions, await backend.embedding_model())
-    query = await run_on_thread(_read_query, text, snapshot)
+    columns = await backend.search_cache.columns(key, sessions, await backend.embedding_model())
+    query = await run_on_thread(_read_query, text, columns)
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
     parts = [await _with_phrases(backend, query, sessions), await _meeting(backend, filter_, sessions)]
-    allowed = await run_on_thread(_allowed, snapshot, filter_, [part for part in parts if part is not None])
-    return await run_on_thread(_rank, snapshot, query, vector, mode, allowed, by_session=by_session)
+    allowed = await run_on_thread(_allowed, columns, filter_, [part for part in parts if part is not None])
+    return await run_on_thread(_rank, columns, query, vector, mode, allowed, by_session=by_session)
 
 
-async def search_snapshot(
-    backend: Backend, snapshot: Snapshot, text: str, *, mode: SearchMode, by_session: bool
+async def search_columns(
+    backend: Backend, columns: Columns, text: str, *, mode: SearchMode, by_session: bool
 ) -> Results:
     """Search texts that are in no cache, as `search` does, but without phrases."""
-    query = await run_on_thread(_read_query, text, snapshot)
+    query = await run_on_thread(_read_query, text, columns)
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
-    return await run_on_thread(_rank, snapshot, query, vector, mode, None, by_session=by_session)
+    return await run_on_thread(_rank, columns, query, vector, mode, None, by_session=by_session)
 
 
 async def _meaning_of(backend: Backend, query: Query, mode: SearchMode) -> Floats | None:
@@ -189,74 +219,65 @@ def _quoted_in(messages: Sequence[MessageDocument], phrases: Sequence[str]) -> l
     return [message["_id"] for message in messages if has_phrases(message["content"], phrases)]
 
 
-def _read_query(text: str, snapshot: Snapshot) -> Query:
+def _read_query(text: str, columns: Columns) -> Query:
     from graph.recall.query import read_query  # noqa: PLC0415 - as above
 
-    return read_query(text, snapshot.columns.speakers, snapshot.columns.languages, now())
+    return read_query(text, columns.speakers, columns.languages, now())
 
 
-def _allowed(snapshot: Snapshot, filter_: MessageFilter, parts: Sequence[Collection[str]]) -> list[bool] | None:
+def _allowed(columns: Columns, filter_: MessageFilter, parts: Sequence[Collection[str]]) -> Rows | None:
     """Return for each message of the scope whether it may be found; None if all may.
 
     Args:
-        snapshot: the messages of the scope.
-        filter_: the filter on their entries.
+        columns: the messages of the scope.
+        filter_: the filter; `_meeting` reads its conditions on metadata and entities.
         parts: sets of messages; a message that may be found is in each of them.
     """
     if filter_ == ANY_MESSAGE and not parts:
         return None
-    return [_accepts(filter_, entry) and all(entry.message_id in part for part in parts) for entry in snapshot.entries]
+    from graph.recall.filtering import allowed_rows  # noqa: PLC0415 - as above
 
-
-def _accepts(filter_: MessageFilter, entry: Entry) -> bool:
-    """Return whether the entry of a message meets a filter, except for the conditions that `_meeting` reads."""
-    return (
-        (filter_.roles is None or entry.role in filter_.roles)
-        and (filter_.session_ids is None or entry.session_id in filter_.session_ids)
-        and (filter_.since is None or entry.at >= filter_.since)
-        and (filter_.until is None or entry.at < filter_.until)
+    return allowed_rows(
+        columns,
+        roles=filter_.roles,
+        session_ids=filter_.session_ids,
+        since=filter_.since,
+        until=filter_.until,
+        parts=parts,
     )
 
 
 def _rank(
-    snapshot: Snapshot,
-    query: Query,
-    vector: Floats | None,
-    mode: SearchMode,
-    allowed: Sequence[bool] | None,
-    *,
-    by_session: bool,
+    columns: Columns, query: Query, vector: Floats | None, mode: SearchMode, allowed: Rows | None, *, by_session: bool
 ) -> Results:
     from graph.recall.ranking import rank  # noqa: PLC0415 - as above
 
-    ranking = rank(snapshot.columns, query, vector, mode=mode, allowed=allowed, by_session=by_session)
-    return Results(query.words, list(map(ScoredMessage, ranking.message_ids, ranking.millionths)), snapshot)
+    return Results(query.words, rank(columns, query, vector, mode=mode, allowed=allowed, by_session=by_session))
 
 
-async def diversified(results: Results, message_ids: Sequence[str], relevance: float, limit: int) -> list[str]:
-    """Return some of these results, chosen one by one for their score and their difference from those before.
+async def diversified(
+    results: Results, candidates: Sequence[ScoredMessage], relevance: float, limit: int
+) -> list[ScoredMessage]:
+    """Return some of the candidates, chosen one by one for their score and their difference from those before.
 
     Args:
         results: the results of a search.
-        message_ids: the messages to choose from, best first.
+        candidates: the results to choose from, best first.
         relevance: weight of the score, from 0 to 1; the rest is the weight of the difference.
         limit: maximum number of messages.
     """
-    return await run_on_thread(_diversified, results, message_ids, relevance, limit)
+    return await run_on_thread(_diversified, results, candidates, relevance, limit)
 
 
-def _diversified(results: Results, message_ids: Sequence[str], relevance: float, limit: int) -> list[str]:
-    if results.snapshot is None:
+def _diversified(
+    results: Results, candidates: Sequence[ScoredMessage], relevance: float, limit: int
+) -> list[ScoredMessage]:
+    if results.ranking is None:
         return []
     from graph.recall.diversity import diversify  # noqa: PLC0415 - as above
 
-    columns = results.snapshot.columns
-    rows = {message_id: row for row, message_id in enumerate(columns.message_ids)}
-    scores = {one.message_id: float(one.millionths) for one in results.found}
-    chosen = diversify(
-        columns, [rows[uuid] for uuid in message_ids], [scores[uuid] for uuid in message_ids], relevance, limit
-    )
-    return [message_ids[place] for place in chosen]
+    rows, scores = [one.row for one in candidates], [float(one.millionths) for one in candidates]
+    return [candidates[place] for place in diversify(results.ranking.columns, rows, scores, relevance, limit)]
 
 
 async def matches_in(contents: Sequence[str], results: Results) -> list[list[MatchDocument]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -10,7 +10,7 @@ from functools import partial
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
-from graph.operations.recall import Results, SearchMode, diversified, plain_query, search
+from graph.operations.recall import MOST_MILLIONTHS, Results, SearchMode, diversified, plain_query, search
 from graph.operations.summary_search import search_summaries
 from graph.store import search as store
 from graph.store.documents import Document
@@ -105,18 +105,13 @@ async def _read(
 ) -> list[Hit]:
     """Read the documents of the results, in the order that the query asks for."""
     most = query.limit if query.relevance is None else _CANDIDATES * query.limit
-    ids = [one.message_id for one in results.found]
-    found = await store.documents_with(backend.database, visible, kind, ids, keep=keep, limit=most)
-    scores = {one.message_id: one.millionths / 1_000_000 for one in results.found}
-    hits = [Hit(document, scores[document["_id"]]) for document in found]
-    if query.relevance is None:
-        return hits
-    return await _different(results, hits, query.relevance, query.limit)
-
-
-async def _different(results: Results, hits: Sequence[Hit], relevance: float, limit: int) -> list[Hit]:
-    by_id = {hit.document["_id"]: hit for hit in hits}
-    return [by_id[chosen] for chosen in await diversified(results, list(by_id), relevance, limit)]
+    scored = {one.message_id: one for one in await run_on_thread(list, results.part(0, len(results)))}
+    read = await store.documents_with(backend.database, visible, kind, list(scored), keep=keep, limit=most)
+    found = {document["_id"]: document for document in read}
+    chosen = [scored[uuid] for uuid in found]
+    if query.relevance is not None:
+        chosen = await diversified(results, chosen, query.relevance, query.limit)
+    return [Hit(found[one.message_id], one.millionths / MOST_MILLIONTHS) for one in chosen]
 
 
 async def _kept(

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -50,24 +50,11 @@ _OVERLAP = timedelta(seconds=60)
 """Overlap of the times in which changes are read: clocks differ, and transactions take time."""
 _OVERLAP_OF_VECTORS = timedelta(seconds=10)  # these times are of MongoDB's clock
 
+_BYTES_OF_ENTRY = 600  # its objects, except for the vector and the terms
+
 Key = tuple[str | None, str | None]
 """The user and the session of a scope."""
 Version = tuple[datetime | None, datetime | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The messages of a scope.
-
-    Attributes:
-        columns: the input of the score.
-        entries: the entry of each row.
-        size: approximate bytes of both.
-    """
-
-    columns: Columns
-    entries: Sequence[Entry]
-    size: int
 
 
 @dataclass(slots=True)
@@ -95,7 +82,8 @@ class _CachedScope:
         vectors_since: the time from which vectors are read next, by the clock of MongoDB; None for all.
         began: when the last read began, by the monotonic clock.
         sessions: the cached sessions, by id.
-        snapshot: their messages in columns, unless they changed since.
+        columns: their messages as an earlier search compared them; None if messages were lost since.
+        changed: the messages that were added or changed since, by id.
     """
 
     model: str | None
@@ -103,7 +91,32 @@ class _CachedScope:
     vectors_since: datetime | None = None
     began: float = 0.0
     sessions: dict[str, _CachedSession] = field(default_factory=dict)
-    snapshot: Snapshot | None = None
+    columns: Columns | None = None
+    changed: dict[str, Entry] = field(default_factory=dict)
+
+    def put(self, entry: Entry) -> None:
+        """Add a message, or replace it."""
+        entries = self.sessions[entry.session_id].entries
+        former = entries.get(entry.message_id)
+        entries[entry.message_id] = self.changed[entry.message_id] = entry
+        if former is not None and (former.language, former.speaker) != (entry.language, entry.speaker):
+            self.columns = None  # the query is read by the languages and the speakers that there are
+
+    def lose(self, session_id: str) -> None:
+        """Remove a session; the messages that it has left must be read again."""
+        del self.sessions[session_id]
+        self.columns = None
+
+    def bring_up_to_date(self) -> Columns:
+        """Return the messages in columns; run it on a thread."""
+        columns = self.columns
+        if columns is not None and self.changed:
+            columns = _updated(columns, self.changed.values())
+        if columns is None:
+            columns = columns_from(entry for session in self.sessions.values() for entry in session.entries.values())
+        self.columns = columns
+        self.changed.clear()
+        return columns
 
 
 class SearchCache:
@@ -123,7 +136,7 @@ class SearchCache:
     def __len__(self) -> int:
         return len(self._scopes)
 
-    async def snapshot(self, key: Key, sessions: Sequence[SessionDocument], model: str | None) -> Snapshot:
+    async def columns(self, key: Key, sessions: Sequence[SessionDocument], model: str | None) -> Columns:
         """Return the current messages of a scope.
 
         Args:
@@ -139,11 +152,10 @@ class SearchCache:
             scope = self._scopes.pop(key, None)
             if scope is None or scope.model != model:
                 scope = _CachedScope(model, now())
-            changed = await _Refresh(self._database, scope, sessions).run()
-            if changed or scope.snapshot is None:
-                scope.snapshot = await run_on_thread(_snapshot_of, scope.sessions)
+            await _Refresh(self._database, scope, sessions).run()
+            columns = await run_on_thread(scope.bring_up_to_date)
             self._keep(key, scope)
-            return scope.snapshot
+            return columns
 
     def _keep(self, key: Key, scope: _CachedScope) -> None:
         if _size_of(scope) <= MOST_BYTES:
@@ -168,8 +180,7 @@ class SearchCache:
                 continue  # a search has taken it, and finds the same
             erased = [name for name, session in scope.sessions.items() if session.has_lost(stored.get(name))]
             for name in erased:
-                del scope.sessions[name]
-                scope.snapshot = None
+                scope.lose(name)
 
 
 class _Refresh:
@@ -181,10 +192,9 @@ class _Refresh:
         self._sessions = {session["_id"]: session for session in sessions}
         self._read = 0
         self._began = time.monotonic()
-        self._changed = False
 
-    async def run(self) -> bool:
-        """Return whether the messages changed."""
+    async def run(self) -> None:
+        """Read what changed."""
         began, since = now(), self._scope.vectors_since  # reading vectors changes `vectors_since`
         if since is not None:
             # MongoDB's clock went on: without this, the newest vectors would be read again by each search.
@@ -199,25 +209,25 @@ class _Refresh:
         await self._reread_with_lost_messages(others)
         await self._put_vectors(others, since)
         self._scope.since = began - _OVERLAP
-        return self._changed
 
     def _take_sessions(self) -> tuple[list[Visible], list[Visible]]:
         """Return the sessions to read whole, and the ends of sessions to read."""
         cached = self._scope.sessions
         for gone in cached.keys() - self._sessions.keys():
-            del cached[gone]
-            self._changed = True
+            self._scope.lose(gone)
         fresh: list[Visible] = []
         grown: list[Visible] = []
         for session_id, session in self._sessions.items():
             part, there = Visible.of(session), cached.get(session_id)
-            if there is None or there.part != part:
+            if there is not None and there.part != part:
+                self._scope.lose(session_id)
+                there = None
+            if there is None:
                 cached[session_id] = _CachedSession(part, session["lastSeq"])
                 fresh.append(part)
             elif session["lastSeq"] > there.last_seq:
                 grown.append(part.beyond(there.last_seq))
                 there.last_seq = session["lastSeq"]
-        self._changed |= bool(fresh)
         return fresh, grown
 
     async def _take(self, batches: AsyncIterator[list[MessageDocument]]) -> None:
@@ -255,9 +265,8 @@ class _Refresh:
         if former is not None and former[0] == version[0] and not entry.vector:  # not edited: it still has its vector
             old = session.entries[entry.message_id]
             entry = replace(entry, vector=old.vector, scale=old.scale)
-        session.entries[entry.message_id] = entry
         session.versions[entry.message_id] = version
-        self._changed = True
+        self._scope.put(entry)
 
     async def _take_changes(self, session_ids: Sequence[str]) -> None:
         found = await changed_messages(self._database, session_ids, self._scope.since) if session_ids else ()
@@ -273,8 +282,9 @@ class _Refresh:
         cached = self._scope.sessions
         lost = [name for name in session_ids if cached[name].has_lost(self._sessions[name])]
         for name in lost:
-            cached[name] = _CachedSession(cached[name].part, cached[name].last_seq)
-            self._changed = True
+            former = cached[name]
+            self._scope.lose(name)
+            cached[name] = _CachedSession(former.part, former.last_seq)
         await self._take(messages_of(self._database, [cached[name].part for name in lost], contents=False))
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
@@ -292,8 +302,7 @@ class _Refresh:
         self._note_vector(document)
         vector = document.get("vector", b"")
         if vector != entry.vector:
-            session.entries[document["_id"]] = replace(entry, vector=vector, scale=document.get("scale", 0.0))
-            self._changed = True
+            self._scope.put(replace(entry, vector=vector, scale=document.get("scale", 0.0)))
 
     def _note_vector(self, document: RecallDocument) -> None:
         """Look for vectors that were stored later from now on: later than this reading of the scope began."""
@@ -307,7 +316,12 @@ def _is_same(message: MessageDocument, earlier: MessageDocument) -> bool:
 
 
 def _size_of(scope: _CachedScope) -> int:
-    return 0 if scope.snapshot is None else scope.snapshot.size
+    return 0 if scope.columns is None else size_of(scope.columns)
+
+
+def size_of(columns: Columns) -> int:
+    """Return the approximate bytes of the messages of a scope, in columns and as entries."""
+    return 2 * columns.nbytes + _BYTES_OF_ENTRY * len(columns.message_ids)
 
 
 def _entries_of(
@@ -339,20 +353,19 @@ def _entry_of(message: MessageDocument, document: RecallDocument | None, model: 
     )
 
 
-def _snapshot_of(sessions: Mapping[str, _CachedSession]) -> Snapshot:
-    return snapshot_of(entry for session in sessions.values() for entry in session.entries.values())
-
-
-def snapshot_of(entries: Iterable[Entry]) -> Snapshot:
+def columns_from(entries: Iterable[Entry]) -> Columns:
     """Return the columns of messages, given in any order; run it on a thread."""
     use_one_thread()
     from graph.recall.columns import columns_of  # noqa: PLC0415 - as above
 
-    ordered = sorted(entries, key=lambda entry: (entry.session_id, entry.seq))
-    dimension = next((len(entry.vector) for entry in ordered if entry.vector), 0)
-    columns = columns_of(ordered, dimension)
-    return Snapshot(columns, ordered, columns.nbytes + sum(_bytes_of(entry) for entry in ordered))
+    given = list(entries)
+    return columns_of(given, next((len(entry.vector) for entry in given if entry.vector), 0))
 
 
-def _bytes_of(entry: Entry) -> int:
-    return 700 + len(entry.packed_terms) + len(entry.vector)
+def _updated(columns: Columns, changed: Collection[Entry]) -> Columns | None:
+    """Return the columns with the changed messages; None if these have the first vectors of the scope."""
+    from graph.recall.columns import updated  # noqa: PLC0415 - as above
+
+    if not columns.vectors.shape[1] and any(entry.vector for entry in changed):
+        return None
+    return updated(columns, changed)

@@ -12,8 +12,8 @@ from graph.enrichment.models import use_one_thread
 from graph.errors import StartupError, Unavailable
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
-from graph.operations.recall import Results, SearchMode, search_snapshot
-from graph.operations.search_cache import MAX_READ, snapshot_of
+from graph.operations.recall import Results, SearchMode, search_columns
+from graph.operations.search_cache import MAX_READ, columns_from
 from graph.store.documents import SummaryDocument
 from graph.store.search import texts_of_summaries
 from graph.store.visible import Visible
@@ -55,17 +55,18 @@ async def search_summaries(
     if not summaries:
         return Results()
     entries = await run_on_thread(_entries_of, visible.session_id, summaries)
-    snapshot = await run_on_thread(snapshot_of, entries)
-    by_words = await search_snapshot(backend, snapshot, text, mode=SearchMode.LEXICAL, by_session=False)
+    columns = await run_on_thread(columns_from, entries)
+    by_words = await search_columns(backend, columns, text, mode=SearchMode.LEXICAL, by_session=False)
     if mode is SearchMode.LEXICAL or backend.embedder is None:
         return by_words
-    best = dict.fromkeys([*(one.message_id for one in by_words.found), *(summary["_id"] for summary in summaries)])
+    found = (one.message_id for one in by_words.part(0, _EMBEDDED))
+    best = dict.fromkeys([*found, *(summary["_id"] for summary in summaries)])
     chosen = list(best)[:_EMBEDDED]
     if charge is not None:
         await charge(len(chosen))
     contents = {summary["_id"]: summary["content"] for summary in summaries}
     embedded = await _embedded(backend.embedder, entries, {uuid: contents[uuid] for uuid in chosen})
-    return await search_snapshot(backend, await run_on_thread(snapshot_of, embedded), text, mode=mode, by_session=False)
+    return await search_columns(backend, await run_on_thread(columns_from, embedded), text, mode=mode, by_session=False)
 
 
 async def _read(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,19 +16,42 @@ from graph.recall.scoring import Floats, Signals, signals
 
 LEAST_COSINE = 0.2
 """Minimum cosine at which a message counts as similar in meaning to the query."""
+MILLION = 1_000_000
+_BITS_OF_PLACE = 32
+_PLACES = (1 << _BITS_OF_PLACE) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The results of a query, best first.
+    """The results of a query, best first, with equal scores by id.
+
+    A search of many messages finds most of them, and shows few: only the shown results become objects of Python.
 
     Attributes:
-        message_ids: the ids of the found messages.
-        millionths: their scores, from 0 to 1,000,000, as whole numbers.
+        columns: the searched messages.
+        keys: the sorted keys of the results. The upper bits of a key are 1,000,000 minus the score in millionths, the
+            lower bits the place of the message in `columns.by_id`.
     """
 
-    message_ids: Sequence[str]
-    millionths: Sequence[int]
+    columns: Columns
+    keys: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of results."""
+        return len(self.keys)
+
+    def rows(self, part: slice) -> Iterator[tuple[int, int]]:
+        """Yield the row and the score in millionths of each result of a part."""
+        for key in map(int, self.keys[part]):
+            yield int(self.columns.by_id[key & _PLACES]), MILLION - (key >> _BITS_OF_PLACE)
+
+    def bounds(self, millionths: int, message_id: str) -> tuple[int, int]:
+        """Return the number of results before a result, and with it, whether or not it is among them."""
+        order = MILLION - min(max(millionths, -1), MILLION)
+        ids, by_id = self.columns.message_ids, self.columns.by_id
+        places = [side(by_id, message_id, key=ids.__getitem__) for side in (bisect_left, bisect_right)]
+        before, until = np.searchsorted(self.keys, [(order << _BITS_OF_PLACE) + place for place in places])
+        return int(before), int(until)
 
 
 def rank(
@@ -36,7 +60,7 @@ def rank(
     vector: Floats | None = None,
     *,
     mode: SearchMode = SearchMode.HYBRID,
-    allowed: Sequence[bool] | None = None,
+    allowed: NDArray[np.bool_] | None = None,
     by_session: bool = True,
 ) -> Ranking:
     """Search the messages of a scope.
@@ -53,11 +77,12 @@ def rank(
         vector = None  # no message has a vector of the model yet
     measured = signals(columns, query, vector)
     is_found = _is_found(measured, query, mode, by_session=by_session)
-    rows = np.flatnonzero(is_found if allowed is None else is_found & np.array(allowed, np.bool_))
+    if allowed is not None:
+        is_found &= allowed
     scaled = _similarity(measured) if mode is SearchMode.VECTOR else measured.scaled()
-    scores = np.rint(scaled * 1_000_000).astype(np.int64)
-    rows = rows[np.lexsort((columns.places[rows], -scores[rows]))]
-    return Ranking([columns.message_ids[row] for row in rows.tolist()], scores[rows].tolist())
+    places = np.flatnonzero(is_found[columns.by_id])
+    order = MILLION - np.rint(scaled[columns.by_id[places]] * MILLION).astype(np.int64)
+    return Ranking(columns, np.sort((order << _BITS_OF_PLACE) + places))
 
 
 def _is_found(measured: Signals, query: Query, mode: SearchMode, *, by_session: bool) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 
 _BY_WORDS = weights.BM25 + weights.SESSION_BM25 + weights.SPEAKER + weights.DATE + weights.ANSWER
 _BY_MEANING = weights.COSINE + weights.COSINE_BEFORE + weights.COSINE_AFTER
+_MILLISECONDS_OF_DAY = 86_400_000
 _EPOCH = datetime.fromtimestamp(0, UTC).date()
 
 
@@ -131,7 +132,7 @@ def _bm25(
     return scores / np.float32(greatest) if greatest else scores
 
 
-_ROWS_AT_ONCE = 8_192  # as floats they take 12 MiB
+_ROWS_AT_ONCE = 2_048  # as floats they take 3 MiB, and stay in a processor's cache: three times as fast as 8,192
 
 
 def _cosine(columns: Columns, vector: Floats) -> Floats:
@@ -158,14 +159,17 @@ def _spoken_by(columns: Columns, query: Query) -> Floats:
 
 
 def _dated(columns: Columns, dates: Sequence[Named]) -> Floats:
-    best = np.zeros(len(columns.days), np.float32)
-    months = columns.days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    best = np.zeros(len(columns.times), np.float32)
+    if not dates:
+        return best
+    days = columns.times // _MILLISECONDS_OF_DAY
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     for named in dates:
-        best = np.maximum(best, _nearness(columns.days, months, named))
+        best = np.maximum(best, _nearness(days, months, named))
     return best
 
 
-def _nearness(days: NDArray[np.int32], months: NDArray[np.int64], named: Named) -> Floats:
+def _nearness(days: NDArray[np.int64], months: NDArray[np.int64], named: Named) -> Floats:
     """Return the nearness of days to a date, from 0 to 1.
 
     Args:

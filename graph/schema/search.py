@@ -17,7 +17,7 @@ from graph.execution.size import PAGE, Size
 from graph.operations import recall
 from graph.operations.filters import FilterBounds
 from graph.operations.messages import find_messages
-from graph.operations.recall import Results, ScoredMessage, SearchMode
+from graph.operations.recall import Place, Results, ScoredMessage, SearchMode
 from graph.operations.times import cut, rounded_up
 from graph.schema.context import Info
 from graph.schema.enums import described_enum
@@ -240,30 +240,33 @@ def _cursors_of(*named_by: str | None) -> Cursors:
 
 async def _page(info: Info, cursors: Cursors, results: Results, window: Window) -> Document:
     """Return a page of the results, without messages that were deleted meanwhile."""
-    found, after, before = results.found, window.after, window.before
-    between = [one for one in found if (after is None or _key(one) > after) and (before is None or _key(one) < before)]
-    cut = max(0, len(between) - window.size)
-    shown = between[cut:] if window.backwards else between[: window.size]
+    start, stop = results.between(_place(window.after), _place(window.before))
+    is_cut = stop - start > window.size
+    if is_cut and window.backwards:
+        start = stop - window.size
+    elif is_cut:
+        stop = start + window.size
+    shown = list(results.part(start, stop))
     selected = Selection.of(info).below("edges")
     return {
         "edges": [] if selected is None else await _edges(info, cursors, results, shown, selected),
         "pageInfo": {
-            "hasNextPage": before is not None if window.backwards else cut > 0,
-            "hasPreviousPage": cut > 0 if window.backwards else after is not None,
+            "hasNextPage": window.before is not None if window.backwards else is_cut,
+            "hasPreviousPage": is_cut if window.backwards else window.after is not None,
             "startCursor": _cursor(cursors, shown[0]) if shown else None,
             "endCursor": _cursor(cursors, shown[-1]) if shown else None,
         },
-        "totalCount": len(found),
+        "totalCount": len(results),
     }
 
 
 def _cursor(cursors: Cursors, found: ScoredMessage) -> str:
-    return cursors.write(_key(found))
+    return cursors.write((recall.MOST_MILLIONTHS - found.millionths, found.message_id))
 
 
-def _key(found: ScoredMessage) -> Key:
-    """Return the sort key of a result; the best result is first."""
-    return 1_000_000 - found.millionths, found.message_id
+def _place(key: Key | None) -> Place | None:
+    """Return the place of a result among the results, from its cursor."""
+    return None if key is None else (recall.MOST_MILLIONTHS - key[0], key[1])
 
 
 async def _edges(

@@ -45,7 +45,7 @@ async def fill(backend: Backend) -> None:
 
 
 async def found(backend: Backend, query: str) -> list[str]:
-    return [one.message_id for one in (await search(backend, EVERYTHING, query, user_id="ada")).found[:3]]
+    return [one.message_id for one in (await search(backend, EVERYTHING, query, user_id="ada")).part(0, 3)]
 
 
 async def test_a_user_with_120000_messages_is_searched(backend: Backend) -> None:

@@ -20,7 +20,8 @@ from graph.operations import deletion, messages, search_cache, sessions
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.recall import search
-from graph.operations.search_cache import SearchCache, Snapshot
+from graph.operations.search_cache import SearchCache, size_of
+from graph.recall.columns import Columns
 from graph.recall.entries import Entry
 from graph.recall.mode import SearchMode
 from graph.settings import Settings
@@ -30,6 +31,7 @@ from graph.store.documents import now
 from graph.store.edits import Edit
 from graph.store.recall import searched_sessions
 from graph.store.scope import EVERYTHING, Scope
+from tests.support.columns import check_columns, entries_in
 from tests.support.commands import Commands
 from tests.support.embedding_server import EmbeddingServer
 
@@ -61,12 +63,18 @@ async def embed(backend: Backend, extractor: Extractor) -> None:
 
 async def found(backend: Backend, query: str, scope: Scope = EVERYTHING, **named: Any) -> list[str]:
     results = await search(backend, scope, query, **named)
-    return [one.message_id for one in results.found]
+    return [one.message_id for one in results.part(0, len(results))]
 
 
-async def snapshot(backend: Backend, kept: SearchCache) -> Snapshot:
+async def columns(backend: Backend, kept: SearchCache) -> Columns:
     of_ada = await searched_sessions(backend.database, EVERYTHING, user_id="ada", session_id=None, limit=1_000)
-    return await kept.snapshot(("ada", None), of_ada, await backend.embedding_model())
+    return await kept.columns(("ada", None), of_ada, await backend.embedding_model())
+
+
+async def snapshot(backend: Backend, kept: SearchCache) -> list[Entry]:
+    found = await columns(backend, kept)
+    check_columns(found)
+    return entries_in(found)
 
 
 async def test_a_message_is_found_by_its_meaning_once_it_is_embedded(backend: Backend, extractor: Extractor) -> None:
@@ -141,10 +149,12 @@ async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extra
         elif step % 3 == 1:
             await sessions.delete_session(backend, EVERYTHING, session_id)
             uuids = await still_there(backend)
-        one, other = await snapshot(backend, kept), await snapshot(backend, SearchCache(backend.database))
-        assert one.entries == other.entries, step
-        assert [entry.message_id for entry in one.entries] == list(one.columns.message_ids)
-        assert {entry.message_id for entry in one.entries} == set(uuids)
+        one, other = await columns(backend, kept), await columns(backend, SearchCache(backend.database))
+        assert entries_in(one) == entries_in(other), step
+        assert one.languages == other.languages, step
+        assert {*one.speakers} == {*other.speakers}, step
+        check_columns(one)
+        assert {*one.message_ids} == set(uuids)
 
 
 async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Backend, extractor: Extractor) -> None:
@@ -155,8 +165,8 @@ async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Bac
         at = now() - timedelta(seconds=age)
         await backend.database.recall.update_many({"_id": {"$in": uuids}}, {"$set": {"at": at}})
         if age == 300:
-            assert all(entry.vector for entry in (await snapshot(backend, kept)).entries)
-    assert [bool(entry.vector) for entry in (await snapshot(backend, kept)).entries] == [True] * 3
+            assert all(entry.vector for entry in (await snapshot(backend, kept)))
+    assert [bool(entry.vector) for entry in (await snapshot(backend, kept))] == [True] * 3
 
 
 async def test_vectors_that_were_read_are_not_read_again(
@@ -178,13 +188,13 @@ async def test_vectors_that_were_read_are_not_read_again(
             await asyncio.sleep(0.1)
     await say(backend, "s", "And a later one")
     await embed(backend, extractor)
-    assert [bool(entry.vector) for entry in (await snapshot(backend, kept)).entries] == [True] * 5
+    assert [bool(entry.vector) for entry in (await snapshot(backend, kept))] == [True] * 5
 
 
 async def test_messages_without_terms_cost_one_read_of_their_documents(backend: Backend, commands: Commands) -> None:
     await say(backend, "s", *SPOKEN)
     with commands.recorded() as sent:
-        assert len((await snapshot(backend, SearchCache(backend.database))).entries) == len(SPOKEN)
+        assert len(await snapshot(backend, SearchCache(backend.database))) == len(SPOKEN)
     assert [body.get("find") for _, body in sent].count("recall") == 1
 
 
@@ -254,9 +264,10 @@ async def test_two_processes_agree(backend: Backend, extractor: Extractor, setti
     await say(backend, "s", *SPOKEN)
     await embed(backend, extractor)
     for query in ("sister", "a job in healthcare", "weather"):
-        assert await search(backend, EVERYTHING, query, user_id="ada") == await search(
-            other, EVERYTHING, query, user_id="ada"
-        )
+        both = [await search(one, EVERYTHING, query, user_id="ada") for one in (backend, other)]
+        of_each = [list(results.part(0, len(results))) for results in both]
+        assert of_each[0] == of_each[1]
+        assert of_each[0]
     await other.close()
 
 
@@ -267,7 +278,7 @@ async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatc
     await say(backend, "t", "zebra")
     await snapshot(backend, kept)
     await sessions.delete_session(backend, EVERYTHING, "s")
-    assert {entry.session_id for entry in (await snapshot(backend, kept)).entries} == {"t"}
+    assert {entry.session_id for entry in (await snapshot(backend, kept))} == {"t"}
     await sessions.delete_session(backend, EVERYTHING, "t")
     async with asyncio.timeout(30):
         while len(kept):  # noqa: ASYNC110 - it is dropped in the background
@@ -276,10 +287,10 @@ async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatc
 
 async def test_what_is_kept_is_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     await say(backend, "s", *SPOKEN)
-    size = (await snapshot(backend, SearchCache(backend.database))).size
+    size = size_of(await columns(backend, SearchCache(backend.database)))
     monkeypatch.setattr(search_cache, "MOST_BYTES", size - 1)
     kept = SearchCache(backend.database)
-    assert len((await snapshot(backend, kept)).entries) == len(SPOKEN)
+    assert len(await snapshot(backend, kept)) == len(SPOKEN)
     assert not len(kept)
 
 
@@ -295,18 +306,18 @@ async def test_a_scope_that_workers_have_read_is_searched_without_its_contents(
     backend: Backend, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await say(backend, "s", *SPOKEN, "Was hat sie über die Arbeit gesagt?", "彼女は東京で働いています")
-    by_content = (await snapshot(backend, SearchCache(backend.database))).entries
+    by_content = await columns(backend, SearchCache(backend.database))
     await embed(backend, extractor)
     monkeypatch.setattr(search_cache, "MAX_READ", 0)
-    stored = (await snapshot(backend, SearchCache(backend.database))).entries
-    assert [entry.terms for entry in stored] == [entry.terms for entry in by_content]
-    assert [entry.language for entry in stored] == [entry.language for entry in by_content]
-    assert all(entry.vector for entry in stored)
+    stored = await columns(backend, SearchCache(backend.database))
+    assert [entry.terms for entry in entries_in(stored)] == [entry.terms for entry in entries_in(by_content)]
+    assert stored.languages == by_content.languages
+    assert all(entry.vector for entry in entries_in(stored))
     await backend.database.recall.update_many({}, {"$set": {"layout": 0}})
     with pytest.raises(TooCostly, match="that no worker has read"):
         await snapshot(backend, SearchCache(backend.database))
     monkeypatch.setattr(search_cache, "MAX_READ", 1_000)
-    assert (await snapshot(backend, SearchCache(backend.database))).entries == stored
+    assert await snapshot(backend, SearchCache(backend.database)) == entries_in(stored)
 
 
 def in_memory(session_id: str) -> int:

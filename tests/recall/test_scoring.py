@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graph.recall.columns import columns_of
+from graph.recall.columns import columns_of, updated
 from graph.recall.dates import NamedDay, NamedMonth, NamedSpan, NamedYear
 from graph.recall.entries import Entry, entry_of, words_of
 from graph.recall.query import Query, read_query
@@ -18,6 +18,7 @@ from graph.recall.scoring import signals
 from graph.recall.terms import pack_terms
 from graph.recall.vectors import quantise
 from tests.recall import scoring_oracle
+from tests.support.columns import check_columns, entries_in
 
 DIMENSION = 4
 NOW = datetime(2024, 6, 12, 12, tzinfo=UTC)
@@ -102,6 +103,22 @@ def test_a_vector_of_another_model_counts_as_none() -> None:
     assert columns.scales.tolist() == [0.0]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(entries(), st.lists(entries(), max_size=3))
+def test_updated_columns_are_the_columns_of_the_newest_messages(first: list[Entry], later: list[list[Entry]]) -> None:
+    columns, newest = columns_of(first, DIMENSION), {entry.message_id: entry for entry in first}
+    for changed in later:
+        columns = updated(columns, changed)
+        newest |= {entry.message_id: entry for entry in changed}
+        check_columns(columns)
+        assert entries_in(columns) == entries_in(columns_of(newest.values(), DIMENSION))
+
+
+def test_columns_of_no_message_are_updated() -> None:
+    columns = updated(columns_of([], DIMENSION), [_said(1, "user", "hello")])
+    assert entries_in(columns) == entries_in(columns_of([_said(1, "user", "hello")], DIMENSION))
+
+
 def _said(seq: int, speaker: str, content: str, *, vector: tuple[bytes, float] = (b"", 0.0)) -> Entry:
     at = NOW - timedelta(days=100 - seq)
     return entry_of(str(seq), "s", seq, role="user", name=speaker, words=words_of(content), at=at, embedded=vector)
@@ -110,7 +127,7 @@ def _said(seq: int, speaker: str, content: str, *, vector: tuple[bytes, float] =
 def _best(query: str, messages: list[Entry]) -> str:
     columns = columns_of(messages, 0)
     asked = read_query(query, columns.speakers, columns.languages, NOW)
-    return columns.message_ids[int(np.argmax(signals(columns, asked).total()))]
+    return str(columns.message_ids[int(np.argmax(signals(columns, asked).total()))])
 
 
 def test_inflected_words_are_found() -> None:

@@ -57,8 +57,9 @@ class LongSession:
     def messages(self) -> Iterator[tuple[Document, Document]]:
         """Each message with its document in `recall`."""
         chance, numbers = random.Random(self.number), np.random.default_rng(self.number)
-        at = now() - timedelta(days=1)
+        last = now() - timedelta(days=1)
         for seq in range(1, self.count + 1):
+            at = last - timedelta(seconds=self.count - seq)
             content = " ".join(chance.choices(WORDS, k=12))
             content += f" needle{self.number}" if seq == self.count // 2 else ""
             place = {
