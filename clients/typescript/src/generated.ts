@@ -29,7 +29,7 @@ export type DeleteMemoryInput = {
 
 /** The messages to find or list: those that meet all given conditions. */
 export type MessageFilter = {
-  /** Only messages with an entity of this name, in upper or lower case, once their entities are there. */
+  /** Only messages with an entity of this name, in upper or lower case, once their entities are there. In a session where a short name stands for a full one, each finds the messages with either, as in `Session.entities`. */
   hasEntity?: string | null | undefined;
   /** Only messages whose metadata meets all these conditions, with the bounds of `SessionFilter`. */
   metadata?: Array<MetadataFilter> | null | undefined;
