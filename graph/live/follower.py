@@ -1,4 +1,4 @@
-"""One subscriber, and how it gets from the stored events to the live ones without a seam."""
+"""One subscriber: the transition from stored events to live ones without a gap or a repeat."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Follower:
                 del payload  # it may be large, and the next one may be long in coming; so everywhere
 
     def refuse(self, error: OperationError) -> None:
-        """End: nothing is given any more, and the error is raised to who takes the payloads."""
+        """End the follower: the reader of the payloads gets the error, and no further payload."""
         self._refusal = error
         self._group.wake()
 
@@ -100,7 +100,7 @@ class Follower:
         return nullcontext() if size <= SMALL else self._hub.memory.sent(self._outlet.caller, size)
 
     async def _comes_next(self, place: Place) -> bool | None:
-        """As `Source.is_next`; checks the source where that is due."""
+        """As `Source.is_next`, after a check of the source where the check is due."""
         source = self._source
         if place is DELETION:
             await self._persistently(source.check_life)
@@ -142,7 +142,7 @@ class Follower:
         await until_available(attempt)
 
     def close(self) -> None:
-        """Follow no more."""
+        """Leave the group."""
         if not self._closed:
             self._closed = True
             self._group.place_follower(self._number, None)

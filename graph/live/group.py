@@ -25,10 +25,10 @@ DELETION: Place = object()
 MOST_WAITING = 1_000
 """Events of a group that may wait to be executed."""
 MOST_WAITING_BYTES = 16_777_216
-"""Memory that they may take, about, unless a single one takes more."""
+"""Approximate maximum bytes of waiting events; a single event may be larger."""
 MOST_KEPT = 256
 MOST_KEPT_BYTES = 1_048_576
-"""Payloads that a group keeps for followers that have not taken them. One that is further behind reads the store."""
+"""Maximum payloads that a group keeps for followers. A follower that is further behind reads the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Group:
         self.execute = execute
         self.followers = 0
         self.incoming = 0
-        """Number of the next event to come in."""
+        """Number of the next incoming event."""
         self._memory = memory
         self._waiting: deque[tuple[Place, Event]] = deque()
         self._waiting_bytes = 0
@@ -64,7 +64,7 @@ class Group:
         self._first = 0  # number of the first payload kept
         self._next: Counter[int] = Counter()  # followers, by the number that each takes next
         self.ended = False
-        """Whether the followers are to end."""
+        """Whether the followers must end."""
         self._worker: asyncio.Task[None] | None = None
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -90,7 +90,7 @@ class Group:
         self.wake()
 
     def end(self) -> None:
-        """Let the followers end, since the service stops."""
+        """End the followers, since the service stops."""
         self.ended = True
         self.wake()
 
@@ -133,32 +133,37 @@ class Group:
         self._forget_taken()
 
     def _forget(self, count: int) -> None:
-        """Keep the first payloads no longer."""
+        """Drop the first payloads."""
         for _ in range(count):
             self._entries_bytes -= self._entries.popleft().size
             self._memory.drop((self, self._first))
             self._first += 1
 
     def _forget_taken(self) -> None:
-        """Keep no payload that every follower has passed, or is too far behind to take."""
+        """Drop the payloads that no follower will take."""
         while self._entries and not self._next[self._first]:
             self._forget(1)
 
     def reaches_back_to(self, number: int) -> bool:
-        """Whether the payload with this number is kept, or still to come."""
+        """Whether the payload with this number is kept, or not yet made."""
         return number >= self._first
 
     def kept(self, number: int) -> KeptPayload | None:
-        """The payload with this number as far as it is known, or None while it is still to come."""
+        """Return the place and size of the payload with this number; None if the payload is not yet made."""
         index = number - self._first
         return self._entries[index] if index < len(self._entries) else None
 
     def payload(self, number: int) -> Any:
-        """The payload with this number, or None where it went because memory was short."""
+        """Return the payload with this number; None if the payload was dropped when memory was short."""
         return self._memory.find((self, number))
 
     def place_follower(self, before: int | None, after: int | None) -> None:
-        """Note that a follower takes another payload next; None is for one that comes or leaves."""
+        """Record the number that a follower takes next.
+
+        Args:
+            before: the former number; None for a new follower.
+            after: the new number; None for a follower that leaves.
+        """
         if after is not None:
             self._next[after] += 1
         if before is not None:
@@ -169,7 +174,7 @@ class Group:
                     self._forget_taken()
 
     def wake(self) -> None:
-        """Let the followers that wait look again."""
+        """Wake the waiting followers."""
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():

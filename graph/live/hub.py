@@ -44,7 +44,7 @@ class Hub:
     Attributes:
         memory: bounds the memory of all followers together.
         at: the moment up to which changes have been handed to the groups; None while the stream is not open.
-        is_closing: followers end because the service stops, and not because their source is gone.
+        is_closing: followers end because the service stops, and not because of a deletion.
     """
 
     def __init__(self, database: Database, memory: Memory | None = None) -> None:
@@ -72,7 +72,7 @@ class Hub:
         return bool(self._tasks)
 
     def follow(self, source: Source, request: Hashable, execute: Execute, outlet: Outlet | None = None) -> Follower:
-        """Follow a source from now on; close the follower when it is done with.
+        """Follow a source from now on; close the follower after use.
 
         Args:
             source: the session, user or all sessions to follow, and the place to start at.
@@ -210,7 +210,7 @@ class Hub:
         self._look.set()  # which forgets earlier deletions, too
 
     def _end_streams_of(self, session_id: str, uuid: str | None = None) -> None:
-        """Let the followers of a message's pieces, or of all messages of a session, look whether they are gone."""
+        """Make the followers of the pieces of a message, or of all messages of a session, check for deletions."""
         for key in self._feeds[Feed.PIECES]:
             if isinstance(key, tuple) and key == (session_id, uuid or key[1]):
                 self._publish((Feed.PIECES, key), DELETION, {})
@@ -268,7 +268,7 @@ class Hub:
                 self._publish((Feed.PIECES, (message["sessionId"], uuid)), END, end_of(message))
 
     def _is_deleted(self, message: MessageDocument) -> bool:
-        """Whether the message was deleted since it was read, which is an event of its own."""
+        """Whether the message was deleted after the read; the deletion is a separate event."""
         return message["_id"] in self._deleted or message["seq"] <= self._cleared.get(message["sessionId"], 0)
 
     def _publish_deletion(self, change: Change) -> None:

@@ -46,11 +46,11 @@ class Outlet:
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class Event:
-    """A live event, the same one for all groups that it is for.
+    """A live event, shared by all groups of followers.
 
     Attributes:
         document: the event.
-        size: memory that it takes, about, in bytes.
+        size: approximate bytes in memory.
     """
 
     document: Document
@@ -64,7 +64,7 @@ class _Held:
 
 
 class Memory:
-    """Bounds, of one process."""
+    """The bounds of one process."""
 
     def __init__(self, most: int = 0) -> None:
         """Bound the memory that subscriptions take.
@@ -93,7 +93,7 @@ class Memory:
         return self.waiting > self._half
 
     def event(self, document: Document) -> Event:
-        """A live event, which counts for as long as anything refers to it."""
+        """Return a live event; its bytes count until the last reference is gone."""
         event = Event(document, memory_of(document))
         self.waiting += event.size
         weakref.finalize(event, self._forget, event.size)
@@ -103,7 +103,7 @@ class Memory:
         self.waiting -= size
 
     def keep(self, key: Hashable, value: object, size: int) -> None:
-        """Keep a value until it is dropped, or less recently used than all that fits; the newest one is kept anyway."""
+        """Keep a value until `drop` or until newer values fill the memory; the newest value is always kept."""
         self._held[key] = _Held(value, min(size, int(self._half)) if self._half < math.inf else size)
 
     def find(self, key: Hashable) -> Any:
@@ -126,7 +126,7 @@ class Memory:
 
     @asynccontextmanager
     async def sent(self, caller: str, size: int) -> AsyncIterator[None]:
-        """Surrounds the sending of a result of this size, and waits until there is capacity for it."""
+        """Wait for capacity for a result of this size, and hold the capacity within the block."""
         while not self.has_capacity(caller):
             await self._less_is_sent()
         self._count(caller, size)
@@ -137,7 +137,7 @@ class Memory:
 
     @asynccontextmanager
     async def made(self, caller: str, make: Callable[[], Awaitable[str | None]]) -> AsyncIterator[str | None]:
-        """Surrounds the sending of a result of unknown size, which is made once there is capacity for it.
+        """Wait for capacity, make a result of unknown size, and hold the capacity within the block.
 
         Args:
             caller: who gets it.
@@ -173,7 +173,7 @@ class Memory:
 
 
 def memory_of(value: object) -> int:
-    """About how many bytes an event takes in memory."""
+    """Return the approximate bytes of an event in memory."""
     if isinstance(value, dict):
         return sum(memory_of(item) for item in value.values()) + 64 * len(value) + 64
     if isinstance(value, list):

@@ -72,7 +72,7 @@ class MessagesAdded(InSession):
         self.place = max(self.place, last)
 
     def is_next(self, place: Place) -> bool | None:
-        """By number: they have no gaps but those of deleted messages."""
+        """Compare the numbers of messages, whose only gaps are deleted messages."""
         if place <= self.place:
             return False
         return True if place == self.place + 1 else None
@@ -134,7 +134,7 @@ class MessagesUpdated(InSession):
         return UpdatePlace(int(revision), at)
 
     def is_next(self, place: Place) -> bool | None:
-        """Whether the change was not read from the store before."""
+        """Whether the change was not yet read from the store."""
         return place.change is None or place.change > self.read_to
 
     async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
@@ -196,11 +196,11 @@ async def _placed(
 
 
 def reached(revision: int, stamped: AnyDocument) -> int:
-    """Return the revision up to which a client has all edits and deletions, once it has one of a revision.
+    """Return the revision up to which a client has all edits and deletions, after the event of one change.
 
     Args:
-        revision: that the change made.
-        stamped: the tombstone, or the message as it is now, which may have the `Stamp` of a later change.
+        revision: the session's revision after the change.
+        stamped: the tombstone, or the current message, which may have the `Stamp` of a later change.
     """
     is_whole = stamped.get("sessionRevision") == revision and not stamped.get("partOfMany")
     return revision if is_whole else revision - 1

@@ -18,7 +18,7 @@ Placed: TypeAlias = tuple[int, Document]
 
 
 async def paged(memory: Memory, read: Read) -> AsyncGenerator[following.Item, None]:
-    """All items of a listing, page by page. A page that went because memory was short is read again.
+    """All items of a listing, page by page. A page that was dropped when memory was short is read again.
 
     Args:
         memory: where pages are kept while their documents are sent.

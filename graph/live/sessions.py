@@ -44,7 +44,7 @@ class SessionsUpdated(Source):
         return place
 
     async def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
-        """The changes since the place, deletions first: an id that was deleted may be one of a later session.
+        """The changes since the place, deletions first: a later session may have the id of a deleted one.
 
         The events of deletions have the place from which the follower came, so that a client that loses its connection
         during them, and comes back with that, has all changes.
@@ -68,7 +68,7 @@ class SessionsUpdated(Source):
 
 
 def time_of(text: str) -> datetime | None:
-    """Return the time that a text stands for; None for another text, and for a time without its offset."""
+    """Parse a time with an offset; None for any other text."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -79,5 +79,5 @@ def time_of(text: str) -> datetime | None:
 def session_update_of(
     kind: SessionUpdateKind, session_id: str, at: datetime, session: AnyDocument | None = None
 ) -> Document:
-    """The event of a session; None of one that was deleted."""
+    """The event of a session; `session` is None after a deletion."""
     return {"kind": kind, "sessionId": session_id, "session": session, "revision": at.isoformat()}

@@ -70,8 +70,8 @@ class Source(ABC):
     Attributes:
         database: the open database.
         scope: the sessions and users that the follower may see.
-        place: how far it has come.
-        resumes: whether the place is that of a client that was there before.
+        place: the place of the last event that the follower has.
+        resumes: whether a client that subscribed before gave the place.
         is_visible: whether the followed session has been found to be visible. A session that does not exist yet may
             become another user's.
         event_of: makes the value of the subscription's field from an event.
@@ -93,26 +93,26 @@ class Source(ABC):
 
     @property
     def is_over(self) -> bool:
-        """Whether the last event was given: there are no later ones."""
+        """Whether the last event was sent, after which the source has no further event."""
         return False
 
     @property
     @abstractmethod
     def mark(self) -> str:
-        """The place as text, for a client that is to resume after it."""
+        """The place as text, from which a client can resume."""
 
     def resume(self, mark: str) -> None:
         """Begin after a place that `mark` gave.
 
         Raises:
-            BadUserInput: it is not a place of this source.
+            BadUserInput: the text is not a place of this source.
         """
         self.place = self._place_of(mark)
         self.resumes = True
 
     @abstractmethod
     def _place_of(self, mark: str) -> Place:
-        """The place that a mark stands for."""
+        """Parse the text of a place."""
 
     @property
     @abstractmethod
@@ -121,33 +121,33 @@ class Source(ABC):
 
     @abstractmethod
     def stored(self, memory: Memory, after: Moment | None) -> AsyncGenerator[Document, None]:
-        """The stored events after the place, which it moves on, as a read causally after a moment finds them.
+        """Yield the stored events after the place, read causally after a moment; each event advances the place.
 
-        Nothing refers to an event that was given, and later events that were read can go when memory is short.
+        The source keeps no reference to a yielded event, and may drop later events of a page when memory is short.
         """
 
     @property
     def publication_time(self) -> timedelta:
-        """The time from the start of a change, which it is stored with, to its publication, at most."""
+        """The maximum time from the stored start of a change to the publication of the change."""
         return timedelta(seconds=self.database.write_deadline)
 
     def is_next(self, place: Place) -> bool | None:
-        """Whether the live event at a place comes next: False when it is behind, None when something lies between."""
+        """Whether the live event at a place is the next one: False for an earlier event, None if others lie between."""
         del place
         return True
 
     async def check(self, after: Moment | None) -> None:
-        """Look whether the session is `is_visible` by now: it is not while it belongs to another user."""
+        """Update `is_visible`: a session that belongs to another user is not visible."""
         del after
 
     async def check_life(self, after: Moment | None) -> None:
-        """Raise `Gone` if a published deletion is one of the followed object, not of an earlier one with its id."""
+        """Raise `Gone` if the followed object was deleted; an earlier object with the same id does not count."""
         del after
 
 
 @dataclass(slots=True, kw_only=True)
 class InSession(Source):
-    """Something of one session.
+    """A source within one session.
 
     Attributes:
         session_id: the caller's id.
@@ -158,10 +158,10 @@ class InSession(Source):
     session_uuid: str | None
 
     async def session(self, after: Moment | None) -> SessionDocument | None:
-        """The session, or None while it does not exist yet, for this follower: another's is as if it did not.
+        """Return the session; None if the session does not exist yet, or belongs to another user.
 
         Raises:
-            Gone: it was deleted.
+            Gone: the session was deleted.
         """
         session = await following.session_state(self.database, self.session_id, after)
         if self.session_uuid is not None and (session is None or session["uuid"] != self.session_uuid):
