@@ -12,8 +12,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession
 
+from graph.store.driver.batches import Batch, has_more
 from graph.store.driver.deadline import commands_within
-from graph.store.driver.streams import Batch, has_more
 
 if TYPE_CHECKING:
     from graph.store.driver.types import ChangeStream, Client, Transaction

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from graph.store.documents import Document
+from graph.store.driver.batches import Batch, has_more
 from graph.store.driver.types import ChangeStream, RawDatabase, awaited, is_motor
 
 
@@ -18,20 +17,6 @@ async def change_stream(
     """A change stream, from now on by default: `await stream.try_next()` gives an event or None."""
     async with await awaited(source.watch(pipeline, **options)) as stream:
         yield stream
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The result of one read of a change stream.
-
-    Attributes:
-        events: the events in order, possibly none.
-        token: the resume token after the events and those that the pipeline filters out: MongoDB advances it
-            (`postBatchResumeToken`) even if no event passes the filter.
-    """
-
-    events: list[Document]
-    token: Mapping[str, object] | None
 
 
 async def next_batch(stream: ChangeStream) -> Batch:
@@ -46,9 +31,3 @@ async def next_batch(stream: ChangeStream) -> Batch:
         events.append(event)
         event = await stream.try_next() if has_more(stream) else None
     return Batch(events, stream.resume_token)
-
-
-def has_more(stream: Any) -> bool:
-    """Whether a driver's change stream holds events that it was sent already: the driver has no public way to ask."""
-    more: bool = stream._cursor._has_next()  # noqa: SLF001
-    return more

@@ -17,9 +17,10 @@ from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import DeletionKind, Document, EnrichmentState
 from graph.store.driver.availability import until_available
+from graph.store.driver.batches import Batch
 from graph.store.driver.client import CODEC, session_of
 from graph.store.driver.errors import translated_errors
-from graph.store.driver.streams import Batch, change_stream, next_batch
+from graph.store.driver.streams import change_stream, next_batch
 from graph.store.driver.types import ChangeStream, Client, OperationFailure, PyMongoError, Transaction
 
 Moment: TypeAlias = Any
