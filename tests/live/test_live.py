@@ -144,7 +144,7 @@ async def test_a_slow_subscriber_loses_nothing(client: Client, app: Starlette) -
         assert await fast.seqs(count) == list(range(1, count + 1))
         (group,) = app.state.backend.hub._feeds[Feed.ADDED]["s"].values()
         assert not group.reaches_back_to(count // 2)
-        assert group._kept_bytes <= MOST_KEPT_BYTES
+        assert group._entries_bytes <= MOST_KEPT_BYTES
         assert await slow.seqs(count) == list(range(1, count + 1))
 
 
