@@ -26,6 +26,7 @@ from graph.store.scope import EVERYTHING
 from graph.store.visible import erased_until
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 from tests.support.killed import run_and_kill
+from tests.support.pieces import append, started
 from tests.support.server_process import ServerProcess
 from tests.support.untyped import untyped
 
@@ -126,7 +127,22 @@ async def plant(client: Client, database: Database, user_id: str, session_id: st
         }
     )
     await database.sessions.update_one({"_id": session_id}, {"$set": {"summarySeq": 2}})
+    await plant_stream(client, database, session_id)
     return uuids_of
+
+
+async def plant_stream(client: Client, database: Database, session_id: str) -> None:
+    """A message that is being written, with the mark in its fields and in its pieces."""
+    message = await started(
+        client,
+        sessionId=session_id,
+        role=planted("role"),
+        name=planted("speaker"),
+        toolCallId=planted("call"),
+        metadata={planted("key"): planted("value")},
+    )
+    assert await append(client, message["uuid"], 0, planted("piece"), planted("piece")) == 2
+    assert len([trace for trace in await traces(database) if trace.startswith("pieces:")]) >= 2
 
 
 async def ids_of(client: Client, session_id: str) -> list[str]:
