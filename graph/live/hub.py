@@ -15,6 +15,7 @@ from graph.live.messages import UpdatePlace, deletion_of, reached, update_of
 from graph.live.pieces import END, end_of, piece_of
 from graph.live.sessions import session_update_of
 from graph.live.source import Feed, Key, SessionUpdateKind, Source, Topic, UpdateKind
+from graph.live.typing_notices import notice_of
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.availability import repeatedly, until_available
@@ -171,13 +172,10 @@ class Hub:
         match change.kind:
             case ChangeKind.MESSAGE_ADDED:
                 self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
-            case ChangeKind.PIECE_ADDED:
-                topic = Feed.PIECES, (document["sessionId"], document["messageId"])
-                self._publish(topic, document["index"], piece_of(document))
-            case ChangeKind.STREAM_ENDED:
-                if self._feeds[Feed.PIECES]:
-                    self._ended_streams.add(change.id)
-                    self._look.set()
+            case ChangeKind.PIECE_ADDED | ChangeKind.STREAM_ENDED:
+                self._change_stream(change)
+            case ChangeKind.TYPING:
+                self._publish((Feed.TYPING, document["sessionId"]), document["at"], notice_of(document))
             case ChangeKind.MESSAGE_DELETED | ChangeKind.MESSAGES_CLEARED:
                 if change.kind is ChangeKind.MESSAGE_DELETED:
                     self._deleted.add(change.id)
@@ -186,8 +184,8 @@ class Hub:
                 self._end_streams_of(document["sessionId"], document.get("uuid"))
                 self._change_message(change)
             case ChangeKind.SESSION_DELETED:
-                self._publish((Feed.ADDED, change.id), DELETION, {})
-                self._publish((Feed.UPDATED, change.id), DELETION, {})
+                for feed in (Feed.ADDED, Feed.UPDATED, Feed.TYPING):
+                    self._publish((feed, change.id), DELETION, {})
                 self._end_streams_of(change.id)
                 self._revisions.pop(change.id, None)  # a later session with its id begins with 1
                 self._deleted_sessions.add(change.id)
@@ -208,6 +206,15 @@ class Hub:
             self._changed_messages.pop(key, None)
             self._changed_messages[key] = change
         self._look.set()  # which forgets earlier deletions, too
+
+    def _change_stream(self, change: Change) -> None:
+        """Publish a piece of a message, or look up the message whose last piece has come."""
+        if change.kind is ChangeKind.PIECE_ADDED:
+            topic = Feed.PIECES, (change.document["sessionId"], change.document["messageId"])
+            self._publish(topic, change.document["index"], piece_of(change.document))
+        elif self._feeds[Feed.PIECES]:
+            self._ended_streams.add(change.id)
+            self._look.set()
 
     def _end_streams_of(self, session_id: str, uuid: str | None = None) -> None:
         """Make the followers of the pieces of a message, or of all messages of a session, check for deletions."""

@@ -50,6 +50,7 @@ class Feed(Enum):
     UPDATED = auto()
     SESSIONS = auto()
     PIECES = auto()
+    TYPING = auto()
 
 
 Key: TypeAlias = str | tuple[str, str] | None

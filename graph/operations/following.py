@@ -6,6 +6,7 @@ from graph.errors import BadUserInput, Forbidden, NotFound, shown
 from graph.live.messages import MessagesAdded, MessagesUpdated, UpdatePlace
 from graph.live.pieces import BEGINNING, MessageStreamed
 from graph.live.sessions import SessionsUpdated, time_of
+from graph.live.typing_notices import TypingNoticed
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import SessionDocument, now
@@ -118,6 +119,25 @@ async def sessions_updated(
         place=place or now(),
         resumes=place is not None,
         user_id=user_id or scope.user_id,
+    )
+
+
+async def typing_notices(backend: Backend, scope: Scope, session_id: str) -> TypingNoticed:
+    """Follow the notices of who writes in a session, from now on.
+
+    Raises:
+        BadUserInput: the id is refused.
+        Forbidden: the caller is an end user, and the session is not in the caller's scope.
+    """
+    validation.check_id(session_id, "sessionId")
+    session = await _visible(backend, scope, session_id)
+    return TypingNoticed(
+        database=backend.database,
+        scope=scope,
+        place=now(),
+        is_visible=session is not None,
+        session_id=session_id,
+        session_uuid=None if session is None else session["uuid"],
     )
 
 

@@ -11,7 +11,7 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.messages import check_own_role, check_said
 from graph.operations.sessions import check_user_id
-from graph.store import memories, streaming
+from graph.store import memories, streaming, typing_notices
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.documents import MessageDocument, new_uuid, now
 from graph.store.memories import Added
@@ -133,6 +133,18 @@ async def abort_message(backend: Backend, scope: Scope, uuid: str) -> MessageDoc
         NotFound: the message is not in the caller's scope.
     """
     return await _end(backend, scope, uuid, Ending(MessageStatus.ABORTED, _counting(backend)))
+
+
+async def note_typing(backend: Backend, scope: Scope, session_id: str, name: str | None, *, typing: bool) -> bool:
+    """Tell subscribers that the caller writes in a session, or no longer does; return whether the notice goes out.
+
+    Raises:
+        BadUserInput: an argument is refused.
+        NotFound: the session is not in the caller's scope.
+    """
+    validation.check_id(session_id, "sessionId")
+    name = validation.check_optional(name, "name", validation.check_speaker)
+    return await typing_notices.note_typing(backend.database, scope, session_id, name, typing=typing)
 
 
 async def _end(backend: Backend, scope: Scope, uuid: str, ending: Ending) -> MessageDocument:

@@ -12,6 +12,7 @@ from graph.schema.sessions.forks import ForkMutations
 from graph.schema.sessions.mutations import SessionMutations
 from graph.schema.sessions.read_marks import ReadMarkMutations
 from graph.schema.streaming import StreamingMutations
+from graph.schema.typing_notices import TypingMutations
 from graph.schema.users.mutations import UserMutations
 
 
@@ -35,6 +36,7 @@ class Mutation(
     ReadMarkMutations,
     ForkMutations,
     StreamingMutations,
+    TypingMutations,
     UserMutations,
     EnrichmentMutations,
 ):

@@ -16,6 +16,7 @@ from graph.schema.node import DocumentType
 from graph.schema.relay import Edge
 from graph.schema.scalars import UUID
 from graph.schema.sessions.types import MESSAGE_CURSORS, Session
+from graph.schema.typing_notices import TypingNotice
 from graph.store.documents import Document
 from graph.store.stream_documents import MessageStatus
 
@@ -188,6 +189,20 @@ class Subscription:
         ] = None,
     ) -> Source:
         return await following.message_stream(info.context.backend, info.context.scope, uuid, after_index)
+
+    @strawberry.subscription(
+        graphql_type=TypingNotice,
+        description="Who writes in a session, from `setTyping` of any process, from now on. Notices are not kept: one"
+        " that is sent while a client is away is lost. The subscription completes when the session is deleted.",
+    )
+    async def typing(
+        self,
+        info: Info,
+        session_id: Annotated[
+            strawberry.ID, strawberry.argument(description="The application's own id of the session.")
+        ],
+    ) -> Source:
+        return await following.typing_notices(info.context.backend, info.context.scope, session_id)
 
     @strawberry.subscription(
         graphql_type=SessionUpdate,

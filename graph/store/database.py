@@ -31,7 +31,7 @@ from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes
 from graph.store.jobs.documents import ErasureDocument, HandoverDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
-from graph.store.stream_documents import PieceDocument, StreamDocument
+from graph.store.stream_documents import PieceDocument, StreamDocument, TypingDocument
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000
@@ -71,6 +71,7 @@ class Database:
     summaries: Collection[SummaryDocument] = field(init=False)
     streams: Collection[StreamDocument] = field(init=False)
     pieces: Collection[PieceDocument] = field(init=False)
+    typing: Collection[TypingDocument] = field(init=False)
     users: Collection[UserDocument] = field(init=False)
     erasures: Collection[ErasureDocument] = field(init=False)
     handovers: Collection[HandoverDocument] = field(init=False)
@@ -96,6 +97,7 @@ class Database:
         self.summaries = collection_of(database, "summaries", SummaryDocument)
         self.streams = collection_of(database, "streams", StreamDocument)
         self.pieces = collection_of(database, "pieces", PieceDocument)
+        self.typing = collection_of(database, "typing", TypingDocument)
         self.users = collection_of(database, "users", UserDocument)
         self.erasures = collection_of(database, "erasures", ErasureDocument)
         self.handovers = collection_of(database, "handovers", HandoverDocument)

@@ -96,6 +96,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("dueAt", ASCENDING)]),
     ],
     "pieces": [IndexModel([("sessionId", ASCENDING), ("seq", ASCENDING), ("index", ASCENDING)], unique=True)],
+    "typing": [IndexModel([("sessionId", ASCENDING)]), IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0)],
     "serviceKeys": [IndexModel([("name", ASCENDING)], unique=True)],
     "entities": [
         IndexModel(

@@ -31,6 +31,21 @@ class StreamDocument(TypedDict):
     """The time at which the stream ends as interrupted unless its writer sends more."""
 
 
+class TypingDocument(TypedDict):
+    """The latest notice that somebody writes in a session, or no longer does; MongoDB removes it soon."""
+
+    _id: str
+    sessionId: str
+    userId: str | None
+    """The end user who writes; None for a backend."""
+    name: str | None
+    """The name of the speaker."""
+    typing: bool
+    at: datetime
+    expiresAt: datetime
+    """When the notice is no longer true without another one."""
+
+
 class PieceDocument(TypedDict):
     """A piece of a message that is being written; the pieces go with the end of the stream."""
 

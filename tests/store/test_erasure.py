@@ -142,7 +142,11 @@ async def plant_stream(client: Client, database: Database, session_id: str) -> N
         metadata={planted("key"): planted("value")},
     )
     assert await append(client, message["uuid"], 0, planted("piece"), planted("piece")) == 2
-    assert len([trace for trace in await traces(database) if trace.startswith("pieces:")]) >= 2
+    sent = {"sessionId": session_id, "name": planted("writer")}
+    await client.data("mutation($i: SetTypingInput!) { setTyping(input: $i) { accepted } }", i=sent)
+    kinds = [trace.partition(":")[0] for trace in await traces(database)]
+    assert kinds.count("pieces") >= 2
+    assert "typing" in kinds
 
 
 async def ids_of(client: Client, session_id: str) -> list[str]:
@@ -289,9 +293,9 @@ async def test_a_deleted_memory_leaves_the_session_and_nothing_of_it(
     }
     added = await client.data(ADD, input={"sessionId": "s", "messages": OCTAVIA})
     assert [message["seq"] for message in added["addMemory"]["memory"]["messages"]] == [
-        messages + 1,
-        messages + 2,
+        messages + 2,  # after the message that was being written
         messages + 3,
+        messages + 4,
     ]
     await erasures_done(database)
     # The session's own metadata and the user stay, and they are all that has the mark.
@@ -568,7 +572,7 @@ async def test_nothing_is_read_of_a_memory_whose_erasure_has_yet_to_begin(client
         "oldestPendingAt": None,
     }
     assert seen["enrichment"] == {"pending": 1, "done": 1, "failed": 0}
-    assert await database.messages.count_documents({}) == 1502
+    assert await database.messages.count_documents({}) == 1503
 
 
 @pytest.mark.slow
@@ -736,7 +740,7 @@ async def test_what_is_being_erased_is_in_nobodys_way(
     else:
         sent = {"sessionId": "s", "messages": [message], "idempotencyKey": key}
         added = (await client.data(ADD, input=sent))["addMemory"]
-        assert (added["replayed"], added["memory"]["messages"][0]["seq"]) == (False, 2501)
+        assert (added["replayed"], added["memory"]["messages"][0]["seq"]) == (False, 2502)
         left = 1
     assert await database.messages.count_documents({}) == left
     assert await database.erasures.count_documents({}) == 0

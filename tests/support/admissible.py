@@ -447,6 +447,7 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
         wrong |= not 1 <= len(messages) <= 1_000 or len(uuids) > len(set(uuids))
         wrong |= not all(map(_is_message, messages))
         wrong |= any(item.get("content") is None and not item.get("parts") for item in messages)
+    wrong |= name == "setTyping" and sent.get("name") is not None and not _is_text(sent["name"], 256)
     if name == "appendMessage":
         wrong |= not _are_pieces(sent["pieces"] if isinstance(sent["pieces"], list) else [sent["pieces"]])
     if name in {"updateMessage", "startMessage", "finishMessage"}:
@@ -484,7 +485,7 @@ def _refused(name: str, sent: dict[str, Any], things: Things) -> str | None:
         uuids = {_canonical(item["uuid"]) for item in _messages(sent) if item.get("uuid")} - things.doubtful
         places = {things.messages.get(uuid, session) for uuid in uuids}
         return CONFLICT if places - {session} or _is_anothers(session, user, things) else None
-    if name in ("popMessage", "markRead", "forkSession"):
+    if name in ("popMessage", "markRead", "forkSession", "setTyping"):
         return None if session in things.sessions else NOT_FOUND
     known = {"Session": session in things.sessions, "Memory": session in things.sessions, "User": user in things.users}
     known["Message"] = uuid in things.messages

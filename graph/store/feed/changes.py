@@ -40,6 +40,7 @@ class ChangeKind(Enum):
     MESSAGE_DELETED = auto()
     MESSAGES_CLEARED = auto()
     PIECE_ADDED = auto()
+    TYPING = auto()
     STREAM_ENDED = auto()
     SESSION_CREATED = auto()
     SESSION_CHANGED = auto()
@@ -54,8 +55,8 @@ class Change:
         kind: the kind of the change.
         id: the message's uuid, or the session's id.
         at: when it was committed.
-        document: the message or the piece as it was added, the `Stamp` of an edit, or the `DeletionDocument` of a
-            deletion.
+        document: the message, piece or notice of typing as it was stored, the `Stamp` of an edit, or the
+            `DeletionDocument` of a deletion.
     """
 
     kind: ChangeKind
@@ -194,6 +195,7 @@ _PIPELINE: list[Document] = [
                 {"ns.coll": "messages", "operationType": {"$in": ["insert", "update", "replace"]}},
                 {"ns.coll": "sessions", "operationType": {"$in": ["insert", "update", "replace"]}},
                 {"ns.coll": {"$in": ["deletions", "pieces"]}, "operationType": "insert"},
+                {"ns.coll": "typing", "operationType": {"$in": ["insert", "replace"]}},
             ]
         }
     },
@@ -236,6 +238,10 @@ _DELETIONS = {
 """The kind of change that a tombstone of a kind announces, and the field with the id of its object."""
 
 
+_STORED = {"pieces": ChangeKind.PIECE_ADDED, "typing": ChangeKind.TYPING}
+"""The kind of the change that a new document of a collection is."""
+
+
 def _changes_of(event: Document) -> list[Change]:
     collection, operation, at = event["ns"]["coll"], event["operationType"], event["clusterTime"]
     key = event["documentKey"]["_id"]
@@ -245,8 +251,8 @@ def _changes_of(event: Document) -> list[Change]:
         return [Change(kind, tombstone[field_], at, tombstone)]
     if collection == "sessions":
         return _session_changes(event, operation, key, at)
-    if collection == "pieces":
-        return [Change(ChangeKind.PIECE_ADDED, key, at, event["fullDocument"])]
+    if collection in _STORED:
+        return [Change(_STORED[collection], key, at, event["fullDocument"])]
     if operation == "insert":
         return [Change(ChangeKind.MESSAGE_ADDED, key, at, event["fullDocument"])]
     if operation == "replace":

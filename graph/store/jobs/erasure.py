@@ -99,6 +99,7 @@ async def _remove_sessions(
 ) -> None:
     await database.all_sessions.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
     await database.handovers.delete_many({"_id": {"$in": list(session_ids)}}, session=tx)
+    await database.typing.delete_many({"sessionId": {"$in": list(session_ids)}}, session=tx)
     await add_session_tombstones(database, session_ids, user_id, tx)
 
 

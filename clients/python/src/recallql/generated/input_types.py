@@ -292,6 +292,17 @@ class AbortMessageInput(BaseModel):
     "UUID of the message."
 
 
+class SetTypingInput(BaseModel):
+    """A notice that you write in a session."""
+
+    session_id: str = Field(alias="sessionId")
+    "Your own id of the session."
+    typing: bool = True
+    "False once the writer has stopped."
+    name: Optional[str] = None
+    "The name of the writer, at most 256 bytes."
+
+
 class CreateUserInput(BaseModel):
     """A user to create."""
 
