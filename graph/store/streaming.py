@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias
 
 from graph.errors import BadUserInput, Conflict, NotFound
 from graph.store.database import Database
 from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
+from graph.store.driver.deadline import bounded
+from graph.store.driver.transactions import held
 from graph.store.driver.types import Transaction
 from graph.store.edits import message_with_session
 from graph.store.merge import merged_metadata
@@ -73,6 +76,8 @@ async def append_pieces(
 ) -> Appended:
     """Store the next pieces of a message; pieces that are stored with the same text are left out.
 
+    The calls of this process for one message are executed in their order.
+
     Args:
         database: the open database.
         scope: the data that the caller may see.
@@ -86,26 +91,56 @@ async def append_pieces(
         Forbidden: the caller does not write messages of its role.
         NotFound: the message is not within the scope.
     """
-    message = await find_meant(database, scope, chosen, {"_id", "sessionId", "seq", "memoryId", "role", "status"})
-    if message is None:
-        raise _unknown(chosen)
-    scope.refuse_role(message["role"], "the role of the message")
+    lock = database.write_lock(f"stream\0{scope.user_id or ''}\0{chosen}")
+    with bounded(database.write_deadline) as until:
+        async with held(lock, until, database.write_deadline):
+            message = await find_meant(database, scope, chosen, {"_id", "sessionId", "seq", "memoryId", "role"})
+            if message is None:
+                raise _unknown(chosen)
+            scope.refuse_role(message["role"], "the role of the message")
+            return await write(database, partial(_append, database, message, pieces, silence_until))
 
-    async def attempt(tx: Transaction) -> Appended:
+
+async def _append(
+    database: Database, message: MessageDocument, pieces: Sequence[Piece], silence_until: datetime, tx: Transaction
+) -> Appended:
+    """Within a transaction, store the pieces that are not stored yet."""
+    stream = await _taking(database, message, pieces, silence_until, tx)
+    fresh = pieces
+    if stream is None:
         same = {"_id": message["_id"], "memoryId": message["memoryId"]}
         stream = await database.streams.find_one(same, session=tx)
         if stream is None:
             raise await _ended(database, message, tx)
         fresh = await _fresh(database, stream, pieces, tx)
-        size = stream["size"] + sum(len(piece.text.encode()) for piece in fresh)
+        size = stream["size"] + _size(fresh)
         _refuse_too_much(stream["nextIndex"] + len(fresh), size)
         change = {"nextIndex": stream["nextIndex"] + len(fresh), "size": size, "dueAt": silence_until}
         await database.streams.update_one(same, {"$set": change}, session=tx)
-        if fresh:
-            await database.pieces.insert_many([_document(stream, piece) for piece in fresh], session=tx)
-        return Appended(message["_id"], stream["nextIndex"] + len(fresh))
+    if fresh:
+        await database.pieces.insert_many([_document(stream, piece) for piece in fresh], session=tx)
+    return Appended(message["_id"], stream["nextIndex"] + len(fresh))
 
-    return await write(database, attempt)
+
+async def _taking(
+    database: Database, message: MessageDocument, pieces: Sequence[Piece], silence_until: datetime, tx: Transaction
+) -> StreamDocument | None:
+    """Count the pieces, if they are the next ones and not too many; return the stream before that, or else None."""
+    size = _size(pieces)
+    return await database.streams.find_one_and_update(
+        {
+            "_id": message["_id"],
+            "memoryId": message["memoryId"],
+            "nextIndex": {"$eq": pieces[0].index, "$lte": MOST_PIECES - len(pieces)},
+            "size": {"$lte": MOST_BYTES - size},
+        },
+        {"$inc": {"nextIndex": len(pieces), "size": size}, "$set": {"dueAt": silence_until}},
+        session=tx,
+    )
+
+
+def _size(pieces: Sequence[Piece]) -> int:
+    return sum(len(piece.text.encode()) for piece in pieces)
 
 
 async def end_stream(database: Database, scope: Scope, chosen: str, ending: Ending) -> MessageDocument:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from graph.settings import Settings
 from tests.support.access import SECRET, served_with, token
 from tests.support.cuts import Cuts, cuts_before
 from tests.support.graphql_client import PLAIN, Client
+from tests.support.pieces import append, finish, started
 
 CLARA = {"role": "user", "content": "My sister Clara works at the harbour office."}
 
@@ -106,6 +108,40 @@ async def test_a_follower_goes_on_after_cuts_without_gap_or_repetition(cuts: Cut
                 await writer.add("s", *({"role": "user", "content": f"{number} {part}"} for part in range(3)))
                 seen += [(await anext(messages)).seq for _ in range(3)]
         assert seen == list(range(1, 17))
+
+
+async def test_the_pieces_of_a_message_come_once_through_cuts(cuts: Cuts, client: Client) -> None:
+    uuid = (await started(client))["uuid"]
+    await append(client, uuid, 0, "before ")
+    async with connected(cuts.url) as reader, asyncio.timeout(60):
+        async with aclosing(reader.stream(uuid)) as pieces:
+            seen = [await anext(pieces)]
+            for number in range(1, 16, 3):
+                cuts.cut()
+                await append(client, uuid, number, *(f"{number + part} " for part in range(3)))
+                seen += [await anext(pieces) for _ in range(3)]
+            cuts.cut()
+            await finish(client, uuid)
+            last = await anext(pieces)
+            assert [piece async for piece in pieces] == []
+        assert [piece.index for piece in seen] == list(range(16))
+        assert last.done
+        assert last.message is not None
+        assert last.message.content == "".join(piece.text for piece in seen)
+        with pytest.raises(recallql.NotFound):
+            await anext(reader.stream(uuid4()))
+
+
+def pieces_without_asyncio(url: str, uuid: str) -> list[str]:
+    with RecallQL(url) as memory:
+        return [piece.text if piece.message is None else piece.message.content for piece in memory.stream(uuid)]
+
+
+async def test_the_pieces_of_a_message_come_without_asyncio(client: Client) -> None:
+    uuid = (await started(client))["uuid"]
+    await append(client, uuid, 0, "a", "b")
+    await finish(client, uuid)
+    assert await asyncio.to_thread(pieces_without_asyncio, str(client.http.base_url), uuid) == ["ab"]
 
 
 async def test_without_asyncio(client: Client) -> None:

@@ -21,8 +21,10 @@ from graph.store.jobs import enrichment
 from graph.store.jobs.batches import Limits
 from graph.store.streaming import MOST_BYTES, interrupt_silent
 from tests.support.access import SECRET, as_caller, served_with, token
+from tests.support.commands import Commands
 from tests.support.contents import exported, imported
 from tests.support.graphql_client import ADD, Client
+from tests.support.live_client import socket_to
 from tests.support.pieces import ABORT, APPEND, FINISH, MESSAGE, START, append, finish, pieces, started
 from tests.support.untyped import untyped
 
@@ -312,3 +314,30 @@ async def test_an_export_of_a_message_that_is_being_written_is_imported_as_inter
     assert (message["_id"], message["status"], message["content"]) == (uuid, "INTERRUPTED", "")
     assert message["enrichment"]["state"] == "PENDING"
     assert message["enrichment"]["dueAt"] <= now()
+
+
+async def test_appends_over_one_socket_need_not_wait_for_their_answers(client: Client) -> None:
+    total, window = 400, 40
+    uuid = (await started(client))["uuid"]
+    answers: dict[str, Any] = {}
+    async with socket_to(str(client.http.base_url)) as socket:
+        sent = completed = 0
+        while completed < total:
+            while sent < total and sent - completed < window:
+                await socket.subscribe(APPEND, {"i": pieces(uuid, sent, f"{sent} ")}, str(sent))
+                sent += 1
+            message = await socket.receive()
+            if message["type"] == "complete":
+                completed += 1
+            else:
+                answers[message["id"]] = message["payload"]["data"]["appendMessage"]["nextIndex"]
+    assert answers == {str(index): index + 1 for index in range(total)}
+    assert (await finish(client, uuid))["content"] == "".join(f"{index} " for index in range(total))
+
+
+async def test_an_append_takes_few_commands(client: Client, commands: Commands) -> None:
+    uuid = (await started(client))["uuid"]
+    await append(client, uuid, 0, "a")
+    with commands.recorded() as sent:
+        await append(client, uuid, 1, "b", "c")
+    assert [name for name, _ in sent] == ["find", "find", "findAndModify", "insert", "commitTransaction"]

@@ -1,6 +1,15 @@
 """Client of RecallQL, the conversation memory API."""
 
-from recallql.client import AddedMemory, AsyncRecallQL, Message, NewMessage, PoppedMessage, PromptContext, SearchHit
+from recallql.client import (
+    AddedMemory,
+    AsyncRecallQL,
+    Message,
+    NewMessage,
+    Piece,
+    PoppedMessage,
+    PromptContext,
+    SearchHit,
+)
 from recallql.errors import (
     BadUserInput,
     Conflict,
@@ -28,6 +37,7 @@ __all__ = [
     "MessageInput",
     "NewMessage",
     "NotFound",
+    "Piece",
     "PoppedMessage",
     "PromptContext",
     "RecallQL",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeAlias
-from uuid import uuid4
+from typing import Any, Generic, Self, TypeAlias, TypeVar
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -15,6 +16,7 @@ from recallql.generated.add_memory import AddMemoryAddMemory
 from recallql.generated.context import ContextContext
 from recallql.generated.enums import SearchMode
 from recallql.generated.follow import Follow
+from recallql.generated.follow_stream import FollowStream, FollowStreamMessageStream
 from recallql.generated.fragments import MessageFields
 from recallql.generated.input_types import (
     AddMemoryInput,
@@ -31,6 +33,8 @@ AddedMemory: TypeAlias = AddMemoryAddMemory
 """The stored messages, in `memory.messages`, and their session."""
 Message: TypeAlias = MessageFields
 """A stored message."""
+Piece: TypeAlias = FollowStreamMessageStream
+"""A piece of a message that is being written, or its end."""
 PoppedMessage: TypeAlias = PopMessagePopMessagePoppedMessage
 """A message that was deleted."""
 PromptContext: TypeAlias = ContextContext
@@ -41,6 +45,8 @@ NewMessage: TypeAlias = MessageInput | Mapping[str, Any]
 """A message to add: a `MessageInput`, or its fields by the names of the API."""
 
 _PAGE = 100
+
+Result = TypeVar("Result")
 
 
 class AsyncRecallQL:
@@ -192,37 +198,76 @@ class AsyncRecallQL:
         if after_seq is None:
             latest = await self.messages(session_id, last=1)
             after_seq = latest[-1].seq if latest else 0
-        following = _Following(self.operations, session_id, after_seq)
+        begin = partial(self.operations.follow, session_id)
+        following = _Following(self.operations, begin, _seq_of, after_seq)
         try:
-            while (message := await following.next()) is not None:
-                yield message
+            while (result := await following.next()) is not None:
+                yield result.message_added
+        finally:
+            await following.close()
+
+    async def stream(self, uuid: str | UUID, *, after_index: int | None = None) -> AsyncGenerator[Piece, None]:
+        """Yield each piece of a message that is being written once and in order, and at last the message.
+
+        The last piece has `done`, and in `message` the message, whose content replaces the pieces. The stream begins
+        again after a lost connection, at the piece after the last one. It ends without a message when the message is
+        deleted.
+
+        Args:
+            uuid: identifies the message.
+            after_index: the `index` of the last piece that you have; by default, every piece comes.
+
+        Raises:
+            RecallQLError: the subscription is refused.
+        """
+        begin = partial(self.operations.follow_stream, UUID(str(uuid)))
+        following = _Following(self.operations, begin, _index_of, after_index)
+        try:
+            while (result := await following.next()) is not None:
+                piece = result.message_stream
+                yield piece
+                if piece.done:
+                    return
         finally:
             await following.close()
 
 
-class _Following:
-    """The subscription to a session's messages, which begins again after the last message when it is lost."""
+class _Following(Generic[Result]):
+    """A subscription that begins again after its last result when it is lost.
 
-    def __init__(self, operations: Operations, session_id: str, after_seq: int) -> None:
+    Args:
+        operations: give the attempts.
+        begin: begins the subscription after a place.
+        place_of: returns the place of a result.
+        place: the place to begin after; None for the beginning.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        begin: Callable[[int | None], AsyncIterator[Result]],
+        place_of: Callable[[Result], int | None],
+        place: int | None,
+    ) -> None:
         self._operations = operations
-        self._session_id = session_id
-        self._after_seq = after_seq
-        self._stream: AsyncIterator[Follow] | None = None
+        self._begin = begin
+        self._place_of = place_of
+        self._place = place
+        self._stream: AsyncIterator[Result] | None = None
 
-    async def next(self) -> Message | None:
-        """Return the next message; None when the server has completed the subscription."""
-        result: Follow | None = None
+    async def next(self) -> Result | None:
+        """Return the next result; None when the server has completed the subscription."""
+        result: Result | None = None
         async for attempt in self._operations.attempts(None):
             with attempt:
                 result = await self._received()
-        if result is None:
-            return None
-        self._after_seq = result.message_added.seq
-        return result.message_added
+        if result is not None:
+            self._place = self._place_of(result)
+        return result
 
-    async def _received(self) -> Follow | None:
+    async def _received(self) -> Result | None:
         if self._stream is None:
-            self._stream = self._operations.follow(self._session_id, self._after_seq)
+            self._stream = self._begin(self._place)
         try:
             return await anext(self._stream, None)
         except Exception:
@@ -233,6 +278,14 @@ class _Following:
         """Close the stream."""
         if isinstance(self._stream, AsyncGenerator):
             await self._stream.aclose()
+
+
+def _seq_of(result: Follow) -> int:
+    return result.message_added.seq
+
+
+def _index_of(result: FollowStream) -> int | None:
+    return result.message_stream.index
 
 
 def _message(message: NewMessage) -> MessageInput:

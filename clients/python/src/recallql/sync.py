@@ -6,13 +6,25 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from uuid import UUID
 
 from anyio.from_thread import start_blocking_portal
 
-from recallql.client import AddedMemory, AsyncRecallQL, Message, NewMessage, PoppedMessage, PromptContext, SearchHit
+from recallql.client import (
+    AddedMemory,
+    AsyncRecallQL,
+    Message,
+    NewMessage,
+    Piece,
+    PoppedMessage,
+    PromptContext,
+    SearchHit,
+)
 from recallql.generated.enums import SearchMode
 from recallql.generated.input_types import MessageFilter
+
+Item = TypeVar("Item")
 
 
 class RecallQL:
@@ -124,13 +136,19 @@ class RecallQL:
 
     def follow(self, session_id: str, *, after_seq: int | None = None) -> Generator[Message, None, None]:
         """Yield each new message of a session, see `AsyncRecallQL.follow`."""
-        stream = self._client.follow(session_id, after_seq=after_seq)
+        return self._given(self._client.follow(session_id, after_seq=after_seq))
+
+    def stream(self, uuid: str | UUID, *, after_index: int | None = None) -> Generator[Piece, None, None]:
+        """Yield each piece of a message that is being written, see `AsyncRecallQL.stream`."""
+        return self._given(self._client.stream(uuid, after_index=after_index))
+
+    def _given(self, stream: AsyncGenerator[Item, None]) -> Generator[Item, None, None]:
         try:
-            while (message := self._portal.call(_next, stream)) is not None:
-                yield message
+            while (item := self._portal.call(_next, stream)) is not None:
+                yield item
         finally:
             self._portal.call(stream.aclose)
 
 
-async def _next(stream: AsyncGenerator[Message, None]) -> Message | None:
+async def _next(stream: AsyncGenerator[Item, None]) -> Item | None:
     return await anext(stream, None)

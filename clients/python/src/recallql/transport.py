@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from uuid import UUID
 
 import httpx
 from httpx_sse import aconnect_sse
@@ -129,7 +130,7 @@ def _body(query: str, operation_name: str | None, variables: dict[str, Any] | No
 def _plain(value: object) -> object:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return value
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:

@@ -28,6 +28,11 @@ from .enums import (
     SummarySource,
 )
 from .follow import Follow, FollowMessageAdded
+from .follow_stream import (
+    FollowStream,
+    FollowStreamMessageStream,
+    FollowStreamMessageStreamMessage,
+)
 from .fragments import MessageFields
 from .input_types import (
     AbortMessageInput,
@@ -110,6 +115,9 @@ __all__ = [
     "FinishMessageInput",
     "Follow",
     "FollowMessageAdded",
+    "FollowStream",
+    "FollowStreamMessageStream",
+    "FollowStreamMessageStreamMessage",
     "ForkSessionInput",
     "MarkReadInput",
     "MessageFields",

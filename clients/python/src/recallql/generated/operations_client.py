@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from typing import Any, Optional, Union
+from uuid import UUID
 
 from .add_memory import AddMemory
 from .base import Transport
@@ -8,6 +9,7 @@ from .context import Context
 from .delete_memory import DeleteMemory
 from .enums import SearchMode
 from .follow import Follow
+from .follow_stream import FollowStream
 from .input_types import (
     AddMemoryInput,
     DeleteMemoryInput,
@@ -302,6 +304,47 @@ class Operations(Transport):
             query=query, operation_name="Follow", variables=variables, **kwargs
         ):
             yield Follow.model_validate(data)
+
+    async def follow_stream(
+        self,
+        uuid: UUID,
+        after_index: Union[Optional[int], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> AsyncIterator[FollowStream]:
+        query = gql("""
+            subscription FollowStream($uuid: UUID!, $afterIndex: Int) {
+              messageStream(uuid: $uuid, afterIndex: $afterIndex) {
+                index
+                text
+                done
+                status
+                message {
+                  ...MessageFields
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+            }
+            """)
+        variables: dict[str, object] = {"uuid": uuid, "afterIndex": after_index}
+        async for data in self.execute_ws(
+            query=query, operation_name="FollowStream", variables=variables, **kwargs
+        ):
+            yield FollowStream.model_validate(data)
 
     async def delete_memory(
         self, input: DeleteMemoryInput, **kwargs: Any
