@@ -14,12 +14,13 @@ class Cuts:
 
     Attributes:
         url: the address of the proxy.
+        port: that of the server, for the connections to come.
         answers_to_lose: the number of next answers that are lost, each with its connection.
         lost: the number of lost answers.
     """
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
         self._open: set[asyncio.Task[None]] = set()
         self.url = ""
         self.answers_to_lose = 0
@@ -31,8 +32,11 @@ class Cuts:
             task.cancel()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on the bytes of one connection, until either side closes it."""
-        upstream, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        """Pass on the bytes of one connection, until either side closes it; close it at once without a server."""
+        try:
+            upstream, to_server = await asyncio.open_connection("127.0.0.1", self.port)
+        except ConnectionRefusedError:
+            return
         async with closed_at_end(to_server):
             passing = [
                 asyncio.create_task(self._pass(reader, to_server)),

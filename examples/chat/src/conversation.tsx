@@ -4,7 +4,7 @@ import type { FormEvent } from "react";
 
 import { hasCode } from "./apollo";
 import { Highlights } from "./highlights";
-import { useLiveMessages } from "./live";
+import { useLiveMessages, useLiveText } from "./live";
 import { DELETE_MESSAGE, EDIT, FORK, HISTORY, MARK_READ, SEND } from "./operations";
 import type { Message, Session } from "./operations";
 
@@ -79,7 +79,7 @@ export function Conversation({ session, askAssistant, onFork }: Props) {
             {editing === message.id ? (
               <Line label="Edited message" initial={message.content} onSubmit={(text) => void edit(message, text).catch(report)} />
             ) : (
-              <p><Highlights message={message} /></p>
+              <p>{message.status === "STREAMING" ? <Streamed uuid={message.uuid} /> : <Highlights message={message} />}</p>
             )}
             {message.role === "user" && (
               <>
@@ -97,6 +97,10 @@ export function Conversation({ session, askAssistant, onFork }: Props) {
       <Line label="Message" initial="" onSubmit={(text) => void send(text)} />
     </section>
   );
+}
+
+function Streamed({ uuid }: { uuid: string }) {
+  return useLiveText(useApolloClient(), uuid);
 }
 
 function Line({ label, initial, onSubmit }: { label: string; initial: string; onSubmit: (text: string) => void }) {

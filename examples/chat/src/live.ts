@@ -6,7 +6,7 @@ import { useEffect, useState } from "react";
 import { Subscription } from "rxjs";
 
 import { follow } from "./apollo";
-import { HISTORY, MESSAGE_ADDED, MESSAGE_UPDATED, PLACE, SESSIONS, SESSION_UPDATED } from "./operations";
+import { HISTORY, MESSAGE_ADDED, MESSAGE_STREAM, MESSAGE_UPDATED, PLACE, SESSIONS, SESSION_UPDATED } from "./operations";
 import type { Edge } from "./operations";
 
 /** Reads the list of sessions into the cache, and keeps it fresh. */
@@ -83,6 +83,26 @@ export function useLiveMessages(client: ApolloClient, sessionId: string): { isRe
     [client, sessionId],
   );
   return { isRead, reached, gone };
+}
+
+/** The text of a message that is being written; at the end, the cache has the message. */
+export function useLiveText(client: ApolloClient, uuid: string): string {
+  const [text, setText] = useState("");
+  useEffect(() => {
+    let afterIndex: number | null = null;
+    const following = follow(
+      client,
+      MESSAGE_STREAM,
+      () => ({ uuid, afterIndex }),
+      ({ messageStream: piece }) => {
+        if (piece.index === null || piece.index === undefined) return;
+        afterIndex = piece.index;
+        setText((before) => before + piece.text);
+      },
+    );
+    return () => following.unsubscribe();
+  }, [client, uuid]);
+  return text;
 }
 
 /** Runs an effect whose subscriptions end with it. */

@@ -78,6 +78,12 @@ export const MESSAGE_UPDATED = graphql(`
   }
 `);
 
+export const MESSAGE_STREAM = graphql(`
+  subscription MessageStream($uuid: UUID!, $afterIndex: Int) {
+    messageStream(uuid: $uuid, afterIndex: $afterIndex) { index text message { ...ChatMessage } }
+  }
+`);
+
 export const CREATE = graphql(`
   mutation Create($sessionId: ID!) {
     createSession(input: { sessionId: $sessionId }) { session { ...ChatSession } }
@@ -86,7 +92,9 @@ export const CREATE = graphql(`
 
 export const SEND = graphql(`
   mutation Send($sessionId: ID!, $message: MessageInput!) {
-    addMemory(input: { sessionId: $sessionId, messages: [$message] }) { memory { id messages { ...ChatMessage } } }
+    addMemory(input: { sessionId: $sessionId, messages: [$message] }) {
+      memory { id messages(last: 1) { ...ChatMessage } }
+    }
   }
 `);
 
