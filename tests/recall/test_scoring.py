@@ -70,7 +70,7 @@ QUERIES = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(entries(), QUERIES, st.none() | VECTORS)
 def test_the_engine_computes_the_formula(
     messages: list[Entry], query: Query, vector: np.ndarray[tuple[int], np.dtype[np.float32]] | None
@@ -81,7 +81,7 @@ def test_the_engine_computes_the_formula(
     assert found == pytest.approx(expected, abs=1e-4)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(entries(), QUERIES, st.none() | VECTORS)
 def test_a_scaled_score_is_between_0_and_1_in_the_same_order(
     messages: list[Entry], query: Query, vector: np.ndarray[tuple[int], np.dtype[np.float32]] | None
