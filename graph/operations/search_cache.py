@@ -61,12 +61,17 @@ Version = tuple[datetime | None, datetime | None]
 class _CachedSession:
     part: Visible
     last_seq: int
+    uuid: str
     entries: dict[str, Entry] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
 
+    def is_another(self, stored: SessionDocument) -> bool:
+        """Return whether its contents were erased; a new session may have the id and the counts of a deleted one."""
+        return stored["uuid"] != self.uuid or Visible.of(stored) != self.part
+
     def has_lost(self, stored: SessionDocument | None) -> bool:
         """Return whether messages were erased or deleted since the entries were read, by the stored session's count."""
-        if stored is None or Visible.of(stored) != self.part:
+        if stored is None or self.is_another(stored):
             return True
         added = stored["lastSeq"] - self.last_seq
         return stored["messageCount"] != len(self.entries) + added
@@ -219,11 +224,11 @@ class _Refresh:
         grown: list[Visible] = []
         for session_id, session in self._sessions.items():
             part, there = Visible.of(session), cached.get(session_id)
-            if there is not None and there.part != part:
+            if there is not None and there.is_another(session):
                 self._scope.lose(session_id)
                 there = None
             if there is None:
-                cached[session_id] = _CachedSession(part, session["lastSeq"])
+                cached[session_id] = _CachedSession(part, session["lastSeq"], session["uuid"])
                 fresh.append(part)
             elif session["lastSeq"] > there.last_seq:
                 grown.append(part.beyond(there.last_seq))
@@ -284,7 +289,7 @@ class _Refresh:
         for name in lost:
             former = cached[name]
             self._scope.lose(name)
-            cached[name] = _CachedSession(former.part, former.last_seq)
+            cached[name] = _CachedSession(former.part, former.last_seq, former.uuid)
         await self._take(messages_of(self._database, [cached[name].part for name in lost], contents=False))
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:

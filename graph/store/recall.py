@@ -33,7 +33,7 @@ _FIELDS = {
     "enrichment.at": 1,
 }
 _STATE = {"sessionId": 1, "editedAt": 1, "enrichment.at": 1}
-_SESSION = projection({"messageCount", "lastSeq", *Visible.FIELDS})
+_SESSION = projection({"uuid", "messageCount", "lastSeq", *Visible.FIELDS})
 _STORED = {"memoryId": 1, "model": 1, "vector": 1, "scale": 1, "at": 1}
 _WORDS = {"layout": 1, "language": 1, "terms": 1, "question": 1}
 
@@ -41,7 +41,9 @@ _WORDS = {"layout": 1, "language": 1, "terms": 1, "question": 1}
 async def searched_sessions(
     database: Database, scope: Scope, *, user_id: str | None, session_id: str | None, limit: int
 ) -> list[SessionDocument]:
-    """The sessions of a search within the scope, with `messageCount`, `lastSeq` and the paths that `Visible.of` reads.
+    """Return the sessions of a search within the scope.
+
+    They have `uuid`, `messageCount`, `lastSeq` and the paths that `Visible.of` reads.
 
     Args:
         database: the open database.

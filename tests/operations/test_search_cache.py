@@ -198,6 +198,16 @@ async def test_messages_without_terms_cost_one_read_of_their_documents(backend: 
     assert [body.get("find") for _, body in sent].count("recall") == 1
 
 
+@pytest.mark.parametrize("count", [1, len(SPOKEN)])
+async def test_a_session_with_the_id_of_a_deleted_one_is_read_whole(backend: Backend, count: int) -> None:
+    await say(backend, "s", *SPOKEN)
+    await found(backend, "sister", user_id="ada")
+    await sessions.delete_session(backend, EVERYTHING, "s")
+    uuids = await say(backend, "s", *("zebra" for _ in range(count)))
+    assert set(await found(backend, "zebra", user_id="ada")) == set(uuids)
+    assert await found(backend, "sister", user_id="ada") == []
+
+
 async def one_token(_role: str, _content: str) -> int:
     return 1
 
