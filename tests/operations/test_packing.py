@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from graph.enrichment.tokens import load_counter
 from graph.operations.packing import Packing, Recalled
 from graph.store.documents import MessageDocument, SummaryDocument
+from tests.support.encodings import o200k_base
 
 COUNT = load_counter().count
 START = datetime(2024, 5, 7, 12, tzinfo=UTC)
@@ -21,6 +22,10 @@ START = datetime(2024, 5, 7, 12, tzinfo=UTC)
 def of_bytes(text: str) -> int:
     """As an encoding that has a token for each byte."""
     return len(text.encode("utf-8", "surrogatepass"))
+
+
+def of_o200k_base(text: str) -> int:
+    return o200k_base().count(text)
 
 
 def message(session_id: str, seq: int, content: str, role: str = "user") -> MessageDocument:
@@ -50,7 +55,7 @@ CONTENTS = st.one_of(st.text(max_size=60), st.lists(PARTS, max_size=80).map("".j
     summarised=st.none() | CONTENTS,
     latest=st.lists(CONTENTS, max_size=5),
     recalled=st.lists(st.tuples(st.sampled_from("abc"), CONTENTS, st.none() | CONTENTS, st.floats(0, 1)), max_size=8),
-    count=st.sampled_from([COUNT, of_bytes]),
+    count=st.sampled_from([COUNT, of_o200k_base, of_bytes]),
 )
 def test_the_text_never_has_more_tokens_than_asked(
     budget: int, summarised: str | None, latest: list[str], recalled: list[Any], count: Callable[[str], int]
