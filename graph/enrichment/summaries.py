@@ -141,12 +141,12 @@ class SummaryJobs:
             return True
         window = self._settings.message_window
         size = _LIMITS.page_size(window)
-        found = await summarising.uncovered(self._database, due, standing, size + 1)
+        found = await summarising.uncovered(self._database, standing, size + 1)
         page = [UncoveredMessage(message["seq"], message["tokenCount"]) for message in found[:size]]
         step = next_step(page, more=len(found) > size, window=window, limits=_LIMITS)
         if step is None:
             return await summarising.finish(self._database, due, standing)
-        messages = await summarising.contents(self._database, due, step.first_seq, step.last_seq)
+        messages = await summarising.contents(self._database, standing, step.first_seq, step.last_seq)
         if messages:
             before = standing.previous
             covered = cover(Coverage(before["firstSeq"], before["lastSeq"]) if before else None, step)

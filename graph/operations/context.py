@@ -90,13 +90,13 @@ async def context(backend: Backend, scope: Scope, arguments: ContextArguments) -
     packing = Packing(backend.tokens.count, arguments.max_tokens)
     session = None
     if arguments.session_id is not None:
-        session = await find_session(backend, scope, arguments.session_id, {"_id", "userId", *Visible.FIELDS})
+        session = await find_session(backend, scope, arguments.session_id, {"_id", "userId", *Visible.HEAD_FIELDS})
         if session is None or arguments.user_id not in (None, session.get("userId")):
             return await _described(backend, packing, None)
-        await _take_session(backend, packing, Visible.of(session), arguments)
+        await _take_session(backend, packing, Visible.of_head(session), arguments)
     query = arguments.query
     if query is None and session is not None:
-        query = await _last_said(backend, Visible.of(session))
+        query = await _last_said(backend, Visible.of_head(session))
     if query is not None:
         user_id = arguments.user_id if session is None else session.get("userId")
         alone = session["_id"] if session is not None and user_id is None else None
@@ -196,7 +196,7 @@ async def _described(backend: Backend, packing: Packing, session: SessionDocumen
         "summary": packed.summary,
         "messages": packed.messages,
         "recalled": [{"message": message, "score": score} for message, score in packed.recalled],
-        "omittedMessages": 0 if session is None else await _omitted(backend, packed, Visible.of(session)),
+        "omittedMessages": 0 if session is None else await _omitted(backend, packed, Visible.of_head(session)),
     }
 
 

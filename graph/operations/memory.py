@@ -39,6 +39,8 @@ class MessageToAdd:
         name: the speaker.
         tool_call_id: the call that it answers.
         parts: the content as model APIs have it; None for no parts.
+        parent_uuid: the message that it follows, or the nil UUID for the beginning of the session; None for the one
+            before it in the call, or else the head.
     """
 
     role: str
@@ -49,6 +51,7 @@ class MessageToAdd:
     name: str | None = None
     tool_call_id: str | None = None
     parts: Sequence[object] | None = None
+    parent_uuid: str | None = None
 
 
 async def add_memory(
@@ -149,6 +152,7 @@ async def check_messages(backend: Backend, scope: Scope, sent: Sequence[MessageT
                 validation.check_optional(message.name, f"{name}.name", validation.check_speaker),
                 validation.check_optional(message.tool_call_id, f"{name}.toolCallId", validation.check_id),
                 parts,
+                validation.check_optional(message.parent_uuid, f"{name}.parentUuid", validation.check_uuid),
             )
         )
     return await _counted(backend, checked)

@@ -85,14 +85,25 @@ async def find_message(backend: Backend, scope: Scope, chosen: str, fields: Coll
     return await store.find_meant(backend.database, scope, validation.check_uuid(chosen, "uuid"), fields)
 
 
-async def page_of_messages(
-    backend: Backend, session: SessionDocument, fields: Collection[str], *, skip: int, limit: int
-) -> list[MessageDocument]:
-    """Return a page of a session's messages by offset, oldest first.
+async def count_messages(backend: Backend, session: SessionDocument) -> int:
+    """Return the number of messages of a session on the path to its head.
 
     Args:
         backend: the open parts of this process.
-        session: a session in the caller's scope, with `lastSeq`, `messageCount` and the paths that `Visible.of` reads.
+        session: a session in the caller's scope, with `messageCount` and `Visible.HEAD_FIELDS`.
+    """
+    visible = Visible.of_head(session)
+    return session["messageCount"] if visible.path is None else await store.count_between(backend.database, visible)
+
+
+async def page_of_messages(
+    backend: Backend, session: SessionDocument, fields: Collection[str], *, skip: int, limit: int
+) -> list[MessageDocument]:
+    """Return a page of a session's messages on the path to its head by offset, oldest first.
+
+    Args:
+        backend: the open parts of this process.
+        session: a session in the caller's scope, with `lastSeq`, `messageCount` and `Visible.HEAD_FIELDS`.
         fields: the paths to read of each message.
         skip: the number of messages before the page.
         limit: the maximum number of messages.
@@ -102,7 +113,7 @@ async def page_of_messages(
     """
     limit, ends = validation.check_limit(limit), (session["messageCount"], session["lastSeq"])
     return await store.page_of_messages(
-        backend.database, Visible.of(session), fields, ends=ends, skip=skip, limit=limit
+        backend.database, Visible.of_head(session), fields, ends=ends, skip=skip, limit=limit
     )
 
 

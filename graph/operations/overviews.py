@@ -24,12 +24,12 @@ async def titles(
     sessions: Sequence[SessionDocument],
     _fields: Collection[str] = (),
 ) -> dict[str, str]:
-    """Return the titles of sessions, read with `title` and `Visible.FIELDS`, by session.
+    """Return the titles of sessions, read with `title` and `Visible.HEAD_FIELDS`, by session.
 
     By default, that is the beginning of the first message of a user; without one, a session has no title.
     """
     found = {session["_id"]: title for session in sessions if (title := session.get("title"))}
-    untitled = [Visible.of(session) for session in sessions if session["_id"] not in found]
+    untitled = [Visible.of_head(session) for session in sessions if session["_id"] not in found]
     said = await overviews.first_words(backend.database, untitled, USERS, MOST_OF_TITLE + 1)
     return found | {session_id: _shortened(words) for session_id, words in said.items()}
 
@@ -42,8 +42,14 @@ def _shortened(said: str) -> str:
 async def newest_messages(
     backend: Backend, sessions: Sequence[SessionDocument], fields: Collection[str]
 ) -> dict[str, MessageDocument]:
-    """Return the newest message of each session that has one, by session; sessions are read with `Visible.FIELDS`."""
-    return await overviews.newest_messages(backend.database, [Visible.of(session) for session in sessions], fields)
+    """Return the last message on the path to the head of each session that has one, by session.
+
+    Args:
+        backend: the open parts of this process.
+        sessions: read with `Visible.HEAD_FIELDS`.
+        fields: the paths to read of each message.
+    """
+    return await overviews.newest_messages(backend.database, [Visible.of_head(session) for session in sessions], fields)
 
 
 async def unread_counts(
@@ -53,13 +59,16 @@ async def unread_counts(
 ) -> dict[str, int]:
     """Return the number of messages that the user of each session has not read, at most `MOST_UNREAD`, by session.
 
-    Only the messages of sessions with deleted messages are counted: otherwise the numbers of the session suffice.
+    Only the messages of sessions with deleted messages or branches are counted: otherwise the numbers of the session
+    suffice.
 
     Args:
         backend: the open parts of this process.
-        sessions: read with `readSeq`, `lastSeq`, `messageCount` and `Visible.FIELDS`.
+        sessions: read with `readSeq`, `lastSeq`, `messageCount` and `Visible.HEAD_FIELDS`.
     """
-    places = {Visible.of(session): session.get("readSeq", 0) for session in sessions if _unread_of(session) is None}
+    places = {
+        Visible.of_head(session): session.get("readSeq", 0) for session in sessions if _unread_of(session) is None
+    }
     counted = await overviews.count_beyond(backend.database, places, MOST_UNREAD)
     unread: dict[str, int] = {}
     for session in sessions:
@@ -69,7 +78,10 @@ async def unread_counts(
 
 
 def _unread_of(session: SessionDocument) -> int | None:
-    read, after = session.get("readSeq", 0), Visible.of(session).after_seq
+    read, visible = session.get("readSeq", 0), Visible.of_head(session)
+    if visible.path is not None:
+        return None
+    after = visible.after_seq
     if read <= after:
         return session["messageCount"]
     if session["lastSeq"] - after == session["messageCount"]:

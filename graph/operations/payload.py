@@ -48,4 +48,7 @@ def payload_digest(
 
 def _sent(message: NewMessage) -> list[object]:
     values: list[object] = [message.uuid, message.role, message.content, message.metadata, message.created_at]
-    return [*values, fields] if (fields := message.edit.fields()) else values
+    fields: Document = {**message.edit.fields()}
+    if message.parent_uuid is not None:
+        fields["parentUuid"] = message.parent_uuid
+    return [*values, fields] if fields else values

@@ -75,10 +75,10 @@ async def search_session(
     limit = validation.check_limit(query.limit)
     if query.text is not None:
         validation.check_text(query.text, "text", most_bytes=validation.MAX_CONTENT_BYTES, empty=True, nul=True)
-    session = await find_session(backend.database, scope, session_id, Visible.FIELDS)
+    session = await find_session(backend.database, scope, session_id, Visible.HEAD_FIELDS)
     if session is None or not limit:
         return []
-    visible = Visible.of(session)
+    visible = Visible.of_head(session)
     keep = None if query.keep is None else partial(_kept, query.keep, query.charge)
     if query.text is None:
         found = await store.newest(

@@ -59,11 +59,32 @@ Version = tuple[datetime | None, datetime | None]
 
 @dataclass(slots=True)
 class _CachedSession:
+    """The cached messages of a session.
+
+    Attributes:
+        part: the visible part of the session, all branches included, of which messages are cached.
+        shown: the part on the path to its head, which searches compare.
+        last_seq: messages after this number are not cached.
+        uuid: identifies the session.
+        entries: the entries of the messages, by uuid.
+        versions: the versions of the messages, by uuid.
+        branches: the branches of the messages in other branches than 0, by uuid.
+    """
+
     part: Visible
+    shown: Visible
     last_seq: int
     uuid: str
     entries: dict[str, Entry] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
+    branches: dict[str, int] = field(default_factory=dict)
+
+    def shown_entries(self) -> Iterable[Entry]:
+        """Return the entries of the messages on the path to the head."""
+        if self.shown.path is None:
+            return self.entries.values()
+        until = {part.branch: part.until for part in self.shown.path}
+        return [entry for uuid, entry in self.entries.items() if entry.seq <= until.get(self.branches.get(uuid, 0), 0)]
 
     def is_another(self, stored: SessionDocument) -> bool:
         """Return whether its contents were erased; a new session may have the id and the counts of a deleted one."""
@@ -101,10 +122,12 @@ class _CachedScope:
 
     def put(self, entry: Entry) -> None:
         """Add a message, or replace it."""
-        entries = self.sessions[entry.session_id].entries
-        former = entries.get(entry.message_id)
-        entries[entry.message_id] = self.changed[entry.message_id] = entry
-        if former is not None and (former.language, former.speaker) != (entry.language, entry.speaker):
+        session = self.sessions[entry.session_id]
+        former = session.entries.get(entry.message_id)
+        session.entries[entry.message_id] = self.changed[entry.message_id] = entry
+        if session.shown.path is not None:
+            self.columns = None  # the message may be in another branch than the path
+        elif former is not None and (former.language, former.speaker) != (entry.language, entry.speaker):
             self.columns = None  # the query is read by the languages and the speakers that there are
 
     def lose(self, session_id: str) -> None:
@@ -118,7 +141,7 @@ class _CachedScope:
         if columns is not None and self.changed:
             columns = _updated(columns, self.changed.values())
         if columns is None:
-            columns = columns_from(entry for session in self.sessions.values() for entry in session.entries.values())
+            columns = columns_from(entry for session in self.sessions.values() for entry in session.shown_entries())
         self.columns = columns
         self.changed.clear()
         return columns
@@ -223,14 +246,18 @@ class _Refresh:
         fresh: list[Visible] = []
         grown: list[Visible] = []
         for session_id, session in self._sessions.items():
-            part, there = Visible.of(session), cached.get(session_id)
+            part, shown, there = Visible.of(session), Visible.of_head(session), cached.get(session_id)
             if there is not None and there.is_another(session):
                 self._scope.lose(session_id)
                 there = None
             if there is None:
-                cached[session_id] = _CachedSession(part, session["lastSeq"], session["uuid"])
+                cached[session_id] = _CachedSession(part, shown, session["lastSeq"], session["uuid"])
                 fresh.append(part)
-            elif session["lastSeq"] > there.last_seq:
+                continue
+            if there.shown != shown:
+                there.shown = shown
+                self._scope.columns = None
+            if session["lastSeq"] > there.last_seq:
                 grown.append(part.beyond(there.last_seq))
                 there.last_seq = session["lastSeq"]
         return fresh, grown
@@ -271,6 +298,8 @@ class _Refresh:
             old = session.entries[entry.message_id]
             entry = replace(entry, vector=old.vector, scale=old.scale)
         session.versions[entry.message_id] = version
+        if branch := message.get("branch", 0):
+            session.branches[entry.message_id] = branch
         self._scope.put(entry)
 
     async def _take_changes(self, session_ids: Sequence[str]) -> None:
@@ -289,7 +318,7 @@ class _Refresh:
         for name in lost:
             former = cached[name]
             self._scope.lose(name)
-            cached[name] = _CachedSession(former.part, former.last_seq, former.uuid)
+            cached[name] = _CachedSession(former.part, former.shown, former.last_seq, former.uuid)
         await self._take(messages_of(self._database, [cached[name].part for name in lost], contents=False))
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:

@@ -119,6 +119,7 @@ async def update_session(
     title: str | None = None,
     archived: bool | None = None,
     expiry: Expiry | None = None,
+    head: str | None = None,
     expected_revision: int | None = None,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
@@ -143,6 +144,7 @@ async def update_session(
         title=validation.check_optional(title, "title", check_title),
         archived=archived,
         expiry=_checked(expiry),
+        head=validation.check_optional(head, "head", validation.check_uuid),
         expected_revision=expected_revision,
     )
 

@@ -47,6 +47,7 @@ async def start_message(
     tool_call_id: str | None = None,
     metadata: object = None,
     user_id: str | None = None,
+    parent_uuid: str | None = None,
     session_fields: Collection[str] = (),
 ) -> Started:
     """Add a message without a text to a session, which is created if it is new; the text follows in pieces.
@@ -63,6 +64,7 @@ async def start_message(
         tool_call_id: the call that the message answers.
         metadata: any JSON object, stored with the message.
         user_id: the user that the session belongs to.
+        parent_uuid: the message that it follows, as in `MessageToAdd`.
         session_fields: the paths to read of the session for `Added.session`.
 
     Raises:
@@ -80,6 +82,7 @@ async def start_message(
         uuid,
         name=validation.check_optional(name, "name", validation.check_speaker),
         tool_call_id=validation.check_optional(tool_call_id, "toolCallId", validation.check_id),
+        parent_uuid=validation.check_optional(parent_uuid, "parentUuid", validation.check_uuid),
         silence_until=_silence_until(backend),
     )
     new = NewMemory(session_id, [message], user_id=check_user_id(scope, user_id))

@@ -12,7 +12,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from graph.access.caller import ANYONE, Caller
-from graph.operations import entities, memories, messages, sessions, summaries, users
+from graph.operations import entities, memories, messages, relatives, sessions, summaries, users
 from graph.operations.backend import Backend
 from graph.operations.filters import FilterBounds
 from graph.store.documents import (
@@ -29,6 +29,7 @@ D = TypeVar("D", MemoryDocument, MessageDocument, SessionDocument, SummaryDocume
 T = TypeVar("T")
 _Find: TypeAlias = Callable[[Backend, Scope, Collection[str], Collection[str]], Awaitable[list[D]]]
 _ReadOf: TypeAlias = Callable[[Backend, Sequence[SessionDocument], Collection[str]], Awaitable[dict[str, T]]]
+_RelativesOf: TypeAlias = Callable[[Backend, Sequence[relatives.Asked]], Awaitable[dict[str, T]]]
 _Key: TypeAlias = tuple[str, frozenset[str]]
 
 
@@ -94,6 +95,25 @@ class Context:
 
     async def _load_mentions(self, asked: list[tuple[Document, int | None]]) -> list[list[Document]]:
         return await entities.mentions(self.backend, asked)
+
+    async def of_message(self, read: _RelativesOf[T], message: MessageDocument) -> T | None:
+        """Return the value of one message, read within the scope, from a read for several messages.
+
+        Args:
+            read: the read.
+            message: with `relatives.MESSAGE_FIELDS`.
+        """
+        session = await self.session(message["sessionId"], relatives.SESSION_FIELDS)
+        if session is None:
+            return None
+        loader: DataLoader[Any, T | None] | None = self._loaders.get(read)
+        if loader is None:
+            loader = self._loaders[read] = DataLoader(partial(self._load_relatives, read), cache=False)
+        return await asyncio.shield(loader.load(relatives.Asked(message, session)))
+
+    async def _load_relatives(self, read: _RelativesOf[T], asked: list[relatives.Asked]) -> list[T | None]:
+        found = await read(self.backend, asked)
+        return [found.get(one.message["_id"]) for one in asked]
 
     async def of_session(self, read: _ReadOf[T], session: SessionDocument, fields: Collection[str] = ()) -> T | None:
         """Return the value of one session, read within the scope, from a read for several sessions."""

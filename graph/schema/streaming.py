@@ -40,6 +40,10 @@ class StartMessageInput:
     user_id: strawberry.ID | None = strawberry.field(
         default=None, description="Your own id of the user that the session belongs to."
     )
+    parent_uuid: UUID | None = strawberry.field(
+        default=None,
+        description="UUID of the message that this one follows, as in `MessageInput`; by default the session's `head`.",
+    )
 
 
 @strawberry.type(description="The result of `startMessage`.")
@@ -140,6 +144,7 @@ class StreamingMutations:
             tool_call_id=input.tool_call_id,
             metadata=input.metadata,
             user_id=input.user_id,
+            parent_uuid=input.parent_uuid,
             session_fields=session.reads() if session else (),
         )
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from graph.errors import Conflict, ErasureUnderWay
 from graph.store.documents import JSONObject, MemoryDocument, MessageDocument, SessionChanges, SessionDocument, new_uuid
@@ -15,6 +15,9 @@ from graph.store.merge import merged_metadata
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_user, refuse_unseen
 from graph.store.visible import Visible
+
+NIL: Final = "00000000-0000-0000-0000-000000000000"
+"""As the uuid of a parent: the beginning of the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class NewMessage:
         name: the speaker.
         tool_call_id: the call that it answers.
         parts: the content as model APIs have it.
+        parent_uuid: the caller's UUID of the message that it follows; `NIL` for the beginning of the session, None for
+            the message before it in the call, or else the head.
         silence_until: of a message whose text comes in pieces, the time at which it is interrupted without a piece.
     """
 
@@ -40,6 +45,7 @@ class NewMessage:
     name: str | None = None
     tool_call_id: str | None = None
     parts: list[JSONObject] | None = None
+    parent_uuid: str | None = None
     silence_until: datetime | None = None
 
     @property

@@ -70,6 +70,7 @@ def _message(old: MessageDocument, memory: MemoryDocument, seq: int, at: datetim
         copied["status"] = MessageStatus.INTERRUPTED.value  # its pieces stay with the message
     copied.pop("editedAt", None)
     copied.pop("partOfMany", None)
+    copied.pop("branch", None)  # the copies form one line
     return copied
 
 

@@ -105,6 +105,8 @@ class MessageDocument(TypedDict):
     partOfMany: NotRequired[bool]
     """See `Stamp`; of the last edit."""
     status: NotRequired[str]  # a `MessageStatus`, of a message that was started as a stream
+    branch: NotRequired[int]
+    """The number of its branch; missing for 0."""
 
 
 class MessagePlace(TypedDict):
@@ -202,6 +204,27 @@ class Summarising(TypedDict):
     lease: NotRequired[str]
 
 
+class BranchDocument(TypedDict):
+    """A branch of a session's messages; see `graph.store.branches`."""
+
+    parent: int
+    """The number of the branch that it begins in; 0 for branch 0."""
+    after: int
+    """The `seq` of the message that its first message follows; 0 for the beginning of the session."""
+    first: int
+    """The `seq` of its first message, which may be deleted."""
+    last: int
+    """The `seq` of its last message; `after` while it has no message."""
+
+
+class HeadDocument(TypedDict):
+    """The place of the last message of the conversation as its readers see it."""
+
+    branch: int
+    seq: int
+    """0 for the place before the first message."""
+
+
 class ForkOriginDocument(TypedDict):
     """The session that another one is a fork of, and the number of the last message that was copied."""
 
@@ -238,6 +261,10 @@ class SessionDocument(TypedDict):
     forkedFrom: NotRequired[ForkOriginDocument]
     expiresAt: NotRequired[datetime]
     """From this time on, the session is as deleted."""
+    branches: NotRequired[list[BranchDocument]]
+    """By number; missing while the messages form one line that ends with the newest one."""
+    head: NotRequired[HeadDocument]
+    """Stored with `branches`."""
 
 
 class SessionChanges(TypedDict, total=False):
@@ -269,6 +296,8 @@ class SummaryDocument(TypedDict):
     """The reason why the language model did not write the summary."""
     stale: NotRequired[bool]
     """Whether a covered message has changed since."""
+    branch: NotRequired[int]
+    """The branch of the last covered message; missing for 0."""
 
 
 class UserDocument(TypedDict):

@@ -96,6 +96,7 @@ class Edit:
 
 async def apply_edit(
     database: Database,
+    session: SessionDocument,
     old: MessageDocument,
     edit: Edit,
     *,
@@ -108,6 +109,7 @@ async def apply_edit(
 
     Args:
         database: the open database.
+        session: the message's session, read with `Visible.HEAD_FIELDS`.
         old: the whole message as it is.
         edit: what to change.
         token_count: tokens of role and content afterwards.
@@ -147,7 +149,7 @@ async def apply_edit(
         await forget_vectors(database, [old["_id"]], tx)
         await mentions.replace_mentions(database, old, new, tx)
     if (role, content) != (old["role"], old["content"]):
-        await summaries.mark_stale(database, old["sessionId"], old["seq"], tx)
+        await summaries.mark_stale(database, session, old, tx)
     return new
 
 
@@ -176,7 +178,7 @@ async def edit_message(
         tokens = await count(*edit.text(old)) + edit.part_tokens if edit.recounts(old) else old["tokenCount"]
         at = now()
         new = await apply_edit(
-            database, old, edit, token_count=tokens, stamp=stamp_of(next_revision(session), 1), at=at, tx=tx
+            database, session, old, edit, token_count=tokens, stamp=stamp_of(next_revision(session), 1), at=at, tx=tx
         )
         await database.sessions.update_one(
             {"_id": old["sessionId"]},
@@ -229,12 +231,12 @@ async def _found(database: Database, scope: Scope, chosen: str) -> tuple[str, st
 async def message_with_session(
     database: Database, scope: Scope, uuid: str, tx: Transaction
 ) -> tuple[MessageDocument, SessionDocument]:
-    """Within a transaction, a message and its session with `userId`, `revision` and the paths of `Visible`."""
+    """Within a transaction, a message and its session with `userId`, `revision` and `Visible.HEAD_FIELDS`."""
     message = await database.messages.find_one({"_id": uuid}, session=tx)
     if message is None:
         raise _unknown(uuid)
     session = await database.sessions.find_one(
-        {"_id": message["sessionId"]}, projection({"userId", "revision", *Visible.FIELDS}), session=tx
+        {"_id": message["sessionId"]}, projection({"userId", "revision", *Visible.HEAD_FIELDS}), session=tx
     )
     if session is None or not scope.sees_session(session) or not Visible.of(session).sees(message["seq"]):
         raise _unknown(uuid)

@@ -58,7 +58,7 @@ class Forked:
 
 
 async def fork_session(database: Database, scope: Scope, fork: Fork) -> Forked:
-    """Create a session with copies of the visible messages of another one, up to a number.
+    """Create a session with copies of the visible messages on the path to the head of another one, up to a number.
 
     Raises:
         BadUserInput: the source never had a message with the number, or the messages are too many or too large.
@@ -103,7 +103,7 @@ def _refuse_later(fork: Fork, source: SessionDocument) -> None:
 
 async def _create(database: Database, source: SessionDocument, fork: Fork, tx: Transaction) -> SessionDocument:
     """Store the new session with its contents."""
-    at, visible = now(), Visible.of(source)
+    at, visible = now(), Visible.of_head(source)
     await _refuse_larger(database, visible, fork, tx)
     found = await whole_messages(database, visible, fork.through_seq, tx)
     old_memories = await database.memories.find({"_id": {"$in": list({old["memoryId"] for old in found})}}, session=tx)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from graph.errors import OutcomeUnknown, Unavailable
-from graph.store import users
+from graph.store import heads, users
 from graph.store.add_plan import (
     Append,
     Edits,
@@ -42,9 +42,10 @@ from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.edits import apply_edit
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
-from graph.store.new_memory import fields_of_new_session, memory_document, message_document, stream_documents
+from graph.store.new_memory import fields_of_new_session, memory_document, message_documents, stream_documents
 from graph.store.newest import remove_from
 from graph.store.pair_checks import refuse_orphans
+from graph.store.placing import place_fresh
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen, session_to_change
@@ -160,7 +161,7 @@ class _Add:
     ) -> None:
         self._answer = answer
         self._database, self._scope, self._sent, self._new = database, scope, new, new
-        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "revision", *Visible.FIELDS}
+        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "revision", *heads.READ}
         self._tried = False
         self._removed: list[MessageDocument] = []
         self.hands_over = False
@@ -263,7 +264,7 @@ class _Add:
         await self._refuse_larger_memory(plan, tx)
         if plan.edits:
             session = await self._allot(at, count=0, tokens=tokens_added(plan.edits), uuid=session["uuid"], tx=tx)
-        await self._edit(plan.edits, stamp_of(session["revision"], len(plan.edits)), at, tx)
+        await self._edit(session, plan.edits, stamp_of(session["revision"], len(plan.edits)), at, tx)
         session = await self._change_session(session, plan.session_changes, at, tx)
         return Added(await self._memory(plan.memory_id, existing, tx), session, replayed=False)
 
@@ -275,8 +276,9 @@ class _Add:
         session = await self._open_session(plan, at, tx)
         if self._new.keeps_pairs:
             await refuse_orphans(self._database, Visible.of(session), plan.fresh, tx)
-        await self._edit(plan.edits, stamp_of(session["revision"], len(plan.edits) + len(self._removed)), at, tx)
-        memory = await self._insert(plan.fresh, session, at, tx)
+        stamp = stamp_of(session["revision"], len(plan.edits) + len(self._removed))
+        await self._edit(session, plan.edits, stamp, at, tx)
+        memory, session = await self._insert(plan.fresh, session, at, tx)
         return Added(memory, session, replayed=False, removed=self._removed)
 
     def _refuse_larger_fresh(self, fresh: Sequence[NewMessage]) -> None:
@@ -312,30 +314,24 @@ class _Add:
         refuse_other_revision(session.get("revision", 0), new.expected_revision)
         return await remove_from(self._database, self._scope, session, new, tx, edited=edited)
 
-    async def _edit(self, edits: Edits, stamp: Stamp, at: datetime, tx: Transaction) -> None:
+    async def _edit(self, session: SessionDocument, edits: Edits, stamp: Stamp, at: datetime, tx: Transaction) -> None:
         for old, message in edits:
-            await apply_edit(
-                self._database,
-                old,
-                message.edit,
-                token_count=message.token_count,
-                stamp=stamp,
-                at=at,
-                tx=tx,
-            )
+            tokens = message.token_count
+            await apply_edit(self._database, session, old, message.edit, token_count=tokens, stamp=stamp, at=at, tx=tx)
 
     async def _insert(
         self, fresh: Sequence[NewMessage], session: SessionDocument, at: datetime, tx: Transaction
-    ) -> Document:
+    ) -> tuple[Document, SessionDocument]:
+        """Store new messages in a new memory; return it, and the session afterwards."""
+        database = self._database
+        session, branches = await place_fresh(database, self._scope, session, fresh, fields=self._fields, tx=tx)
         memory = memory_document(self._new, fresh, session, at)
-        await self._database.memories.insert_one(memory, session=tx)
-        documents = [
-            message_document(message, memory, seq, at) for seq, message in enumerate(fresh, memory["firstSeq"])
-        ]
-        await self._database.messages.insert_many(documents, session=tx)
+        await database.memories.insert_one(memory, session=tx)
+        documents = message_documents(fresh, branches, memory, at)
+        await database.messages.insert_many(documents, session=tx)
         if streams := stream_documents(fresh, documents):
-            await self._database.streams.insert_many(streams, session=tx)
-        return as_memory(memory)
+            await database.streams.insert_many(streams, session=tx)
+        return as_memory(memory), session
 
     async def _open_session(self, plan: Append, at: datetime, tx: Transaction) -> SessionDocument:
         """Reserve numbers for the new messages in the session, which is created if new; return it after the change."""

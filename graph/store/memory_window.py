@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.client import RESPONSE_CODEC
+from graph.store.messages import messages_in_range
 from graph.store.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import AS_MEMORY, as_session_memory
@@ -38,6 +39,8 @@ async def find_recent_memory(
     database: Database, scope: Scope, session_id: str, fields: Collection[str], recent: Recent
 ) -> Document | None:
     """Return the result of `find_session_memory` with `messages`, oldest first.
+
+    A session with branches takes a second read: which messages are on the path is known after the first one.
 
     Times are in UTC without a zone, which takes a fraction of the time to decode.
     """
@@ -70,5 +73,8 @@ async def find_recent_memory(
     visible = Visible.of_memory(memory)
     if recent.after_summary:
         visible = visible.beyond(memory.get("summarySeq", 0))
-    memory["messages"] = [message for message in reversed(found[1:]) if visible.sees(message["seq"])]
+    if visible.path is None:
+        memory["messages"] = [message for message in reversed(found[1:]) if visible.sees(message["seq"])]
+    else:  # the newest messages may be in other branches
+        memory["messages"] = await messages_in_range(database, visible, recent.fields, last=recent.count)
     return memory

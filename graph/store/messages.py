@@ -153,14 +153,14 @@ async def page_of_messages(
         database: the open database.
         visible: the part of the session.
         fields: the paths to read of each message.
-        ends: `messageCount` and `lastSeq` of the session.
+        ends: `messageCount` and `lastSeq` of the session, other branches included.
         skip: the number of messages before the page.
         limit: the maximum number of messages.
     """
     count, last_seq = ends
     if skip >= count or limit == 0:
         return []
-    if last_seq - visible.after_seq == count:
+    if visible.path is None and last_seq - visible.after_seq == count:
         return await messages_in_range(database, visible.beyond(visible.after_seq + skip), fields, limit=limit)
     following = await database.messages.find_one(visible.match("seq"), {"seq": 1}, sort=[("seq", 1)], skip=skip)
     if following is None:

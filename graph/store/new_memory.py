@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.branches import Place
 from graph.store.documents import Document, MemoryDocument, MessageDocument, SessionDocument, new_uuid, pending
 from graph.store.stream_documents import MessageStatus, StreamDocument
 from graph.store.tool_pairs import pairs_of
@@ -46,13 +47,21 @@ def fields_of_new_session(new: NewMemory, uuid: str, user_id: str | None, at: da
     return fields
 
 
-def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: datetime) -> MessageDocument:
+def message_documents(
+    fresh: Sequence[NewMessage], branches: Sequence[int], memory: MemoryDocument, at: datetime
+) -> list[MessageDocument]:
+    """Return the documents of the new messages of a memory, each in its branch."""
+    placed = enumerate(zip(fresh, branches, strict=True), memory["firstSeq"])
+    return [_message_document(message, memory, Place(branch, seq), at) for seq, (message, branch) in placed]
+
+
+def _message_document(message: NewMessage, memory: MemoryDocument, place: Place, at: datetime) -> MessageDocument:
     """Return the document of a new message."""
-    document: MessageDocument = {
+    sent: MessageDocument = {
         "_id": message.uuid or new_uuid(),
         "sessionId": memory["sessionId"],
         "memoryId": memory["_id"],
-        "seq": seq,
+        "seq": place.seq,
         "role": message.role,
         "content": message.content,
         "metadata": message.metadata,
@@ -63,8 +72,10 @@ def message_document(message: NewMessage, memory: MemoryDocument, seq: int, at: 
         "enrichment": pending(at),
         "revision": 1,
         "sessionRevision": memory["sessionRevision"],
-        **message.edit.fields(),
     }
+    document: MessageDocument = {**sent, **message.edit.fields()}
+    if place.branch:
+        document["branch"] = place.branch
     pairs = pairs_of(message.parts or (), message.tool_call_id)
     if pairs["toolCalls"]:
         document["toolCalls"] = pairs["toolCalls"]

@@ -19,7 +19,19 @@ from graph.store.writes import write_session
 
 MOST_REMOVED = 1_000
 """Maximum messages that one transaction removes."""
-_READ = ("_id", "sessionId", "memoryId", "seq", "role", "tokenCount", "createdAt", "entities", "status", "toolResults")
+_READ = (
+    "_id",
+    "sessionId",
+    "memoryId",
+    "seq",
+    "role",
+    "tokenCount",
+    "createdAt",
+    "entities",
+    "status",
+    "toolResults",
+    "branch",
+)
 
 
 async def remove_from(
@@ -36,7 +48,7 @@ async def remove_from(
         Forbidden: the caller does not write messages of the role of one of them.
     """
     seq = new.replaces_from or 1
-    match = Visible.of(session).beyond(seq - 1).match("seq")
+    match = Visible.of_head(session).beyond(seq - 1).match("seq")
     found = await database.messages.find(
         match, projection(_READ), sort=[("seq", 1)], limit=MOST_REMOVED + 1, session=tx
     )
@@ -86,7 +98,8 @@ async def pop_message(
     async def attempt(tx: Transaction) -> MessageDocument | None:
         session = await session_to_change(database, scope, session_id, tx)
         refuse_other_revision(session.get("revision", 0), expected_revision)
-        newest = await database.messages.find_one(Visible.of(session).match("seq"), sort=[("seq", -1)], session=tx)
+        match = Visible.of_head(session).match("seq")
+        newest = await database.messages.find_one(match, sort=[("seq", -1)], session=tx)
         if newest is None:
             return None
         scope.refuse_role(newest["role"], "the role of the newest message")

@@ -22,7 +22,7 @@ async def newest_messages(
     """Return the newest visible message of each session that has one, with `fields` and `sessionId`, by session."""
     projected = projection({*fields, "sessionId"})
     found: dict[str, MessageDocument] = {}
-    for document in await _of_each(
+    for document in await of_each(
         database, [[_match(part), {"$sort": {"seq": -1}}, {"$limit": 1}, {"$project": projected}] for part in parts]
     ):
         found[document["sessionId"]] = cast("MessageDocument", document)
@@ -47,7 +47,7 @@ async def first_words(
         {"$project": {"_id": 0, "sessionId": 1, "content": content}},
     ]
     pipelines = [[_match(part, role={"$in": list(roles)}), *shown] for part in parts]
-    return {document["sessionId"]: document["content"] for document in await _of_each(database, pipelines)}
+    return {document["sessionId"]: document["content"] for document in await of_each(database, pipelines)}
 
 
 async def count_beyond(database: Database, places: Mapping[Visible, int], most: int) -> dict[str, int]:
@@ -60,14 +60,14 @@ async def count_beyond(database: Database, places: Mapping[Visible, int], most: 
     """
     counted: list[Document] = [{"$limit": most}, {"$group": {"_id": "$sessionId", "count": {"$sum": 1}}}]
     pipelines = [[_match(part.beyond(seq)), *counted] for part, seq in places.items()]
-    return {document["_id"]: document["count"] for document in await _of_each(database, pipelines)}
+    return {document["_id"]: document["count"] for document in await of_each(database, pipelines)}
 
 
 def _match(part: Visible, **more: object) -> Document:
     return {"$match": {**part.match("seq"), **more}}
 
 
-async def _of_each(database: Database, pipelines: Sequence[Sequence[Document]]) -> list[Document]:
+async def of_each(database: Database, pipelines: Sequence[Sequence[Document]]) -> list[Document]:
     """Return the documents of all pipelines of messages, each of which gives at most one."""
     found: list[Document] = []
     for start in range(0, len(pipelines), _AT_ONCE):

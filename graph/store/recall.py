@@ -25,6 +25,7 @@ _FIELDS = {
     "sessionId": 1,
     "memoryId": 1,
     "seq": 1,
+    "branch": 1,
     "role": 1,
     "name": 1,
     "createdAt": 1,
@@ -33,7 +34,7 @@ _FIELDS = {
     "enrichment.at": 1,
 }
 _STATE = {"sessionId": 1, "editedAt": 1, "enrichment.at": 1}
-_SESSION = projection({"uuid", "messageCount", "lastSeq", *Visible.FIELDS})
+_SESSION = projection({"uuid", "messageCount", "lastSeq", *Visible.HEAD_FIELDS})
 _STORED = {"memoryId": 1, "model": 1, "vector": 1, "scale": 1, "at": 1}
 _WORDS = {"layout": 1, "language": 1, "terms": 1, "question": 1}
 
@@ -43,7 +44,7 @@ async def searched_sessions(
 ) -> list[SessionDocument]:
     """Return the sessions of a search within the scope.
 
-    They have `uuid`, `messageCount`, `lastSeq` and the paths that `Visible.of` reads.
+    They have `uuid`, `messageCount`, `lastSeq` and `Visible.HEAD_FIELDS`.
 
     Args:
         database: the open database.

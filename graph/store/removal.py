@@ -11,6 +11,7 @@ from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import mentions
 from graph.store.feed.tombstones import add_message_tombstones
+from graph.store.heads import leave_removed
 from graph.store.stamps import stamp_of
 from graph.store.streams import forget_streams
 from graph.store.vectors import forget_vectors
@@ -29,8 +30,8 @@ async def remove_messages(
 
     Args:
         database: the open database.
-        session: the session of the messages before the transaction, with `revision` and the paths of `Visible`.
-        messages: at least one, with `seq`, `memoryId`, `tokenCount`, `createdAt` and `entities`.
+        session: the session of the messages before the transaction, with `revision` and `Visible.HEAD_FIELDS`.
+        messages: at least one, with `seq`, `branch`, `memoryId`, `tokenCount`, `createdAt` and `entities`.
         tx: the transaction.
         edited: the number of messages that the transaction edits.
     """
@@ -46,7 +47,8 @@ async def remove_messages(
         [UpdateOne({"_id": _id}, {"$inc": {"tokenCount": -count}}) for _id, count in tokens.items()], session=tx
     )
     await mentions.replace_all(database, [(message, None) for message in messages], tx)
-    await summaries.forget_message(database, session, min(message["seq"] for message in messages), tx)
+    visible = await leave_removed(database, session, messages, tx)
+    await summaries.forget_messages(database, session, messages, visible, tx)
 
 
 async def count_removed(database: Database, messages: Sequence[MessageDocument], tx: Transaction) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from graph.errors import Conflict, Forbidden, NotFound, StoredButUnfinished, Unavailable, shown
-from graph.store import users
+from graph.store import branches, users
 from graph.store.database import Database
 from graph.store.documents import (
     AnyDocument,
@@ -28,6 +28,7 @@ from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
 from graph.store.expiry import Expiry
 from graph.store.feed.tombstones import add_contents_tombstone
+from graph.store.heads import change_of_head
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
@@ -215,11 +216,13 @@ async def update_session(
     title: str | None = None,
     archived: bool | None = None,
     expiry: Expiry | None = None,
+    head: str | None = None,
     expected_revision: int | None = None,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
 
     Raises:
+        BadUserInput: the session does not have the message that is to be its head.
         NotFound: the session is not within the scope.
         Conflict: the session belongs to another user.
     """
@@ -245,15 +248,16 @@ async def update_session(
         if expiry is not None and expiry.at is not None and expiry.at != old.get("expiresAt"):
             changes["expiresAt"] = expiry.at
         removed = {"expiresAt": ""} if expiry is not None and expiry.at is None and "expiresAt" in old else {}
-        if not changes and not removed:
+        of_head = {} if head is None else await change_of_head(database, scope, old, head, tx)
+        if not changes and not removed and not of_head:
             return old
         changes["updatedAt"], changes["revision"] = max(at, old["updatedAt"]), next_revision(old)
-        update = {"$set": changes, "$unset": removed} if removed else {"$set": changes}
+        set_ = {**changes, **of_head.get("$set", {})}
+        unset = {**removed, **of_head.get("$unset", {})}
+        update = {"$set": set_, "$unset": unset} if unset else {"$set": set_}
         await database.sessions.update_one({"_id": session_id}, update, session=tx)
-        changed: SessionDocument = {**old, **changes}
-        if removed:
-            del changed["expiresAt"]
-        return changed
+        changed = {name: value for name, value in {**old, **set_}.items() if name not in unset}
+        return cast("SessionDocument", changed)
 
     updated = await write_session(database, session_id, attempt, user_id=user_id)
     if hands_over:
@@ -311,6 +315,7 @@ async def delete_contents(database: Database, scope: Scope, session_id: str) -> 
                 "$set": {"messageCount": 0, "tokenCount": 0, "summarySeq": 0, **erased_until(session["lastSeq"])},
                 "$max": {"updatedAt": now()},
                 "$inc": {"revision": 1},
+                "$unset": dict.fromkeys(branches.FIELDS, ""),
             },
             session=tx,
         )

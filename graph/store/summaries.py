@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from graph.store.branches import Tree, place_of, summaries_of
 from graph.store.database import Database
-from graph.store.documents import SessionDocument, SummaryDocument, now
+from graph.store.documents import MessageDocument, SessionDocument, SummaryDocument, now
 from graph.store.driver.types import Transaction
 from graph.store.keyset import Listing
 from graph.store.projection import projection
@@ -35,32 +36,42 @@ async def newest_summary(
     return found
 
 
-async def mark_stale(database: Database, session_id: str, seq: int, tx: Transaction) -> None:
-    """Within a transaction, mark the summaries that cover a changed message as stale."""
-    await database.summaries.update_many(
-        {"sessionId": session_id, "lastSeq": {"$gte": seq}, "firstSeq": {"$lte": seq}},
-        {"$set": {"stale": True}},
-        session=tx,
-    )
-
-
-async def forget_message(database: Database, session: SessionDocument, seq: int, tx: Transaction) -> None:
-    """Within a transaction, remove the summaries that may quote a deleted message; they are written again.
-
-    Each summary includes the one before, so these are all summaries up to the message or later.
+async def mark_stale(database: Database, session: SessionDocument, message: MessageDocument, tx: Transaction) -> None:
+    """Within a transaction, mark the summaries that cover a changed message as stale.
 
     Args:
         database: the open database.
-        session: the message's session, with the paths that `Visible.of` reads.
-        seq: the message's number.
+        session: the message's session, read with `Visible.HEAD_FIELDS`.
+        message: read with `branch` and `seq`.
+        tx: the transaction.
+    """
+    later = summaries_of(session["_id"], Tree.of(session), [place_of(message)])
+    await database.summaries.update_many(
+        {**later, "firstSeq": {"$lte": message["seq"]}}, {"$set": {"stale": True}}, session=tx
+    )
+
+
+async def forget_messages(
+    database: Database, session: SessionDocument, messages: Sequence[MessageDocument], visible: Visible, tx: Transaction
+) -> None:
+    """Within a transaction, remove the summaries that may quote deleted messages; they are written again.
+
+    Each summary includes the one before, so these are all summaries up to such a message or later.
+
+    Args:
+        database: the open database.
+        session: the session before the deletion, with `Visible.HEAD_FIELDS`.
+        messages: the deleted messages, with `branch` and `seq`; at least one.
+        visible: the visible part of the session on the path to its head after the deletion.
         tx: the transaction.
     """
     session_id = session["_id"]
-    removed = await database.summaries.delete_many({"sessionId": session_id, "lastSeq": {"$gte": seq}}, session=tx)
+    quoting = summaries_of(session_id, Tree.of(session), map(place_of, messages))
+    removed = await database.summaries.delete_many(quoting, session=tx)
     if not removed.deleted_count:
         return
     newest = await database.summaries.find_one(
-        Visible.of(session).match("lastSeq"), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=tx
+        visible.match("lastSeq"), {"lastSeq": 1}, sort=[("lastSeq", -1)], session=tx
     )
     await database.sessions.update_one(
         {"_id": session_id},

@@ -1,6 +1,9 @@
 """The visible contents of a session: those after the last erased one.
 
 An erasure may need many batches. The session's `erasedSeq` hides at once the contents that are deleted later.
+
+The messages of a conversation are those on the path to the head of its session, see `graph.store.branches`: `of_head`.
+The messages of its other branches are visible, too: `of`.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from graph.store import branches
+from graph.store.branches import Place, Range, Tree, within
 from graph.store.documents import Document, SessionDocument
 
 _HIGHEST: Final = 2**53
@@ -22,15 +27,19 @@ class Visible:
     Attributes:
         session_id: the session.
         after_seq: only contents after this number are visible.
+        path: the ranges of messages on the path to a message, in the order of `seq`; None for all branches.
         FIELDS: the fields of a session that `of` reads.
+        HEAD_FIELDS: the fields of a session that `of_head` reads.
         MEMORY_FIELDS: the fields of a memory that `of_memory` reads.
     """
 
     FIELDS: ClassVar = ("_id", "erasedSeq")
-    MEMORY_FIELDS: ClassVar = ("sessionId", "firstSeq", "erasedSeq")
+    HEAD_FIELDS: ClassVar = (*FIELDS, *branches.FIELDS)
+    MEMORY_FIELDS: ClassVar = ("sessionId", "firstSeq", "erasedSeq", *branches.FIELDS)
 
     session_id: str
     after_seq: int = 0
+    path: tuple[Range, ...] | None = None
 
     @classmethod
     def of(cls, session: SessionDocument) -> Visible:
@@ -38,9 +47,19 @@ class Visible:
         return cls(session["_id"], session.get("erasedSeq", 0))
 
     @classmethod
+    def of_head(cls, session: SessionDocument) -> Visible:
+        """Return the visible part of a session, read with `HEAD_FIELDS`, on the path to its head."""
+        return cls.of(session).on_path(Tree.of(session))
+
+    @classmethod
     def of_memory(cls, memory: Document) -> Visible:
-        """Return the visible part of a memory, read with `MEMORY_FIELDS`: from its first message, if persisted."""
-        return cls(memory["sessionId"], memory["firstSeq"] - 1 if "firstSeq" in memory else memory.get("erasedSeq", 0))
+        """Return the visible part of a memory, read with `MEMORY_FIELDS`.
+
+        Of a persisted memory, that is from its first message on; of a session memory, the path to the head.
+        """
+        if "firstSeq" in memory:
+            return cls(memory["sessionId"], memory["firstSeq"] - 1)
+        return cls(memory["sessionId"], memory.get("erasedSeq", 0)).on_path(Tree.of(memory))
 
     @classmethod
     def of_entity(cls, entity: Document) -> Visible:
@@ -64,9 +83,20 @@ class Visible:
         """Whether the message, summary or memory with this number is visible."""
         return seq > self.after_seq
 
+    def on_path(self, tree: Tree | None, place: Place | None = None) -> Visible:
+        """Return the part on the path to a place, by default the head; the same part for a session without a tree."""
+        return self if tree is None else Visible(self.session_id, self.after_seq, tree.path(place))
+
     def unchanged(self) -> Document:
-        """Return the filter that the session meets until more of it is erased."""
-        return {"_id": self.session_id, "erasedSeq": self.after_seq or {"$in": [None, 0]}}
+        """Return the filter that the session meets until more of it is erased, or a part of the path leaves the path.
+
+        A head further on in the same branch has all of the path before it.
+        """
+        head: Document = {"branches": None}
+        if self.path is not None:
+            last = self.path[-1] if self.path else Range(0, 1, 0)
+            head = {"head.branch": last.branch, "head.seq": {"$gte": last.until}}
+        return {"_id": self.session_id, "erasedSeq": self.after_seq or {"$in": [None, 0]}, **head}
 
     def hidden(self) -> Document | None:
         """Return the filter of the contents that are not visible; None if nothing was erased."""
@@ -74,7 +104,7 @@ class Visible:
 
     def beyond(self, seq: int) -> Visible:
         """The part after a number."""
-        return Visible(self.session_id, max(self.after_seq, seq))
+        return Visible(self.session_id, max(self.after_seq, seq), self.path)
 
     def match(self, place: str, until: int | None = None) -> Document:
         """The filter of a collection whose documents have the session's id, and a number at `place`.
@@ -84,7 +114,14 @@ class Visible:
             until: the greatest number; None for no bound.
         """
         bounds = {"$gt": self.after_seq} if until is None else {"$gt": self.after_seq, "$lte": until}
-        return {"sessionId": self.session_id, place: bounds}
+        if self.path is None:
+            return {"sessionId": self.session_id, place: bounds}
+        parts = [part for part in self.path if part.until > self.after_seq and (until is None or part.first <= until)]
+        if not parts:
+            return {"sessionId": self.session_id, place: {"$gt": self.after_seq, "$lte": self.after_seq}}
+        last = parts[-1].until
+        bounds["$lte"] = last if until is None else min(until, last)
+        return {"sessionId": self.session_id, place: bounds, "$or": within(parts, place)}
 
 
 AFTER_SEQ: Final = {"$ifNull": ["$erasedSeq", 0]}

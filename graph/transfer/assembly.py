@@ -26,6 +26,7 @@ from graph.store.jobs.enrichment import MOST_ENTITIES
 from graph.store.stream_documents import MessageStatus
 from graph.store.streams import is_streaming
 from graph.store.transfer.documents import Contents
+from graph.transfer.branches import Branches
 from graph.transfer.portions import Batch, Load, Part, Users
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
 from graph.transfer.source import Source
@@ -196,7 +197,7 @@ class _Session:
         self._uncounted_messages: list[MessageDocument] = []
         self._memory = 0  # the place in `_ranges` of the last message's memory
         self._last_seq = 0
-        self._summary_seq = 0
+        self._branches = Branches(session_id)
         self._message_count = 0
         self._token_count = 0
         self._first_at: datetime | None = None
@@ -231,6 +232,7 @@ class _Session:
         self._size += size
         if kind == "session":
             self._recorded = {name: value for name, value in record.items() if value is not None}
+            self._branches.begin(self._recorded, line)
         else:
             {"memory": self._add_memory, "message": self._add_message, "summary": self._add_summary}[kind](record, line)
 
@@ -248,6 +250,7 @@ class _Session:
             self._uncounted[memory_id] = memory
 
     def _add_message(self, record: Document, line: int) -> None:
+        self._branches.check(record, line)
         seq = record.get("seq", self._last_seq + 1)
         if seq <= self._last_seq:
             raise TransferError(
@@ -343,11 +346,9 @@ class _Session:
         }
 
     def _add_summary(self, record: Document, line: int) -> None:
-        first, last = record["firstSeq"], record["lastSeq"]
-        if last < first or last <= self._summary_seq:
-            raise TransferError(f"line {line}: the summaries' ranges must ascend, from firstSeq to lastSeq")
+        self._branches.add_summary(record, line)
         document = {
-            "_id": record.pop("uuid", None) or derived_uuid("summary", self.session_id, last),
+            "_id": record.pop("uuid", None) or derived_uuid("summary", self.session_id, record["lastSeq"]),
             "entities": [],
             "createdAt": self._at,
             **record,
@@ -355,7 +356,6 @@ class _Session:
         if "tokenCount" not in record:
             document["tokenCount"] = self._tokens.count(record["content"])
         self._contents.summaries.append(cast("SummaryDocument", document))
-        self._summary_seq = last
 
     def document(self, line: int) -> SessionDocument:
         """Return the session's document, after all its records, and hold the memories that waited for their counts.
@@ -372,7 +372,7 @@ class _Session:
             "lastSeq": max(self._last_seq, self._ranges[-1][1] if self._ranges else 0),
             "messageCount": self._message_count,
             "tokenCount": self._token_count,
-            "summarySeq": self._summary_seq,
+            "summarySeq": self._branches.summary_seq,
         }
         for name, value in counted.items():
             recorded: Any = self._recorded.get(name, value)

@@ -29,6 +29,7 @@ values get the same defaults each time, so that a second import of the file stor
 * `memoryId`: the memory whose range holds the message; without memory records, one that holds the whole session;
 * `createdAt` and `updatedAt` of a message: the time of the import; of a session: those of its messages;
 * `tokenCount`, `messageCount`, `lastSeq` and `summarySeq`: counted;
+* `branches` and `head` of a session, `branch` of a message and of a summary: the messages form one line;
 * `enrichment`: `PENDING`, so that a worker extracts the entities; `DONE` where the record brings `entities`.
 
 Unknown fields are refused in a file written by hand, since they are likely typing errors, and kept in an export, since
@@ -98,6 +99,20 @@ class _ForkOrigin(TypedDict):
 
 
 @with_config(_OPEN)
+class _Branch(TypedDict):
+    parent: Count
+    after: Count
+    first: Place
+    last: Count
+
+
+@with_config(_OPEN)
+class _Head(TypedDict):
+    branch: Count
+    seq: Count
+
+
+@with_config(_OPEN)
 class _Session(TypedDict):
     type: Literal["session"]
     sessionId: str
@@ -117,6 +132,8 @@ class _Session(TypedDict):
     tokenCount: NotRequired[Count]
     summarySeq: NotRequired[Count]
     revision: NotRequired[Count]
+    branches: NotRequired[list[_Branch]]
+    head: NotRequired[_Head]
 
 
 @with_config(_OPEN)
@@ -180,6 +197,7 @@ class _Message(TypedDict):
     updatedAt: NotRequired[Time]
     enrichment: NotRequired[_Enrichment]
     revision: NotRequired[Count]
+    branch: NotRequired[Place]
 
 
 @with_config(_OPEN)
@@ -193,6 +211,7 @@ class _Summary(TypedDict):
     tokenCount: NotRequired[Count]
     entities: NotRequired[list[_Entity]]
     createdAt: NotRequired[Time]
+    branch: NotRequired[Place]
 
 
 @with_config(_OPEN)

@@ -25,12 +25,12 @@ async def get(call: Call) -> Response:
     last = call.number("lastn")
     last = min(last, MAX_LAST) if last else None  # Zep reads 0 as absent
     session = await find_session(
-        call.backend, call.scope, session_id, {"metadata", "messageCount", "summarySeq", *Visible.FIELDS}
+        call.backend, call.scope, session_id, {"metadata", "messageCount", "summarySeq", *Visible.HEAD_FIELDS}
     )
     if session is None or not session["messageCount"]:
         message = f"session {shown(session_id)} has no memory"
         raise NotFound(message)
-    visible, summary_seq = Visible.of(session), session["summarySeq"]
+    visible, summary_seq = Visible.of_head(session), session["summarySeq"]
     summary = await newest_summary(call.backend, visible) if summary_seq else None
     messages = await recalled_messages(call.backend, visible, summary_seq, MESSAGE, last=last)
     memory: Document = {"messages": [message_of(message) for message in messages]}

@@ -26,7 +26,9 @@ async def all_of(call: Call) -> Response:
     cursor = call.number("cursor", least=1)
     size = call.limit(MAX_PAGE if cursor is None else _PAGE)
     session_id = call.path("session_id")
-    session = await find_session(call.backend, call.scope, session_id, {"messageCount", "lastSeq", *Visible.FIELDS})
+    session = await find_session(
+        call.backend, call.scope, session_id, {"messageCount", "lastSeq", *Visible.HEAD_FIELDS}
+    )
     if session is None:
         return json_answer({"messages": [], "total_count": 0, "row_count": 0})
     skip = ((cursor or 1) - 1) * size
@@ -34,7 +36,7 @@ async def all_of(call: Call) -> Response:
     return json_answer(
         {
             "messages": [message_of(message) for message in found],
-            "total_count": session["messageCount"],
+            "total_count": await operations.count_messages(call.backend, session),
             "row_count": len(found),
         }
     )

@@ -198,11 +198,11 @@ async def test_a_summary_of_what_was_edited_meanwhile_is_not_stored(database: Da
     assert due is not None
     standing = await summarising.standing_of(database, due)
     assert standing is not None
-    read = await summarising.contents(database, due, 1, 6)
+    read = await summarising.contents(database, standing, 1, 6)
     summary = {"firstSeq": 1, "lastSeq": 6, "content": "old", "tokenCount": 1, "source": "EXTRACTIVE", "entities": []}
     await edit(database, 2, "new")
     assert not await summarising.store_summary(database, due, standing, read, summary)
-    read = await summarising.contents(database, due, 1, 6)
+    read = await summarising.contents(database, standing, 1, 6)
     assert await summarising.store_summary(database, due, standing, read, summary)
     assert not await summarising.store_summary(database, due, standing, read, summary)
 

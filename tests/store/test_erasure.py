@@ -501,7 +501,7 @@ async def test_no_summary_is_stored_of_what_is_being_erased(database: Database) 
     assert due
     standing = await summarising.standing_of(database, due)
     assert standing
-    read = await summarising.contents(database, due, 1, 12)
+    read = await summarising.contents(database, standing, 1, 12)
     await sessions.delete_contents(database, EVERYTHING, "s")
     summary = {"firstSeq": 1, "lastSeq": 12, "content": MARK, "tokenCount": 1, "source": "EXTRACTIVE", "entities": []}
     assert not await summarising.store_summary(database, due, standing, read, summary)

@@ -425,6 +425,8 @@ def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]
         may |= {BAD}
     if name == "forkSession" and sent["sessionId"] in things.sessions:
         may |= {BAD, CONFLICT}
+    if sent.get("head") is not None or any(item.get("parentUuid") for item in [sent, *messages]):
+        may |= {BAD}  # the session may not have the message
     unknown = any(item.get(key) is not None for item in messages for key in ("parts", "createdAt"))
     # The role and the content of a message with parts are changed with its parts only.
     return may | {BAD} if unknown or any(_canonical(item.get("uuid")) in things.in_parts for item in messages) else may
@@ -433,8 +435,8 @@ def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]
 def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
     ids = [sent[key] for key in ("sessionId", "userId", "idempotencyKey") if sent.get(key) is not None]
     wrong = not all(map(_is_id, ids)) or not _is_metadata(sent.get("metadata"))
-    if "uuid" in sent and sent["uuid"] is not None:
-        wrong |= not _is_uuid(sent["uuid"])
+    for key in ("uuid", "head", "parentUuid"):
+        wrong |= sent.get(key) is not None and not _is_uuid(sent[key])
     for key, most in (("email", 320), ("firstName", 1_024), ("lastName", 1_024), ("title", 1_024)):
         text = sent.get(key) or ""
         wrong |= "\0" in text or len(text.encode()) > most
@@ -458,6 +460,7 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
 def _is_message(item: dict[str, Any]) -> bool:
     role = item["role"]
     known = item.get("uuid") is None or _is_uuid(item["uuid"])
+    known &= item.get("parentUuid") is None or _is_uuid(item["parentUuid"])
     known &= item.get("name") is None or _is_text(item["name"], 256)
     known &= item.get("toolCallId") is None or _is_id(item["toolCallId"])
     return known and 0 < len(role.encode()) <= 256 and "\0" not in role and _is_metadata(item.get("metadata"))

@@ -61,6 +61,14 @@ class MessageInput:
         " to a minute ahead, the time of arrival. Messages stay in the order of their arrival, `seq`, independent of"
         " their times. A stored message keeps its time.",
     )
+    parent_uuid: UUID | None = strawberry.field(
+        default=None,
+        description="UUID of the message that this one follows: any message of the session, or one before in this call."
+        " By default the message before in this call, and for the first one the session's `head`. The nil UUID, of"
+        " zeros alone, stands for the beginning of the session. A message that follows another one than the last of its"
+        " branch begins a branch; a session has at most 1,000 branches. The last message of the call becomes the"
+        " `head`. A stored message keeps its place.",
+    )
 
 
 @compiled_input
@@ -123,7 +131,15 @@ class DeleteMemoryPayload:
 def to_add(item: MessageInput) -> MessageToAdd:
     """Return a message as operations take it."""
     return MessageToAdd(
-        item.role, item.content, item.metadata, item.uuid, item.created_at, item.name, item.tool_call_id, item.parts
+        item.role,
+        item.content,
+        item.metadata,
+        item.uuid,
+        item.created_at,
+        item.name,
+        item.tool_call_id,
+        item.parts,
+        item.parent_uuid,
     )
 
 

@@ -82,10 +82,10 @@ class Memory(Node, DocumentType):
     async def summary(root: strawberry.Parent[Any], info: Info) -> Summary | None:
         visible = Visible.of_memory(root)
         if _is_persisted(root):
-            session = await info.context.session(root["sessionId"], Visible.FIELDS)
+            session = await info.context.session(root["sessionId"], Visible.HEAD_FIELDS)
             if session is None:
                 return None
-            visible = Visible.of(session)
+            visible = Visible.of_head(session)
         found = await newest_summary(info.context.backend, visible, Selection.of(info).reads())
         return as_source(found)
 

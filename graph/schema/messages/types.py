@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,8 @@ import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
+from graph.operations.relatives import MESSAGE_FIELDS, parent_uuids, sibling_uuids
+from graph.operations.validation import check_first
 from graph.schema.context import Info
 from graph.schema.enrichment.types import Enrichment
 from graph.schema.entities.types import Entity, message_entities
@@ -86,6 +89,29 @@ class Message(Node, DocumentType):
     )
     def entities(root: strawberry.Parent[Any], first: FirstOfList = None) -> list[Entity]:
         return as_source(message_entities(root, first))
+
+    @resolved(
+        *MESSAGE_FIELDS,
+        description="UUID of the message that this one follows: in a session without branches, the one before. Null for"
+        " the first message.",
+    )
+    async def parent_uuid(root: strawberry.Parent[Any], info: Info) -> UUID | None:
+        found = await info.context.of_message(parent_uuids, root)
+        return None if found is None else UUID(found)
+
+    @resolved(
+        *MESSAGE_FIELDS,
+        description="The messages with the same parent, this one included, in the order of `seq`: more than one where"
+        " branches begin.",
+        size=LIST,
+    )
+    async def siblings(
+        root: strawberry.Parent[Any], info: Info, first: FirstOfList = None
+    ) -> list[Annotated[Message, strawberry.lazy("graph.schema.messages.types")]]:
+        limit, fields = check_first(first), {"_id", *Selection.of(info).reads()}
+        uuids = await info.context.of_message(sibling_uuids, root) or []
+        found = await asyncio.gather(*(info.context.message(uuid, fields) for uuid in uuids[:limit]))
+        return as_source([message for message in found if message is not None])
 
     @resolved("sessionId", description="The session of the message.")
     async def session(

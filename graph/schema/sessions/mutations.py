@@ -11,7 +11,7 @@ from graph.execution.fields import as_source
 from graph.operations import sessions
 from graph.schema.context import Info
 from graph.schema.node import global_id
-from graph.schema.scalars import JSON, METADATA_PATCH
+from graph.schema.scalars import JSON, METADATA_PATCH, UUID
 from graph.schema.sessions.types import Session
 from graph.store.expiry import Expiry
 
@@ -53,6 +53,12 @@ class UpdateSessionInput:
         default=strawberry.UNSET,
         description="A time to come: from then on, the session is as deleted. Null removes it; an absent field does not"
         " change it.",
+    )
+    head: UUID | None = strawberry.field(
+        default=None,
+        description="UUID of the message that the conversation is to end with: one of the session's messages. The"
+        " memory, the context, searches and summaries then follow the path from the first message to it, and the next"
+        " message comes after it.",
     )
     expected_revision: int | None = strawberry.field(
         default=None,
@@ -130,6 +136,7 @@ class SessionMutations:
             title=input.title,
             archived=input.archived,
             expiry=None if input.expires_at is strawberry.UNSET else Expiry(input.expires_at),
+            head=input.head,
             expected_revision=input.expected_revision,
         )
         return UpdateSessionPayload(session=as_source(updated))

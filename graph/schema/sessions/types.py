@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from enum import Enum
+from typing import Annotated, Any
 
 import strawberry
 
@@ -20,6 +21,7 @@ from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
 from graph.schema.entities.listing import Labels, Search, connect_entities
 from graph.schema.entities.types import Entity
+from graph.schema.enums import described_enum
 from graph.schema.memory.types import MESSAGES_OF_SESSION, Memory, session_memory
 from graph.schema.messages.types import Message
 from graph.schema.node import DocumentType, Node, global_id
@@ -36,6 +38,23 @@ from graph.store.visible import Visible
 MESSAGE_CURSORS = Cursors("message", (int,))
 _SUMMARY_CURSORS = Cursors("summary", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
+
+
+class MessageBranch(Enum):
+    """Which messages of a session to list."""
+
+    HEAD = "HEAD"
+    ALL = "ALL"
+
+
+described_enum(
+    MessageBranch,
+    description="Which messages of a session to list.",
+    values={
+        "HEAD": "Those on the path from the first message to `Session.head`.",
+        "ALL": "Those of all branches.",
+    },
+)
 
 
 @strawberry.type(description="The source of a fork.")
@@ -79,8 +98,8 @@ class Session(Node, DocumentType):
         description="The time from which the session is as deleted, as it was set, or null. The retention"
         " of the deployment may end it earlier.",
     )
-    message_count: int = stored("messageCount", description="Number of messages of the session.")
-    token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
+    message_count: int = stored("messageCount", description="Number of messages of the session, of all branches.")
+    token_count: int = stored("tokenCount", description="Number of tokens of all its messages, of all branches.")
 
     @resolved(
         "_id",
@@ -92,14 +111,25 @@ class Session(Node, DocumentType):
 
     @resolved(
         "title",
-        *Visible.FIELDS,
+        *Visible.HEAD_FIELDS,
         description="The title as set, or else the beginning of the first message of the role user or human, at most 80"
         " characters. Null without either.",
     )
     async def title(root: strawberry.Parent[Any], info: Info) -> str | None:
         return await info.context.of_session(titles, root)
 
-    @resolved(*Visible.FIELDS, description="The newest message, or null.")
+    @resolved(
+        *Visible.HEAD_FIELDS,
+        description="The message that the conversation ends with: the last one that was added, or that `updateSession`"
+        " set since. The memory, the context, searches and summaries follow the path from the first message to it. Null"
+        " without messages.",
+    )
+    async def head(root: strawberry.Parent[Any], info: Info) -> Message | None:
+        fields = {"_id", *Selection.of(info).reads()}
+        newest = await info.context.of_session(newest_messages, root, fields)
+        return as_source(newest)
+
+    @resolved(*Visible.HEAD_FIELDS, description="The newest message on the path to `head`, or null.")
     async def last_message(root: strawberry.Parent[Any], info: Info) -> Message | None:
         fields = {"_id", *Selection.of(info).reads()}
         newest = await info.context.of_session(newest_messages, root, fields)
@@ -119,8 +149,9 @@ class Session(Node, DocumentType):
         "readSeq",
         "lastSeq",
         "messageCount",
-        *Visible.FIELDS,
-        description="How many messages its user has not read, of any role; 1,000 for that number or more.",
+        *Visible.HEAD_FIELDS,
+        description="How many messages on the path to `head` its user has not read, of any role; 1,000 for that number"
+        " or more.",
     )
     async def unread_count(root: strawberry.Parent[Any], info: Info) -> int:
         return await info.context.of_session(unread_counts, root) or 0
@@ -132,7 +163,11 @@ class Session(Node, DocumentType):
             return None
         return as_source(await info.context.user(user_id, Selection.of(info).reads()))
 
-    @resolved(*Visible.FIELDS, size=CONNECTION, description="Its messages that meet the filter, oldest first.")
+    @resolved(
+        *Visible.HEAD_FIELDS,
+        size=CONNECTION,
+        description="Its messages that meet the filter, in the order of `seq`: those on the path to `head`, or all.",
+    )
     async def messages(
         root: strawberry.Parent[Any],
         info: Info,
@@ -142,6 +177,9 @@ class Session(Node, DocumentType):
         last: Last = None,
         before: Before = None,
         filter: Filter = None,  # noqa: A002
+        branch: Annotated[
+            MessageBranch, strawberry.argument(description="The messages on the path to `head`, or all.")
+        ] = MessageBranch.HEAD,
     ) -> Connection[Message]:
         context = info.context
 
@@ -150,10 +188,11 @@ class Session(Node, DocumentType):
             return 0 if owner is None else owner["messageCount"]
 
         window = window_of(MESSAGE_CURSORS, first, after, last, before)
-        visible = Visible.of(root)
+        visible = Visible.of_head(root) if branch is MessageBranch.HEAD else Visible.of(root)
         if filter is None:
             listing = list_messages(context.backend, visible)
-            return as_source(await connect(info, listing, MESSAGE_CURSORS, window, total=total))
+            counted = total if visible.path is None else None
+            return as_source(await connect(info, listing, MESSAGE_CURSORS, window, total=counted))
         stored_filter = filter.for_list(context.filter_bounds)
         listing = await list_messages_meeting(context.backend, visible, stored_filter)
         return as_source(await connect(info, listing, MESSAGE_CURSORS, window))
@@ -178,9 +217,9 @@ class Session(Node, DocumentType):
         return as_source(await connect_entities(info, listing, (first, after, last, before)))
 
     @resolved(
-        *Visible.FIELDS,
+        *Visible.HEAD_FIELDS,
         size=CONNECTION,
-        description="All summaries of the session, oldest first; the session memory has the newest one.",
+        description="The summaries of the path to `head`, oldest first; the session memory has the newest one.",
     )
     async def summaries(
         root: strawberry.Parent[Any],
@@ -191,7 +230,7 @@ class Session(Node, DocumentType):
         before: Before = None,
     ) -> Connection[Summary]:
         window = window_of(_SUMMARY_CURSORS, first, after, last, before)
-        listing = list_summaries(info.context.backend, Visible.of(root))
+        listing = list_summaries(info.context.backend, Visible.of_head(root))
         return as_source(await connect(info, listing, _SUMMARY_CURSORS, window))
 
     @resolved(*Visible.FIELDS, description="The progress of entity extraction in its messages.")

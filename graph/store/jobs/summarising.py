@@ -53,9 +53,9 @@ class Standing:
     Attributes:
         last_seq: the number of its newest message.
         summary_seq: the last number of its newest summary, from the session's document.
-        visible: the part of the session that is not erased.
+        visible: the part of the session that is not erased, on the path to the head.
         covered: the number of the newest covered or erased message.
-        previous: the newest summary, or None.
+        previous: the newest summary of the path, or None.
     """
 
     last_seq: int
@@ -118,10 +118,10 @@ async def finish(database: Database, due: ClaimedSession, standing: Standing) ->
 
 async def standing_of(database: Database, due: ClaimedSession) -> Standing | None:
     """Return the state of the session's summaries, or None if it is no longer held."""
-    found = await database.sessions.find_one(due.held, projection({"lastSeq", "summarySeq", *Visible.FIELDS}))
+    found = await database.sessions.find_one(due.held, projection({"lastSeq", "summarySeq", *Visible.HEAD_FIELDS}))
     if found is None:
         return None
-    visible = Visible.of(found)
+    visible = Visible.of_head(found)
     previous = await database.summaries.find_one(visible.match("lastSeq"), sort=[("lastSeq", -1)])
     return Standing(
         last_seq=found["lastSeq"],
@@ -132,10 +132,13 @@ async def standing_of(database: Database, due: ClaimedSession) -> Standing | Non
     )
 
 
-async def uncovered(database: Database, due: ClaimedSession, standing: Standing, limit: int) -> list[MessageDocument]:
-    """Return the oldest messages without a summary, with `seq` and `tokenCount`, up to one that is being written."""
+async def uncovered(database: Database, standing: Standing, limit: int) -> list[MessageDocument]:
+    """Return the oldest messages of the path without a summary, up to one that is being written.
+
+    They have `seq` and `tokenCount`.
+    """
     found = await database.messages.find(
-        {"sessionId": due.session_id, "seq": {"$gt": standing.covered}},
+        standing.visible.beyond(standing.covered).match("seq"),
         {"seq": 1, "tokenCount": 1, "status": 1},
         sort=[("seq", 1)],
         limit=limit,
@@ -144,15 +147,13 @@ async def uncovered(database: Database, due: ClaimedSession, standing: Standing,
     return list(takewhile(lambda message: not is_streaming(message), found))
 
 
-async def contents(database: Database, due: ClaimedSession, first_seq: int, last_seq: int) -> list[MessageDocument]:
-    """Return the messages of a range, with `role`, `content` and the fields that reveal later changes."""
+async def contents(database: Database, standing: Standing, first_seq: int, last_seq: int) -> list[MessageDocument]:
+    """Return the messages of a range of the path, with `role`, `content` and the fields that reveal later changes."""
     return await database.messages.find(
-        _range(due, first_seq, last_seq), {"seq": 1, "role": 1, "content": 1, "updatedAt": 1}, sort=[("seq", 1)]
+        standing.visible.beyond(first_seq - 1).match("seq", last_seq),
+        {"seq": 1, "branch": 1, "role": 1, "content": 1, "updatedAt": 1},
+        sort=[("seq", 1)],
     )
-
-
-def _range(due: ClaimedSession, first_seq: int, last_seq: int) -> Document:
-    return {"sessionId": due.session_id, "seq": {"$gte": first_seq, "$lte": last_seq}}
 
 
 async def store_summary(
@@ -170,14 +171,15 @@ async def store_summary(
         summary: `firstSeq`, `lastSeq`, `content`, `tokenCount`, `source` and `entities`.
 
     Returns:
-        False, and nothing is stored, if a message has changed since, or another worker holds the session.
+        False, and nothing is stored, if a message has changed since, the session has left the path, or another worker
+        holds it.
     """
     was = {message["_id"]: message["updatedAt"] for message in read}
-    last_uuid = max(read, key=lambda message: message["seq"])["_id"]
+    last = max(read, key=lambda message: message["seq"])
 
     async def attempt(tx: Transaction) -> bool:
         found = await database.messages.find(
-            _range(due, standing.covered + 1, summary["lastSeq"]), {"updatedAt": 1}, session=tx
+            standing.visible.beyond(standing.covered).match("seq", summary["lastSeq"]), {"updatedAt": 1}, session=tx
         )
         if {message["_id"]: message["updatedAt"] for message in found} != was:
             return False
@@ -197,10 +199,12 @@ async def store_summary(
         stored = {
             "_id": new_uuid(),
             "sessionId": due.session_id,
-            "lastMessageUuid": last_uuid,
+            "lastMessageUuid": last["_id"],
             "createdAt": now(),
             **summary,
         }
+        if branch := last.get("branch", 0):
+            stored["branch"] = branch
         document = cast("SummaryDocument", stored)
         if previous is not None and previous.get("stale"):
             document["stale"] = True  # the new summary includes it

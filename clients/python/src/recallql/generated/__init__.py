@@ -18,6 +18,7 @@ from .context import (
 from .delete_memory import DeleteMemory, DeleteMemoryDeleteMemory
 from .enums import (
     EnrichmentState,
+    MessageBranch,
     MessageStatus,
     MessageUpdateKind,
     OffsetUnit,
@@ -120,6 +121,7 @@ __all__ = [
     "FollowStreamMessageStreamMessage",
     "ForkSessionInput",
     "MarkReadInput",
+    "MessageBranch",
     "MessageFields",
     "MessageFilter",
     "MessageInput",

@@ -40,6 +40,11 @@ class SummarySource(str, Enum):
     LLM = "LLM"
 
 
+class MessageBranch(str, Enum):
+    HEAD = "HEAD"
+    ALL = "ALL"
+
+
 class MessageUpdateKind(str, Enum):
     EDITED = "EDITED"
     DELETED = "DELETED"

@@ -113,6 +113,8 @@ class MessageInput(BaseModel):
     "The content in the form of model APIs: JSON objects with a `type` (`text`, `tool-call`, `image`, …), stored unchanged; at most 1,000 parts, 131,072 values and 1 MiB."
     created_at: Optional[datetime] = Field(alias="createdAt", default=None)
     "The time of the message, not in the future, stored in milliseconds. By default, and for a time up to a minute ahead, the time of arrival. Messages stay in the order of their arrival, `seq`, independent of their times. A stored message keeps its time."
+    parent_uuid: Optional[UUID] = Field(alias="parentUuid", default=None)
+    "UUID of the message that this one follows: any message of the session, or one before in this call. By default the message before in this call, and for the first one the session's `head`. The nil UUID, of zeros alone, stands for the beginning of the session. A message that follows another one than the last of its branch begins a branch; a session has at most 1,000 branches. The last message of the call becomes the `head`. A stored message keeps its place."
 
 
 class DeleteMemoryInput(BaseModel):
@@ -152,6 +154,8 @@ class UpdateSessionInput(BaseModel):
     "Whether the session is archived."
     expires_at: Optional[datetime] = Field(alias="expiresAt", default=None)
     "A time to come: from then on, the session is as deleted. Null removes it; an absent field does not change it."
+    head: Optional[UUID] = None
+    "UUID of the message that the conversation is to end with: one of the session's messages. The memory, the context, searches and summaries then follow the path from the first message to it, and the next message comes after it."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`."
 
@@ -252,6 +256,8 @@ class StartMessageInput(BaseModel):
     "Any JSON object, at most 256 KiB."
     user_id: Optional[str] = Field(alias="userId", default=None)
     "Your own id of the user that the session belongs to."
+    parent_uuid: Optional[UUID] = Field(alias="parentUuid", default=None)
+    "UUID of the message that this one follows, as in `MessageInput`; by default the session's `head`."
 
 
 class AppendMessageInput(BaseModel):
