@@ -153,10 +153,13 @@ class InSession(Source):
     Attributes:
         session_id: the caller's id.
         session_uuid: differs from that of a later session with the same id; None while unknown.
+        belongs_to_another: whether the session was found to have another user, who stays its user until it is deleted.
+            Its events cause no reads.
     """
 
     session_id: str
     session_uuid: str | None
+    belongs_to_another: bool = False
 
     async def session(self, after: Moment | None) -> SessionDocument | None:
         """Return the session; None if the session does not exist yet, or belongs to another user.
@@ -167,7 +170,9 @@ class InSession(Source):
         session = await following.session_state(self.database, self.session_id, after)
         if self.session_uuid is not None and (session is None or session["uuid"] != self.session_uuid):
             raise Gone
-        if session is not None and not self.scope.sees_session(session):
+        is_visible = session is not None and self.scope.sees_session(session)
+        self.belongs_to_another = session is not None and not is_visible and session.get("userId") is not None
+        if not is_visible:
             return None
         if session is not None:
             self.is_visible = True
@@ -176,9 +181,11 @@ class InSession(Source):
 
     async def check(self, after: Moment | None) -> None:
         """Look at the session."""
-        await self.session(after)
+        if not self.belongs_to_another:
+            await self.session(after)
 
     async def check_life(self, after: Moment | None) -> None:
-        """Look at the session."""
+        """Look at the session; one of another user may be deleted, and the next one with its id be the caller's."""
+        self.belongs_to_another = False
         if self.session_uuid is not None:
             await self.session(after)

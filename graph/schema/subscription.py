@@ -105,8 +105,9 @@ class Subscription:
     @strawberry.subscription(
         graphql_type=Message,
         description="Every message of a session after `afterSeq`, each once and in order: stored messages, then new"
-        " ones. A client that reconnects with the last `seq` it saw misses no message. The session may be created later"
-        " (an end user must create it first); the subscription completes when the session is deleted.",
+        " ones. A client that reconnects with the last `seq` it saw misses no message. The session may be created"
+        " later; for an end user, a session of another user is as one that does not exist. The subscription completes"
+        " when the session is deleted.",
     )
     async def message_added(
         self,
