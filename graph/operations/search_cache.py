@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from cachetools import TTLCache
 from graph.enrichment.models import use_one_thread
 from graph.errors import TooCostly, Unavailable
 from graph.operations.concurrency import run_on_thread
+from graph.operations.search_scope import CachedScope, CachedSession, size_of
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, RecallDocument, SessionDocument, now
 from graph.store.recall import (
@@ -50,101 +51,8 @@ _OVERLAP = timedelta(seconds=60)
 """Overlap of the times in which changes are read: clocks differ, and transactions take time."""
 _OVERLAP_OF_VECTORS = timedelta(seconds=10)  # these times are of MongoDB's clock
 
-_BYTES_OF_ENTRY = 600  # its objects, except for the vector and the terms
-
 Key = tuple[str | None, str | None]
 """The user and the session of a scope."""
-Version = tuple[datetime | None, datetime | None]
-
-
-@dataclass(slots=True)
-class _CachedSession:
-    """The cached messages of a session.
-
-    Attributes:
-        part: the visible part of the session, all branches included, of which messages are cached.
-        shown: the part on the path to its head, which searches compare.
-        last_seq: messages after this number are not cached.
-        uuid: identifies the session.
-        entries: the entries of the messages, by uuid.
-        versions: the versions of the messages, by uuid.
-        branches: the branches of the messages in other branches than 0, by uuid.
-    """
-
-    part: Visible
-    shown: Visible
-    last_seq: int
-    uuid: str
-    entries: dict[str, Entry] = field(default_factory=dict)
-    versions: dict[str, Version] = field(default_factory=dict)
-    branches: dict[str, int] = field(default_factory=dict)
-
-    def shown_entries(self) -> Iterable[Entry]:
-        """Return the entries of the messages on the path to the head."""
-        if self.shown.path is None:
-            return self.entries.values()
-        until = {part.branch: part.until for part in self.shown.path}
-        return [entry for uuid, entry in self.entries.items() if entry.seq <= until.get(self.branches.get(uuid, 0), 0)]
-
-    def is_another(self, stored: SessionDocument) -> bool:
-        """Return whether its contents were erased; a new session may have the id and the counts of a deleted one."""
-        return stored["uuid"] != self.uuid or Visible.of(stored) != self.part
-
-    def has_lost(self, stored: SessionDocument | None) -> bool:
-        """Return whether messages were erased or deleted since the entries were read, by the stored session's count."""
-        if stored is None or self.is_another(stored):
-            return True
-        added = stored["lastSeq"] - self.last_seq
-        return stored["messageCount"] != len(self.entries) + added
-
-
-@dataclass(slots=True)
-class _CachedScope:
-    """The cached messages of a scope.
-
-    Attributes:
-        model: the model whose vectors are cached.
-        since: the time from which changes of messages are read next, by the clock of this process.
-        vectors_since: the time from which vectors are read next, by the clock of MongoDB; None for all.
-        began: when the last read began, by the monotonic clock.
-        sessions: the cached sessions, by id.
-        columns: their messages as an earlier search compared them; None if messages were lost since.
-        changed: the messages that were added or changed since, by id.
-    """
-
-    model: str | None
-    since: datetime
-    vectors_since: datetime | None = None
-    began: float = 0.0
-    sessions: dict[str, _CachedSession] = field(default_factory=dict)
-    columns: Columns | None = None
-    changed: dict[str, Entry] = field(default_factory=dict)
-
-    def put(self, entry: Entry) -> None:
-        """Add a message, or replace it."""
-        session = self.sessions[entry.session_id]
-        former = session.entries.get(entry.message_id)
-        session.entries[entry.message_id] = self.changed[entry.message_id] = entry
-        if session.shown.path is not None:
-            self.columns = None  # the message may be in another branch than the path
-        elif former is not None and (former.language, former.speaker) != (entry.language, entry.speaker):
-            self.columns = None  # the query is read by the languages and the speakers that there are
-
-    def lose(self, session_id: str) -> None:
-        """Remove a session; the messages that it has left must be read again."""
-        del self.sessions[session_id]
-        self.columns = None
-
-    def bring_up_to_date(self) -> Columns:
-        """Return the messages in columns; run it on a thread."""
-        columns = self.columns
-        if columns is not None and self.changed:
-            columns = _updated(columns, self.changed.values())
-        if columns is None:
-            columns = columns_from(entry for session in self.sessions.values() for entry in session.shown_entries())
-        self.columns = columns
-        self.changed.clear()
-        return columns
 
 
 class SearchCache:
@@ -157,7 +65,7 @@ class SearchCache:
 
     def __init__(self, database: Database, *, seconds: float = SECONDS) -> None:
         self._database = database
-        self._scopes: TTLCache[Key, _CachedScope] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
+        self._scopes: TTLCache[Key, CachedScope] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
         self._expiring: asyncio.Task[None] | None = None
 
@@ -179,13 +87,13 @@ class SearchCache:
         async with lock:
             scope = self._scopes.pop(key, None)
             if scope is None or scope.model != model:
-                scope = _CachedScope(model, now())
+                scope = CachedScope(model, now())
             await _Refresh(self._database, scope, sessions).run()
             columns = await run_on_thread(scope.bring_up_to_date)
             self._keep(key, scope)
             return columns
 
-    def _keep(self, key: Key, scope: _CachedScope) -> None:
+    def _keep(self, key: Key, scope: CachedScope) -> None:
         if _size_of(scope) <= MOST_BYTES:
             self._scopes[key] = scope
         if self._expiring is None or self._expiring.done():
@@ -214,7 +122,7 @@ class SearchCache:
 class _Refresh:
     """Updates the cached messages of a scope."""
 
-    def __init__(self, database: Database, scope: _CachedScope, sessions: Sequence[SessionDocument]) -> None:
+    def __init__(self, database: Database, scope: CachedScope, sessions: Sequence[SessionDocument]) -> None:
         self._database = database
         self._scope = scope
         self._sessions = {session["_id"]: session for session in sessions}
@@ -222,7 +130,7 @@ class _Refresh:
         self._began = time.monotonic()
 
     async def run(self) -> None:
-        """Read what changed."""
+        """Read the sessions and messages that changed."""
         began, since = now(), self._scope.vectors_since  # reading vectors changes `vectors_since`
         if since is not None:
             # MongoDB's clock went on: without this, the newest vectors would be read again by each search.
@@ -251,7 +159,7 @@ class _Refresh:
                 self._scope.lose(session_id)
                 there = None
             if there is None:
-                cached[session_id] = _CachedSession(part, shown, session["lastSeq"], session["uuid"])
+                cached[session_id] = CachedSession(part, shown, session["lastSeq"], session["uuid"])
                 fresh.append(part)
                 continue
             if there.shown != shown:
@@ -318,7 +226,7 @@ class _Refresh:
         for name in lost:
             former = cached[name]
             self._scope.lose(name)
-            cached[name] = _CachedSession(former.part, former.shown, former.last_seq, former.uuid)
+            cached[name] = CachedSession(former.part, former.shown, former.last_seq, former.uuid)
         await self._take(messages_of(self._database, [cached[name].part for name in lost], contents=False))
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
@@ -349,13 +257,8 @@ def _is_same(message: MessageDocument, earlier: MessageDocument) -> bool:
     return message["memoryId"] == earlier["memoryId"] and version_of(message)[0] == version_of(earlier)[0]
 
 
-def _size_of(scope: _CachedScope) -> int:
+def _size_of(scope: CachedScope) -> int:
     return 0 if scope.columns is None else size_of(scope.columns)
-
-
-def size_of(columns: Columns) -> int:
-    """Return the approximate bytes of the messages of a scope, in columns and as entries."""
-    return 2 * columns.nbytes + _BYTES_OF_ENTRY * len(columns.message_ids)
 
 
 def _entries_of(
@@ -385,21 +288,3 @@ def _entry_of(message: MessageDocument, document: RecallDocument | None, model: 
         labels=[entity["label"] for entity in message["entities"]],
         embedded=(document["vector"], document["scale"]) if document is not None and is_embedded else (b"", 0.0),
     )
-
-
-def columns_from(entries: Iterable[Entry]) -> Columns:
-    """Return the columns of messages, given in any order; run it on a thread."""
-    use_one_thread()
-    from graph.recall.columns import columns_of  # noqa: PLC0415 - as above
-
-    given = list(entries)
-    return columns_of(given, next((len(entry.vector) for entry in given if entry.vector), 0))
-
-
-def _updated(columns: Columns, changed: Collection[Entry]) -> Columns | None:
-    """Return the columns with the changed messages; None if these have the first vectors of the scope."""
-    from graph.recall.columns import updated  # noqa: PLC0415 - as above
-
-    if not columns.vectors.shape[1] and any(entry.vector for entry in changed):
-        return None
-    return updated(columns, changed)

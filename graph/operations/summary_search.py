@@ -13,7 +13,8 @@ from graph.errors import StartupError, Unavailable
 from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.recall import Results, SearchMode, search_columns
-from graph.operations.search_cache import MAX_READ, columns_from
+from graph.operations.search_cache import MAX_READ
+from graph.operations.search_scope import columns_from
 from graph.store.documents import SummaryDocument
 from graph.store.search import texts_of_summaries
 from graph.store.visible import Visible

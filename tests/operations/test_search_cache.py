@@ -20,7 +20,8 @@ from graph.operations import deletion, messages, search_cache, sessions
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.operations.recall import search
-from graph.operations.search_cache import SearchCache, size_of
+from graph.operations.search_cache import SearchCache
+from graph.operations.search_scope import size_of
 from graph.recall.columns import Columns
 from graph.recall.entries import Entry
 from graph.recall.mode import SearchMode
