@@ -55,6 +55,8 @@ export type MessageInput = {
   metadata?: unknown;
   /** The name of the speaker, in addition to the role; at most 256 bytes. */
   name?: string | null | undefined;
+  /** UUID of the message that this one follows: any message of the session, or one before in this call. By default the message before in this call, and for the first one the session's `head`. The nil UUID, of zeros alone, stands for the beginning of the session. A message that follows another one than the last of its branch begins a branch; a session has at most 1,000 branches. The last message of the call becomes the `head`. A stored message keeps its place. */
+  parentUuid?: string | null | undefined;
   /** The content in the form of model APIs: JSON objects with a `type` (`text`, `tool-call`, `image`, …), stored unchanged; at most 1,000 parts, 131,072 values and 1 MiB. */
   parts?: Array<unknown> | null | undefined;
   /** The role of the speaker, at most 256 bytes: human, ai, user, assistant, tool, … End users may send only the configured roles, by default user and human. */
@@ -64,6 +66,17 @@ export type MessageInput = {
   /** Your own UUID for the message. A UUID of a stored message updates that message in place. A UUID that an end user chooses identifies one of that user's messages alone: the message's `uuid` is derived from it, and the user may give either one. */
   uuid?: string | null | undefined;
 };
+
+/** Whether the text of a message is complete. */
+export type MessageStatus =
+  /** Its writer ended it early; it has the text that had come. */
+  | 'ABORTED'
+  /** It was added whole, or finished. */
+  | 'COMPLETE'
+  /** Its writer was silent for too long; it has the text that had come. */
+  | 'INTERRUPTED'
+  /** It is being written. */
+  | 'STREAMING';
 
 /** A condition on the value at a path in metadata: give path or segments, and one of equals, contains and exists. */
 export type MetadataFilter = {
@@ -148,6 +161,14 @@ export type FollowSubscriptionVariables = Exact<{
 
 
 export type FollowSubscription = { messageAdded: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } };
+
+export type FollowStreamSubscriptionVariables = Exact<{
+  uuid: string;
+  afterIndex?: number | null | undefined;
+}>;
+
+
+export type FollowStreamSubscription = { messageStream: { index: number | null, text: string, done: boolean, status: MessageStatus, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } | null } };
 
 export type DeleteMemoryMutationVariables = Exact<{
   input: DeleteMemoryInput;
@@ -375,6 +396,33 @@ export const FollowDocument = new TypedDocumentString(`
   metadata
   tokenCount
 }`) as unknown as TypedDocumentString<FollowSubscription, FollowSubscriptionVariables>;
+export const FollowStreamDocument = new TypedDocumentString(`
+    subscription FollowStream($uuid: UUID!, $afterIndex: Int) {
+  messageStream(uuid: $uuid, afterIndex: $afterIndex) {
+    index
+    text
+    done
+    status
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+}`) as unknown as TypedDocumentString<FollowStreamSubscription, FollowStreamSubscriptionVariables>;
 export const DeleteMemoryDocument = new TypedDocumentString(`
     mutation DeleteMemory($input: DeleteMemoryInput!) {
   deleteMemory(input: $input) {
