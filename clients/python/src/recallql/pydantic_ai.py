@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -56,7 +55,7 @@ def from_message(message: Message) -> ModelMessage:
     """Return the message of Pydantic AI for a stored message, also for one that another client added."""
     value = whole.value_of(_TYPE, message)
     if value is not None:
-        return cast("ModelMessage", ModelMessagesTypeAdapter.validate_python([value])[0])
+        return ModelMessagesTypeAdapter.validate_python([value])[0]
     if message.role in {"assistant", "ai"}:
         return ModelResponse(parts=[TextPart(content=message.content)], timestamp=message.created_at)
     kind = SystemPromptPart if message.role == "system" else UserPromptPart
