@@ -26,6 +26,7 @@ from tests.support.access import SECRET
 from tests.support.browser import chromium
 from tests.support.chat_page import CHAT, built_page
 from tests.support.cuts import Cuts, cuts_before
+from tests.support.graphql_client import ADD
 from tests.support.node_project import NODE
 from tests.support.server_process import ServerProcess, clean_environment
 from tests.support.tcp import free_port
@@ -52,6 +53,9 @@ CLICK = """([selector, part]) => {
     return row ? { session: row.dataset.session, content: row.querySelector('p')?.textContent } : null;
 }"""
 OPENED = "() => document.querySelector('[aria-current=true]')?.closest('li').dataset.session"
+
+LONG = "a history of several pages"
+LINE = {"role": "user", "content": "Ada Lovelace wrote to Charles Babbage."}
 
 STORED = """
 query Stored($userId: ID!) {
@@ -283,6 +287,7 @@ async def signed_in(browser: Browser, service: Service, user: str, seed: int) ->
     await page.get_by_role("button", name=f"Sign in as {user}").click()
     await page.locator("nav[aria-busy=false]").wait_for()
     tab = Tab(user, page, random.Random(seed))
+    page.on("pageerror", lambda error: tab.errors.append(str(error)))
     page.on("console", lambda line: tab.errors.append(line.text) if "GraphQLErrors" in line.text else None)
     return tab
 
@@ -300,6 +305,7 @@ def test_the_page_is_built_with_the_versions_that_it_names() -> None:
 @pytest.mark.timeout(1_200)
 async def test_the_page_shows_what_the_server_has_after_random_actions(tmp_path: Path) -> None:
     async with built_page() as page, running(tmp_path, page) as service, chromium() as browser:
+        await service.ask(ADD, input={"sessionId": LONG, "userId": "ada", "messages": [LINE] * 50})
         tabs = [await signed_in(browser, service, user, seed) for seed, user in enumerate(("ada", "ada", "bob"))]
         chance = random.Random(7)
         for number in range(ACTIONS):

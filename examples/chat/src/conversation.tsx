@@ -25,7 +25,7 @@ export function Conversation({ session, askAssistant, onFork }: Props) {
   const client = useApolloClient();
   const { sessionId, readSeq } = session;
   const { isRead, reached, gone } = useLiveMessages(client, sessionId);
-  const { data, fetchMore } = useQuery(HISTORY, { variables: { sessionId }, fetchPolicy: "cache-only", skip: !isRead });
+  const { data } = useQuery(HISTORY, { variables: { sessionId }, fetchPolicy: "cache-only", skip: !isRead });
   const [sending, setSending] = useState<Sending[]>([]);
   const [editing, setEditing] = useState<string | null>(null);
   const page = data?.session?.messages;
@@ -53,6 +53,11 @@ export function Conversation({ session, askAssistant, onFork }: Props) {
     }
   }
 
+  /** Reads a page into the cache, which adds it to the list: `fetchMore` needs a query that reads the network itself. */
+  async function loadBefore(before: string | null | undefined): Promise<void> {
+    await client.query({ query: HISTORY, variables: { sessionId, before: before ?? null }, fetchPolicy: "network-only" });
+  }
+
   async function edit({ uuid }: Message, content: string): Promise<void> {
     setEditing(null);
     await client.mutate({ mutation: EDIT, variables: { uuid, content } });
@@ -71,7 +76,7 @@ export function Conversation({ session, askAssistant, onFork }: Props) {
   return (
     <section aria-label="Conversation" aria-busy={!isRead}>
       {page?.pageInfo.hasPreviousPage && (
-        <button onClick={() => void fetchMore({ variables: { before: page.pageInfo.startCursor } }).catch(report)}>Older messages</button>
+        <button onClick={() => void loadBefore(page.pageInfo.startCursor).catch(report)}>Older messages</button>
       )}
       <ol>
         {messages.map((message) => (
