@@ -17,7 +17,7 @@ from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.scope import EVERYTHING
-from tests.support.encodings import o200k_base
+from tests.support.encoding_files import o200k_base
 from tests.support.untyped import untyped
 
 PARTS = (

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from graph.enrichment.tokens import load_counter
 from graph.operations.packing import Packing, Recalled
 from graph.store.documents import MessageDocument, SummaryDocument
-from tests.support.encodings import o200k_base
+from tests.support.encoding_files import o200k_base
 
 COUNT = load_counter().count
 START = datetime(2024, 5, 7, 12, tzinfo=UTC)
