@@ -1,6 +1,6 @@
 // React: a conversation as state.
 
-import { useCallback, useEffect, useReducer } from "react";
+import { useCallback, useEffect, useReducer, useRef } from "react";
 
 import type { AddedMemory, Message, RecallQL } from "./client.js";
 import type { MessageInput } from "./generated.js";
@@ -36,8 +36,10 @@ export function useConversation(
   { last = 100, userId }: { last?: number; userId?: string } = {},
 ): Conversation {
   const [state, dispatch] = useReducer(reduced, EMPTY);
+  const shown = useRef<AbortSignal | null>(null); // aborted when the hook shows another session
   useEffect(() => {
     const controller = new AbortController();
+    shown.current = controller.signal;
     dispatch("reset");
     void follow(client, sessionId, last, controller.signal, (action) => {
       if (!controller.signal.aborted) dispatch(action);
@@ -46,8 +48,9 @@ export function useConversation(
   }, [client, sessionId, last]);
   const add = useCallback(
     async (messages: MessageInput | MessageInput[]) => {
+      const signal = shown.current;
       const added = await client.add(sessionId, messages, userId === undefined ? {} : { userId });
-      dispatch({ added: added.memory.messages });
+      if (!signal?.aborted) dispatch({ added: added.memory.messages });
       return added;
     },
     [client, sessionId, userId],
