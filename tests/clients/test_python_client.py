@@ -77,7 +77,7 @@ async def test_each_code_is_a_class(settings: Settings, mongodb_uri: str) -> Non
             assert conflict.value.extensions["code"] == "CONFLICT"
         async with connected(url, token("bob")) as bob:
             with pytest.raises(recallql.Forbidden):
-                await anext(bob.follow("s", after_seq=0))
+                await bob.add("t", {"role": "system", "content": "End users may not write this role."})
 
 
 async def test_a_lost_answer_adds_nothing_twice(cuts: Cuts) -> None:
