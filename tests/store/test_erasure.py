@@ -298,7 +298,7 @@ async def test_a_deleted_memory_leaves_the_session_and_nothing_of_it(
         messages + 4,
     ]
     await erasures_done(database)
-    # The session's own metadata, the user and the notice of who writes, which ends by itself, are all that has the mark.
+    # The session's own metadata, the user and the notice of who writes, which ends by itself, have the mark.
     assert {trace.partition(":")[0] for trace in await traces(database)} == {"sessions", "typing", "users"}
     assert await database.messages.count_documents({}) == 3
     assert await database.memories.count_documents({}) == 1

@@ -15,7 +15,7 @@ from graph.store.database import Database
 from tests.support.access import served_with
 from tests.support.graphql_client import Client
 
-PRODUCTION = {"introspection": False, "suggestions": False, "explorer": False, "get_queries": False}
+PRODUCTION = {"introspection": False, "suggestions": False, "explorer": False, "console": False, "get_queries": False}
 
 
 @pytest.fixture
