@@ -126,6 +126,7 @@ class _Refresh:
         self._database = database
         self._scope = scope
         self._sessions = {session["_id"]: session for session in sessions}
+        self._sizes: dict[str, int] = {}
         self._read = 0
         self._began = time.monotonic()
 
@@ -167,6 +168,7 @@ class _Refresh:
                 self._scope.columns = None
             if session["lastSeq"] > there.last_seq:
                 grown.append(part.beyond(there.last_seq))
+                self._sizes[session_id] = len(there.entries) + session["lastSeq"] - there.last_seq
                 there.last_seq = session["lastSeq"]
         return fresh, grown
 
@@ -222,12 +224,21 @@ class _Refresh:
 
     async def _reread_with_lost_messages(self, session_ids: Sequence[str]) -> None:
         cached = self._scope.sessions
-        lost = [name for name in session_ids if cached[name].has_lost(self._sessions[name])]
+        lost = [name for name in session_ids if self._has_lost(name)]
         for name in lost:
             former = cached[name]
             self._scope.lose(name)
             cached[name] = CachedSession(former.part, former.shown, former.last_seq, former.uuid)
         await self._take(messages_of(self._database, [cached[name].part for name in lost], contents=False))
+
+    def _has_lost(self, name: str) -> bool:
+        """Return whether messages of a session were deleted.
+
+        A message that was deleted after the session was read, and before its end was, is missing among the entries as
+        the message of an earlier deletion is in the count: the count alone would not show the earlier deletion.
+        """
+        session = self._scope.sessions[name]
+        return session.has_lost(self._sessions[name]) or len(session.entries) < self._sizes.get(name, 0)
 
     async def _put_vectors(self, session_ids: Sequence[str], since: datetime | None) -> None:
         if self._scope.model is None:

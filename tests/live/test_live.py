@@ -13,7 +13,7 @@ from graph.errors import BadUserInput, Forbidden
 from graph.live.group import MOST_KEPT_BYTES, MOST_WAITING_BYTES, Group
 from graph.live.memory import Memory
 from graph.live.source import Feed
-from graph.operations.following import messages_added, sessions_updated
+from graph.operations.following import messages_added, messages_updated, sessions_updated
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.edits import delete_message
@@ -339,12 +339,16 @@ async def test_another_users_session_can_t_be_told_from_one_that_does_not_exist(
     backend, ada = app.state.backend, Scope("ada")
     await add(client, "of bob", 3, userId="bob")
     await add(client, "nobody's")
-    refusals = set()
+    refusals, sources = set(), set()
     for session_id in ("of bob", "later", "nobody's"):
         with pytest.raises(BadUserInput) as refused:
             await messages_added(backend, ada, session_id, 1)
         refusals.add(str(refused.value))
+        added, updated = await messages_added(backend, ada, session_id), await messages_updated(backend, ada, session_id)
+        sources.add((added.place, added.session_uuid, added.is_visible))
+        sources.add((updated.place.revision, updated.session_uuid, updated.is_visible))
     assert len(refusals) == 1
+    assert sources == {(0, None, False)}
 
 
 async def test_subscribers_with_one_request_share_its_execution(client: Client, app: Starlette) -> None:

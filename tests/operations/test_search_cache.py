@@ -158,6 +158,19 @@ async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extra
         assert {*one.message_ids} == set(uuids)
 
 
+async def test_a_deletion_is_noticed_beside_a_later_one_during_the_search(backend: Backend) -> None:
+    """Of a message that the session, as it was read, has; the count of the session is then that of the entries."""
+    cache = SearchCache(backend.database)
+    first, _ = await say(backend, "s", *SPOKEN[:2])
+    assert first in {entry.message_id for entry in await snapshot(backend, cache)}
+    await messages.delete_message(backend, EVERYTHING, first)
+    (added,) = await say(backend, "s", SPOKEN[2])
+    read = await searched_sessions(backend.database, EVERYTHING, user_id="ada", session_id=None, limit=1_000)
+    await messages.delete_message(backend, EVERYTHING, added)
+    found = await cache.columns(("ada", None), read, await backend.embedding_model())
+    assert first not in found.message_ids
+
+
 async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Backend, extractor: Extractor) -> None:
     kept = SearchCache(backend.database)
     for age, session_id in ((300, "s"), (200, "s"), (0, "t")):

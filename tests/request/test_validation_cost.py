@@ -15,7 +15,8 @@ from tests.support.graphql_client import Client
 
 MEMORY = 'memory(sessionId: "s")'
 SESSION = 'session(sessionId: "s")'
-MOST = 0.2  # seconds of a processor core; the worst of these takes about 0.05, and twice that beside other work
+MOST = 0.1  # seconds of a processor core; the worst of these takes about 0.05
+RUNS = 12  # at most: other work on the machine makes a run slower, and never all of them
 
 
 def _each(text: str, count: int) -> str:
@@ -87,10 +88,10 @@ async def test_no_operation_within_the_limits_is_costly_to_validate(client: Clie
     """In time of the processor, so that other work of the machine does not count; the server is in this process."""
     found = {}
     for name, text in WORST.items():
-        times = []
-        for run in range(4):
+        times: list[float] = []
+        while len(times) < RUNS and not (times and min(times) < MOST):
             began = time.process_time()
-            await client.send(text + " " * run)  # a text of its own, since what is known of one is kept
+            await client.send(text + " " * len(times))  # a text of its own, since what is known of one is kept
             times.append(time.process_time() - began)
         found[name] = min(times)
     assert {name: seconds for name, seconds in found.items() if seconds > MOST} == {}
