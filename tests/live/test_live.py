@@ -344,7 +344,8 @@ async def test_another_users_session_can_t_be_told_from_one_that_does_not_exist(
         with pytest.raises(BadUserInput) as refused:
             await messages_added(backend, ada, session_id, 1)
         refusals.add(str(refused.value))
-        added, updated = await messages_added(backend, ada, session_id), await messages_updated(backend, ada, session_id)
+        added = await messages_added(backend, ada, session_id)
+        updated = await messages_updated(backend, ada, session_id)
         sources.add((added.place, added.session_uuid, added.is_visible))
         sources.add((updated.place.revision, updated.session_uuid, updated.is_visible))
     assert len(refusals) == 1
