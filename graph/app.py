@@ -78,6 +78,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
         middleware=[*middleware(settings, origins), Middleware(ZepPaths)],
         lifespan=lifespan,
     )
+    app.state.settings = settings
     app.state.sockets = OpenSockets()
     app.state.origins = origins
     # Starlette would redirect to the host in the request, which the client chooses.

@@ -149,6 +149,26 @@ def test_private_names_of_strawberry_stand_in_one_module() -> None:
     assert private == ["execution/internals.py"]
 
 
+def of_the_backend(path: Path) -> list[int]:
+    """The lines that read the settings of a backend."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "settings"
+        if ast.unparse(node.value).split(".")[-1].strip("_") == "backend"
+    ]
+
+
+def test_the_settings_of_the_backend_are_for_operations_alone() -> None:
+    """Transports and the pipeline have settings of their own."""
+    assert broken({name_of(path): of_the_backend(path) for path in modules() if package(path) != "operations"}) == {}
+
+
+def test_each_mutation_is_declared_with_its_right() -> None:
+    declaring = [name_of(path) for path in modules() if "strawberry.mutation(" in path.read_text(encoding="utf-8")]
+    assert declaring == ["schema/rights.py"]
+
+
 def test_only_the_store_and_the_embedded_mongod_know_the_driver() -> None:
     # mongod/ initiates a replica set, which is a command
     others = [path for path in modules() if package(path) not in {"store", "mongod"}]

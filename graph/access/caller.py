@@ -14,7 +14,7 @@ class Right(IntEnum):
     """The right of a caller; each right includes those before it.
 
     NOTHING: a WebSocket before `connection_init`. READ: queries and subscriptions. WRITE: mutations. ADMIN: mutations
-    that reach beyond a conversation, see `graph.access.rules`.
+    that reach beyond a conversation: each mutation declares its right.
     """
 
     NOTHING = 0

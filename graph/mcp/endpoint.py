@@ -45,7 +45,7 @@ class PipelineApi:
     def __init__(self, request: Request, caller: Caller) -> None:
         self._pipeline: Pipeline = request.app.state.pipeline
         self._guards: Guards = request.app.state.guards
-        self._seconds: float = request.app.state.backend.settings.operation_timeout
+        self._seconds: float = request.app.state.settings.operation_timeout
         self._caller = caller
 
     async def query(self, document: str, variables: Variables) -> Response:

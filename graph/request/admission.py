@@ -40,8 +40,8 @@ async def admit(
     context.caller.require(operation.right)
     context.changes = operation.changes
     operation.lists.refuse_long(variables)
-    cost = await operation.cost(variables, context.backend.settings)
-    most = context.backend.settings.max_cost
+    cost = await operation.cost(variables, guards.settings)
+    most = guards.settings.max_cost
     if most and cost > most:
         message = (
             f"the operation can return {cost:,} objects, and at most {most:,} are accepted:"

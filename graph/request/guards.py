@@ -17,6 +17,7 @@ class Guards:
     """The checks that all requests of a process share.
 
     Attributes:
+        settings: the limits of requests.
         authenticator: verifies credentials.
         standing: ends the subscriptions of service keys that are revoked.
         budgets: the cost that each caller may cause.
@@ -27,6 +28,7 @@ class Guards:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._database = database
+        self.settings = settings
         self.authenticator = Authenticator(settings)
         self.standing = Standing(database)
         self.budgets = Budgets(settings)

@@ -20,13 +20,13 @@ from graphql import (
 from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.language import FragmentDefinitionNode, OperationDefinitionNode
 
-from graph.access.rules import needed_right
 from graph.execution.executor import RecallQLExecutor, SelectingExecutor
 from graph.execution.operation import PreparedOperation
 from graph.execution.size import all_named
 from graph.operations.concurrency import run_on_thread
 from graph.request.cost import operation_cost
 from graph.request.lists import Lists
+from graph.schema.rights import needed_right
 from graph.settings import Settings
 
 _INTROSPECTION = frozenset({"__schema", "__type"})
@@ -57,7 +57,7 @@ class Operation(PreparedOperation):
         super().__init__(schema, document, node, RecallQLExecutor)
         kind: Any = node.operation.value
         roots = root_fields(document, node)
-        self.right = needed_right(kind, roots)
+        self.right = needed_right(schema, kind, roots)
         self._introspects = not roots.isdisjoint(_INTROSPECTION)
         self.changes = kind == "mutation"
         self.lists = Lists(schema, node.variable_definitions or ())

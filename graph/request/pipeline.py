@@ -93,7 +93,7 @@ class Pipeline:
             WrongKind: the operation is of another kind.
         """
         try:
-            operation = await self._documents.operation(request.text, request.name, kinds, self._backend.settings)
+            operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
         except InvalidDocument as invalid:
             return Answer(None, self._public(invalid.errors, context))
         return await self._run(operation, request, context)
@@ -124,7 +124,7 @@ class Pipeline:
         try:
             async with read_bounds(self._backend, changes=False):
                 await self._guards.standing.require_valid(context.caller)
-            operation = await self._documents.operation(request.text, request.name, kinds, self._backend.settings)
+            operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
             if operation.kind is not OperationType.SUBSCRIPTION:
                 answer = await self._run(operation, request, context)
                 if answer.is_refusal:
@@ -159,13 +159,13 @@ class Pipeline:
         return Answer(
             data,
             self._public(errors, context) if errors else errors,
-            cost_report(cost, self._backend.settings, requested=wants_cost),
+            cost_report(cost, self._guards.settings, requested=wants_cost),
         )
 
     def _public(self, errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
         return public_errors(
             errors,
-            suggestions=self._backend.settings.suggestions,
+            suggestions=self._guards.settings.suggestions,
             changes=context.changes,
             names_settings=context.caller.may_know_settings,
         )

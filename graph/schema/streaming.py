@@ -13,6 +13,7 @@ from graph.execution.selection import Selection
 from graph.operations import streaming
 from graph.schema.context import Info
 from graph.schema.messages.types import Message
+from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, METADATA_PATCH, UUID
 from graph.schema.sessions.types import Session
 
@@ -122,7 +123,7 @@ class AbortMessagePayload:
 class StreamingMutations:
     """Mutations on messages that are written piece by piece."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Add a message whose text comes in pieces: it has its `seq`, and an empty content until"
         " `finishMessage`, `abortMessage` or, without a piece for a configured time, its interruption. Only then tokens"
         " are counted, and entities, vectors and summaries made."
@@ -155,7 +156,7 @@ class StreamingMutations:
             message=as_source(found), session=as_source(started.added.session), replayed=started.added.replayed
         )
 
-    @strawberry.mutation(
+    @mutation(
         description="Add the next pieces to a message that was started. A piece that is stored with the same text is"
         " ignored. CONFLICT, with `extensions.expectedIndex`, where an earlier piece is missing or a stored one has"
         " another text; CONFLICT, with `extensions.status`, where the message has ended. NOT_FOUND for an unknown"
@@ -171,7 +172,7 @@ class StreamingMutations:
         appended = await streaming.append_pieces(context.backend, context.scope, input.uuid, sent)
         return AppendMessagePayload(uuid=UUID(appended.uuid), next_index=appended.next_index)
 
-    @strawberry.mutation(
+    @mutation(
         description="End a message that was started: it is COMPLETE, and its pieces are deleted. A repeated call"
         " changes nothing. CONFLICT, with `extensions.status`, where the message has ended otherwise. NOT_FOUND for an"
         " unknown message."
@@ -191,7 +192,7 @@ class StreamingMutations:
         )
         return FinishMessagePayload(message=as_source(finished))
 
-    @strawberry.mutation(
+    @mutation(
         description="End a message that was started as ABORTED, with the text of its pieces. A repeated call changes"
         " nothing. CONFLICT, with `extensions.status`, where the message has ended otherwise. NOT_FOUND for an unknown"
         " message."

@@ -11,6 +11,7 @@ from graph.execution.fields import stored
 from graph.operations import streaming
 from graph.schema.context import Info
 from graph.schema.node import DocumentType
+from graph.schema.rights import mutation
 
 
 @strawberry.type(description="A notice that somebody writes in a session, or no longer does.")
@@ -47,7 +48,7 @@ class SetTypingPayload:
 class TypingMutations:
     """The mutation on notices."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Tell the subscribers of `typing` that you write in a session, or no longer do. The notice is true"
         " for 6 seconds: repeat it every 3 seconds while you write. It changes neither the session nor its revision."
         " An end user has one notice in a session, a service key one for each name. NOT_FOUND for an unknown session."

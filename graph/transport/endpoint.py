@@ -66,8 +66,8 @@ class GraphQLEndpoint:
             protocol = stream_asked_for(accept)
             caller, asked = await self._asked(request)
             if protocol is None:
-                return await _answer(request, caller, asked, media_type)
-            return _stream(request, caller, asked, protocol)
+                return await _answer(request, caller, asked, media_type, self._settings.operation_timeout)
+            return _stream(request, caller, asked, protocol, self._settings.keep_alive)
         except RequestRefused as error:
             refusal = error
         except OperationError as error:
@@ -98,12 +98,14 @@ class GraphQLEndpoint:
         return caller, http.operation_request(data, guards.texts, reports_cost=_COST_HEADER in request.headers)
 
 
-async def _answer(request: Request, caller: Caller, asked: OperationRequest, media_type: str) -> Response:
-    """Execute an operation that has one answer; return the response."""
+async def _answer(
+    request: Request, caller: Caller, asked: OperationRequest, media_type: str, seconds: float
+) -> Response:
+    """Execute an operation that has one answer, a query within a time; return the response."""
     pipeline: Pipeline = request.app.state.pipeline
     context = pipeline.context(caller)
     try:
-        async with Watch(request, context):
+        async with Watch(request, context, seconds):
             answer = await pipeline.execute(asked, context, _KINDS[request.method])
     except WrongKind as error:
         raise _wrong_kind(error.kind) from error
@@ -118,13 +120,14 @@ def _wrong_kind(kind: OperationType) -> RequestRefused:
     return RequestRefused(BadUserInput("GET is for queries: send a mutation with POST"), 405, {"Allow": "POST"})
 
 
-def _stream(request: Request, caller: Caller, asked: OperationRequest, protocol: StreamProtocol) -> Response:
-    """Return a response that streams the results of an operation."""
-    backend: Backend = request.app.state.backend
+def _stream(
+    request: Request, caller: Caller, asked: OperationRequest, protocol: StreamProtocol, keep_alive: float
+) -> Response:
+    """Return a response that streams the results of an operation, with at most `keep_alive` seconds between chunks."""
     body = with_heartbeats(
         _chunks(request, caller, asked, protocol),
         protocol.heartbeat,
-        min(protocol.heartbeat_interval, backend.settings.keep_alive),
+        min(protocol.heartbeat_interval, keep_alive),
         at_once=protocol.begins_with_heartbeat,
     )
     return StreamingResponse(body, headers=protocol.headers)

@@ -9,7 +9,6 @@ from typing import Protocol
 from starlette.requests import ClientDisconnect, Request
 
 from graph.errors import Unavailable
-from graph.operations.backend import Backend
 
 _PATIENCE = 0.05
 """Seconds after which the client is watched. A task for every request would add a tenth to the cost of a small one."""
@@ -17,10 +16,6 @@ _PATIENCE = 0.05
 
 class Watched(Protocol):
     """The work of a request."""
-
-    @property
-    def backend(self) -> Backend:
-        """The open parts of the process."""
 
     @property
     def changes(self) -> bool:
@@ -31,12 +26,17 @@ class Watch:
     """Surrounds the work of a request whose body has been read.
 
     A change continues even if its client disconnects: a change is atomic, and has a deadline.
+
+    Args:
+        request: the request; its body has been read.
+        context: the work.
+        seconds: the maximum time of work that changes nothing; 0 disables the limit.
     """
 
-    def __init__(self, request: Request, context: Watched) -> None:
+    def __init__(self, request: Request, context: Watched, seconds: float) -> None:
         self._request = request
         self._context = context
-        self._seconds = context.backend.settings.operation_timeout
+        self._seconds = seconds
         self._watcher: asyncio.Task[None] | None = None
         self._reason: Exception | None = None
 

@@ -22,6 +22,7 @@ from graph.request.answer import encode_json
 from graph.request.guards import Guards
 from graph.request.masking import InternalError, public_failure
 from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
+from graph.settings import Settings
 from graph.transport.http import RequestRefused, check_request, decode_large_json, is_unicode, operation_request
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -99,6 +100,7 @@ class GraphQLSocket:
         self._pipeline: Pipeline = state.pipeline
         self._guards: Guards = state.guards
         self._backend: Backend = state.backend
+        self._settings: Settings = state.settings
         self._caller: Caller = NOBODY
         self._initialised = asyncio.Event()
         self._is_acknowledged = False
@@ -141,7 +143,7 @@ class GraphQLSocket:
             return
         with suppress(_Gone):
             while True:
-                await asyncio.sleep(self._backend.settings.keep_alive)
+                await asyncio.sleep(self._settings.keep_alive)
                 if self._is_acknowledged:
                     await self._send({"type": "ping"})
 
@@ -214,7 +216,7 @@ class GraphQLSocket:
             return
         if operation_id in self._running:
             raise _Closing(_ID_IN_USE, f"Subscriber for {operation_id[:_SHOWN_OF_ID]} already exists")
-        most = self._backend.settings.subscriptions_per_connection
+        most = self._settings.subscriptions_per_connection
         if len(self._running) >= most:
             refusal = TooCostly(
                 f"{most} operations run on this connection, the maximum: complete one, or open another connection",

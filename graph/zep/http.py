@@ -20,6 +20,7 @@ from graph.operations.bounds import read_bounds
 from graph.operations.validation import MAX_PAGE
 from graph.request.guards import Guards
 from graph.request.masking import InternalError
+from graph.settings import Settings
 from graph.store.scope import Scope
 from graph.transport.http import RequestRefused, read_json_body
 from graph.transport.origins import Origins
@@ -47,6 +48,7 @@ class Call:
 
     Attributes:
         backend: the open parts of the process.
+        settings: the limits of requests.
         scope: the sessions and users that the caller may see.
         changes: whether it changes anything.
     """
@@ -56,6 +58,7 @@ class Call:
         self._caller = caller
         self._body: Any = None
         self.backend: Backend = request.app.state.backend
+        self.settings: Settings = request.app.state.settings
         self._guards: Guards = request.app.state.guards
         self.scope: Scope = caller.scope
         self.changes = changes
@@ -99,10 +102,8 @@ class Call:
             RequestRefused: it is no JSON, too large, or does not come.
         """
         if self._body is None:
-            settings = self.backend.settings
-            value = await read_json_body(
-                self._request, limit=settings.body_limit, seconds=settings.request_timeout, labelled=False
-            )
+            limit, seconds = self.settings.body_limit, self.settings.request_timeout
+            value = await read_json_body(self._request, limit=limit, seconds=seconds, labelled=False)
             if not isinstance(value, dict):
                 raise BadUserInput("the body must be a JSON object")
             self._body = value
@@ -181,7 +182,8 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
                     return await handler(call)
             if request.method == "POST":
                 await call.body()  # the rest of the body shows whether the client is still there
-            async with Watch(request, call), read_bounds(call.backend, changes=False):
+            watch = Watch(request, call, call.settings.operation_timeout)
+            async with watch, read_bounds(call.backend, changes=False):
                 return await handler(call)
         except OperationError as error:
             return refusal(str(error), STATUS[error.code], error)

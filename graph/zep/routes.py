@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from graph.access.caller import Right
-from graph.access.rules import needed_right
 from graph.operations.validation import DEFAULT_PAGE, MAX_PAGE
 from graph.zep import memory, messages, search, sessions, users
 from graph.zep.http import Handler, endpoint, refusal
@@ -72,10 +71,10 @@ def _route(path: str, **handlers: Handler) -> Route:
 
 
 def _right(method: str, handler: Handler) -> Right:
-    """The right that a caller needs, by the rules of GraphQL."""
+    """The right that a caller needs: the right of the same operation over GraphQL."""
     if method == "GET" or handler is search.search:
-        return needed_right("query", [])
-    return needed_right("mutation", ["deleteUser"] if handler is users.delete else [])
+        return Right.READ
+    return Right.ADMIN if handler is users.delete else Right.WRITE
 
 
 async def _health(_request: Request) -> Response:

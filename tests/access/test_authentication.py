@@ -59,6 +59,7 @@ async def status_and_code(
 
 REFUSED = (401, "UNAUTHENTICATED")
 ACCEPTED = (200, None)
+DELETE_USER = 'mutation { deleteUser(input: {userId: "unknown"}) { deletedUserId } }'
 
 
 async def test_nobody_needs_credentials_on_loopback_by_default(client: Client) -> None:
@@ -308,6 +309,10 @@ async def test_service_keys_are_hashed_shown_once_scoped_and_revoked(
             assert await status_and_code(client, text) == ACCEPTED
             written = await status_and_code(client, text, ADD, input=add(right.name))
             assert written == (ACCEPTED if right >= Right.WRITE else (200, "FORBIDDEN"))
+            deleted = await status_and_code(client, text, DELETE_USER)
+            assert deleted == (200, "NOT_FOUND" if right is Right.ADMIN else "FORBIDDEN")
+            of_zep = await as_caller(client, text).http.delete("/api/v1/user/unknown")
+            assert of_zep.status_code == (404 if right is Right.ADMIN else 403)
         assert await database.sessions.find_one({"_id": "READ"}) is None
         assert all(key.last_used_at is not None for key in await list_keys(database))
         _, write = made[Right.WRITE]

@@ -327,6 +327,14 @@ def test_a_wrong_connection_string_is_refused_in_one_line(
     assert "RECALLQL_MONGODB_URI" in refused(capsys, monkeypatch, *arguments)
 
 
+def test_a_wrong_connection_string_of_a_source_is_not_taken_for_the_setting(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = refused(capsys, monkeypatch, "import-langchain", "mongodb://localhost/?noSuchOption=1")
+    assert "MONGODB_URI is not a usable MongoDB connection string" in line
+    assert "RECALLQL_MONGODB_URI" not in line
+
+
 @pytest.mark.parametrize(
     ("flag", "value"),
     [

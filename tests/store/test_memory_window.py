@@ -14,6 +14,7 @@ from graph.store.driver.client import RESPONSE_CODEC, close, connect
 from graph.store.driver.collection import collection_of
 from tests.support.access import served_with
 from tests.support.commands import Commands
+from tests.support.driver import DRIVER
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 
 LAST = 'query($last: Int) { memory(sessionId: "s") { tokenCount messages(last: $last) { seq content createdAt } } }'
@@ -77,7 +78,7 @@ async def test_wrong_arguments_are_the_messages_fault(client: Client) -> None:
 
 
 async def test_a_server_that_is_away_is_waited_for_once(caplog: pytest.LogCaptureFixture) -> None:
-    nowhere = connect("mongodb://127.0.0.1:1/?directConnection=true", pool_size=1, timeout=0.5)
+    nowhere = connect("mongodb://127.0.0.1:1/?directConnection=true", pool_size=1, timeout=0.5, driver=DRIVER)
     sessions = collection_of(nowhere["away"], "sessions", SessionDocument)
     with caplog.at_level(logging.DEBUG, "pymongo.serverSelection"), pytest.raises(Unavailable):
         await sessions.aggregate_at_once([], RESPONSE_CODEC, most=1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from contextlib import aclosing
+from typing import Any, get_args
 
 import anyio
 import pytest
@@ -13,7 +14,9 @@ from bson import ObjectId
 
 from graph.errors import TransferError
 from graph.settings import Settings
-from graph.transfer.langchain import Histories
+from graph.store.database import Database
+from graph.store.driver.types import DriverName
+from graph.transfer.langchain import Histories, read_histories
 from tests.support.graphql_client import Client
 from tests.support.paths import ROOT
 from tests.support.python_tools import FRAMEWORKS, run_tool
@@ -61,6 +64,17 @@ async def test_each_message_comes_back_equal(client: Client, settings: Settings,
     found = [edge["node"] for edge in (await client.data(SESSIONS))["sessions"]["edges"]]
     assert {one["sessionId"]: one["messageCount"] for one in found} == {"talk": 13, "other/talk": 1}
     assert {one["user"]["userId"] for one in found} == {"ada"}
+
+
+async def test_histories_are_read_with_the_chosen_driver(database: Database, mongodb_uri: str) -> None:
+    histories = database.client.get_database(database.name)["histories"]
+    await histories.insert_many([{"SessionId": name, "History": "{}"} for name in ("talk", "other", "talk")])
+    driver_name: DriverName
+    for driver_name in get_args(DriverName):
+        read = read_histories(mongodb_uri, database.name, "histories", driver_name)
+        async with aclosing(read) as batches:
+            found = [one["SessionId"] async for documents in batches for one in documents]
+        assert found == ["other", "talk", "talk"]
 
 
 def document(message: Any, **more: Any) -> dict[str, Any]:

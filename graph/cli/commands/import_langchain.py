@@ -45,14 +45,16 @@ def import_langchain(  # noqa: PLR0917 - each is a flag
 
     interrupt_on_sigterm()
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as lines:
-        asyncio.run(_copy(source, history_database, history_collection, user, lines))
+        asyncio.run(_copy(source, history_database, history_collection, user, lines, settings=settings))
         size = lines.tell()
         lines.seek(0)
         done = run_import(settings, lines, size, skip_existing=skip_existing)
     report_import(done)
 
 
-async def _copy(uri: str, database: str, collection: str, user: str | None, lines: IO[bytes]) -> None:
+async def _copy(
+    uri: str, database: str, collection: str, user: str | None, lines: IO[bytes], *, settings: Settings
+) -> None:
     from contextlib import aclosing
 
     import orjson
@@ -61,7 +63,8 @@ async def _copy(uri: str, database: str, collection: str, user: str | None, line
 
     histories = langchain.Histories(user)
     lines.writelines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in langchain.header(user))
-    async with aclosing(langchain.read_histories(uri, database, collection)) as batches:
+    found = langchain.read_histories(uri, database, collection, settings.mongodb_driver)
+    async with aclosing(found) as batches:
         async for documents in batches:
             records = histories.records_of(documents)
             lines.writelines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)

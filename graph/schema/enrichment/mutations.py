@@ -6,8 +6,10 @@ from typing import Annotated
 
 import strawberry
 
+from graph.access.caller import Right
 from graph.operations.enrichment import retry_enrichment
 from graph.schema.context import Info
+from graph.schema.rights import mutation
 from graph.schema.scalars import UUID
 
 
@@ -30,9 +32,10 @@ class RetryEnrichmentPayload:
 class EnrichmentMutations:
     """Mutations on enrichment."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Extract the entities of failed messages again. Send either `sessionId` or `uuid`. NOT_FOUND for"
-        " an unknown session or message."
+        " an unknown session or message.",
+        right=Right.ADMIN,
     )
     async def retry_enrichment(
         self,

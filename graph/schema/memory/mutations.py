@@ -11,7 +11,7 @@ from graph.errors import StoredButUnfinished, Unavailable
 from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
-from graph.execution.size import SIZES_BELOW, Size
+from graph.execution.size import Size
 from graph.operations.answered import Answered, AnsweredList
 from graph.operations.deletion import delete_memory
 from graph.operations.memory import MessageToAdd, add_memory
@@ -19,6 +19,7 @@ from graph.operations.validation import MAX_MESSAGES
 from graph.schema.context import Info
 from graph.schema.memory.types import Memory
 from graph.schema.node import global_id
+from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.types import Session
 
@@ -154,12 +155,10 @@ def answered_by(info: Info) -> Answered:
 class MemoryMutations:
     """Mutations on memories."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Add messages to a session, which is created if it is new. Either all messages are stored or no"
         " message is.",
-        metadata={
-            SIZES_BELOW: {"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",), names_stored=True)}
-        },
+        sizes_below={"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",), names_stored=True)},
     )
     async def add_memory(
         self,
@@ -185,7 +184,7 @@ class MemoryMutations:
             memory=as_source(added.memory), session=as_source(added.session), replayed=added.replayed
         )
 
-    @strawberry.mutation(
+    @mutation(
         description="Delete all messages, memories, entities and summaries of a session. The session stays, with its"
         " metadata; later messages get later numbers. NOT_FOUND for an unknown session."
     )

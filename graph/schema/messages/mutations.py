@@ -11,6 +11,7 @@ from graph.operations import messages
 from graph.schema.context import Info
 from graph.schema.messages.types import Message
 from graph.schema.node import global_id
+from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, METADATA_PATCH, UUID
 
 
@@ -75,7 +76,7 @@ class DeleteMessagePayload:
 class MessageMutations:
     """Mutations on messages."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Change a message. Its tokens are counted again, and summaries that cover it become stale."
         " NOT_FOUND for an unknown message. FORBIDDEN to end users where its role is not one of theirs."
     )
@@ -97,7 +98,7 @@ class MessageMutations:
         )
         return UpdateMessagePayload(message=as_source(updated))
 
-    @strawberry.mutation(
+    @mutation(
         description="Delete a message. Its `seq` is never used again. Summaries that cover it are deleted, and"
         " written again without it. NOT_FOUND for an unknown message. FORBIDDEN to end users where its role is not"
         " one of theirs."

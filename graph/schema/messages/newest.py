@@ -11,7 +11,7 @@ from graph.errors import StoredButUnfinished, Unavailable
 from graph.execution.fields import as_source
 from graph.execution.inputs import compiled_input
 from graph.execution.selection import Selection
-from graph.execution.size import SIZES_BELOW, Size
+from graph.execution.size import Size
 from graph.operations import newest
 from graph.operations.answered import Answered, AnsweredList
 from graph.operations.validation import MAX_MESSAGES
@@ -19,6 +19,7 @@ from graph.schema.context import Info
 from graph.schema.memory.mutations import MessageInput, answered_by, to_add
 from graph.schema.memory.types import Memory
 from graph.schema.node import global_id
+from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.types import Session
 from graph.store.documents import MessageDocument
@@ -134,7 +135,7 @@ def _popped(message: MessageDocument) -> PoppedMessage:
 class NewestMessageMutations:
     """Mutations on the newest messages of a session."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Delete the newest message of a session, as `deleteMessage` does, and return it. Of two"
         " simultaneous calls, each deletes another message. NOT_FOUND for an unknown session. FORBIDDEN to end users"
         " where the role of the newest message is not one of theirs."
@@ -163,12 +164,12 @@ class NewestMessageMutations:
             deleted_id=None if gone is None else gone.id, popped_message=gone, session=as_source(found)
         )
 
-    @strawberry.mutation(
+    @mutation(
         description="Delete the messages of a session from a `seq` on, as `deleteMessage` does, and add others, as"
         " `addMemory` does, in one transaction: both happen or neither. NOT_FOUND for an unknown session;"
         " BAD_USER_INPUT where more than 1,000 messages would be deleted. FORBIDDEN to end users where the role of a"
         " deleted or a new message is not one of theirs.",
-        metadata={SIZES_BELOW: {"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",))}},
+        sizes_below={"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",))},
     )
     async def replace_from(
         self,

@@ -9,6 +9,7 @@ import strawberry
 from graph.execution.fields import as_source
 from graph.operations import forks
 from graph.schema.context import Info
+from graph.schema.rights import mutation
 from graph.schema.sessions.types import Session
 
 
@@ -41,7 +42,7 @@ class ForkSessionPayload:
 class ForkMutations:
     """Mutations that fork."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Create a session with copies of the messages of another one up to a `seq`, in one transaction. The"
         " copies have new UUIDs, and the `seq` 1, 2, 3, …; they keep their times, contents, metadata and entities."
         " Title, metadata and expiry of the session are copied; its summaries and vectors are made again. Sent again,"

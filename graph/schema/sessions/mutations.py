@@ -11,6 +11,7 @@ from graph.execution.fields import as_source
 from graph.operations import sessions
 from graph.schema.context import Info
 from graph.schema.node import global_id
+from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, METADATA_PATCH, UUID
 from graph.schema.sessions.types import Session
 from graph.store.expiry import Expiry
@@ -100,7 +101,7 @@ class DeleteSessionPayload:
 class SessionMutations:
     """Mutations on sessions."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Create a session without messages; `addMemory` creates one, too. CONFLICT if the id is in use."
     )
     async def create_session(
@@ -119,9 +120,7 @@ class SessionMutations:
         )
         return CreateSessionPayload(session=as_source(created))
 
-    @strawberry.mutation(
-        description="Change a session. NOT_FOUND for an unknown session; CONFLICT if it belongs to another user."
-    )
+    @mutation(description="Change a session. NOT_FOUND for an unknown session; CONFLICT if it belongs to another user.")
     async def update_session(
         self,
         info: Info,
@@ -141,7 +140,7 @@ class SessionMutations:
         )
         return UpdateSessionPayload(session=as_source(updated))
 
-    @strawberry.mutation(
+    @mutation(
         description="Delete a session with all its messages, memories, entities and summaries. Its id can be used"
         " again. NOT_FOUND for an unknown session."
     )

@@ -9,6 +9,7 @@ import strawberry
 from graph.execution.fields import as_source
 from graph.operations import overviews
 from graph.schema.context import Info
+from graph.schema.rights import mutation
 from graph.schema.sessions.types import Session
 
 
@@ -34,7 +35,7 @@ class MarkReadPayload:
 class ReadMarkMutations:
     """Mutations on the numbers up to which sessions were read."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Note that the user of a session has read its messages up to a `seq`. A service key does so for the"
         " user of the session. Neither `revision` nor `updatedAt` changes; `sessionUpdated` reports it. NOT_FOUND for"
         " an unknown session."

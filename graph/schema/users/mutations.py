@@ -6,11 +6,13 @@ from typing import Annotated
 
 import strawberry
 
+from graph.access.caller import Right
 from graph.execution.fields import as_source
 from graph.operations import users
 from graph.operations.users import UNCHANGED, Unchanged
 from graph.schema.context import Info
 from graph.schema.node import global_id
+from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, METADATA_PATCH
 from graph.schema.users.types import User
 
@@ -75,7 +77,7 @@ class DeleteUserPayload:
 class UserMutations:
     """Mutations on users."""
 
-    @strawberry.mutation(
+    @mutation(
         description="Create a user; `addMemory` and `createSession` with a `userId` create one, too. CONFLICT when the"
         " id is in use."
     )
@@ -95,7 +97,7 @@ class UserMutations:
         )
         return CreateUserPayload(user=as_source(created))
 
-    @strawberry.mutation(description="Change a user. NOT_FOUND for an unknown user.")
+    @mutation(description="Change a user. NOT_FOUND for an unknown user.")
     async def update_user(
         self,
         info: Info,
@@ -112,8 +114,9 @@ class UserMutations:
         )
         return UpdateUserPayload(user=as_source(updated))
 
-    @strawberry.mutation(
-        description="Delete a user with all its sessions and their contents. NOT_FOUND for an unknown user."
+    @mutation(
+        description="Delete a user with all its sessions and their contents. NOT_FOUND for an unknown user.",
+        right=Right.ADMIN,
     )
     async def delete_user(
         self,

@@ -47,7 +47,9 @@ _CLOSE_SECONDS = 2.0
 """Maximum seconds for ending the sessions of a client; MongoDB would end them later."""
 
 
-def connect(uri: str, *, pool_size: int, timeout: float, driver: DriverName = "motor") -> Client:
+def connect(
+    uri: str, *, pool_size: int, timeout: float, driver: DriverName, named: str = "RECALLQL_MONGODB_URI"
+) -> Client:
     """A client with majority concerns; no connection is made yet.
 
     Args:
@@ -55,6 +57,7 @@ def connect(uri: str, *, pool_size: int, timeout: float, driver: DriverName = "m
         pool_size: maximum connections in the pool.
         timeout: seconds to wait for a usable server or a free connection.
         driver: the driver that the client is of.
+        named: the name of the setting or argument with the string, for the error.
 
     Raises:
         StartupError: the string is not a connection string, or names a file that can't be read.
@@ -78,9 +81,9 @@ def connect(uri: str, *, pool_size: int, timeout: float, driver: DriverName = "m
                 waitQueueTimeoutMS=milliseconds,
             )
     except KeyError as error:  # of an option whose value is not in its list of values
-        raise StartupError(f"RECALLQL_MONGODB_URI has an option with the unknown value {error}") from None
+        raise StartupError(f"{named} has an option with the unknown value {error}") from None
     except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
-        raise StartupError(f"RECALLQL_MONGODB_URI is not a usable MongoDB connection string: {error}") from None
+        raise StartupError(f"{named} is not a usable MongoDB connection string: {error}") from None
 
 
 def _class_of(driver: DriverName) -> type[Client]:
