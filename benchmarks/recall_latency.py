@@ -76,7 +76,7 @@ def main() -> None:
                 pairs = _fill(client, size, runner.run(embedder.name()))
                 alone = Alone(pairs, embedder)
                 _compare(report, http, size, partial(_run, runner, alone), given.searches)
-                if size == given.sizes[0]:
+                if size == min(WANTED):  # the messages of larger scopes take their own memory
                     report.target("MiB with the model", [_memory(server)], most=MOST_MIB_WITH_MODEL)
             runner.run(embedder.aclose())
             report.line(f"MiB in the end: {_memory(server):.0f}; load of the machine: {getloadavg()[0]:.1f}")

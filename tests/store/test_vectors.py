@@ -149,6 +149,16 @@ async def test_what_is_given_back_counts_as_never_claimed(client: Client, databa
     assert await embedded(database) == ["one"]
 
 
+async def test_a_claim_reads_no_more_than_it_may_and_gives_the_rest_back(client: Client, database: Database) -> None:
+    await add(client, "s", said(*(f"{number} {'x' * 200_000}" for number in range(40))))
+    await enriched(database)
+    first = await claimed(database)
+    assert len(first.texts) == 32
+    second = await claimed(database)
+    assert {text.uuid for text in first.texts} & {text.uuid for text in second.texts} == set()
+    assert [text.attempts for text in second.texts] == [1] * 8
+
+
 async def test_an_edit_forgets_the_vector_and_the_claim_of_the_old_text(client: Client, database: Database) -> None:
     (uuid,) = await uuids(client, "s", "old")
     await enriched(database)

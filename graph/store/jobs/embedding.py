@@ -23,6 +23,9 @@ _KILLED = "the worker ended while it embedded this message, at each of its attem
 _CURRENT = {"_id": "embedding"}
 _CLAIM = {"lease": "", "attempts": ""}
 """The fields of a claim, to unset."""
+_READ_AT_ONCE = 32  # messages, each of up to 1 MiB
+_MOST_CHARACTERS = 4_194_304
+"""Characters of contents after which a claim reads no more messages, and gives them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,19 @@ async def claim(
     ids = {"_id": {"$in": [one["_id"] for one in chosen]}}
     await LEASE.claim(database.recall, {**ids, **due}, token, seconds=lease_seconds)
     held = await database.recall.find({**ids, **LEASE.held(token)}, {"memoryId": 1, "attempts": 1})
-    return Claimed(token, await _texts(database, held, token), len(found))
+    contents, unread = await _contents(database, [one["_id"] for one in held])
+    if unread:
+        await LEASE.release(database.recall, {"_id": {"$in": unread}, **LEASE.held(token)})
+    read = [one for one in held if one["_id"] not in unread]
+    gone = [one["_id"] for one in read if (one["_id"], one["memoryId"]) not in contents]
+    if gone:
+        await database.recall.delete_many({"_id": {"$in": gone}, **LEASE.held(token)})
+    texts = [
+        TextToEmbed(one["_id"], contents[one["_id"], one["memoryId"]], one.get("attempts", 1))
+        for one in read
+        if one["_id"] not in gone
+    ]
+    return Claimed(token, texts, len(found))
 
 
 def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
@@ -127,20 +142,18 @@ def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
     return [one for one in found if "lease" not in one] or found[:1]
 
 
-async def _texts(database: Database, held: Sequence[RecallDocument], lease: str) -> list[TextToEmbed]:
-    """Read the contents; remove the documents of deleted messages."""
-    messages = await database.messages.find(
-        {"_id": {"$in": [one["_id"] for one in held]}}, {"content": 1, "memoryId": 1}
-    )
-    contents = {(message["_id"], message["memoryId"]): message["content"] for message in messages}
-    gone = [one["_id"] for one in held if (one["_id"], one["memoryId"]) not in contents]
-    if gone:
-        await database.recall.delete_many({"_id": {"$in": gone}, **LEASE.held(lease)})
-    return [
-        TextToEmbed(one["_id"], contents[one["_id"], one["memoryId"]], one.get("attempts", 1))
-        for one in held
-        if one["_id"] not in gone
-    ]
+async def _contents(database: Database, uuids: Sequence[str]) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """Return the contents of messages by uuid and memory, up to a size, and the uuids of those beyond."""
+    contents: dict[tuple[str, str], str] = {}
+    characters = 0
+    for start in range(0, len(uuids), _READ_AT_ONCE):
+        if characters >= _MOST_CHARACTERS:
+            return contents, list(uuids[start:])
+        match = {"_id": {"$in": list(uuids[start : start + _READ_AT_ONCE])}}
+        for message in await database.messages.find(match, {"content": 1, "memoryId": 1}):
+            contents[message["_id"], message["memoryId"]] = message["content"]
+            characters += len(message["content"])
+    return contents, []
 
 
 async def renew(database: Database, claimed: Claimed, *, lease_seconds: float) -> None:
