@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from starlette.applications import Starlette
 
@@ -25,6 +26,8 @@ from tests.support.mongod import SharedMongod, running_mongod
 def pytest_configure(config: pytest.Config) -> None:
     """Watch the event loop, keep files in memory, and start one mongod for all processes of a distributed run."""
     WATCH.install()
+    hypothesis.settings.register_profile("recallql", deadline=None)  # a busy machine takes longer for one example
+    hypothesis.settings.load_profile("recallql")
     config.pluginmanager.register(loop_plugin)
     if disk := memory_disk():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(disk))

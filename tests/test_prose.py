@@ -40,6 +40,15 @@ QUOTING = ("enrichment/llm.py", "recall/languages.py", "recall/questions.py")
 """Modules with a prompt for a model, or with words that users write."""
 WHAT = re.compile(r"\bwhat(?:ever)?\b(?! to )", re.IGNORECASE)
 
+NAMING = ("execution", "request", "schema", "store", "transport", "zep")
+"""Packages whose docstrings have the noun in place of a pronoun."""
+PRONOUN = re.compile(
+    r"^(?:Which|Where|How|Who|Why)\b|\bnone\b"
+    r"|(?i:\bthose (?:of|that|who|which|whose|with|in|on|at|after)\b|\b(?:is|are|be|was) those\b)"
+    r"|(?i:\bthat of\b|\bthis one\b)"
+)
+"""Words that stand for a noun that the docstring should name; and a question as the first word."""
+
 SENTENCE = re.compile(r"^[A-Z][a-z]+(?![\w-])|(?<!\.)\.$")
 """The begin or end of a sentence; errors and lines of the log are phrases in lower case, without a full stop."""
 RAISED = re.compile(r"Error$|^_refuse$|^_?(?:RequestRefused|Closing|LLMUnavailable)$")
@@ -118,6 +127,24 @@ def test_the_modules_name_things() -> None:
     quoting = tuple(f"graph/{name}:" for name in QUOTING)
     named = in_modules(lambda source: found(prose(source), WHAT))
     assert [finding for finding in named if not finding.startswith(quoting)] == []
+
+
+def docstrings(source: str) -> Iterator[tuple[int, str]]:
+    """The docstrings of a module, each as one line, with the line of its subject."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield getattr(node, "lineno", 1), " ".join((ast.get_docstring(node) or "").split())
+
+
+def test_docstrings_have_the_noun_in_place_of_a_pronoun() -> None:
+    checked = tuple(f"graph/{name}/" for name in NAMING)
+    vague = in_modules(lambda source: found(docstrings(source), PRONOUN))
+    assert [finding for finding in vague if finding.startswith(checked)] == []
+
+
+@pytest.mark.parametrize("text", ["Which one.", "The ids,\n    those of users.", "It is none.", "That of a user."])
+def test_a_pronoun_in_a_docstring_is_found(text: str) -> None:
+    assert len(found(docstrings(f'"""{text}"""'), PRONOUN)) == 1
 
 
 def test_a_message_is_no_sentence() -> None:

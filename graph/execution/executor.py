@@ -1,7 +1,7 @@
 """Strawberry's executor, extended to write plain selections with compiled functions.
 
-Every hook tries the compiled function and takes the stock path if the function raises, so that results and errors are
-those of the stock executor.
+Every hook tries the compiled function and takes the stock path if the function raises, so that results and errors equal
+the stock executor's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The document paths that a field's selection reads.
 
 graphql-core's `collect_subfields` resolves fragments, aliases, variables, `@skip` and `@include`, so that the
-paths read from MongoDB are those of the fields that the executor will resolve.
+paths read from MongoDB belong to the fields that the executor will resolve.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Selection:
         return self._with_arguments(groups[0]) if len(groups) == 1 else None
 
     def each(self, field_name: str) -> list[tuple[Selection, dict[str, Any]]]:
-        """Return the selection and arguments of a field for each response name, without those of invalid arguments."""
+        """Return the selection and arguments of a field for each response name; leave out invalid arguments."""
         found = map(self._with_arguments, self._groups(field_name))
         return [selected for selected in found if selected is not None]
 

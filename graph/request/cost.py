@@ -170,7 +170,7 @@ class _Costs:
 
 
 def _items(sent: list[Any], size: Size) -> int:
-    """Return the items that a list asks for: those of a whole stored list where each item names a stored object."""
+    """Return the items that a list asks for: a whole stored list where each item names a stored object."""
     return size.most if size.names_stored and all_named(sent) else len(sent)
 
 

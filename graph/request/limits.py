@@ -52,7 +52,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
-        """Those that are set."""
+        """The limits of the settings."""
         return cls(
             settings.max_text,
             settings.max_query_tokens,

@@ -143,7 +143,7 @@ class _Names(Visitor):
 
 
 def root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
-    """Return the names of an operation's root fields, those in fragments included."""
+    """Return the names of an operation's root fields, including the fields in fragments."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     found: set[str] = set()
     waiting: list[SelectionSetNode] = [operation.selection_set]

@@ -107,7 +107,7 @@ class Replay:
 
     Attributes:
         memory_id: the memory to return.
-        session: as it is.
+        session: the stored session.
     """
 
     memory_id: str
@@ -120,7 +120,7 @@ class Update:
 
     Attributes:
         memory_id: the memory to return, which holds the first message that was sent.
-        session: as it is.
+        session: the stored session.
         edits: the messages that differ.
         session_changes: the new values of the session's fields.
     """
@@ -223,7 +223,7 @@ def _is_same_replacement(new: NewMemory, existing: ExistingDocuments) -> bool:
 
 
 def session_changes(session: SessionDocument, new: NewMemory, scope: Scope) -> SessionChanges:
-    """Return the changes of an add to an existing session, without those of its counts.
+    """Return the changes of an add to an existing session, without the changes of its counts.
 
     Raises:
         BadUserInput: the metadata would exceed the maximum size.

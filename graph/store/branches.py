@@ -201,7 +201,7 @@ class Tree:
         return replace(self, branches=tuple(changed))
 
     def update(self, stored: Tree | None) -> Document:
-        """Return the update of the session's document, which has a tree or none: that of the changed branches alone."""
+        """Return the update of the session's document, with or without a tree: it sets the changed branches alone."""
         if self.is_line:
             return {"$unset": dict.fromkeys(FIELDS, "")}
         head: HeadDocument = {"branch": self.head.branch, "seq": self.head.seq}

@@ -15,7 +15,7 @@ from graph.store.scope import Scope
 async def with_stored_uuids(database: Database, scope: Scope, new: NewMemory, tx: Transaction) -> NewMemory:
     """Within a transaction, replace the uuids of a memory's messages by the stored ones.
 
-    An end user's uuid is that of a message of the session, or a choice among the user's own messages. A message of
+    An end user's uuid names a message of the session, or is a choice among the user's own messages. A message of
     another session is treated like a missing one: it is not read, and takes the same time.
 
     Raises:

@@ -51,7 +51,7 @@ class Database:
         silence: seconds for which MongoDB may answer nothing until reads are refused; 0 disables the limit.
         presence: refuses these reads.
         sessions: the sessions that have not expired: an expired one is as deleted to all who read or write it.
-        all_sessions: the expired sessions, too, for upserts and for those who erase.
+        all_sessions: the expired sessions, too, for upserts and for erasures.
         background: the background tasks of this process, which end when the database is closed.
         settled: sessions with their users that this process knows to belong together, as far as it remembers.
     """

@@ -326,7 +326,7 @@ class DeletionKind(StrEnum):
 
 
 class DeletionDocument(TypedDict):
-    """The announcement of a deletion to subscribers, those of today and those who come back."""
+    """The announcement of a deletion to subscribers, connected or coming back."""
 
     _id: str
     kind: str

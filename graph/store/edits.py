@@ -40,7 +40,7 @@ class Edit:
     """The changes of a message: None keeps a value; metadata is merged (RFC 7396).
 
     Attributes:
-        part_tokens: tokens of the parts in addition to those of the content.
+        part_tokens: tokens of the parts, without the tokens of the content.
     """
 
     role: str | None = None
@@ -110,7 +110,7 @@ async def apply_edit(
     Args:
         database: the open database.
         session: the message's session, read with `Visible.HEAD_FIELDS`.
-        old: the whole message as it is.
+        old: the whole stored message.
         edit: what to change.
         token_count: tokens of role and content afterwards.
         stamp: of the change.
@@ -118,7 +118,7 @@ async def apply_edit(
         tx: the transaction.
 
     Returns:
-        The whole message as it is afterwards.
+        The whole message after the edit.
     """
     role, content = edit.text(old)
     changes: MessageChanges = {

@@ -1,4 +1,4 @@
-"""Which sessions have expired: those past their `expiresAt`, or unchanged for longer than the retention.
+"""Expired sessions: sessions past their `expiresAt`, or unchanged for longer than the retention.
 
 MongoDB compares with its own clock, so that all processes agree. `Database.sessions` has the sessions that have not
 expired and nothing else: every read and write through it sees an expired session as a deleted one, until the jobs of
@@ -33,7 +33,7 @@ class Expiry:
 
 
 def existing(retention: timedelta | None) -> Existing:
-    """Return which sessions exist for callers: those that have not expired."""
+    """Return the condition of the sessions that exist for callers: they have not expired."""
     return Existing(
         _unexpired(retention),
         lambda: expired(retention),

@@ -114,7 +114,7 @@ async def add_memory(
 
     Messages whose uuid the session has are updated in place. If it has all of them, no memory is created: the memory of
     the first one is returned, `replayed` if nothing differed, the session's metadata and user included. A known
-    idempotency key changes nothing. A replacement deletes messages in the same transaction, and updates none in place.
+    idempotency key changes nothing. A replacement deletes messages in the same transaction, and updates no message.
 
     Args:
         database: the open database.

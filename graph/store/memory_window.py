@@ -27,7 +27,7 @@ class Recent:
     Attributes:
         count: the maximum number, at least 1.
         fields: the paths to read of each message.
-        after_summary: only those that the newest summary does not cover.
+        after_summary: whether to leave out the messages that the newest summary covers.
     """
 
     count: int

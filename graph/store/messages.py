@@ -39,7 +39,7 @@ async def find_meant(database: Database, scope: Scope, chosen: str, fields: Coll
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """The messages to list or find: those that meet all conditions.
+    """The messages to list or find: messages that meet all conditions.
 
     Attributes:
         roles: only messages with one of these roles.

@@ -64,7 +64,7 @@ async def refuse_split(
 async def _stored(
     database: Database, visible: Visible, call_ids: Sequence[str], until: int | None, tx: Transaction
 ) -> set[str]:
-    """Return those of the ids that are calls in the visible part of a session, up to a number."""
+    """Return the ids of calls in the visible part of a session, among the given ids up to a number."""
     if not call_ids:
         return set()
     match = {**visible.match("seq", until), "toolCalls": {"$in": list(call_ids)}}

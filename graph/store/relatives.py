@@ -36,7 +36,7 @@ class _Start(NamedTuple):
 async def parents(database: Database, asked: Collection[Asked]) -> dict[str, MessageDocument]:
     """Return the message before each message on its path, with `seq` and `branch`, by the message's uuid.
 
-    The first message of a path has none.
+    The first message of a path has no parent.
     """
     found = await of_each(database, [_before(one) for one in asked])
     return {message.pop("of"): cast("MessageDocument", message) for message in found}

@@ -1,4 +1,4 @@
-"""Which sessions and users a caller may see, as a MongoDB filter."""
+"""The sessions and users that a caller may see, as a MongoDB filter."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ class CounterDocument(TypedDict):
 
 
 class ModelDocument(TypedDict):
-    """The model that workers embed with: that of the worker which started last with another one."""
+    """The model that workers embed with: the model of the worker that last started with a different model."""
 
     _id: str
     name: str

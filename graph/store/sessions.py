@@ -92,7 +92,7 @@ async def find_sessions(
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """The sessions to list: those that meet all conditions.
+    """The sessions to list: sessions that meet all conditions.
 
     Attributes:
         user_id: the user that they belong to.

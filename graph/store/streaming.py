@@ -57,10 +57,10 @@ class Ending:
     Attributes:
         status: the status of the message afterwards.
         count: counts the tokens of a role and a content, without parts.
-        content: the text; None for that of the pieces.
+        content: the text; None for the text of the pieces.
         parts: the content as model APIs have it.
         metadata: merged into the metadata of the message (RFC 7396).
-        part_tokens: tokens of the parts in addition to those of the content.
+        part_tokens: tokens of the parts, without the tokens of the content.
     """
 
     status: MessageStatus

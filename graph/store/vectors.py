@@ -17,7 +17,7 @@ LAYOUT = 1
 
 
 async def await_vectors(database: Database, messages: Sequence[OwnedMessage], tx: Transaction) -> None:
-    """Within a transaction that writes these messages, note that they need a vector; those that have one keep it."""
+    """Within a transaction that writes these messages, mark the messages without a vector, which need one."""
     if not messages:
         return
     # The uuid of an erased message may be sent again before its vector is erased: a memory's id never is.

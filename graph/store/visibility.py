@@ -1,4 +1,4 @@
-"""Which documents of sessions a caller sees: those of sessions within the scope, unless they are being erased."""
+"""The documents that a caller sees: documents of sessions within the scope that are not being erased."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def find_visible(
     *,
     place: str,
 ) -> list[D]:
-    """Those of the documents that the caller sees, in no order.
+    """The documents that match and that the caller sees, in no order.
 
     Of an end user, the contents are read after the documents are known to be visible: the contents of other users must
     not count against the bytes of the answer, which would reveal them.

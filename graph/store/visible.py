@@ -1,8 +1,8 @@
-"""The visible contents of a session: those after the last erased one.
+"""The visible contents of a session: all contents after the last erased message.
 
 An erasure may need many batches. The session's `erasedSeq` hides at once the contents that are deleted later.
 
-The messages of a conversation are those on the path to the head of its session, see `graph.store.branches`: `of_head`.
+A conversation consists of the messages on the path to the head of its session, see `graph.store.branches`: `of_head`.
 The messages of its other branches are visible, too: `of`.
 """
 

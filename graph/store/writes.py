@@ -32,7 +32,7 @@ async def write_session(
 
     Raises:
         OutcomeUnknown: MongoDB did not confirm whether the transaction is committed.
-        Unavailable: the database does not answer, or other writers kept this one out until the deadline.
+        Unavailable: the database does not answer, or other writers kept this writer out until the deadline.
     """
     with bounded(database.write_deadline) as until:
         async with (
@@ -52,7 +52,7 @@ async def write(database: Database, work: Callable[[Transaction], Awaitable[T]],
 
     Raises:
         OutcomeUnknown: MongoDB did not say whether the transaction is committed.
-        Unavailable: the database does not answer, or other writers kept this one out until the deadline.
+        Unavailable: the database does not answer, or other writers kept this writer out until the deadline.
     """
     with bounded(database.write_deadline):
         for _ in range(_TRIES):

@@ -155,7 +155,7 @@ class Cors(CORSMiddleware):
         super().__init__(app, **options)
 
     def is_allowed_origin(self, origin: str) -> bool:
-        """By the one rule."""
+        """Return whether pages of the origin may call."""
         return self._origins.allows(origin)
 
     def preflight_response(self, request_headers: Headers) -> Response:

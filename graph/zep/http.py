@@ -98,8 +98,8 @@ class Call:
         """The body, a JSON object with any Content-Type: the JavaScript client sends some as text/plain.
 
         Raises:
-            BadUserInput: it is none.
-            RequestRefused: it is no JSON, too large, or does not come.
+            BadUserInput: the body is not a JSON object.
+            RequestRefused: the body is not JSON, is too large, or does not arrive.
         """
         if self._body is None:
             limit, seconds = self.settings.body_limit, self.settings.request_timeout

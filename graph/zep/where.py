@@ -81,7 +81,7 @@ class _Meter:
     """Counts the steps of one search.
 
     Attributes:
-        conditions: those that it consists of.
+        conditions: the conditions in it.
     """
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ def _path_predicate(path: str, meter: _Meter) -> Predicate:
 
 
 def _steps(path: str, meter: _Meter) -> Iterator[Step]:
-    """The parts of a path, each from one node to those that it leads to."""
+    """The parts of a path, each from one node to the nodes that it selects."""
     path = re.sub(r"^lax\b\s*", "", path)
     _refuse_long(path)
     if not path.startswith("$"):

@@ -192,7 +192,7 @@ def message_entities(message: MessageDocument, first: int | None = None) -> list
 def summary_entities(summary: SummaryDocument, first: int | None = None) -> list[Document]:
     """Return the entities of a summary read with `SUMMARY_READS`.
 
-    `mentionCount` counts the mentions in the summary's text. The matches are those in the messages that the summary
+    `mentionCount` counts the mentions in the summary's text. The matches are in the messages that the summary
     covers, since a summary is not a message.
     """
     at = summary["createdAt"]

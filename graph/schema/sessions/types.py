@@ -41,7 +41,7 @@ _MEMORY_CURSORS = Cursors("memory", (int,))
 
 
 class MessageBranch(Enum):
-    """Which messages of a session to list."""
+    """The messages of a session to list."""
 
     HEAD = "HEAD"
     ALL = "ALL"
@@ -49,7 +49,7 @@ class MessageBranch(Enum):
 
 described_enum(
     MessageBranch,
-    description="Which messages of a session to list.",
+    description="The messages of a session to list.",
     values={
         "HEAD": "Those on the path from the first message to `Session.head`.",
         "ALL": "Those of all branches.",

@@ -14,8 +14,8 @@ class Batch:
     """The result of one read of a change stream.
 
     Attributes:
-        events: the events in order, possibly none.
-        token: the resume token after the events and those that the pipeline filters out: MongoDB advances it
+        events: the events in order; may be empty.
+        token: the resume token after the events and the filtered-out events: MongoDB advances it
             (`postBatchResumeToken`) even if no event passes the filter.
     """
 

@@ -83,7 +83,7 @@ class CountOptions(CommandOptions, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """Which documents of a collection exist for its callers.
+    """The condition under which a document of a collection exists for its callers.
 
     Attributes:
         only: the filter that they meet, with `$expr` alone.
@@ -261,8 +261,8 @@ class Collection(Generic[D]):
     async def _answer(self, command: Document) -> bytes | None:
         """Return the cursor of a read's answer, with its first batch, as BSON; None if the connection failed.
 
-        Without the driver's cursor, a read takes four fifths of the processor time. Unlike the driver's methods, this
-        one does not try again.
+        Without the driver's cursor, a read takes four fifths of the processor time. Unlike the driver's methods,
+        it does not try again.
         """
         majority = {**command, "readConcern": {"level": "majority"}}
         try:
@@ -322,7 +322,7 @@ class Collection(Generic[D]):
             return await self._raw.bulk_write(writes, ordered=ordered, **options)
 
     def _those(self, match: Filter | None) -> Filter:
-        """Return a filter of those of the matching documents that exist for the caller."""
+        """Return a filter of the matching documents that exist for the caller."""
         if self._existing is None:
             return match or {}
         only = self._existing.only

@@ -45,8 +45,8 @@ class Presence:
     async def needed(self) -> AsyncIterator[None]:
         """Cancel the block if MongoDB answers nothing: a block that changes nothing.
 
-        Within a block of `time_limit`, this one leaves the commands to their time limit: a MongoDB that does not answer
-        can't end them.
+        Within a block of `time_limit`, this block leaves the commands to their time limit: while MongoDB does not
+        answer, it can't end them.
 
         Raises:
             Unavailable: the block was cancelled.

@@ -285,7 +285,7 @@ def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocum
 
 
 def _unshown(entity: EntityCountDocument) -> EntityCountDocument:
-    """Return an entity of a session without the fields computed from its mentions and those of its short names."""
+    """Return an entity of a session without the fields computed from mentions, its own and its short names'."""
     document: EntityCountDocument = {
         "_id": entity["_id"],
         "owner": entity["owner"],

@@ -34,14 +34,14 @@ def resolve_aliases(entities: Iterable[tuple[str, str, int]]) -> dict[str, str]:
     """Find which names of a session are short forms of a longer one: "Octavia" of "Octavia Butler".
 
     A PERSON of one word is an alias of another when that word is one of the other's, and exactly one full name fits.
-    Full names are those that are themselves part of no other, so with "Octavia Butler" and "Octavia Estelle Butler"
+    A full name is part of no other name, so with "Octavia Butler" and "Octavia Estelle Butler"
     an "Octavia" is the longest; those two stay as they are written, for two full names may be two people. Two
     candidates ("Anna" with "Anna Lee" and "Anna Park") leave a name as it is, however often either is mentioned; so
     does a name of one letter. Other labels are never merged: "York" is not "New York".
 
     Args:
         entities: `(label, name, count)` for each entity of one session. Entries with the same key are added up, and
-            those whose count is not positive are ignored.
+            a sum that is not positive is ignored.
 
     Returns:
         The canonical key for the key of every entity given, itself where nothing else fits. The result does not

@@ -20,7 +20,7 @@ async def give_to_user(database: Database, session_id: str, user_id: str, tx: Tr
 
 
 async def give_some_to_user(database: Database, session_id: str, ids: Sequence[str], tx: Transaction) -> None:
-    """Count these entities of a session for its user, those that do not count yet; of a session that is gone, none."""
+    """Count the uncounted ones of these entities of a session for its user; do nothing for a session that is gone."""
     session = await database.sessions.find_one({"_id": session_id}, {"userId": 1}, session=tx)
     if session is not None and session.get("userId") is not None:
         await _give(database, session_id, session["userId"], {"_id": {"$in": ids}, **uncounted(session_id)}, tx)
@@ -62,7 +62,7 @@ async def forget_user(database: Database, user_id: str, tx: Transaction) -> None
 
 
 async def lock_entities(database: Database, session_ids: Sequence[str], tx: Transaction) -> None:
-    """Make earlier transactions that change entities of these sessions fail: this one removes the entities."""
+    """Make earlier transactions that change entities of these sessions fail: this transaction removes the entities."""
     locks = [lock(session_owner(session_id), session_id) for session_id in session_ids]
     await database.entities.bulk_write(locks, ordered=False, session=tx)
 
@@ -91,7 +91,7 @@ async def _has_more(database: Database, match: Document, number: int, tx: Transa
 async def forget_some_of_session(
     database: Database, session_id: str, last_seq: int | None, most: int, tx: Transaction
 ) -> bool:
-    """Remove at most `most` entities of a session, and their counts for its user; return False if there was none.
+    """Remove at most `most` entities of a session, and their counts for its user; return False if no entity was left.
 
     Args:
         database: the open database.
@@ -118,7 +118,7 @@ async def forget_some_of_session(
 
 
 async def forget_some_of_user(database: Database, user_id: str, most: int, tx: Transaction) -> bool:
-    """Remove at most `most` entities of a deleted user and of its sessions; return False if there was none."""
+    """Remove at most `most` entities of a deleted user and its sessions; return False if no entity was left."""
     return await _forget_some(database, {"owner": user_owner(user_id)}, most, tx) or await _forget_some(
         database, {"userId": user_id}, most, tx
     )
@@ -132,6 +132,6 @@ async def _forget_some(database: Database, match: Document, most: int, tx: Trans
 
 
 async def _locked(database: Database, session_id: str, match: Document, tx: Transaction) -> list[EntityCountDocument]:
-    """Entities of a session, which no other transaction can change before this one has ended."""
+    """Entities of a session, which no other transaction can change before this transaction has ended."""
     await lock_entities(database, [session_id], tx)
     return await database.entities.find(match, session=tx)

@@ -119,7 +119,7 @@ def list_messages_that_mention(
     Args:
         database: the open database.
         visible: the part of the session.
-        keys: those of the entity and of its short names.
+        keys: the keys of the entity and of its short names.
         last_seq: the greatest `seq`; None for no bound.
     """
     match = {**visible.match("seq", last_seq), "entities.key": {"$in": list(keys)}}
@@ -163,7 +163,7 @@ async def mentions(database: Database, entity: Document, *, first: int | None = 
 
 
 async def mentions_of_all(database: Database, asked: Sequence[tuple[Document, int | None]]) -> list[list[Document]]:
-    """The matches of several entities, as `mentions` gives those of one.
+    """The matches of several entities, as `mentions` returns the matches of one entity.
 
     Entities of one session are read together. If the read does not find all, in a session with very many messages,
     the others are read one by one.

@@ -1,4 +1,4 @@
-"""Entities of users, updated with those of their sessions."""
+"""Entities of users, updated with the entities of their sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def load(database: Database, keys: Iterable[tuple[str, str]], tx: Transact
 
 
 async def follow(database: Database, moved: dict[str, list[Moved]], tx: Transaction) -> None:
-    """Update the users' entities after those of their sessions, which are written already."""
+    """Update the users' entities after the entities of their sessions, which are written already."""
     owners = {
         (user_owner(user_id), entity["key"])
         for user_id, changes in moved.items()

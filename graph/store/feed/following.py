@@ -71,7 +71,7 @@ async def session_state(database: Database, session_id: str, after: Moment | Non
 async def messages_by_id(
     database: Database, uuids: Collection[str], after: Moment | None
 ) -> dict[str, MessageDocument]:
-    """Whole messages, by uuid, without regard to scope and without those that are being erased."""
+    """Whole messages, by uuid, without regard to scope; messages that are being erased are left out."""
     async with causally_after(database.client, after) as tx:
         found = await database.messages.find({"_id": {"$in": list(uuids)}}, session=tx)
         ids = list({message["sessionId"] for message in found})
@@ -105,7 +105,7 @@ async def message_of(
 
 
 async def pieces_after(database: Database, visible: Visible, seq: int, index: int, *, after: Moment | None) -> Page:
-    """The pieces of a message after an index, in order; those of an invisible message are being erased."""
+    """The pieces of a message after an index, in order; the pieces of an invisible message are being erased."""
     wanted = {**visible.match("seq"), "index": {"$gt": index}}
     wanted["seq"] = seq if visible.sees(seq) else {"$in": []}
     return await _page(database, database.pieces, wanted, ("index",), None, after=after)

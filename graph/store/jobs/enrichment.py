@@ -108,7 +108,7 @@ class Outcome:
 
     Attributes:
         uuid: the message.
-        attempts: the number of claims, this one included.
+        attempts: the number of claims, including the present one.
         entities: the entities to store.
         failure: why the extraction failed.
         due_at: when to try again after a failure; None gives it up.
@@ -228,7 +228,7 @@ def _erased(messages: Iterable[MessagePlace], sessions: dict[str, SessionDocumen
 
 
 async def _exclude(database: Database, messages: Sequence[MessageDocument], due: Document) -> None:
-    """Exclude messages that are being erased from claims; those that an import holds back are held back again."""
+    """Exclude messages that are being erased from claims; messages that an import holds back are held back again."""
     # By the memory as well: the uuid of an erased message may be that of a new one at any moment.
     these = {
         "_id": {"$in": [message["_id"] for message in messages]},

@@ -1,6 +1,6 @@
 """Erasure of expired sessions: by workers, or before work that needs the id, the messages' uuids or a user's entities.
 
-An expired session is invisible before its erasure, see `graph.store.expiry`. Its erasure is that of `deleteSession`,
+An expired session is invisible before its erasure, see `graph.store.expiry`. It is erased as `deleteSession` erases,
 with the tombstone for subscribers. Each transaction checks again whether the session has expired, so that any number
 of processes may erase at once, and one that dies leaves whole sessions or the job of an erasure.
 """

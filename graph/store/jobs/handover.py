@@ -81,7 +81,7 @@ async def _held(database: Database, match: Document) -> HandoverDocument | None:
 
 
 async def _give_all(database: Database, job: HandoverDocument) -> bool:
-    """Count the entities that do not count yet, in batches; return False if there were none."""
+    """Count the entities that do not count yet, in batches; return False if all entities count already."""
     found = False
     left = ownership.uncounted(job["_id"])
     async with aclosing(database.entities.batches(left, {"_id": 1}, size=BATCH)) as batches:

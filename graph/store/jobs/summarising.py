@@ -33,7 +33,7 @@ class ClaimedSession:
     Attributes:
         session_id: the session.
         lease: the lease's name.
-        attempts: the number of claims since its last summary, this one included.
+        attempts: the number of claims since its last summary, including the present one.
     """
 
     session_id: str

@@ -18,7 +18,7 @@ _SHORT = 512  # tokens; texts that differ by less are taken in the order in whic
 class Turns:
     """The tokens that a worker has lately taken of each user, and of each session without a user.
 
-    This is start-time fair queueing (Goyal, Vin and Cheng, 1996), for users and, among those of one user, for sessions:
+    This is start-time fair queueing (Goyal, Vin and Cheng, 1996), for users and, within one user, for sessions:
     a message starts at the tokens that were taken of its owner before it, and the one that starts first is next.
     """
 

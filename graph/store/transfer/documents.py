@@ -214,7 +214,7 @@ async def insert_sessions(database: Database, batch: Sequence[tuple[SessionDocum
 
 
 async def numbered(database: Database, collection: Numbered, documents: Sequence[N], tx: Transaction) -> list[N]:
-    """Return the documents with their numbers, without those in use; these get new numbers at their first read."""
+    """Return the documents without the numbers in use; their documents get new numbers at their first read."""
     numbers = [document["number"] for document in documents if "number" in document]
     if not numbers:
         return list(documents)
