@@ -280,6 +280,13 @@ def _diversified(
     return [candidates[place] for place in diversify(results.ranking.columns, rows, scores, relevance, limit)]
 
 
+async def score_parts(results: Results, shown: Sequence[ScoredMessage]) -> list[dict[str, float]]:
+    """Return the parts of the score of each message, by the names of `graph.recall.scoring.Signals.weighted`."""
+    if results.ranking is None:
+        return []
+    return await run_on_thread(results.ranking.score_parts, [one.row for one in shown])
+
+
 async def matches_in(contents: Sequence[str], results: Results) -> list[list[MatchDocument]]:
     """Return the places of the query's words in each content."""
     return await run_on_thread(_matches_in, contents, results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +31,14 @@ class Ranking:
         columns: the searched messages.
         keys: the sorted keys of the results. The upper bits of a key are 1,000,000 minus the score in millionths, the
             lower bits the place of the message in `columns.by_id`.
+        measured: the signals of the searched messages.
+        mode: the compared signals.
     """
 
     columns: Columns
     keys: NDArray[np.int64]
+    measured: Signals
+    mode: SearchMode
 
     def __len__(self) -> int:
         """Return the number of results."""
@@ -44,6 +48,12 @@ class Ranking:
         """Yield the row and the score in millionths of each result of a part."""
         for key in map(int, self.keys[part]):
             yield int(self.columns.by_id[key & _PLACES]), MILLION - (key >> _BITS_OF_PLACE)
+
+    def score_parts(self, rows: Sequence[int]) -> list[dict[str, float]]:
+        """Return the parts of the scores of some rows, by the names of `Signals.weighted`."""
+        if self.mode is SearchMode.VECTOR:
+            return [{"meaning": similarity} for similarity in _similarity(self.measured)[rows].tolist()]
+        return self.measured.shares(rows)
 
     def bounds(self, millionths: int, message_id: str) -> tuple[int, int]:
         """Return the number of results before a result, and with it, whether or not it is among them."""
@@ -82,7 +92,7 @@ def rank(
     scaled = _similarity(measured) if mode is SearchMode.VECTOR else measured.scaled()
     places = np.flatnonzero(is_found[columns.by_id])
     order = MILLION - np.rint(scaled[columns.by_id[places]] * MILLION).astype(np.int64)
-    return Ranking(columns, np.sort((order << _BITS_OF_PLACE) + places))
+    return Ranking(columns, np.sort((order << _BITS_OF_PLACE) + places), measured, mode)
 
 
 def _is_found(measured: Signals, query: Query, mode: SearchMode, *, by_session: bool) -> NDArray[np.bool_]:

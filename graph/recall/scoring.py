@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,28 +53,46 @@ class Signals:
     question: Floats
     length: Floats
 
+    def weighted(self) -> dict[str, Floats]:
+        """Return the signals with their weights, by the name of the part of the score."""
+        parts = {
+            "words": weights.BM25 * self.bm25,
+            "session": weights.SESSION_BM25 * self.session_bm25,
+            "speaker": weights.SPEAKER * self.speaker,
+            "date": weights.DATE * self.date,
+            "answer": weights.ANSWER * self.answer,
+            "question": weights.QUESTION * self.question,
+            "length": weights.LENGTH * self.length,
+        }
+        if self.cosine is not None and self.before is not None and self.after is not None:
+            parts["meaning"] = weights.COSINE * self.cosine
+            parts["neighbors"] = weights.COSINE_BEFORE * self.before + weights.COSINE_AFTER * self.after
+        return parts
+
     def total(self) -> Floats:
         """The weighted sum."""
-        total: Floats = (
-            weights.BM25 * self.bm25
-            + weights.SESSION_BM25 * self.session_bm25
-            + weights.SPEAKER * self.speaker
-            + weights.DATE * self.date
-            + weights.ANSWER * self.answer
-            + weights.QUESTION * self.question
-            + weights.LENGTH * self.length
-        )
-        if self.cosine is not None and self.before is not None and self.after is not None:
-            total = total + (
-                weights.COSINE * self.cosine + weights.COSINE_BEFORE * self.before + weights.COSINE_AFTER * self.after
-            )
+        total: Floats = functools.reduce(np.add, self.weighted().values())
         return total
 
     def scaled(self) -> Floats:
         """Return the weighted sum divided by its maximum, from 0 to 1: comparable within one answer."""
-        most = _BY_WORDS + (0.0 if self.cosine is None else _BY_MEANING)
-        scaled: Floats = np.clip(self.total() / np.float32(most), 0.0, 1.0)
+        scaled: Floats = np.clip(self.total() / self._most(), 0.0, 1.0)
         return scaled
+
+    def shares(self, rows: Sequence[int]) -> list[dict[str, float]]:
+        """Return the parts of the score of some rows, as shares of its maximum: the sum, cut to 0 to 1, is `scaled`."""
+        chosen: dict[str, Any] = {
+            name: signal[rows] for name in _SIGNALS if (signal := getattr(self, name)) is not None
+        }
+        some = replace(self, **chosen)
+        parts = {name: (part / self._most()).tolist() for name, part in some.weighted().items()}
+        return [{name: part[place] for name, part in parts.items()} for place in range(len(rows))]
+
+    def _most(self) -> np.float32:
+        return np.float32(_BY_WORDS + (0.0 if self.cosine is None else _BY_MEANING))
+
+
+_SIGNALS = [each.name for each in fields(Signals)]
 
 
 def signals(columns: Columns, query: Query, vector: Floats | None = None) -> Signals:

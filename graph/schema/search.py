@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -125,12 +125,33 @@ class SearchMatch(DocumentType):
     end = end_field("Offset after its last character.")
 
 
+@strawberry.type(
+    description="The parts of a score. The score is their sum, cut to 0 to 1; a part that the search does not compare"
+    " is 0."
+)
+class ScoreParts(DocumentType):
+    """Built by `_edges`."""
+
+    words: float = stored("words", description="For words of the query in the message.")
+    session: float = stored("session", description="For words of the query in the session of the message.")
+    meaning: float = stored("meaning", description="For a meaning like that of the query.")
+    neighbors: float = stored("neighbors", description="For the meaning of the messages before and after it.")
+    speaker: float = stored("speaker", description="For its speaker, if the query names the speaker.")
+    date: float = stored("date", description="For its date, if the query names a date.")
+    answer: float = stored(
+        "answer", description="For an entity of the class that the query asks for, such as a person."
+    )
+    length: float = stored("length", description="For the number of its words: a longer message says more.")
+    question: float = stored("question", description="Below 0 for a question, since a question seldom has the answer.")
+
+
 @strawberry.type(description="A message that was found.")
 class MessageSearchEdge(DocumentType):
     """Built by `_edges`."""
 
     cursor: str = stored("cursor", description="An opaque cursor of the message among the results, for `after`.")
     score: float = stored("score", description="The relevance to the query, from 0 to 1; comparable within one answer.")
+    score_parts: ScoreParts = stored("scoreParts", description="Why the message was found: the parts of its score.")
     matches: list[SearchMatch] = stored(
         "matches", size=_MATCHES, description="Places of the words of the query in the content: the first 20."
     )
@@ -269,6 +290,9 @@ def _place(key: Key | None) -> Place | None:
     return None if key is None else (recall.MOST_MILLIONTHS - key[0], key[1])
 
 
+_NO_PARTS = {field.name: 0.0 for field in fields(ScoreParts)}
+
+
 async def _edges(
     info: Info, cursors: Cursors, results: Results, shown: Sequence[ScoredMessage], selected: Selection
 ) -> list[Document]:
@@ -289,6 +313,9 @@ async def _edges(
         }
         for one in left
     ]
+    if selected.selects("scoreParts"):
+        for edge, parts in zip(edges, await recall.score_parts(results, left), strict=True):
+            edge["scoreParts"] = {**_NO_PARTS, **parts}
     if wants_matches:
         contents = [documents[one.message_id]["content"] for one in left]
         for edge, places in zip(edges, await recall.matches_in(contents, results), strict=True):

@@ -51,6 +51,15 @@ def test_results_are_sorted_by_score_and_id(messages: list[Entry]) -> None:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ENTRIES)
+def test_the_parts_of_a_score_add_up_to_it(messages: list[Entry]) -> None:
+    ranking = _ranked(messages)
+    found = list(ranking.rows(slice(None)))
+    for (_, score), parts in zip(found, ranking.score_parts([row for row, _ in found]), strict=True):
+        assert min(max(sum(parts.values()), 0), 1) * MILLION == pytest.approx(score, abs=1)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ENTRIES, IDS, st.integers(0, MILLION) | st.sampled_from([-(2**63), 2**63]), st.data())
 def test_bounds_split_the_results_at_any_place(
     messages: list[Entry], message_id: str, score: int, data: st.DataObject

@@ -70,6 +70,25 @@ async def test_inflected_words_are_found_across_the_sessions_of_a_user(chats: Cl
     assert not any("sister likes" in content for content in contents(edges))
 
 
+WHY = """
+query($words: String!, $mode: SearchMode!) {
+  search(query: $words, mode: $mode) {
+    edges { score scoreParts { words session meaning neighbors speaker date answer length question } }
+  }
+}
+"""
+
+
+async def test_a_score_is_the_sum_of_its_parts(chats: Client) -> None:
+    edges = (await chats.data(WHY, words="Who hikes on mountains?", mode="LEXICAL"))["search"]["edges"]
+    for edge in edges:
+        assert edge["score"] == pytest.approx(min(max(sum(edge["scoreParts"].values()), 0), 1), abs=1e-6)
+    parts = edges[0]["scoreParts"]
+    assert parts["words"] == max(edge["scoreParts"]["words"] for edge in edges) > 0
+    assert parts["session"] > 0
+    assert (parts["meaning"], parts["neighbors"], parts["date"], parts["question"]) == (0, 0, 0, 0)
+
+
 async def test_places_count_code_points_or_units_of_utf_16(client: Client) -> None:
     content = "\N{PARTY POPPER}\N{PARTY POPPER} Mountains and \N{PARTY POPPER} mountains"
     await add(client, "s", [content])

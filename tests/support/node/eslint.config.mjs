@@ -27,6 +27,7 @@ export default [
               "RecalledMessage",
               "SessionUpdate",
               "MessagePiece",
+              "ScoreParts",
               "SearchMatch",
               "TypingNotice",
             ],
