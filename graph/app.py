@@ -25,9 +25,9 @@ from graph.settings import Settings
 from graph.store.jobs.pending import keep_running
 from graph.store.streaming import interrupt_silent
 from graph.transport.endpoint import GraphQLEndpoint
+from graph.transport.open_connections import OpenConnections
 from graph.transport.origins import Origins
 from graph.transport.security import middleware
-from graph.transport.websocket import OpenSockets
 from graph.zep.routes import ZepPaths, zep_routes
 
 _GRAPHQL = ("/graphql", "/graphql/")
@@ -79,7 +79,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
         lifespan=lifespan,
     )
     app.state.settings = settings
-    app.state.sockets = OpenSockets()
+    app.state.connections = OpenConnections()
     app.state.origins = origins
     # Starlette would redirect to the host in the request, which the client chooses.
     app.router.redirect_slashes = False

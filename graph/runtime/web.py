@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
             self._ending()
         # Live results have no end of their own, and uvicorn would wait for it; it closes sockets without a reason.
         self._app.state.backend.hub.drain()
-        await self._app.state.sockets.close()
+        await self._app.state.connections.close()
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

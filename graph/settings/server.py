@@ -53,7 +53,10 @@ class ServerSettings(CheckedSettings):
         " the limit.",
     )
     body_limit: int = Field(  # one message of the greatest size with the largest metadata, however it is escaped
-        8_388_608, ge=0, description="Maximum bytes of a request's body or WebSocket message; 0 disables the limit."
+        8_388_608,
+        ge=0,
+        description="Maximum bytes of a request's body, a line of JSON lines or a WebSocket message; 0 disables the"
+        " limit.",
     )
     request_timeout: float = Field(
         30.0, ge=0, description="Time-out for a request's body, in seconds; 0 disables the limit."

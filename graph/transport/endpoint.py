@@ -1,4 +1,4 @@
-"""The `/graphql` endpoint: GraphQL over HTTP, server-sent events, multipart and WebSocket, as an ASGI application."""
+"""The `/graphql` endpoint: GraphQL over HTTP, its streams and lines, and over WebSocket, as an ASGI application."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import aclosing, suppress
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.types.graphql import OperationType
 
@@ -24,6 +24,7 @@ from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
 from graph.settings import Settings
 from graph.transport import http
 from graph.transport.http import RequestRefused
+from graph.transport.lines import Lines
 from graph.transport.streams import StreamProtocol, stream_asked_for, with_heartbeats
 from graph.transport.watch import Watch
 from graph.transport.websocket import GraphQLSocket
@@ -33,8 +34,6 @@ _KINDS = {
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
 }
 """The kinds of operation with one answer that each HTTP method may send."""
-
-_COST_HEADER = "x-recallql-cost"
 
 
 class GraphQLEndpoint:
@@ -57,12 +56,15 @@ class GraphQLEndpoint:
             response = await self._respond(request)
             await response(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
+    async def _respond(self, request: Request) -> ASGIApp:
         accept = request.headers.get("accept", "")
         media_type = http.response_type(accept)
         try:
             if "text/html" in accept and self._settings.explorer and http.opens_page(request):
                 return explorer_response(console=self._settings.console)
+            if request.method == "POST" and Lines.asked_for(request):
+                guards: Guards = request.app.state.guards
+                return Lines(request, await guards.authenticate(request.headers.get("authorization")))
             protocol = stream_asked_for(accept)
             caller, asked = await self._asked(request)
             if protocol is None:
@@ -95,7 +97,7 @@ class GraphQLEndpoint:
                 request, limit=self._settings.body_limit, seconds=self._settings.request_timeout
             )
         data = http.check_request(data)
-        return caller, http.operation_request(data, guards.texts, reports_cost=_COST_HEADER in request.headers)
+        return caller, http.operation_request(data, guards.texts, reports_cost=http.COST_HEADER in request.headers)
 
 
 async def _answer(

@@ -34,7 +34,11 @@ from graph.request.pipeline import OperationRequest
 _Scan: TypeAlias = Callable[[str, int], tuple[Any, int]]
 
 JSON_TYPE = "application/json"
+LINES_TYPES = ("application/x-ndjson", "application/jsonl")
+"""The media types of a body that has one JSON value in each line."""
 GRAPHQL_TYPE = "application/graphql-response+json"
+COST_HEADER = "x-recallql-cost"
+"""The header of a request whose answer must report its cost."""
 
 STATUS = {
     ErrorCode.BAD_USER_INPUT: 400,
@@ -136,20 +140,42 @@ def _check_headers(headers: Mapping[str, str], limit: int, *, labelled: bool) ->
         declared = headers.get("content-type")
         if declared is None:
             _refuse(f"the request has no Content-Type: send {JSON_TYPE}", 415)
-        _check_content_type(declared)
-    if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
-        _refuse("the body has a Content-Encoding: send the body without one", 415, {"Accept-Encoding": "identity"})
+        if content_type_of(declared) != JSON_TYPE:
+            _refuse(f"Content-Type must be {JSON_TYPE}, or {' or '.join(LINES_TYPES)} for a POST of mutations", 415)
+        refuse_other_charset(declared)
+    refuse_encoded(headers)
     length = headers.get("content-length", "")
     if limit and length.isdecimal() and int(length[:20]) > limit:
         _too_big(limit)
 
 
+def refuse_encoded(headers: Mapping[str, str]) -> None:
+    """Refuse a compressed body.
+
+    Raises:
+        RequestRefused: the body has a Content-Encoding.
+    """
+    if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+        _refuse("the body has a Content-Encoding: send the body without one", 415, {"Accept-Encoding": "identity"})
+
+
 @lru_cache(maxsize=256)
-def _check_content_type(declared: str) -> None:
+def content_type_of(declared: str) -> str:
+    """Return the media type in a Content-Type header, in lower case."""
     content_type = Message()
     content_type["content-type"] = declared
-    if content_type.get_content_type() != JSON_TYPE:
-        _refuse(f"Content-Type must be {JSON_TYPE}", 415)
+    return content_type.get_content_type()
+
+
+@lru_cache(maxsize=256)
+def refuse_other_charset(declared: str) -> None:
+    """Refuse a body whose Content-Type names another charset than UTF-8.
+
+    Raises:
+        RequestRefused: the charset is another one.
+    """
+    content_type = Message()
+    content_type["content-type"] = declared
     charset = content_type.get_param("charset", "utf-8")
     if not isinstance(charset, str) or charset.lower() not in {"utf-8", "utf8"}:
         _refuse("the charset in Content-Type must be utf-8", 415)

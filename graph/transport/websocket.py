@@ -6,8 +6,8 @@ The protocol is https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import ExitStack, aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, aclosing, suppress
 from typing import Any
 
 import orjson
@@ -24,6 +24,7 @@ from graph.request.masking import InternalError, public_failure
 from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
 from graph.settings import Settings
 from graph.transport.http import RequestRefused, check_request, decode_large_json, is_unicode, operation_request
+from graph.transport.open_connections import OpenConnections
 
 SUBPROTOCOL = "graphql-transport-ws"
 
@@ -41,7 +42,6 @@ _EXPIRED = "the token has expired: connect again with a new one"
 _COME_BACK = "the service is restarting: connect again"
 _MOST_REASON = 123  # bytes (RFC 6455, section 5.5)
 _INIT_SECONDS = 60  # from the handshake until `connection_init`
-_CLOSE_SECONDS = 0.5  # for writing a close frame: a client that reads nothing must not delay the end
 _TYPES = ("connection_init", "ping", "pong", "subscribe", "complete")
 _SHOWN_OF_ID = 20  # characters
 
@@ -64,28 +64,6 @@ class _Closing(Exception):
         self.reason = reason
 
 
-class OpenSockets:
-    """The open WebSockets of a process, which a shutdown closes."""
-
-    def __init__(self) -> None:
-        self._open: set[GraphQLSocket] = set()
-
-    @contextmanager
-    def holding(self, connection: GraphQLSocket) -> Iterator[None]:
-        """Keep a connection in the set for the length of a block."""
-        self._open.add(connection)
-        try:
-            yield
-        finally:
-            self._open.discard(connection)
-
-    async def close(self) -> None:
-        """Close all connections, since the service stops, and ask the clients to connect again."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await asyncio.gather(*(connection.close(_RESTARTING, _COME_BACK) for connection in self._open))
-
-
 class GraphQLSocket:
     """One connection, from its handshake to its end.
 
@@ -96,7 +74,7 @@ class GraphQLSocket:
     def __init__(self, socket: WebSocket) -> None:
         state = socket.app.state
         self._socket = socket
-        self._sockets: OpenSockets = state.sockets
+        self._connections: OpenConnections = state.connections
         self._pipeline: Pipeline = state.pipeline
         self._guards: Guards = state.guards
         self._backend: Backend = state.backend
@@ -116,7 +94,7 @@ class GraphQLSocket:
             await self.close(_NO_SUBPROTOCOL, f"Subprotocol not acceptable: offer {SUBPROTOCOL}")
             return
         alive = asyncio.create_task(self._keep_alive())
-        with self._sockets.holding(self), self._until_closed:
+        with self._connections.holding(self), self._until_closed:
             try:
                 await self._receive()
             except _Closing as closing:
@@ -127,6 +105,10 @@ class GraphQLSocket:
                 await self.close(_INTERNAL_ERROR, InternalError.logged(failure, "a WebSocket").message)
             finally:
                 await _end([alive, *self._running.values()])
+
+    async def say_goodbye(self) -> None:
+        """Close the socket, since the service stops, and ask the client to connect again."""
+        await self.close(_RESTARTING, _COME_BACK)
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket, if it is open."""

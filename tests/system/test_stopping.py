@@ -7,12 +7,14 @@ import json
 import signal
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.graphql_client import ADD
+from tests.support.json_lines import body_to
 from tests.support.live_client import ADDED, UPDATED, Socket, socket_to
 from tests.support.server_process import ServerProcess, served, until
 
@@ -42,7 +44,13 @@ async def stopped(server: ServerProcess, number: int) -> float:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_stop_says_goodbye_to_each_socket_and_logs_no_traceback(tmp_path: Path, number: int) -> None:
     with served(tmp_path / "data", "--enrichment-processes", "0") as server:
-        async with socket_to(server.url) as many, socket_to(server.url) as another, socket_to(server.url) as idle:
+        port = urlsplit(server.url).port or 0
+        async with (
+            socket_to(server.url) as many,
+            socket_to(server.url) as another,
+            socket_to(server.url) as idle,
+            body_to(port) as lines,
+        ):
             await anyio.to_thread.run_sync(lambda: server.graphql(ADD, input=HELLO))
             for key in range(5):
                 await many.subscribe(ADDED, {"id": "s", "after": 0}, f"added {key}")
@@ -55,6 +63,8 @@ async def test_a_stop_says_goodbye_to_each_socket_and_logs_no_traceback(tmp_path
                 code, reason = await close_frame(socket)
                 assert code == 1012
                 assert "connect again" in reason
+            assert "without an answer again" in (await lines.error())["message"]
+            assert await lines.answer() is None
             await stopping
         assert "Traceback" not in server.stderr()
         assert "ERROR" not in server.stderr()
