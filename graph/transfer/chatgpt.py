@@ -1,8 +1,8 @@
 """The data export of ChatGPT as records of an import.
 
-An export is a zip archive with `conversations.json`: a list of conversations, each a tree of messages. The path to the
-current message becomes a session, and each other path to a leaf a session of its own, whose id ends in `/fork-N`. Ids
-and times come from the export, so that a second import stores nothing twice.
+An export is a zip archive with `conversations.json`: a list of conversations, each a tree of messages, which becomes a
+session with branches. The current message of the conversation is the head of the session. Ids and times come from the
+export, so that a second import stores nothing twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from graph.errors import TransferError
+from graph.errors import BadUserInput, TransferError
+from graph.store.branches import MOST_BRANCHES, ROOT, Place, Tree
 from graph.transfer.records import FORMAT, VERSION
 
 Record: TypeAlias = dict[str, Any]
@@ -57,63 +58,80 @@ def records_of(conversations: list[Json], user_id: str | None) -> Iterator[Recor
         user_id: the user to whom the sessions belong.
 
     Raises:
-        TransferError: a conversation is not a tree of messages.
+        TransferError: a conversation is not a tree of messages, or has too many branches.
     """
     yield {"format": FORMAT, "version": VERSION}
     if user_id is not None:
         yield {"type": "user", "userId": user_id}
     for place, conversation in enumerate(conversations):
         try:
-            yield from _sessions(conversation, user_id)
+            yield from _session(conversation, user_id)
+        except BadUserInput:
+            message = f"conversation {place + 1:,} has more than {MOST_BRANCHES:,} branches, the maximum of a session"
+            raise TransferError(message) from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise TransferError(
                 f"conversation {place + 1:,} is not as ChatGPT exports them ({type(error).__name__}: {error})"
             ) from None
 
 
-def _sessions(conversation: Json, user_id: str | None) -> Iterator[Record]:
+def _session(conversation: Json, user_id: str | None) -> Iterator[Record]:
+    """Yield the session of a conversation with its messages; nothing for one without messages."""
     nodes: Mapping[str, Json] = conversation["mapping"]
-    conversation_id = str(conversation.get("conversation_id") or conversation["id"])
-    leaves = [node_id for node_id, node in nodes.items() if not node.get("children")]
-    current = conversation.get("current_node")
-    if current not in nodes:
-        current = max(leaves, key=lambda leaf: _time(nodes[leaf].get("message") or {}) or 0.0, default=None)
-    messages = {node_id: message for node_id, node in nodes.items() if (message := _read(node)) is not None}
-    paths = [_path(nodes, leaf) for leaf in [current, *leaves] if leaf is not None]
-    taken: set[tuple[str, ...]] = set()
-    for path in paths:
-        said = tuple(node_id for node_id in path if node_id in messages)
-        # A path that another one continues, or that differs only in messages without contents, is no fork.
-        if not said or any(said == other[: len(said)] for other in taken):
+    session_id = str(conversation.get("conversation_id") or conversation["id"])
+    tree, places = Tree.line(0, 0), dict[str, Place]()
+    records: list[Record] = []
+    for node in _in_order(nodes):
+        parent = ROOT if node.parent is None else places[node.parent]
+        if node.message is None:
+            places[node.id] = parent
             continue
-        fork = len(taken)
-        taken.add(said)
-        session_id = f"{conversation_id}/fork-{fork}" if fork else conversation_id
-        yield _session(conversation, conversation_id, session_id, user_id)
-        yield from _records(messages, said, session_id, is_fork=bool(fork))
+        tree = tree.grow(parent, len(records) + 1)
+        places[node.id] = tree.head
+        record = _record(node.message, session_id, node.id, node.time)
+        records.append({**record, "branch": tree.head.branch} if tree.head.branch else record)
+    if not records:
+        return
+    if (current := conversation.get("current_node")) in places:
+        tree = tree.with_head(places[current])
+    session = _session_record(conversation, session_id, user_id)
+    yield session if tree.is_line else {**session, "branches": list(tree.branches), "head": tree.head._asdict()}
+    yield from records
 
 
-def _path(nodes: Mapping[str, Json], leaf: str) -> list[str]:
-    """Return the ids from the root to a leaf.
+def _in_order(nodes: Mapping[str, Json]) -> list[_Node]:
+    """Return the nodes by time, each after its parent.
 
     Raises:
         ValueError: the nodes form a circle.
     """
-    path = [leaf]
-    seen = {leaf}
-    while (parent := nodes[path[-1]].get("parent")) is not None and parent in nodes:
-        if parent in seen:
-            raise ValueError("the messages form a circle")
-        seen.add(parent)
-        path.append(parent)
-    return path[::-1]
+    children: dict[str | None, list[str]] = {}
+    for node_id, node in nodes.items():
+        parent = node.get("parent")
+        children.setdefault(parent if parent in nodes else None, []).append(node_id)
+    found: list[_Node] = []
+    waiting: list[tuple[str, _Node | None]] = [(root, None) for root in reversed(children.get(None, []))]
+    while waiting:
+        node_id, above = waiting.pop()
+        placed = _node(node_id, nodes[node_id], above)
+        found.append(placed)
+        waiting += [(child, placed) for child in reversed(children.get(node_id, []))]
+    if len(found) < len(nodes):
+        raise ValueError("the messages form a circle")
+    return sorted(found, key=lambda node: node.arrived)  # parents stay before children with the same time
 
 
-def _session(conversation: Json, conversation_id: str, session_id: str, user_id: str | None) -> Record:
-    metadata: Record = {"conversationId": conversation_id}
-    if session_id != conversation_id:
-        metadata["forkOf"] = conversation_id
-    record: Record = {"type": "session", "sessionId": session_id, "metadata": {"chatgpt": metadata}}
+def _node(node_id: str, node: Json, above: _Node | None) -> _Node:
+    time = _time(node.get("message") or {})
+    if above is None:
+        return _Node(node_id, None, _read(node), time, time or 0.0)
+    time = above.time if time is None else time
+    return _Node(node_id, above.id, _read(node), time, max(above.arrived, time or 0.0))
+
+
+def _session_record(conversation: Json, session_id: str, user_id: str | None) -> Record:
+    metadata = {"chatgpt": {"conversationId": session_id}}
+    record: Record = {"type": "session", "sessionId": session_id, "metadata": metadata}
     if title := str(conversation.get("title") or "").replace("\0", "").strip():
         record["title"] = title[:_MAX_TITLE]
     if user_id is not None:
@@ -124,29 +142,40 @@ def _session(conversation: Json, conversation_id: str, session_id: str, user_id:
     return record
 
 
-def _records(
-    messages: Mapping[str, _Message], path: tuple[str, ...], session_id: str, *, is_fork: bool
-) -> Iterator[Record]:
-    latest: float | None = None
-    for node_id in path:
-        message = messages[node_id]
-        latest = _time(message.sent) or latest
-        author = message.sent["author"]
-        record: Record = {
-            "type": "message",
-            "sessionId": session_id,
-            "uuid": _uuid(session_id if is_fork else "", node_id),
-            "role": str(author["role"]),
-            "content": message.text,
-            "metadata": {"chatgpt": _message_metadata(message.sent)},
-        }
-        if message.parts:
-            record["parts"] = message.parts
-        if author.get("name"):
-            record["name"] = str(author["name"])
-        if latest is not None:
-            record["createdAt"] = _written(latest)
-        yield record
+def _record(message: _Message, session_id: str, node_id: str, time: float | None) -> Record:
+    author = message.sent["author"]
+    record: Record = {
+        "type": "message",
+        "sessionId": session_id,
+        "uuid": _uuid(node_id),
+        "role": str(author["role"]),
+        "content": message.text,
+        "metadata": {"chatgpt": _message_metadata(message.sent)},
+    }
+    if message.parts:
+        record["parts"] = message.parts
+    if author.get("name"):
+        record["name"] = str(author["name"])
+    if time is not None:
+        record["createdAt"] = _written(time)
+    return record
+
+
+class _Node(NamedTuple):
+    """A node of the tree.
+
+    Attributes:
+        parent: the id of the node before; None for a root.
+        message: the message; None without contents.
+        time: Unix time of the message, or else of the one before; None for an unknown time.
+        arrived: the greatest time on the path to the node.
+    """
+
+    id: str
+    parent: str | None
+    message: _Message | None
+    time: float | None
+    arrived: float
 
 
 class _Message(NamedTuple):
@@ -204,10 +233,8 @@ def _written(seconds: float) -> str:
     return datetime.fromtimestamp(float(seconds), UTC).isoformat(timespec="milliseconds")
 
 
-def _uuid(session_id: str, node_id: str) -> str:
-    if not session_id:
-        try:
-            return str(UUID(node_id))
-        except ValueError:
-            pass
-    return str(uuid5(_NAMESPACE, f"{session_id}/{node_id}"))
+def _uuid(node_id: str) -> str:
+    try:
+        return str(UUID(node_id))
+    except ValueError:
+        return str(uuid5(_NAMESPACE, f"/{node_id}"))

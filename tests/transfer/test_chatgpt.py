@@ -12,11 +12,15 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graph.errors import TransferError
 from graph.settings import Settings
+from graph.store.branches import MOST_BRANCHES, Place, Tree
+from graph.transfer.branches import Branches
 from graph.transfer.chatgpt import read_conversations, records_of
-from tests.support.graphql_client import Client
+from tests.support.graphql_client import ADD, Client
 from tests.support.server_process import clean_environment
 
 ROOT_ID = "aaaaaaaa-0000-4000-8000-000000000000"
@@ -71,8 +75,10 @@ TREE = conversation(
 )
 
 SESSIONS = """
-{ sessions(first: 10) { edges { node { sessionId title createdAt user { userId } metadata
-    messages(first: 10) { edges { node { uuid role content parts createdAt metadata } } } } } } }
+{ sessions(first: 10) { edges { node { sessionId title createdAt user { userId } metadata head { uuid }
+    messages(first: 10) { edges { node { uuid } } }
+    all: messages(first: 10, branch: ALL) { edges { node {
+      uuid parentUuid role content parts createdAt metadata siblings { uuid } } } } } } } }
 """
 
 
@@ -92,34 +98,89 @@ def import_chatgpt(*arguments: str, settings: Settings, mongodb_uri: str) -> str
     return done.stderr
 
 
-async def test_a_conversation_becomes_a_session_and_forks(
+async def test_a_conversation_becomes_a_session_with_its_branches(
     client: Client, settings: Settings, mongodb_uri: str, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "conversations.json", TREE)
     run = partial(import_chatgpt, str(file), "--user", "ada", settings=settings, mongodb_uri=mongodb_uri)
     first = await anyio.to_thread.run_sync(run)
-    assert first == "imported 1 users, 2 sessions and 5 messages\n"
-    assert "2 sessions were stored already" in await anyio.to_thread.run_sync(run)
-    found = [edge["node"] for edge in (await client.data(SESSIONS))["sessions"]["edges"]]
-    sessions = {one["sessionId"]: one for one in found}
-    assert sessions.keys() == {"talk", "talk/fork-1"}
-    talk, fork = sessions["talk"], sessions["talk/fork-1"]
-    assert (talk["title"], talk["user"]["userId"]) == ("Harbours", "ada")
+    assert first == "imported 1 users, 1 sessions and 4 messages\n"
+    assert "1 sessions were stored already" in await anyio.to_thread.run_sync(run)
+    (talk,) = [edge["node"] for edge in (await client.data(SESSIONS))["sessions"]["edges"]]
+    assert (talk["sessionId"], talk["title"], talk["user"]["userId"]) == ("talk", "Harbours", "ada")
     assert talk["createdAt"] == "2023-11-14T22:13:20.250Z"
-    said = [edge["node"] for edge in talk["messages"]["edges"]]
-    assert [(one["uuid"], one["role"], one["content"]) for one in said] == [
-        (uuid_of(1), "user", "When does the harbour open?"),
-        (uuid_of(3), "assistant", "At nine."),
-        (uuid_of(4), "user", "And now?"),
+    assert talk["metadata"]["chatgpt"] == {"conversationId": "talk"}
+    assert talk["head"]["uuid"] == uuid_of(4)
+    assert [edge["node"]["uuid"] for edge in talk["messages"]["edges"]] == [uuid_of(1), uuid_of(3), uuid_of(4)]
+    said = [edge["node"] for edge in talk["all"]["edges"]]
+    assert [(one["uuid"], one["parentUuid"], one["role"], one["content"]) for one in said] == [
+        (uuid_of(1), None, "user", "When does the harbour open?"),
+        (uuid_of(2), uuid_of(1), "assistant", "At eight."),
+        (uuid_of(3), uuid_of(1), "assistant", "At nine."),
+        (uuid_of(4), uuid_of(3), "user", "And now?"),
     ]
-    assert said[1]["createdAt"] == "2023-11-14T22:13:22.250Z"
-    assert [part["type"] for part in said[2]["parts"]] == ["image", "text"]
-    assert said[2]["parts"][0]["asset_pointer"] == "file://1"
-    other = [edge["node"] for edge in fork["messages"]["edges"]]
-    assert [one["content"] for one in other] == ["When does the harbour open?", "At eight."]
-    assert other[1]["metadata"]["chatgpt"]["model"] == "m-1"
-    assert fork["metadata"]["chatgpt"] == {"conversationId": "talk", "forkOf": "talk"}
-    assert not {one["uuid"] for one in said} & {one["uuid"] for one in other}
+    assert [sibling["uuid"] for sibling in said[1]["siblings"]] == [uuid_of(2), uuid_of(3)]
+    assert said[1]["metadata"]["chatgpt"]["model"] == "m-1"
+    assert said[2]["createdAt"] == "2023-11-14T22:13:22.250Z"
+    assert [part["type"] for part in said[3]["parts"]] == ["image", "text"]
+    assert said[3]["parts"][0]["asset_pointer"] == "file://1"
+    # The next message comes after the head, as in the conversation.
+    added = await client.data(ADD, input={"sessionId": "talk", "messages": [{"role": "assistant", "content": "Open."}]})
+    assert added["addMemory"]["session"]["messageCount"] == 5
+    (talk,) = [edge["node"] for edge in (await client.data(SESSIONS))["sessions"]["edges"]]
+    assert [edge["node"]["uuid"] for edge in talk["messages"]["edges"]][:3] == [uuid_of(1), uuid_of(3), uuid_of(4)]
+    assert len(talk["messages"]["edges"]) == 4
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> dict[str, Any]:
+    """A conversation with any tree and any times; some nodes have no contents."""
+    nodes: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 12))):
+        parent = None if not number else draw(st.sampled_from([*range(number), None]))
+        parts = draw(st.sampled_from([(), ("",), (f"text {number}",), (f"text {number}",)]))
+        time = draw(st.sampled_from([None, *(START + second for second in range(4))]))
+        above = None if parent is None else uuid_of(parent)
+        nodes.append(node(uuid_of(number), above, "user", *parts, create_time=time))
+    return conversation(*draw(st.permutations(nodes)), current=draw(st.sampled_from([None, *(n["id"] for n in nodes)])))
+
+
+@given(conversations())
+def test_each_message_keeps_those_before_it_and_the_current_one_is_the_head(sent: dict[str, Any]) -> None:
+    nodes = sent["mapping"]
+
+    def said_until(node_id: str | None) -> list[str]:
+        before = [] if node_id is None else said_until(nodes[node_id]["parent"])
+        is_said = node_id is not None and nodes[node_id]["message"] and nodes[node_id]["message"]["content"]["parts"][0]
+        return [*before, node_id] if is_said and node_id is not None else before
+
+    _, *records = records_of([sent], None)
+    if not any(said_until(node_id) for node_id in nodes):
+        assert records == []
+        return
+    session, *messages = records
+    seqs = {record["uuid"]: seq for seq, record in enumerate(messages, 1)}
+    assert seqs.keys() == {said[-1] for node_id in nodes if (said := said_until(node_id))}
+    tree = Tree.of(session) or Tree.line(len(messages), len(messages))
+    checked = Branches("talk")
+    checked.begin(session, 1)
+
+    def along(place: Place | None) -> list[str]:
+        ranges = tree.path(place)
+        of = [(uuid, Place(record.get("branch", 0), seqs[uuid])) for record in messages for uuid in [record["uuid"]]]
+        return [uuid for uuid, at in of if any(part.holds(at) for part in ranges)]
+
+    for record in messages:
+        checked.check(record, 1)
+        assert along(Place(record.get("branch", 0), seqs[record["uuid"]])) == said_until(record["uuid"])
+    if sent["current_node"] is not None:
+        assert along(None) == said_until(sent["current_node"])
+
+
+def test_too_many_branches_are_refused_in_one_line() -> None:
+    nodes = [node(uuid_of(number), uuid_of(0) if number else None, "user", "x") for number in range(MOST_BRANCHES + 2)]
+    with pytest.raises(TransferError, match="conversation 1 has more than 1,000 branches"):
+        list(records_of([conversation(*nodes)], None))
 
 
 def test_the_archive_is_read(tmp_path: Path) -> None:

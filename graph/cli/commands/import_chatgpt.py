@@ -31,7 +31,7 @@ def import_chatgpt(
 ) -> None:
     """Store the conversations of a ChatGPT data export.
 
-    The current path of a conversation becomes a session, each other branch a session of its own.
+    A conversation becomes a session with branches; its current message is the head.
     """
     import orjson
 
