@@ -16,12 +16,13 @@ from graph.operations.backend import Backend
 from graph.operations.concurrency import Yielder
 from graph.operations.messages import check_own_role, check_said
 from graph.operations.payload import digest_of_call
-from graph.operations.sessions import check_user_id
+from graph.operations.sessions import check_expiry, check_user_id
 from graph.operations.times import check_past
 from graph.store import memories, messages
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.driver.availability import until_zero
 from graph.store.driver.client import time_limit
+from graph.store.expiry import Expiry
 from graph.store.memories import Added
 from graph.store.scope import Scope
 from graph.store.visible import Visible
@@ -67,6 +68,7 @@ async def add_memory(
     session_fields: Collection[str] = (),
     answered: Answered = NOTHING_ANSWERED,
     expected_revision: int | None = None,
+    expiry: Expiry | None = None,
 ) -> Added:
     """Add messages to a session, which is created if it is new.
 
@@ -83,6 +85,7 @@ async def add_memory(
         session_fields: the paths to read of the session for `Added.session`.
         answered: the parts of messages in the answer; an add whose messages do not fit into an answer is refused.
         expected_revision: the revision of the session before the add, 0 for a new one; None for any.
+        expiry: the expiry of the session after the add; None leaves it unchanged.
 
     Raises:
         BadUserInput: an argument is refused; nothing was stored.
@@ -99,15 +102,17 @@ async def add_memory(
         validation.check_id(idempotency_key, "idempotencyKey")
     messages_ = await check_messages(backend, scope, sent)
     metadata = validation.check_metadata(metadata)
+    expiry = check_expiry(expiry)
     new = NewMemory(
         session_id,
         messages_,
         metadata,
         user_id,
         idempotency_key,
-        await digest_of_call(idempotency_key, messages_, metadata, user_id),
+        await digest_of_call(idempotency_key, messages_, metadata, user_id, expiry=expiry),
         expected_revision,
         keeps_pairs=backend.settings.tool_pairs,
+        expiry=expiry,
     )
     added = await memories.add_memory(backend.database, scope, new, session_fields, answered)
     if await_entities:

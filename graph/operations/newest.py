@@ -95,7 +95,7 @@ async def replace_from(
         session_id,
         messages,
         idempotency_key=idempotency_key,
-        digest=await digest_of_call(idempotency_key, messages, {}, None, seq),
+        digest=await digest_of_call(idempotency_key, messages, {}, None, replaces_from=seq),
         expected_revision=expected_revision,
         replaces_from=seq,
         keeps_pairs=backend.settings.tool_pairs,

@@ -10,6 +10,7 @@ import orjson
 
 from graph.store.add_plan import NewMessage
 from graph.store.documents import Document
+from graph.store.expiry import Expiry
 
 
 async def digest_of_call(
@@ -17,7 +18,9 @@ async def digest_of_call(
     messages: Sequence[NewMessage],
     metadata: Document,
     user_id: str | None,
+    *,
     replaces_from: int | None = None,
+    expiry: Expiry | None = None,
 ) -> str | None:
     """Return the digest of the payload of a call with an idempotency key; None without a key.
 
@@ -25,11 +28,15 @@ async def digest_of_call(
     """
     if idempotency_key is None:
         return None
-    return await asyncio.to_thread(payload_digest, messages, metadata, user_id, replaces_from)
+    return await asyncio.to_thread(payload_digest, messages, metadata, user_id, replaces_from, expiry)
 
 
 def payload_digest(
-    messages: Sequence[NewMessage], metadata: Document, user_id: str | None, replaces_from: int | None = None
+    messages: Sequence[NewMessage],
+    metadata: Document,
+    user_id: str | None,
+    replaces_from: int | None = None,
+    expiry: Expiry | None = None,
 ) -> str:
     """Return the SHA-256 of the payload in hexadecimal; the order of keys in metadata does not affect it.
 
@@ -38,10 +45,12 @@ def payload_digest(
         metadata: the metadata of the memory.
         user_id: the user in the call, if any.
         replaces_from: the number from which on the messages replace others, if they do.
+        expiry: the expiry in the call, if any.
     """
     # Absent values add nothing, so that the digests of stored payloads stay the same.
     replaced = [] if replaces_from is None else [replaces_from]
-    payload = [[_sent(message) for message in messages], metadata, user_id, *replaced]
+    expires = [] if expiry is None else [{"expiresAt": expiry.at}]
+    payload = [[_sent(message) for message in messages], metadata, user_id, *replaced, *expires]
     text = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()
 

@@ -143,13 +143,18 @@ async def update_session(
         metadata=None if metadata is None else validation.check_metadata(metadata),
         title=validation.check_optional(title, "title", check_title),
         archived=archived,
-        expiry=_checked(expiry),
+        expiry=check_expiry(expiry),
         head=validation.check_optional(head, "head", validation.check_uuid),
         expected_revision=expected_revision,
     )
 
 
-def _checked(expiry: Expiry | None) -> Expiry | None:
+def check_expiry(expiry: Expiry | None) -> Expiry | None:
+    """Return a change of an expiry, with its time in milliseconds.
+
+    Raises:
+        BadUserInput: the time has passed.
+    """
     if expiry is None or expiry.at is None:
         return expiry
     return Expiry(check_to_come(expiry.at, "expiresAt"))

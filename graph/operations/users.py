@@ -6,11 +6,12 @@ from collections.abc import Collection
 from enum import Enum
 from typing import Final
 
-from graph.errors import Forbidden
+from graph.errors import BadUserInput, Forbidden
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import users as store
 from graph.store.documents import Document, Origin, UserDocument
+from graph.store.expiry import MOST_DAYS
 from graph.store.jobs import erasure
 from graph.store.keyset import Listing
 from graph.store.scope import Scope
@@ -55,6 +56,7 @@ async def create_user(
     email: str | None = None,
     first_name: str | None = None,
     last_name: str | None = None,
+    retention_days: int | None = None,
     metadata: object = None,
     origin: Origin | None = None,
 ) -> UserDocument:
@@ -71,7 +73,8 @@ async def create_user(
     validation.check_id(user_id, "userId")
     if scope.user_id not in (None, user_id):
         raise Forbidden("userId must be your own")
-    fields = {name: value for name, value in _checked(email, first_name, last_name).items() if value is not None}
+    checked = {**_checked(email, first_name, last_name), **_checked_retention(retention_days)}
+    fields = {name: value for name, value in checked.items() if value is not None}
     fields["metadata"] = validation.check_metadata(metadata)
     return await store.create_user(backend.database, user_id, fields, origin=origin)
 
@@ -84,9 +87,12 @@ async def update_user(
     email: str | Unchanged | None = UNCHANGED,
     first_name: str | Unchanged | None = UNCHANGED,
     last_name: str | Unchanged | None = UNCHANGED,
+    retention_days: int | Unchanged | None = UNCHANGED,
     metadata: object = None,
 ) -> UserDocument:
     """Change a user; None removes a field, and metadata is merged (RFC 7396).
+
+    On return, the sessions are invisible that a new retention makes expired.
 
     Returns:
         The whole document.
@@ -99,7 +105,7 @@ async def update_user(
         backend.database,
         scope,
         validation.check_id(user_id, "userId"),
-        _checked(email, first_name, last_name),
+        {**_checked(email, first_name, last_name), **_checked_retention(retention_days)},
         None if metadata is None else validation.check_metadata(metadata),
     )
 
@@ -129,3 +135,16 @@ def _checked(
         most = validation.MAX_EMAIL_BYTES if name == "email" else validation.MAX_NAME_BYTES
         checked[name] = None if value is None else validation.check_text(value, name, most_bytes=most, empty=True)
     return checked
+
+
+def _checked_retention(days: int | Unchanged | None) -> Document:
+    """Return the retention to store, if it is to change.
+
+    Raises:
+        BadUserInput: it is out of range.
+    """
+    if isinstance(days, Unchanged):
+        return {}
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise BadUserInput(f"retentionDays is {days:,}, and must be in 1..{MOST_DAYS:,}, or null for the server's")
+    return {"retentionDays": days}

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from graph.errors import Conflict, ErasureUnderWay
 from graph.store.documents import JSONObject, MemoryDocument, MessageDocument, SessionChanges, SessionDocument, new_uuid
 from graph.store.edits import Edit
+from graph.store.expiry import Expiry
 from graph.store.jobs import erasure
 from graph.store.merge import merged_metadata
 from graph.store.scope import Scope
@@ -63,6 +64,7 @@ class NewMemory:
         expected_revision: the revision of the session before the add; None for any.
         replaces_from: the number from which on the session's messages are deleted; None to delete no message.
         keeps_pairs: whether the result of a tool without its call, and a deletion of a result alone, are refused.
+        expiry: the expiry of the session after the add; None leaves it unchanged.
         uuid: the memory's UUID, chosen before the first attempt, so that a memory stored by an attempt can be found.
     """
 
@@ -75,6 +77,7 @@ class NewMemory:
     expected_revision: int | None = None
     replaces_from: int | None = None
     keeps_pairs: bool = False
+    expiry: Expiry | None = None
     uuid: str = field(default_factory=new_uuid)
 
 
@@ -234,6 +237,8 @@ def session_changes(session: SessionDocument, new: NewMemory, scope: Scope) -> S
         changes["userId"] = user_id
     if (metadata := merged_metadata(session["metadata"], new.metadata)) is not session["metadata"]:
         changes["metadata"] = metadata
+    if new.expiry is not None:
+        changes.update(new.expiry.changes(session))
     return changes
 
 

@@ -261,6 +261,8 @@ class SessionDocument(TypedDict):
     forkedFrom: NotRequired[ForkOriginDocument]
     expiresAt: NotRequired[datetime]
     """From this time on, the session is as deleted."""
+    retentionDays: NotRequired[int]
+    """That of the session's user."""
     branches: NotRequired[list[BranchDocument]]
     """By number; missing while the messages form one line that ends with the newest one."""
     head: NotRequired[HeadDocument]
@@ -276,7 +278,8 @@ class SessionChanges(TypedDict, total=False):
     revision: int
     title: str
     archived: bool
-    expiresAt: datetime
+    expiresAt: datetime | None
+    """None removes it."""
 
 
 class SummaryDocument(TypedDict):
@@ -313,6 +316,8 @@ class UserDocument(TypedDict):
     lastName: NotRequired[str]
     number: NotRequired[int]
     """The number by which Zep's clients page."""
+    retentionDays: NotRequired[int]
+    """The days after its last change from which on a session of the user is as deleted."""
     sessionsGiven: NotRequired[int]
     """The number of writes that gave the user a session; the counter makes them conflict with the user's deletion."""
 

@@ -112,7 +112,7 @@ async def _create(database: Database, source: SessionDocument, fork: Fork, tx: T
     session["readSeq"] = sum(old["seq"] <= source.get("readSeq", 0) for old in found)
     await database.sessions.insert_one(session, session=tx)
     if (user_id := session.get("userId")) is not None:
-        await users.give_session(database, user_id, at, tx)
+        await users.give_session(database, user_id, fork.session_id, at, tx)
     if messages:
         await database.memories.insert_many(memories, session=tx)
         await database.messages.insert_many(messages, session=tx)

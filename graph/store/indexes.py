@@ -32,6 +32,16 @@ INDEXES: dict[str, list[IndexModel]] = {
             partialFilterExpression={"expiresAt": {"$exists": True}},
             name="expiringOfUser",
         ),
+        IndexModel(
+            [("retentionDays", ASCENDING), ("updatedAt", ASCENDING)],
+            partialFilterExpression={"retentionDays": {"$exists": True}},
+            name="retained",
+        ),
+        IndexModel(
+            [("userId", ASCENDING), ("retentionDays", ASCENDING), ("updatedAt", ASCENDING)],
+            partialFilterExpression={"retentionDays": {"$exists": True}},
+            name="retainedOfUser",
+        ),
     ],
     "memories": [
         IndexModel([("sessionId", ASCENDING), ("firstSeq", ASCENDING)], unique=True),
@@ -115,6 +125,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "erasures": [IndexModel([("dueAt", ASCENDING)]), IndexModel([("sessionId", ASCENDING)])],
     "handovers": [IndexModel([("dueAt", ASCENDING)])],
+    "retentions": [IndexModel([("dueAt", ASCENDING)])],
     "deletions": [
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
         # Of deleted messages.

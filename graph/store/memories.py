@@ -40,6 +40,7 @@ from graph.store.driver.deadline import bounded
 from graph.store.driver.transactions import LOOK_UP_SHARE
 from graph.store.driver.types import ReturnDocument, Transaction
 from graph.store.edits import apply_edit
+from graph.store.expiry import update_of
 from graph.store.jobs import erasure, handover
 from graph.store.keyset import Listing
 from graph.store.new_memory import fields_of_new_session, memory_document, message_documents, stream_documents
@@ -161,7 +162,7 @@ class _Add:
     ) -> None:
         self._answer = answer
         self._database, self._scope, self._sent, self._new = database, scope, new, new
-        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "revision", *heads.READ}
+        self._fields = {*fields, "_id", "uuid", "userId", "lastSeq", "metadata", "revision", "expiresAt", *heads.READ}
         self._tried = False
         self._removed: list[MessageDocument] = []
         self.hands_over = False
@@ -346,7 +347,7 @@ class _Add:
         refuse_other_revision(0, new.expected_revision)
         await erasure.refuse_while_under_way(self._database, erasure.session_job(new.session_id), tx)
         if (user_id := user_of(new, self._scope)) is not None:
-            await users.give_session(self._database, user_id, at, tx)
+            await users.give_session(self._database, user_id, new.session_id, at, tx)
         return session
 
     async def _allot(self, at: datetime, *, count: int, tokens: int, uuid: str, tx: Transaction) -> SessionDocument:
@@ -383,10 +384,10 @@ class _Add:
         database, session_id = self._database, self._new.session_id
         if "userId" in changes:
             self.hands_over = await handover.give_to_user(database, session_id, changes["userId"], tx)
-            await users.give_session(database, changes["userId"], at, tx)
+            await users.give_session(database, changes["userId"], session_id, at, tx)
         changed = await database.sessions.find_one_and_update(
             {"_id": session_id},
-            {"$set": changes, "$max": {"updatedAt": at}, "$inc": {"revision": 1}},
+            {**update_of(changes), "$max": {"updatedAt": at}, "$inc": {"revision": 1}},
             projection=projection(self._fields),
             return_document=ReturnDocument.AFTER,
             session=tx,

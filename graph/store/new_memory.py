@@ -44,6 +44,8 @@ def fields_of_new_session(new: NewMemory, uuid: str, user_id: str | None, at: da
     fields: Document = {"uuid": uuid, "createdAt": at, "metadata": new.metadata, "summarySeq": 0}
     if user_id is not None:
         fields["userId"] = user_id
+    if new.expiry is not None and new.expiry.at is not None:
+        fields["expiresAt"] = new.expiry.at
     return fields
 
 

@@ -26,7 +26,7 @@ from graph.store.documents import (
 )
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
-from graph.store.expiry import Expiry
+from graph.store.expiry import Expiry, update_of
 from graph.store.feed.tombstones import add_contents_tombstone
 from graph.store.heads import change_of_head
 from graph.store.jobs import erasure, handover
@@ -200,7 +200,7 @@ async def create_session(
             created["expiresAt"] = expires_at
         await database.sessions.insert_one(created, session=tx)
         if owner_id is not None:
-            await users.give_session(database, owner_id, at, tx)
+            await users.give_session(database, owner_id, session_id, at, tx)
         return created
 
     return await write_session(database, session_id, attempt, user_id=owner_id)
@@ -237,7 +237,7 @@ async def update_session(
         at, hands_over = now(), False
         if user_id is not None and old.get("userId") is None:
             changes["userId"] = user_id
-            await users.give_session(database, user_id, at, tx)
+            await users.give_session(database, user_id, session_id, at, tx)
             hands_over = await handover.give_to_user(database, session_id, user_id, tx)
         if (new := merged_metadata(old["metadata"], metadata)) is not old["metadata"]:
             changes["metadata"] = new
@@ -245,15 +245,15 @@ async def update_session(
             changes["title"] = title
         if archived is not None and archived != old.get("archived", False):
             changes["archived"] = archived
-        if expiry is not None and expiry.at is not None and expiry.at != old.get("expiresAt"):
-            changes["expiresAt"] = expiry.at
-        removed = {"expiresAt": ""} if expiry is not None and expiry.at is None and "expiresAt" in old else {}
+        if expiry is not None:
+            changes.update(expiry.changes(old))
         of_head = {} if head is None else await change_of_head(database, scope, old, head, tx)
-        if not changes and not removed and not of_head:
+        if not changes and not of_head:
             return old
         changes["updatedAt"], changes["revision"] = max(at, old["updatedAt"]), next_revision(old)
-        set_ = {**changes, **of_head.get("$set", {})}
-        unset = {**removed, **of_head.get("$unset", {})}
+        of_fields = update_of(changes)
+        set_ = {**of_fields["$set"], **of_head.get("$set", {})}
+        unset = {**of_fields.get("$unset", {}), **of_head.get("$unset", {})}
         update = {"$set": set_, "$unset": unset} if unset else {"$set": set_}
         await database.sessions.update_one({"_id": session_id}, update, session=tx)
         changed = {name: value for name, value in {**old, **set_}.items() if name not in unset}

@@ -12,7 +12,7 @@ from graph.store.documents import Document, Origin, UserDocument, new_uuid, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
 from graph.store.feed.tombstones import forget_user
-from graph.store.jobs import erasure
+from graph.store.jobs import erasure, retention
 from graph.store.keyset import Listing
 from graph.store.merge import merged_metadata
 from graph.store.projection import projection
@@ -51,15 +51,20 @@ def new_user(user_id: str, at: datetime, **fields: object) -> UserDocument:
     return cast("UserDocument", user)
 
 
-async def give_session(database: Database, user_id: str, at: datetime, tx: Transaction) -> None:
-    """Within a transaction that assigns a session to a user, create the user if missing.
+async def give_session(database: Database, user_id: str, session_id: str, at: datetime, tx: Transaction) -> None:
+    """Within a transaction that assigns a stored session to a user, create the user if missing.
 
-    The user's document is always written, so that the assignment conflicts with a concurrent deletion of the user.
+    The session gets the user's retention. The user's document is always written, so that the assignment conflicts with
+    a concurrent deletion of the user, or change of its retention.
     """
-    result = await database.users.update_one({"_id": user_id}, {"$inc": {"sessionsGiven": 1}}, session=tx)
-    if not result.matched_count:
+    user = await database.users.find_one_and_update(
+        {"_id": user_id}, {"$inc": {"sessionsGiven": 1}}, projection={"retentionDays": 1}, session=tx
+    )
+    if user is None:
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)
         await database.users.insert_one(new_user(user_id, at, sessionsGiven=1), session=tx)
+    elif (days := user.get("retentionDays")) is not None:
+        await database.all_sessions.update_one({"_id": session_id}, {"$set": {"retentionDays": days}}, session=tx)
 
 
 async def create_user(
@@ -70,7 +75,7 @@ async def create_user(
     Args:
         database: the open database.
         user_id: the caller's id of the user.
-        fields: the `email`, `firstName`, `lastName` and `metadata` that have a value.
+        fields: the `email`, `firstName`, `lastName`, `retentionDays` and `metadata` that have a value.
         origin: the uuid and creation time of an imported user.
 
     Raises:
@@ -100,7 +105,7 @@ async def update_user(
         database: the open database.
         scope: the data that the caller may see.
         user_id: the user.
-        fields: new values of `email`, `firstName` and `lastName`; None removes one.
+        fields: new values of `email`, `firstName`, `lastName` and `retentionDays`; None removes one.
         metadata: merged in.
 
     Raises:
@@ -116,11 +121,16 @@ async def update_user(
         new["metadata"] = merged_metadata(old["metadata"], metadata)
         if new == old and new["metadata"] is old["metadata"]:
             return old
+        if new.get("retentionDays") != old.get("retentionDays"):
+            await retention.schedule(database, user_id, tx)
         new["updatedAt"] = max(now(), old["updatedAt"])
         await database.users.replace_one({"_id": user_id}, new, session=tx)
         return new
 
-    return await write(database, attempt)
+    updated = await write(database, attempt)
+    if "retentionDays" in fields:
+        await retention.settle(database, user_id)
+    return updated
 
 
 async def delete_user(database: Database, scope: Scope, user_id: str) -> list[str]:
@@ -137,6 +147,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         result = await database.users.delete_one({"$and": [{"_id": user_id}, scope.users()]}, session=tx)
         if not result.deleted_count:
             raise _unknown(user_id)
+        await retention.forget(database, user_id, tx)
         return await erasure.erase_sessions_of(database, user_id, tx)
 
     async with database.write_lock(f"user\0{user_id}"):

@@ -144,6 +144,8 @@ class Assembly:
             yield from self._flush()
             self._open.count_tokens()
             yield Part(session_id, self._open.take(), None)
+        if kind == "session":
+            record.pop("retentionDays", None)  # the session gets that of its user where it is imported
         self._open.add(kind, record, size, self._line)
         if kind == "message":
             self._counts["messages"] += 1

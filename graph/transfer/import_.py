@@ -27,7 +27,7 @@ from graph.transfer.portions import Batch, Part, Users
 from graph.transfer.source import Source
 
 _WRITES_AT_ONCE = 2
-_USER_FIELDS = ("email", "firstName", "lastName", "metadata")
+_USER_FIELDS = ("email", "firstName", "lastName", "retentionDays", "metadata")
 T = TypeVar("T", SessionDocument, MessageDocument, UserDocument)
 _TEXT_FIELDS = ("role", "content", "name", "toolCallId", "parts", "metadata")
 

@@ -50,7 +50,7 @@ from graph.errors import BadUserInput, TransferError, shown
 from graph.operations import validation
 from graph.operations.sessions import check_title
 from graph.store.documents import AnyDocument
-from graph.transfer.values import Count, Place, Time, Uuid, read_time
+from graph.transfer.values import Count, Days, Place, Time, Uuid, read_time
 
 FORMAT: Final = "recallql"
 VERSION: Final = 1
@@ -86,6 +86,7 @@ class _User(TypedDict):
     email: NotRequired[str | None]
     firstName: NotRequired[str | None]
     lastName: NotRequired[str | None]
+    retentionDays: NotRequired[Days | None]
     number: NotRequired[Place]
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[Time]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from graph.errors import BadUserInput, shown
 from graph.operations import times, validation
+from graph.store.expiry import MOST_DAYS
 
 _MOST: Final = 2**53 - 1  # the maximum that JSON holds exactly and MongoDB can still increment
 
@@ -35,3 +36,4 @@ Uuid: TypeAlias = Annotated[str, AfterValidator(_read_uuid)]
 Time: TypeAlias = Annotated[datetime, BeforeValidator(read_time)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=_MOST)]
 Place: TypeAlias = Annotated[int, Field(ge=1, le=_MOST)]
+Days: TypeAlias = Annotated[int, Field(ge=1, le=MOST_DAYS)]

@@ -13,8 +13,8 @@ from graph.app import create_app
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.jobs import expiry
-from tests.support.contents import exported
+from graph.store.jobs import expiry, retention
+from tests.support.contents import exported, imported
 from tests.support.expiring import expire, read_names, stored
 from tests.support.graphql_client import ADD, Client, serving
 from tests.support.live import add, url, watching
@@ -23,6 +23,8 @@ from tests.support.untyped import untyped
 
 CREATE = "mutation($i: CreateSessionInput!) { createSession(input: $i) { session { uuid expiresAt revision } } }"
 UPDATE = "mutation($i: UpdateSessionInput!) { updateSession(input: $i) { session { expiresAt revision } } }"
+ADDED = "mutation($i: AddMemoryInput!) { addMemory(input: $i) { replayed session { expiresAt revision } } }"
+RETAIN = "mutation($i: UpdateUserInput!) { updateUser(input: $i) { user { retentionDays } } }"
 IN = timedelta(hours=1)
 SAID = [{"role": "human", "content": "Octavia Butler wrote Kindred in Pasadena."}]
 READ = """query($s: ID!, $ids: [ID!]!, $uuid: UUID!, $u: ID!) {
@@ -58,6 +60,12 @@ def _unswept(monkeypatch: pytest.MonkeyPatch) -> None:
 unswept = pytest.mark.usefixtures("_unswept")
 
 
+async def unchanged_for(database: Database, days: float, *session_ids: str) -> None:
+    """Make sessions old, as if nothing had changed them for this time."""
+    at = now() - timedelta(days=days)
+    await untyped(database, "sessions").update_many({"_id": {"$in": list(session_ids)}}, {"$set": {"updatedAt": at}})
+
+
 def soon(seconds: float) -> str:
     return (now() + timedelta(seconds=seconds)).isoformat()
 
@@ -80,6 +88,29 @@ async def test_the_expiry_of_a_session_is_set_changed_and_removed(client: Client
         assert (given and datetime.fromisoformat(given), session["revision"]) == (expected, revision), change
 
 
+async def test_messages_set_the_expiry_of_their_session(client: Client) -> None:
+    at = now() + IN
+    steps: list[tuple[dict[str, Any], datetime | None, int]] = [
+        ({"expiresAt": at.isoformat(), "idempotencyKey": "first"}, at, 1),
+        ({}, at, 2),
+        ({"expiresAt": (at + IN).isoformat()}, at + IN, 4),
+        ({"expiresAt": at.isoformat(), "idempotencyKey": "first"}, at + IN, 4),
+        ({"expiresAt": None}, None, 6),
+        ({"expiresAt": None}, None, 7),
+    ]
+    for sent, expected, revision in steps:
+        session = (await client.data(ADDED, i={"sessionId": "s", "messages": SAID, **sent}))["addMemory"]["session"]
+        given = session["expiresAt"]
+        assert (given and datetime.fromisoformat(given), session["revision"]) == (expected, revision), sent
+    other = {"sessionId": "s", "messages": SAID, "idempotencyKey": "first"}
+    assert (await client.error(ADDED, i=other))["code"] == "CONFLICT"
+    known = [{**SAID[0], "uuid": "123e4567-e89b-12d3-a456-426614174000"}]
+    for sent, replayed in (({}, False), ({"expiresAt": at.isoformat()}, False), ({"expiresAt": at.isoformat()}, True)):
+        added = (await client.data(ADDED, i={"sessionId": "s", "messages": known, **sent}))["addMemory"]
+        assert added["replayed"] is replayed
+        assert (added["session"]["expiresAt"] is not None) == ("expiresAt" in sent)
+
+
 async def test_a_fork_expires_with_its_source(client: Client) -> None:
     at = now() + IN
     await client.data(CREATE, i={"sessionId": "s", "expiresAt": at.isoformat()})
@@ -93,8 +124,8 @@ async def test_a_fork_expires_with_its_source(client: Client) -> None:
 
 async def test_a_time_that_has_passed_is_refused(client: Client) -> None:
     await client.data(CREATE, i={"sessionId": "s"})
-    for query, session_id in ((CREATE, "t"), (UPDATE, "s")):
-        error = await client.error(query, i={"sessionId": session_id, "expiresAt": "2026-01-31T12:00:00Z"})
+    for query, session_id, more in ((CREATE, "t", {}), (UPDATE, "s", {}), (ADDED, "t", {"messages": SAID})):
+        error = await client.error(query, i={"sessionId": session_id, "expiresAt": "2026-01-31T12:00:00Z", **more})
         assert error["code"] == "BAD_USER_INPUT"
         assert error["message"].startswith("expiresAt is 2026-01-31T12:00:00+00:00, which has passed: send a time")
     found = await client.data('{ s: session(sessionId: "s") { expiresAt } t: session(sessionId: "t") { uuid } }')
@@ -102,7 +133,8 @@ async def test_a_time_that_has_passed_is_refused(client: Client) -> None:
 
 
 @unswept
-async def test_an_expired_session_is_unseen_on_every_path(client: Client, database: Database) -> None:
+@pytest.mark.parametrize("by", ["expiresAt", "the user's retention"])
+async def test_an_expired_session_is_unseen_on_every_path(client: Client, database: Database, by: str) -> None:
     await client.data(ADD, input={"sessionId": "kept", "userId": "ann", "messages": SAID})
     added = await client.data(ADD, input={"sessionId": "s", "userId": "ann", "messages": SAID * 2})
     await read_names(database)
@@ -117,7 +149,11 @@ async def test_an_expired_session_is_unseen_on_every_path(client: Client, databa
     before = await client.data(READ, **asked)
     assert len(before["search"]["edges"]) == len(before["ofUser"]["edges"]) == 3
     assert {edge["node"]["mentionCount"] for edge in before["user"]["entities"]["edges"]} >= {3}
-    await expire(database, "s")
+    if by == "expiresAt":
+        await expire(database, "s")
+    else:
+        await unchanged_for(database, 8, "s")
+        await client.data(RETAIN, i={"userId": "ann", "retentionDays": 7})
     for name, arguments in CHANGES.items():
         sent = arguments.replace("{uuid}", uuid)
         error = await client.error(f"mutation {{ {name}(input: {{ {sent} }}) {{ __typename }} }}")
@@ -149,14 +185,105 @@ async def test_the_retention_counts_from_the_last_change(
         for session_id in ("old", "recent"):
             await client.data(ADD, input={"sessionId": session_id, "messages": SAID})
         for session_id, days in (("old", 2), ("recent", 1.99)):
-            at = now() - timedelta(days=days)
-            await untyped(database, "sessions").update_one({"_id": session_id}, {"$set": {"updatedAt": at}})
+            await unchanged_for(database, days, session_id)
         found = await client.data("{ sessions { totalCount edges { node { sessionId } } } }")
         assert found["sessions"] == {"totalCount": 1, "edges": [{"node": {"sessionId": "recent"}}]}
         added = await client.data(ADD, input={"sessionId": "old", "messages": SAID})
         assert added["addMemory"]["session"]["messageCount"] == 1
         found = await client.data("{ sessions { totalCount } }")
         assert found["sessions"]["totalCount"] == 2
+
+
+@unswept
+async def test_the_retention_of_a_user_is_set_changed_and_removed(client: Client, database: Database) -> None:
+    made = await client.data(
+        """mutation { createUser(input: { userId: "ann", retentionDays: 30 }) { user { retentionDays } } }"""
+    )
+    assert made["createUser"]["user"]["retentionDays"] == 30
+    for session_id, user_id in (("s", "ann"), ("t", "ann"), ("other", "bea"), ("later", None)):
+        await client.data(ADD, input={"sessionId": session_id, "userId": user_id, "messages": SAID})
+    await client.data(UPDATE, i={"sessionId": "later", "userId": "ann"})
+    await unchanged_for(database, 10, "s", "other", "later")
+    steps: list[tuple[dict[str, Any], set[str]]] = [
+        ({}, {"s", "t", "other", "later"}),
+        ({"retentionDays": 10}, {"t", "other"}),
+        ({"firstName": "Ann"}, {"t", "other"}),
+        ({"retentionDays": 11}, {"s", "t", "other", "later"}),
+        ({"retentionDays": 1}, {"t", "other"}),
+        ({"retentionDays": None}, {"s", "t", "other", "later"}),
+    ]
+    for change, expected in steps:
+        user = (await client.data(RETAIN, i={"userId": "ann", **change}))["updateUser"]["user"]
+        assert user["retentionDays"] == change.get("retentionDays", user["retentionDays"])
+        found = (await client.data("{ sessions { totalCount edges { node { sessionId } } } }"))["sessions"]
+        assert {edge["node"]["sessionId"] for edge in found["edges"]} == expected, change
+        assert found["totalCount"] == len(expected), change
+    for days in (0, 36_501):
+        error = await client.error(RETAIN, i={"userId": "ann", "retentionDays": days})
+        assert error["code"] == "BAD_USER_INPUT"
+        assert error["message"].startswith(f"retentionDays is {days:,}, and must be in 1..36,500")
+    assert await untyped(database, "retentions").count_documents({}) == 0
+
+
+@unswept
+async def test_the_shorter_retention_counts(mongodb_uri: str, settings: Settings, database: Database) -> None:
+    async with serving(create_app(settings.model_copy(update={"retention_days": 2.0}), mongodb_uri)) as client:
+        for session_id, user_id, days in (("s", "ann", 3), ("t", "ann", 1.5), ("u", "bea", 1.5), ("v", "bea", 0.5)):
+            await client.data(ADD, input={"sessionId": session_id, "userId": user_id, "messages": SAID})
+            await unchanged_for(database, days, session_id)
+        await client.data(RETAIN, i={"userId": "ann", "retentionDays": 365})
+        await client.data(RETAIN, i={"userId": "bea", "retentionDays": 1})
+        found = (await client.data("{ sessions { edges { node { sessionId } } } }"))["sessions"]
+        assert [edge["node"]["sessionId"] for edge in found["edges"]] == ["t", "v"]
+
+
+async def test_workers_erase_what_the_retention_of_a_user_ended(client: Client, database: Database) -> None:
+    await add(client, "s", 2, userId="ann")
+    await add(client, "kept", 1, userId="ann")
+    await add(client, "other", 1, userId="bea")
+    await unchanged_for(database, 8, "s", "other")
+    await client.data(RETAIN, i={"userId": "bea", "retentionDays": 9})
+    await client.data(RETAIN, i={"userId": "ann", "retentionDays": 7})
+    await expiry.run_pending(database)
+    assert set((await stored(database, "s")).values()) == {0}
+    found = await client.data("{ sessions { edges { node { sessionId } } } }")
+    assert [edge["node"]["sessionId"] for edge in found["sessions"]["edges"]] == ["kept", "other"]
+
+
+async def test_another_process_copies_a_retention_whose_process_died(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await client.data(ADD, input={"sessionId": f"s{number}", "userId": "ann", "messages": SAID})
+    await unchanged_for(database, 8, "s0", "s1", "s2")
+
+    async def died(_database: Database, _user_id: str) -> None:
+        """As a process that ends after the transaction."""
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention, "settle", died)
+        await client.data(RETAIN, i={"userId": "ann", "retentionDays": 7})
+    assert (await client.data("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 3
+    monkeypatch.setattr(retention, "BATCH", 1)
+    await untyped(database, "retentions").update_many({}, {"$set": {"dueAt": now()}})
+    # The job runs by itself, too; one of the runners copies.
+    await retention.run_pending(database)
+    await retention.finish(database, "ann")
+    assert (await client.data("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 0
+    assert await untyped(database, "retentions").count_documents({}) == 0
+
+
+async def test_an_export_keeps_the_retention_of_a_user(client: Client, database: Database) -> None:
+    await client.data(ADD, input={"sessionId": "s", "userId": "ann", "messages": SAID})
+    await client.data(RETAIN, i={"userId": "ann", "retentionDays": 7})
+    file = await exported(database)
+    await client.data("""mutation { deleteUser(input: { userId: "ann" }) { deletedUserId } }""")
+    await imported(database, file)
+    await unchanged_for(database, 8, "s")
+    assert (await client.data("""{ user(userId: "ann") { retentionDays } session(sessionId: "s") { uuid } }""")) == {
+        "user": {"retentionDays": 7},
+        "session": None,
+    }
 
 
 @unswept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -163,7 +164,7 @@ def test_the_session_changes_by_a_merge_and_never_twice(new: NewMemory, metadata
     session = stored(new).session
     assert session is not None
     sent = replace(new, metadata=metadata)
-    changed: SessionDocument = {**session, **session_changes(session, sent, EVERYTHING)}
+    changed = cast("SessionDocument", {**session, **session_changes(session, sent, EVERYTHING)})
     assert changed["metadata"] == merged_metadata(session["metadata"], metadata)
     assert session_changes(changed, sent, EVERYTHING) == {}
     assert changed.get("userId") == new.user_id

@@ -442,6 +442,7 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
         wrong |= "\0" in text or len(text.encode()) > most
     wrong |= name == "forkSession" and not (sent["throughSeq"] >= 1 and _is_id(sent["newSessionId"]))
     wrong |= name in ("replaceFrom", "markRead") and sent["seq"] < 1
+    wrong |= sent.get("retentionDays") is not None and not 1 <= sent["retentionDays"] <= 36_500
     wrong |= sent.get("expiresAt") is not None  # all times of the operations have passed
     if name in _ADDING:
         messages = _messages(sent)

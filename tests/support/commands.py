@@ -46,10 +46,11 @@ def _is_look_for_jobs(command: Mapping[str, Any]) -> bool:
     if command.get("find") == "erasures":
         return "whole" in command["filter"]
     if command.get("find") == "sessions":  # that have expired
-        return command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE
+        of_users = command.get("projection") == {"_id": 0, "retentionDays": 1}
+        return of_users or (command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE)
     if command.get("find") == "streams":
         return "dueAt" in command["filter"]
-    return command.get("findAndModify") in ("erasures", "handovers")
+    return command.get("findAndModify") in ("erasures", "handovers", "retentions")
 
 
 COMMANDS = Commands()

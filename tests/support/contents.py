@@ -23,6 +23,7 @@ COLLECTIONS = (
     "entities",
     "erasures",
     "handovers",
+    "retentions",
     "counters",
 )
 

@@ -22,6 +22,7 @@ from graph.schema.node import global_id
 from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, UUID
 from graph.schema.sessions.types import Session
+from graph.store.expiry import Expiry
 
 
 @compiled_input
@@ -96,6 +97,11 @@ class AddMemoryInput:
         default=None,
         description="The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since,"
         " with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict.",
+    )
+    expires_at: datetime | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="A time to come: from then on the session is as deleted, and workers erase it. null removes the"
+        " expiry; without the field, the session keeps the one that it has.",
     )
     await_entities: bool | None = strawberry.field(
         default=False,
@@ -179,6 +185,7 @@ class MemoryMutations:
             session_fields=session.reads() if session else (),
             answered=answered_by(info),
             expected_revision=input.expected_revision,
+            expiry=None if input.expires_at is strawberry.UNSET else Expiry(input.expires_at),
         )
         return AddMemoryPayload(
             memory=as_source(added.memory), session=as_source(added.session), replayed=added.replayed

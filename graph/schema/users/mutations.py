@@ -27,6 +27,11 @@ class CreateUserInput:
     )
     first_name: str | None = strawberry.field(default=None, description="The first name, at most 1,024 bytes.")
     last_name: str | None = strawberry.field(default=None, description="The last name, at most 1,024 bytes.")
+    retention_days: int | None = strawberry.field(
+        default=None,
+        description="Days after its last change from which on a session of the user is as deleted, 1 to 36,500. By"
+        " default, and at most, the server's retention.",
+    )
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 
 
@@ -38,6 +43,11 @@ class UpdateUserInput:
     email: str | None = strawberry.field(default=strawberry.UNSET, description="The email address; null removes it.")
     first_name: str | None = strawberry.field(default=strawberry.UNSET, description="The first name; null removes it.")
     last_name: str | None = strawberry.field(default=strawberry.UNSET, description="The last name; null removes it.")
+    retention_days: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Days after its last change from which on a session of the user is as deleted, 1 to 36,500: those"
+        " that it has, too, at once. Null, and a longer time, stand for the server's retention.",
+    )
     metadata: JSON | None = strawberry.field(
         default=None,
         description=METADATA_PATCH,
@@ -93,6 +103,7 @@ class UserMutations:
             email=input.email,
             first_name=input.first_name,
             last_name=input.last_name,
+            retention_days=input.retention_days,
             metadata=input.metadata,
         )
         return CreateUserPayload(user=as_source(created))
@@ -110,6 +121,7 @@ class UserMutations:
             email=_sent(input.email),
             first_name=_sent(input.first_name),
             last_name=_sent(input.last_name),
+            retention_days=UNCHANGED if input.retention_days is strawberry.UNSET else input.retention_days,
             metadata=input.metadata,
         )
         return UpdateUserPayload(user=as_source(updated))

@@ -40,6 +40,12 @@ class User(Node, DocumentType):
     email: str | None = stored("email", default=None, description="The user's email address, if any.")
     first_name: str | None = stored("firstName", default=None, description="The first name; null if unknown.")
     last_name: str | None = stored("lastName", default=None, description="The last name; null if unknown.")
+    retention_days: int | None = stored(
+        "retentionDays",
+        default=None,
+        description="Days after its last change from which on a session of the user is as deleted, if the server's"
+        " retention is not shorter; null for the server's.",
+    )
     metadata: JSON = stored("metadata", description="A JSON object: the metadata sent with the user, merged.")
 
     @resolved("_id", size=CONNECTION, description="The user's sessions, oldest first by default.")

@@ -22,6 +22,14 @@ class ErasureDocument(TypedDict):
     """The name of the import that the job belongs to."""
 
 
+class RetentionDocument(TypedDict):
+    """A job that copies the retention of a user to its sessions in batches."""
+
+    _id: str
+    uuid: str
+    dueAt: datetime
+
+
 class HandoverDocument(TypedDict):
     """A job that counts the entities of a session for its new user in batches."""
 

@@ -7,7 +7,7 @@ of processes may erase at once, and one that dies leaves whole sessions or the j
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 from graph.errors import ErasureUnderWay
@@ -15,7 +15,7 @@ from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
-from graph.store.expiry import expired
+from graph.store.expiry import expired, possibly_expired
 from graph.store.jobs import erasure
 from graph.store.projection import projection
 from graph.store.visible import Visible
@@ -88,6 +88,21 @@ async def run_pending(database: Database) -> int:
 
 
 async def _erase_some(database: Database, within: Document) -> int:
-    chosen = {**within, **expired(database.retention)}
+    spans = [(days, days + 1) async for days in _days_in_use(database, within)]
+    chosen = {**within, **possibly_expired(database.retention, spans), **expired(database.retention)}
     found = await database.all_sessions.find(chosen, {"_id": 1}, limit=AT_ONCE)
     return sum([await erase(database, session["_id"]) for session in found])
+
+
+async def _days_in_use(database: Database, within: Document) -> AsyncIterator[int]:
+    """Yield the retentions of users that sessions have: one key of an index for each."""
+    days = 0
+    while True:
+        greater = {**within, "retentionDays": {"$gt": days}}
+        found = await database.all_sessions.find_one(
+            greater, {"_id": 0, "retentionDays": 1}, sort=[("retentionDays", 1)]
+        )
+        if found is None:
+            return
+        days = found["retentionDays"]
+        yield days

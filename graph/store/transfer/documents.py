@@ -252,7 +252,10 @@ async def _refuse_erasures(database: Database, sessions: Sequence[SessionDocumen
 
 
 async def touch_users(database: Database, sessions: Sequence[SessionDocument], tx: Transaction) -> None:
-    """Write the users of sessions, so that the transaction conflicts with their deletion; create missing ones."""
+    """Write the users of stored sessions, so that the transaction conflicts with their deletion; create missing ones.
+
+    The sessions get the retention of their users.
+    """
     users = {session["userId"]: session["createdAt"] for session in sessions if session.get("userId") is not None}
     if not users:
         return
@@ -260,6 +263,10 @@ async def touch_users(database: Database, sessions: Sequence[SessionDocument], t
     # Two writes without a net effect: a write without a change would not conflict with the deletion.
     touched = await database.users.update_many(match, {"$set": {"importing": True}}, session=tx)
     await database.users.update_many(match, {"$unset": {"importing": ""}}, session=tx)
+    for user in await database.users.find({**match, "retentionDays": {"$exists": True}}, session=tx):
+        theirs = [session["_id"] for session in sessions if session.get("userId") == user["_id"]]
+        kept = {"$set": {"retentionDays": user["retentionDays"]}}
+        await database.all_sessions.update_many({"_id": {"$in": theirs}}, kept, session=tx)
     if touched.matched_count == len(users):
         return
     found = await database.users.find(match, {"_id": 1}, session=tx)

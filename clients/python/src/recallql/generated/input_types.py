@@ -90,6 +90,8 @@ class AddMemoryInput(BaseModel):
     "A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT)."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict."
+    expires_at: Optional[datetime] = Field(alias="expiresAt", default=None)
+    "A time to come: from then on the session is as deleted, and workers erase it. null removes the expiry; without the field, the session keeps the one that it has."
     await_entities: Optional[bool] = Field(alias="awaitEntities", default=False)
     "Wait for the entities, at most some seconds; `enrichment` has their state afterwards."
 
@@ -320,6 +322,8 @@ class CreateUserInput(BaseModel):
     "The first name, at most 1,024 bytes."
     last_name: Optional[str] = Field(alias="lastName", default=None)
     "The last name, at most 1,024 bytes."
+    retention_days: Optional[int] = Field(alias="retentionDays", default=None)
+    "Days after its last change from which on a session of the user is as deleted, 1 to 36,500. By default, and at most, the server's retention."
     metadata: Optional[Any] = None
     "Any JSON object, at most 256 KiB."
 
@@ -335,6 +339,8 @@ class UpdateUserInput(BaseModel):
     "The first name; null removes it."
     last_name: Optional[str] = Field(alias="lastName", default=None)
     "The last name; null removes it."
+    retention_days: Optional[int] = Field(alias="retentionDays", default=None)
+    "Days after its last change from which on a session of the user is as deleted, 1 to 36,500: those that it has, too, at once. Null, and a longer time, stand for the server's retention."
     metadata: Optional[Any] = None
     "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key."
 
