@@ -135,6 +135,30 @@ def test_no_two_packages_import_each_other() -> None:
     TopologicalSorter(MAY_IMPORT).prepare()
 
 
+class _AtRunTime(ast.NodeTransformer):
+    """Leaves out imports for annotations."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        return None if ast.unparse(node.test) == "TYPE_CHECKING" else self.generic_visit(node)
+
+
+def imported_at_run_time(path: Path) -> set[str]:
+    """The modules that a module imports, in functions too."""
+    tree = _AtRunTime().visit(ast.parse(path.read_text(encoding="utf-8")))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+    return found
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {".".join(("graph", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in modules()}
+    TopologicalSorter(
+        {name: (imported_at_run_time(path) & names.keys()) - {name} for name, path in names.items()}
+    ).prepare()
+
+
 def test_operations_are_executed_by_the_pipeline_alone() -> None:
     others = [path for path in modules() if package(path) not in {"execution", "schema", "request"}]
     assert broken({name_of(path): EXECUTION & imports(path) for path in others}) == {}

@@ -11,11 +11,11 @@ functions of fields are pure, so that they can be called again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from cachetools import LRUCache, cached
 from graphql import (
@@ -36,9 +36,22 @@ from graph.execution.size import SIZE
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
 
-    from graph.execution.plan import Plan
 
-_PlanOf: TypeAlias = Callable[[GraphQLObjectType, list[FieldDetails]], "Plan"]
+class Selected(Protocol):
+    """A selection on an object type, as `graph.execution.plan` makes it.
+
+    Attributes:
+        type: the object type.
+        groups: the selected fields by response name.
+        usual: whether the selection has no parts that only the stock executor supports.
+    """
+
+    type: GraphQLObjectType
+    groups: Mapping[str, list[FieldDetails]]
+    usual: bool
+
+
+_PlanOf: TypeAlias = Callable[[GraphQLObjectType, list[FieldDetails]], Selected]
 _Arguments: TypeAlias = tuple[dict[str, Any], ...]
 
 
@@ -69,7 +82,7 @@ class Writer:
         return tuple([argument_values(executor, field, details) for field, details in self.with_arguments])
 
 
-def compile_writer(plan: Plan, plan_of: _PlanOf) -> Writer | None:
+def compile_writer(plan: Selected, plan_of: _PlanOf) -> Writer | None:
     """Compile the fields of a selection that can be compiled; return None if there are too few.
 
     Args:
@@ -126,14 +139,14 @@ class _Code:
             for number, body in enumerate(self._bodies)
         )
 
-    def add(self, plan: Plan) -> dict[str, list[FieldDetails]]:
+    def add(self, plan: Selected) -> dict[str, list[FieldDetails]]:
         """Add the functions of a selection; return the fields that can't be compiled."""
         number = len(self._bodies)
         self._bodies.append("")
         self._bodies[number], rest = self._object(plan, "d")
         return rest
 
-    def _object(self, plan: Plan, document: str) -> tuple[str, dict[str, list[FieldDetails]]]:
+    def _object(self, plan: Selected, document: str) -> tuple[str, dict[str, list[FieldDetails]]]:
         """Return the expression that converts the named document to an object, and the fields that it leaves null."""
         rest: dict[str, list[FieldDetails]] = {}
         items: list[str] = []
@@ -222,7 +235,7 @@ class _Code:
             raise _NotPlainError
         return expression
 
-    def _plan_below(self, type_: object, group: list[FieldDetails]) -> Plan:
+    def _plan_below(self, type_: object, group: list[FieldDetails]) -> Selected:
         if not isinstance(type_, GraphQLObjectType) or not _is_document_type(type_):
             raise _NotPlainError
         plan = self._plan_of(type_, group)

@@ -10,8 +10,6 @@ from graphql.execution.collect_fields import CollectedFields
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
 
-    from graph.execution.plan import Plan
-
 
 class Form:
     """The cached parts of an operation for one outcome of its conditions (`@skip`, `@include`, `@defer`).
@@ -19,7 +17,7 @@ class Form:
     The operation owns its forms. The keys are identities of nodes, which live as long as the operation.
 
     Attributes:
-        plans: the plans, by object type and the identities of the field nodes.
+        plans: the plans (`graph.execution.plan`), by object type and the identities of the field nodes.
         literals: the literal arguments of fields, by the identity of the field's node.
         roots: the root fields of the operation, after the first execution.
     """
@@ -27,7 +25,7 @@ class Form:
     __slots__ = ("literals", "plans", "roots")
 
     def __init__(self) -> None:
-        self.plans: dict[tuple[GraphQLObjectType, tuple[int, ...]], Plan] = {}
+        self.plans: dict[tuple[GraphQLObjectType, tuple[int, ...]], Any] = {}
         self.literals: dict[int, dict[str, Any]] = {}
         self.roots: CollectedFields | None = None
 

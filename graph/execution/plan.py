@@ -87,7 +87,7 @@ def plan_of(executor: Executor[Any], object_type: GraphQLObjectType, details: li
             return Plan(executor, object_type, details)
     plans = form_of(executor).plans
     key = (object_type, tuple([id(item.node) for item in details]))
-    plan = plans.get(key)
+    plan: Plan | None = plans.get(key)
     if plan is None:
         plan = plans[key] = Plan(executor, object_type, details)
     return plan

@@ -6,25 +6,42 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from graph.errors import OperationError
 from graph.live.group import DELETION, Group
-from graph.live.memory import SMALL, Outlet
-from graph.live.source import Gone, Place, Source
+from graph.live.memory import SMALL, Memory, Outlet
+from graph.live.source import Gone, Place, Source, Topic
 from graph.store.documents import Document
 from graph.store.driver.availability import attempts, until_available
 from graph.store.feed.changes import Moment
 
-if TYPE_CHECKING:
-    from graph.live.hub import Hub
+
+class Changes(Protocol):
+    """The changes of a process, as its hub follows them.
+
+    Attributes:
+        memory: bounds the results that are held for subscribers.
+        at: the moment up to which changes were taken in; None before the first.
+        is_closing: followers end because the service stops, and not because of a deletion.
+    """
+
+    memory: Memory
+    at: Moment | None
+    is_closing: bool
+
+    async def opened(self) -> None:
+        """Wait until the stream has a beginning, from which on nothing is missed."""
+
+    def leave(self, topic: Topic, group: Group) -> None:
+        """Take one follower off a group."""
 
 
 class Follower:
     """One subscriber: a place in its source, and the number of the payload that it takes next from its group."""
 
-    def __init__(self, hub: Hub, group: Group, source: Source, outlet: Outlet) -> None:
-        self._hub = hub
+    def __init__(self, changes: Changes, group: Group, source: Source, outlet: Outlet) -> None:
+        self._changes = changes
         self._group = group
         self._source = source
         self._outlet = outlet
@@ -41,9 +58,9 @@ class Follower:
         Raises:
             OperationError: that of `refuse`.
         """
-        await self._hub.opened()
+        await self._changes.opened()
         with suppress(Gone):
-            if self._source.reads_store_first and not self._hub.is_closing:
+            if self._source.reads_store_first and not self._changes.is_closing:
                 async for payload in self._stored():
                     yield payload
                     del payload
@@ -66,7 +83,7 @@ class Follower:
 
     async def _live(self) -> AsyncGenerator[Any, None]:
         group, source = self._group, self._source
-        while not self._hub.is_closing and not source.is_over:
+        while not self._changes.is_closing and not source.is_over:
             self._check()
             entry = group.kept(self._number) if group.reaches_back_to(self._number) else None
             if entry is None and group.reaches_back_to(self._number):
@@ -97,7 +114,7 @@ class Follower:
                     del payload
 
     def _capacity_for(self, size: int) -> AbstractAsyncContextManager[None]:
-        return nullcontext() if size <= SMALL else self._hub.memory.sent(self._outlet.caller, size)
+        return nullcontext() if size <= SMALL else self._changes.memory.sent(self._outlet.caller, size)
 
     async def _comes_next(self, place: Place) -> bool | None:
         """As `Source.is_next`, after a check of the source where the check is due."""
@@ -113,11 +130,11 @@ class Follower:
 
     async def _stored(self) -> AsyncGenerator[Any, None]:
         """The stored events after the follower's place. Later events have a later number in the group."""
-        memory, outlet = self._hub.memory, self._outlet
+        memory, outlet = self._changes.memory, self._outlet
         async for attempt in attempts():
             with attempt:
                 self._take_next(self._group.incoming)
-                async with aclosing(self._source.stored(memory, self._hub.at)) as events:
+                async with aclosing(self._source.stored(memory, self._changes.at)) as events:
                     more = True
                     while more:
                         async with outlet.lock, memory.made(outlet.caller, partial(self._next_of, events)) as payload:
@@ -137,7 +154,7 @@ class Follower:
     async def _persistently(self, look: Callable[[Moment | None], Awaitable[None]]) -> None:
         async def attempt() -> None:
             self._check()
-            await look(self._hub.at)
+            await look(self._changes.at)
 
         await until_available(attempt)
 
@@ -146,4 +163,4 @@ class Follower:
         if not self._closed:
             self._closed = True
             self._group.place_follower(self._number, None)
-            self._hub.leave(self._source.topic, self._group)
+            self._changes.leave(self._source.topic, self._group)
