@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from graph.enrichment.parts import searched_text
 from graph.errors import Unavailable
 from graph.store.driver.availability import sleep, sleep_until_any, until_available
 from graph.store.jobs import embedding
@@ -61,6 +62,10 @@ class Embedder(Protocol):
     async def words(self, texts: Sequence[str]) -> Sequence[FoundWords]:
         """The facts of texts that a search needs in addition to their vectors."""
         ...
+
+
+def _searched(texts: Sequence[TextToEmbed]) -> list[str]:
+    return [searched_text(text.content, text.parts) for text in texts]
 
 
 class EmbeddingJobs:
@@ -142,6 +147,7 @@ class EmbeddingJobs:
             lease_seconds=lease,
             attempts=self._settings.enrichment_attempts,
             session_id=self._session_id,
+            of_tools=self._settings.search_tools,
         )
         if not claimed.texts:
             return claimed.looked > 0
@@ -170,8 +176,9 @@ class EmbeddingJobs:
 
     async def _embed(self, claimed: Claimed, model: str, texts: Sequence[TextToEmbed]) -> dict[str, Vector]:
         """The vectors. A text that the model refuses is a failure of its own and not of the batch."""
+        read = await asyncio.to_thread(_searched, texts)
         try:
-            made = await self._embedder.embed([text.content for text in texts])
+            made = await self._embedder.embed(read)
         except Unavailable as error:
             self._note_away(error)
             raise
@@ -186,7 +193,7 @@ class EmbeddingJobs:
             await self._put_off(claimed, model, texts[0], f"{type(error).__name__}: {error}"[:300])
             return {}
         self._refused_since = self.away = None
-        found = await self._embedder.words([text.content for text in texts])
+        found = await self._embedder.words(read)
         return {
             text.uuid: Vector(*vector, Words(words.language, words.terms, words.question))
             for text, vector, words in zip(texts, made, found, strict=True)

@@ -1,14 +1,18 @@
-"""The parts of a message in the form of model APIs: their text, and the JSON that counts as tokens besides."""
+"""The parts of a message in the form of model APIs: their text, and the JSON that counts as tokens besides.
+
+Searches read the arguments and results of tools in addition to the content, if they are set to.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import orjson
 
 from graph.store.documents import JSON, JSONObject
+from graph.store.tool_pairs import is_of_tool
 
 TOKENS_OF_BINARY: Final = 1_000
 """The tokens of an inline binary of any size: about an image of a megapixel."""
@@ -36,6 +40,49 @@ def counted_text(part: JSONObject) -> tuple[str, int]:
     binaries: list[str] = []
     shown = _without_binaries(part, binaries)
     return orjson.dumps(shown).decode(), len(binaries)
+
+
+_OF_TOOLS: Final = ("input", "args", "arguments", "output", "result", "content")
+"""The names of the arguments and results of a tool in a part, in the AI SDK and at Anthropic and OpenAI."""
+_WRAPPED: Final = frozenset({"text", "value"})
+"""The names of a value in an object that has a `type` besides."""
+_DEEPEST: Final = 100
+"""Maximum depth of a value that is read: a text with JSON may be nested deeper than a part."""
+
+
+def searched_text(content: str, parts: Sequence[JSONObject]) -> str:
+    """Return a content, with a line for each value in the arguments and results of tools in the parts."""
+    lines = [line for part in parts if is_of_tool(part) for name in _OF_TOOLS for line in _lines("", part.get(name))]
+    return "\n".join([content, *lines]) if lines else content
+
+
+def _lines(name: str, value: JSON, depth: int = 0) -> Iterator[str]:
+    """Yield each value with its name; values that are nested too deep are left out."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, dict):
+        is_typed = isinstance(value.get("type"), str)
+        for key, item in value.items():
+            if not (is_typed and key == "type"):
+                yield from _lines(name if is_typed and key in _WRAPPED else key, item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _lines(name, item, depth + 1)
+    elif isinstance(value, str) and (decoded := _decoded(value)) is not None:
+        yield from _lines(name, decoded, depth + 1)
+    elif value is not None and not (isinstance(value, str) and _is_binary(value)):
+        yield f"{name}: {value}" if name else str(value)
+
+
+def _decoded(text: str) -> JSON:
+    """Return the object or array of a text with JSON, as which OpenAI sends arguments; None for another text."""
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        found: JSON = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found
 
 
 def _text_of(part: JSONObject) -> str | None:

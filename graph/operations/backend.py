@@ -27,7 +27,7 @@ class Backend:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hub", Hub(self.database, Memory(self.settings.live_memory)))
         object.__setattr__(self, "embedder", embedder_of(self.settings))
-        object.__setattr__(self, "search_cache", SearchCache(self.database))
+        object.__setattr__(self, "search_cache", SearchCache(self.database, tools=self.settings.search_tools))
 
     async def close(self) -> None:
         """Close the parts that the backend opened."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graph.enrichment.models import use_one_thread
 from graph.enrichment.offsets import wide_before
+from graph.enrichment.parts import searched_text
 from graph.errors import StartupError, TooCostly, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
@@ -194,11 +195,13 @@ async def _with_phrases(backend: Backend, query: Query, sessions: Sequence[Sessi
         return None
     found: list[str] = []
     size = 0
-    async for messages in messages_of(backend.database, [Visible.of(session) for session in sessions]):
-        size += sum(len(message["content"]) for message in messages)
+    visible = [Visible.of(session) for session in sessions]
+    async for messages in messages_of(backend.database, visible, parts=backend.settings.search_tools):
+        texts = await run_on_thread(_texts_of, messages)
+        size += sum(map(len, texts.values()))
         if size > MAX_READ:
             raise TooCostly(f"text in double quotes is searched in at most {MAX_READ:,} characters: search one session")
-        found += await run_on_thread(_quoted_in, messages, query.phrases)
+        found += await run_on_thread(_quoted_in, texts, query.phrases)
     return frozenset(found)
 
 
@@ -213,10 +216,14 @@ async def _meeting(
     return await messages_meeting(backend.database, visible, filter_)
 
 
-def _quoted_in(messages: Sequence[MessageDocument], phrases: Sequence[str]) -> list[str]:
+def _texts_of(messages: Sequence[MessageDocument]) -> dict[str, str]:
+    return {message["_id"]: searched_text(message["content"], message.get("parts", ())) for message in messages}
+
+
+def _quoted_in(texts: Mapping[str, str], phrases: Sequence[str]) -> list[str]:
     from graph.recall.query import has_phrases  # noqa: PLC0415 - a web process without a search does not load it
 
-    return [message["_id"] for message in messages if has_phrases(message["content"], phrases)]
+    return [uuid for uuid, text in texts.items() if has_phrases(text, phrases)]
 
 
 def _read_query(text: str, columns: Columns) -> Query:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cachetools import TTLCache
 
 from graph.enrichment.models import use_one_thread
+from graph.enrichment.parts import searched_text
 from graph.errors import TooCostly, Unavailable
 from graph.operations.concurrency import run_on_thread
 from graph.operations.search_scope import CachedScope, CachedSession, size_of
@@ -61,10 +62,12 @@ class SearchCache:
     Args:
         database: the open database.
         seconds: the time for which a scope is cached after its last search.
+        tools: whether the arguments and results of tools are searched, too.
     """
 
-    def __init__(self, database: Database, *, seconds: float = SECONDS) -> None:
+    def __init__(self, database: Database, *, seconds: float = SECONDS, tools: bool = False) -> None:
         self._database = database
+        self._tools = tools
         self._scopes: TTLCache[Key, CachedScope] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
         self._expiring: asyncio.Task[None] | None = None
@@ -88,7 +91,7 @@ class SearchCache:
             scope = self._scopes.pop(key, None)
             if scope is None or scope.model != model:
                 scope = CachedScope(model, now())
-            await _Refresh(self._database, scope, sessions).run()
+            await _Refresh(self._database, scope, sessions, tools=self._tools).run()
             columns = await run_on_thread(scope.bring_up_to_date)
             self._keep(key, scope)
             return columns
@@ -122,9 +125,12 @@ class SearchCache:
 class _Refresh:
     """Updates the cached messages of a scope."""
 
-    def __init__(self, database: Database, scope: CachedScope, sessions: Sequence[SessionDocument]) -> None:
+    def __init__(
+        self, database: Database, scope: CachedScope, sessions: Sequence[SessionDocument], *, tools: bool
+    ) -> None:
         self._database = database
         self._scope = scope
+        self._tools = tools
         self._sessions = {session["_id"]: session for session in sessions}
         self._sizes: dict[str, int] = {}
         self._read = 0
@@ -174,17 +180,17 @@ class _Refresh:
 
     async def _take(self, batches: AsyncIterator[list[MessageDocument]]) -> None:
         async for messages in batches:
-            documents = await recall_documents(self._database, messages)
+            documents = await recall_documents(self._database, messages, of_tools=self._tools)
             await self._put_all([one for one in messages if "terms" in documents.get(one["_id"], ())], documents)
             others = {one["_id"]: one for one in messages if "terms" not in documents.get(one["_id"], ())}
-            async for read in messages_with(self._database, list(others), contents=True):
-                self._count(read)
+            async for read in messages_with(self._database, list(others), contents=True, parts=self._tools):
+                self._count(await run_on_thread(_characters, read))
                 # A document that was read before an edit has the vector of the former content.
                 same = [one["_id"] for one in read if _is_same(one, others[one["_id"]])]
                 await self._put_all(read, {uuid: documents[uuid] for uuid in same if uuid in documents})
 
-    def _count(self, messages: Iterable[MessageDocument]) -> None:
-        self._read += sum(len(message["content"]) for message in messages)
+    def _count(self, characters: int) -> None:
+        self._read += characters
         if self._read > MAX_READ:
             raise TooCostly(
                 f"the search would read more than {MAX_READ:,} characters of messages that no worker has read, the"
@@ -263,6 +269,10 @@ class _Refresh:
         self._scope.vectors_since = max(latest, self._scope.vectors_since or latest)
 
 
+def _characters(messages: Iterable[MessageDocument]) -> int:
+    return sum(len(searched_text(message["content"], message.get("parts", ()))) for message in messages)
+
+
 def _is_same(message: MessageDocument, earlier: MessageDocument) -> bool:
     """Return whether two reads of a uuid found one message, which was not edited between them."""
     return message["memoryId"] == earlier["memoryId"] and version_of(message)[0] == version_of(earlier)[0]
@@ -286,7 +296,7 @@ def _entry_of(message: MessageDocument, document: RecallDocument | None, model: 
     if document is not None and "terms" in document:
         words = Words(document["language"], document["terms"], document["question"])
     else:
-        words = words_of(message["content"])
+        words = words_of(searched_text(message["content"], message.get("parts", ())))
     is_embedded = document is not None and document.get("model") == model and "vector" in document
     return entry_of(
         message["_id"],

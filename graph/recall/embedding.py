@@ -44,10 +44,12 @@ class Embedder:
 
     Args:
         model: the model.
+        of_tools: whether the texts have the arguments and results of tools, which the name then says.
     """
 
-    def __init__(self, model: _Model) -> None:
+    def __init__(self, model: _Model, *, of_tools: bool = False) -> None:
         self._model = model
+        self._of_tools = of_tools
 
     async def load(self) -> None:
         """Load the model now, and not with the first text.
@@ -67,7 +69,8 @@ class Embedder:
         Raises:
             StartupError: the model can't be used.
         """
-        return await self._model.name()
+        name = await self._model.name()
+        return f"{name} with tools" if self._of_tools else name
 
     async def meaning(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a text, of length 1.
@@ -103,7 +106,7 @@ def embedder_of(settings: Settings) -> Embedder | None:
     Raises:
         StartupError: a setting can't be used.
     """
-    model, url = settings.embedding_model, settings.embedding_base_url
+    model, url, of_tools = settings.embedding_model, settings.embedding_base_url, settings.search_tools
     if model == OFF:
         return None
     if url is not None:
@@ -111,16 +114,16 @@ def embedder_of(settings: Settings) -> Embedder | None:
             raise StartupError(
                 "RECALLQL_EMBEDDING_BASE_URL is set: set RECALLQL_EMBEDDING_MODEL, too, to a model of the server"
             )
-        return Embedder(RemoteModel(url, model, settings.embedding_api_key))
+        return Embedder(RemoteModel(url, model, settings.embedding_api_key), of_tools=of_tools)
     if model is None:
-        return Embedder(_LocalModel(_packaged_files, _packaged_name))
+        return Embedder(_LocalModel(_packaged_files, _packaged_name), of_tools=of_tools)
     folder = _folder_at(model)
     if folder is None:
         raise StartupError(
             f"RECALLQL_EMBEDDING_MODEL is {shown(model)}, which is not a folder: name a folder with model.onnx and"
             " tokenizer.json, set RECALLQL_EMBEDDING_BASE_URL to a server that has the model, or set off"
         )
-    return Embedder(_LocalModel(lambda: _files_in(folder), lambda: _name_of(folder)))
+    return Embedder(_LocalModel(lambda: _files_in(folder), lambda: _name_of(folder)), of_tools=of_tools)
 
 
 def _folder_at(path: str) -> Path | None:

@@ -77,6 +77,11 @@ class RecallSettings(CheckedSettings):
     embedding_base_url: WebAddress | None = Field(
         None, description="Base URL of an OpenAI-compatible API that embeds: http://localhost:11434/v1."
     )
+    search_tools: bool = Field(
+        False,
+        description="Whether searches read the arguments and results of tools in the parts of messages, too. All"
+        " processes need the same value; after a change, workers embed all messages again.",
+    )
     embedding_api_key: Annotated[SecretStr | None, NO_FLAG, SEVERAL_LINES] = Field(
         None, description="API key of the embedding API."
     )

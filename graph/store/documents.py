@@ -142,6 +142,8 @@ class RecallDocument(OwnedMessage):
     language: NotRequired[str]
     terms: NotRequired[bytes]  # of the content: pairs of little-endian 32-bit numbers, a hash and its frequency
     question: NotRequired[bool]
+    ofTools: NotRequired[bool]
+    """Whether the vector and the terms are those of the tools' arguments and results, too."""
     at: NotRequired[datetime]
     """The time at which the vector was stored, by MongoDB's clock: searches read later ones."""
     lease: NotRequired[str]

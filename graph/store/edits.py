@@ -12,6 +12,7 @@ from graph.errors import BadUserInput, NotFound
 from graph.store import summaries
 from graph.store.database import Database
 from graph.store.documents import (
+    EnrichmentState,
     JSONObject,
     MessageChanges,
     MessageDocument,
@@ -29,10 +30,12 @@ from graph.store.scope import Scope
 from graph.store.stamps import Stamp, stamp_of
 from graph.store.stream_documents import MessageStatus
 from graph.store.streams import forget_streams, is_streaming
-from graph.store.tool_pairs import pairs_of
-from graph.store.vectors import forget_vectors
+from graph.store.tool_pairs import is_of_tool, pairs_of
+from graph.store.vectors import await_vectors, forget_vectors
 from graph.store.visible import Visible
 from graph.store.writes import next_revision, write_session
+
+_PENDING = EnrichmentState.PENDING.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +151,17 @@ async def apply_edit(
     if content != old["content"]:
         await forget_vectors(database, [old["_id"]], tx)
         await mentions.replace_mentions(database, old, new, tx)
+    elif edit.parts is not None and new["enrichment"]["state"] != _PENDING and _tools_in(old) != _tools_in(new):
+        await forget_vectors(database, [old["_id"]], tx)
+        await await_vectors(database, [new], tx)
     if (role, content) != (old["role"], old["content"]):
         await summaries.mark_stale(database, session, old, tx)
     return new
+
+
+def _tools_in(message: MessageDocument) -> list[bytes]:
+    """Return the parts of tools, which searches may read, as JSON."""
+    return [orjson.dumps(part) for part in message.get("parts", ()) if is_of_tool(part)]
 
 
 async def edit_message(

@@ -36,7 +36,7 @@ _FIELDS = {
 _STATE = {"sessionId": 1, "editedAt": 1, "enrichment.at": 1}
 _SESSION = projection({"uuid", "messageCount", "lastSeq", *Visible.HEAD_FIELDS})
 _STORED = {"memoryId": 1, "model": 1, "vector": 1, "scale": 1, "at": 1}
-_WORDS = {"layout": 1, "language": 1, "terms": 1, "question": 1}
+_WORDS = {"layout": 1, "language": 1, "terms": 1, "question": 1, "ofTools": 1}
 
 
 async def searched_sessions(
@@ -73,13 +73,13 @@ async def sessions_with(database: Database, session_ids: Sequence[str]) -> dict[
 
 
 async def messages_of(
-    database: Database, sessions: Sequence[Visible], *, contents: bool = True
+    database: Database, sessions: Sequence[Visible], *, contents: bool = True, parts: bool = False
 ) -> AsyncIterator[list[MessageDocument]]:
-    """The messages of the visible parts of sessions, in no order, part by part."""
+    """Yield the messages of the visible parts of sessions, in no order, with their contents and parts if asked."""
     for start in range(0, len(sessions), _SESSIONS_AT_ONCE):
-        parts = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
-        async for read in _read(database, {"sessionId": {"$in": list(parts)}}, contents=contents):
-            yield [message for message in read if parts[message["sessionId"]].sees(message["seq"])]
+        visible = {part.session_id: part for part in sessions[start : start + _SESSIONS_AT_ONCE]}
+        async for read in _read(database, {"sessionId": {"$in": list(visible)}}, contents=contents, parts=parts):
+            yield [message for message in read if visible[message["sessionId"]].sees(message["seq"])]
 
 
 async def later_messages(database: Database, parts: Sequence[Visible]) -> AsyncIterator[list[MessageDocument]]:
@@ -91,10 +91,10 @@ async def later_messages(database: Database, parts: Sequence[Visible]) -> AsyncI
 
 
 async def messages_with(
-    database: Database, uuids: Sequence[str], *, contents: bool
+    database: Database, uuids: Sequence[str], *, contents: bool, parts: bool = False
 ) -> AsyncIterator[list[MessageDocument]]:
-    """The messages with these uuids, whose sessions the caller has been found to see."""
-    async for read in _read(database, {"_id": {"$in": list(uuids)}}, contents=contents):
+    """Yield the messages with these uuids, whose sessions the caller has been found to see."""
+    async for read in _read(database, {"_id": {"$in": list(uuids)}}, contents=contents, parts=parts):
         yield read
 
 
@@ -123,25 +123,34 @@ async def _by_entity(
     return grouped
 
 
-async def _read(database: Database, match: Document, *, contents: bool) -> AsyncIterator[list[MessageDocument]]:
-    fields = {**_FIELDS, "content": 1} if contents else _FIELDS
+async def _read(
+    database: Database, match: Document, *, contents: bool, parts: bool = False
+) -> AsyncIterator[list[MessageDocument]]:
+    fields = {**_FIELDS, **({"content": 1} if contents else {}), **({"parts": 1} if parts else {})}
     size = _AT_ONCE if contents else _WITHOUT_CONTENTS_AT_ONCE
     async with aclosing(database.messages.batches(match, fields, size=size, batch_size=size)) as batches:
         async for read in batches:
             yield read
 
 
-async def recall_documents(database: Database, messages: Sequence[MessageDocument]) -> dict[str, RecallDocument]:
-    """The documents of messages, by uuid; with `terms` only where they are of this version.
+async def recall_documents(
+    database: Database, messages: Sequence[MessageDocument], *, of_tools: bool = False
+) -> dict[str, RecallDocument]:
+    """Return the documents of messages, by uuid; with `terms` only where they are of this version.
 
     Read the messages before: an edit removes the document, so the terms are never older than the message.
+
+    Args:
+        database: the open database.
+        messages: the messages.
+        of_tools: whether the terms must include the terms of the arguments and results of tools.
     """
     memories = {message["_id"]: message["memoryId"] for message in messages}
     found = await database.recall.find({"_id": {"$in": list(memories)}}, {**_STORED, **_WORDS})
     # The uuid of an erased message may be sent again before its document is erased: a memory's id never is.
     own = {document["_id"]: document for document in found if memories[document["_id"]] == document["memoryId"]}
     for document in own.values():
-        if document.get("layout") != LAYOUT:
+        if document.get("layout") != LAYOUT or document.get("ofTools", False) != of_tools:
             document.pop("terms", None)
     return own
 

@@ -15,6 +15,18 @@ CALLS = {"tool-call": "toolCallId", "tool_use": "id", "function_call": "call_id"
 """The types of parts that are calls, in the AI SDK and at Anthropic and OpenAI, with the key of the call's id."""
 RESULTS = {"tool-result": "toolCallId", "tool_result": "tool_use_id", "function_call_output": "call_id"}
 """The same for results."""
+_OF_INTERFACES = "tool-"
+"""The beginning of the types of parts that are a call with its result, in the interfaces of the AI SDK."""
+_DYNAMIC = "dynamic-tool"
+"""The same, for a tool that is not known in advance."""
+
+
+def is_of_tool(part: JSONObject) -> bool:
+    """Return whether a part has the arguments or the result of a tool."""
+    kind = part.get("type")
+    if not isinstance(kind, str):
+        return False
+    return kind in CALLS or kind in RESULTS or kind.startswith(_OF_INTERFACES) or kind == _DYNAMIC
 
 
 class Pairs(TypedDict):

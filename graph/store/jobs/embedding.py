@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from graph.store.database import Database
-from graph.store.documents import Document, RecallDocument, new_uuid, now
+from graph.store.documents import Document, JSONObject, MessageDocument, RecallDocument, new_uuid, now
 from graph.store.driver.types import UpdateOne
 from graph.store.jobs.lease import Lease
 from graph.store.vectors import LAYOUT, without_vector
@@ -36,11 +38,13 @@ class TextToEmbed:
         uuid: the message.
         content: its text.
         attempts: how often it has been claimed, this time included.
+        parts: its parts, if the claim reads them.
     """
 
     uuid: str
     content: str
     attempts: int
+    parts: Sequence[JSONObject] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,13 @@ class Claimed:
         lease: the lease's name.
         texts: the messages.
         looked: the number of due messages that were found.
+        of_tools: whether the arguments and results of tools are read, too.
     """
 
     lease: str
     texts: Sequence[TextToEmbed] = ()
     looked: int = 0
+    of_tools: bool = False
 
     @property
     def held(self) -> Document:
@@ -98,7 +104,14 @@ async def current_model(database: Database) -> str | None:
 
 
 async def claim(
-    database: Database, model: str, limit: int, *, lease_seconds: float, attempts: int, session_id: str | None = None
+    database: Database,
+    model: str,
+    limit: int,
+    *,
+    lease_seconds: float,
+    attempts: int,
+    session_id: str | None = None,
+    of_tools: bool = False,
 ) -> Claimed:
     """Claim messages without a vector of a model.
 
@@ -111,6 +124,7 @@ async def claim(
         lease_seconds: the duration of the lease.
         attempts: maximum claims of a message that ends its workers; then it gets no vector.
         session_id: only messages of this session.
+        of_tools: whether the parts are read, too, for the arguments and results of tools.
     """
     token = new_uuid()
     due = {**_without(model, session_id), **LEASE.due(now())}
@@ -122,7 +136,7 @@ async def claim(
     ids = {"_id": {"$in": [one["_id"] for one in chosen]}}
     await LEASE.claim(database.recall, {**ids, **due}, token, seconds=lease_seconds)
     held = await database.recall.find({**ids, **LEASE.held(token)}, {"memoryId": 1, "attempts": 1})
-    contents, unread = await _contents(database, [one["_id"] for one in held])
+    contents, unread = await _contents(database, [one["_id"] for one in held], parts=of_tools)
     if unread:
         await LEASE.release(database.recall, {"_id": {"$in": unread}, **LEASE.held(token)})
     read = [one for one in held if one["_id"] not in unread]
@@ -130,11 +144,11 @@ async def claim(
     if gone:
         await database.recall.delete_many({"_id": {"$in": gone}, **LEASE.held(token)})
     texts = [
-        TextToEmbed(one["_id"], contents[one["_id"], one["memoryId"]], one.get("attempts", 1))
+        TextToEmbed(one["_id"], message["content"], one.get("attempts", 1), message.get("parts", ()))
         for one in read
-        if one["_id"] not in gone
+        if (message := contents.get((one["_id"], one["memoryId"]))) is not None
     ]
-    return Claimed(token, texts, len(found))
+    return Claimed(token, texts, len(found), of_tools)
 
 
 def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
@@ -142,17 +156,20 @@ def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
     return [one for one in found if "lease" not in one] or found[:1]
 
 
-async def _contents(database: Database, uuids: Sequence[str]) -> tuple[dict[tuple[str, str], str], list[str]]:
-    """Return the contents of messages by uuid and memory, up to a size, and the uuids of those beyond."""
-    contents: dict[tuple[str, str], str] = {}
+async def _contents(
+    database: Database, uuids: Sequence[str], *, parts: bool
+) -> tuple[dict[tuple[str, str], MessageDocument], list[str]]:
+    """Return messages with their contents by uuid and memory, up to a size, and the uuids of those beyond."""
+    contents: dict[tuple[str, str], MessageDocument] = {}
     characters = 0
     for start in range(0, len(uuids), _READ_AT_ONCE):
         if characters >= _MOST_CHARACTERS:
             return contents, list(uuids[start:])
         match = {"_id": {"$in": list(uuids[start : start + _READ_AT_ONCE])}}
-        for message in await database.messages.find(match, {"content": 1, "memoryId": 1}):
-            contents[message["_id"], message["memoryId"]] = message["content"]
-            characters += len(message["content"])
+        fields = {"content": 1, "memoryId": 1, **({"parts": 1} if parts else {})}
+        for message in await database.messages.find(match, fields):
+            contents[message["_id"], message["memoryId"]] = message
+            characters += len(message["content"]) + (len(orjson.dumps(message["parts"])) if "parts" in message else 0)
     return contents, []
 
 
@@ -184,9 +201,10 @@ async def complete(database: Database, claimed: Claimed, model: str, vectors: Ma
                     "language": vector.words.language,
                     "terms": vector.words.terms,
                     "question": vector.words.question,
+                    **({"ofTools": True} if claimed.of_tools else {}),
                 },
                 "$currentDate": {"at": True},
-                "$unset": {**_CLAIM, "failure": ""},
+                "$unset": {**_CLAIM, "failure": "", **({} if claimed.of_tools else {"ofTools": ""})},
             },
         )
         for uuid, vector in vectors.items()
