@@ -48,6 +48,15 @@ PRONOUN = re.compile(
     r"|(?i:\bthat of\b|\bthis one\b)"
 )
 """Words that stand for a noun that the docstring should name; and a question as the first word."""
+UNNAMED = re.compile(
+    r"\bthose (?:after|in|of|on|that|which|who|whose|without)\b"
+    r"|\bthat of\b|\bas (?:it|they) (?:is|are|was|were)\b"
+    r"|\b(?:somebody|nobody|everybody|everything)\b"
+    r"|^\W*\w+: (?:(?:how|when|where|whether) )?(?:it|they|those)\b"  # an argument, an attribute, an error
+    r"|^\W*(?:They|Those|(?:How|When|Where|Whether) (?:it|they))\b",
+    re.IGNORECASE,
+)
+"""A pronoun in place of a noun in a comment or text, or first in an entry, where no noun stands before the pronoun."""
 
 SENTENCE = re.compile(r"^[A-Z][a-z]+(?![\w-])|(?<!\.)\.$")
 """The begin or end of a sentence; errors and lines of the log are phrases in lower case, without a full stop."""
@@ -145,6 +154,33 @@ def test_docstrings_have_the_noun_in_place_of_a_pronoun() -> None:
 @pytest.mark.parametrize("text", ["Which one.", "The ids,\n    those of users.", "It is none.", "That of a user."])
 def test_a_pronoun_in_a_docstring_is_found(text: str) -> None:
     assert len(found(docstrings(f'"""{text}"""'), PRONOUN)) == 1
+
+
+def test_texts_and_comments_have_the_noun_in_place_of_a_pronoun() -> None:
+    checked = tuple(f"graph/{name}/" for name in NAMING)
+    unnamed = in_modules(lambda source: found(prose(source), UNNAMED))
+    assert [finding for finding in unnamed if finding.startswith(checked)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""The keys, those of aliases, too."""',
+        '"""\n    seq: that of the message.\n"""',
+        '"""\n    size: whether it fits.\n"""',
+        '"""\n    BadUserInput: it is none.\n"""',
+        "# Whether they differ.",
+        '"""Read everything."""',
+        "# it stays as it is",
+    ],
+)
+def test_a_pronoun_in_a_text_is_found(text: str) -> None:
+    assert len(found(prose(f"{text}\n"), UNNAMED)) == 1
+
+
+@pytest.mark.parametrize("text", ["# Return the key: it is sent with it.", "# Messages keep those fields."])
+def test_a_pronoun_after_its_noun_is_no_finding(text: str) -> None:
+    assert found(prose(f"{text}\n"), UNNAMED) == []
 
 
 def test_a_message_is_no_sentence() -> None:

@@ -94,9 +94,10 @@ def resolved(
     Args:
         reads: the paths that the resolver reads.
         description: the field's description in the schema.
-        read: a pure function with the result of the resolver, if the document and the arguments suffice; it raises if
-            they don't. The function takes the document, and the arguments if they affect the result; without arguments,
-            it returns the value of the field without arguments. It may leave out entries that only resolvers read.
+        read: a pure function with the result of the resolver, if the document and the arguments suffice; the function
+            raises if more is needed. The function takes the document, and the arguments if they affect the result;
+            without arguments, the function returns the value of the field without arguments. The function may leave
+            out entries that only resolvers read.
         path: the key of the document with the value that `read` returns without arguments: of a list, the first items,
             as many as the default size.
         size: the size of a list, or of the list of a connection.

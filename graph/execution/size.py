@@ -31,7 +31,7 @@ class Size:
         arguments: the arguments that determine the size, numbers or lists; a path with dots for a field of an input.
         setting: the setting with the default size.
         names_stored: whether a list argument whose items all name stored objects has the size `most`.
-        is_page: whether the size is the one of the connection that the list belongs to.
+        is_page: whether the size is the size of the connection that the list belongs to.
     """
 
     most: int = 0

@@ -46,7 +46,7 @@ class Operation(PreparedOperation):
 
     Attributes:
         right: the right that its caller needs.
-        changes: whether it is a mutation.
+        changes: whether the operation is a mutation.
         lists: the variables that may hold lists.
         copies: maximum times that the answer repeats one value, under several aliases.
     """

@@ -148,7 +148,7 @@ class Cursors:
         except (binascii.Error, ValueError, TypeError, OverflowError):
             pass
         raise BadUserInput(
-            f"{name} is not a cursor of this list: send a cursor, startCursor or endCursor of it as it was given,"
+            f"{name} is not a cursor of this list: send a cursor, startCursor or endCursor of the list unchanged,"
             f" with the"
             " same order"
         )

@@ -50,7 +50,7 @@ described_enum(
 Mode = Annotated[SearchMode, strawberry.argument(description="The signals to compare.")]
 
 
-@strawberry.input(description="The messages to find or list: those that meet all given conditions.")
+@strawberry.input(description="The messages to find or list: each meets all given conditions.")
 class MessageFilter:
     """The argument `filter`."""
 
@@ -134,7 +134,7 @@ class ScoreParts(DocumentType):
 
     words: float = stored("words", description="For words of the query in the message.")
     session: float = stored("session", description="For words of the query in the session of the message.")
-    meaning: float = stored("meaning", description="For a meaning like that of the query.")
+    meaning: float = stored("meaning", description="For a meaning like the query's.")
     neighbors: float = stored("neighbors", description="For the meaning of the messages before and after it.")
     speaker: float = stored("speaker", description="For its speaker, if the query names the speaker.")
     date: float = stored("date", description="For its date, if the query names a date.")

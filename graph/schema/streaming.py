@@ -90,7 +90,7 @@ class FinishMessageInput:
 
     uuid: UUID = strawberry.field(description="UUID of the message.")
     content: str | None = strawberry.field(
-        default=None, description="The text, at most 1 MiB; by default that of the parts, or else of the pieces."
+        default=None, description="The text, at most 1 MiB; by default the text of the parts, or else of the pieces."
     )
     parts: list[JSON] | None = strawberry.field(
         default=None, description="The content in the form of model APIs, as `addMemory` takes it."

@@ -26,7 +26,7 @@ described_enum(
     description="The kind of a change to a message.",
     values={
         "EDITED": "Its role, content or metadata changed.",
-        "DELETED": "It was deleted.",
+        "DELETED": "The message was deleted.",
         "ENRICHED": "Its enrichment ended, with entities or with a failure.",
         "CLEARED": "All messages of the session up to `seq` were deleted.",
     },
@@ -55,7 +55,7 @@ described_enum(
     name="SessionUpdateKind",
     description="The kind of a change to a session.",
     values={
-        "CREATED": "It is new.",
+        "CREATED": "The session is new.",
         "CHANGED": "A message, a summary, its metadata or its user changed.",
         "DELETED": "The session was deleted: remove it from the list.",
     },
@@ -70,8 +70,8 @@ class SessionUpdate(DocumentType):
     session_id: strawberry.ID = stored("sessionId", description="The application's own id of the session.")
     revision: str = stored(
         "revision",
-        description="The place of this update among those of all sessions: `sinceRevision` when you come back. It has"
-        " no other meaning.",
+        description="The place of this update among the updates of all sessions: `sinceRevision` when you come back."
+        " It has no other meaning.",
     )
     session: Session | None = stored("session", description="The current session; null if the session is deleted.")
 

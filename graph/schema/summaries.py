@@ -54,8 +54,8 @@ class Summary(Node, DocumentType):
 
     @resolved(
         *SUMMARY_READS,
-        description="Names found in the summary: `mentionCount` counts them there, `matches` are those of the messages"
-        " that it covers.",
+        description="Names found in the summary: `mentionCount` counts them there, `matches` are in the messages"
+        " that the summary covers.",
         read=summary_entities,
         size=LIST,
     )

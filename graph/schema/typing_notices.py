@@ -1,4 +1,4 @@
-"""Notices of who writes in a session."""
+"""Notices of the users who write in a session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graph.schema.node import DocumentType
 from graph.schema.rights import mutation
 
 
-@strawberry.type(description="A notice that somebody writes in a session, or no longer does.")
+@strawberry.type(description="A notice that an end user or a backend writes in a session, or no longer writes.")
 class TypingNotice(DocumentType):
     """The source is made by `graph.live.typing_notices`."""
 

@@ -13,7 +13,7 @@ from graph.store.merge import merged_metadata
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The large parts of a message, as they are after a write."""
+    """The large parts of a message after a write."""
 
     content: str
     metadata: JSONObject

@@ -159,7 +159,7 @@ class Tree:
         """Return the tree with a new message after a parent: the message is the new head.
 
         Raises:
-            BadUserInput: it would be in a new branch, and the session has the maximum.
+            BadUserInput: the message would begin a new branch, and the session has the maximum.
         """
         number = self._branch_after(parent)
         if number < len(self.branches):

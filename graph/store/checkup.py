@@ -22,7 +22,7 @@ class Checkup:
     Attributes:
         error: the reason why MongoDB can't be used, or None.
         version: of MongoDB.
-        replicated: whether it is a replica set or a sharded cluster.
+        replicated: whether MongoDB runs as a replica set or a sharded cluster.
         writable: whether there is a primary.
         clock: seconds by which the server's clock is ahead of this machine's.
         missing: the missing indexes, by collection.
@@ -100,7 +100,7 @@ async def _look(client: Client, name: str, found: Checkup, model: str | None) ->
             if missing:
                 found.missing[collection] = missing
     stats: Document = await database.command("dbStats")
-    if stats.get("fsTotalSize"):  # it has no data about a database that does not exist
+    if stats.get("fsTotalSize"):  # absent for a database that does not exist
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
     if found.replicated and not found.empty:
         opened = Database(client, name, write_deadline=0)

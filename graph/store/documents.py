@@ -1,4 +1,4 @@
-"""The documents of each collection, as they are stored, and the types of which they are made.
+"""The stored documents of each collection, and the types of which they are made.
 
 A type lists every field of a whole document; a field that some documents lack is `NotRequired`. A read with a
 projection returns only the requested fields.
@@ -67,7 +67,7 @@ class EnrichmentDocument(TypedDict):
     importedDueAt: NotRequired[datetime]
     """The later `dueAt` of a message whose import is running."""
     at: NotRequired[datetime]
-    """When it ended."""
+    """The time of the end of the enrichment."""
     reason: NotRequired[str]
     """Of the last failure."""
 
@@ -143,7 +143,7 @@ class RecallDocument(OwnedMessage):
     terms: NotRequired[bytes]  # of the content: pairs of little-endian 32-bit numbers, a hash and its frequency
     question: NotRequired[bool]
     ofTools: NotRequired[bool]
-    """Whether the vector and the terms are those of the tools' arguments and results, too."""
+    """Whether the vector and the terms include the tools' arguments and results."""
     at: NotRequired[datetime]
     """The time at which the vector was stored, by MongoDB's clock: searches read later ones."""
     lease: NotRequired[str]
@@ -195,7 +195,7 @@ class MemoryDocument(TypedDict):
     idempotencyKey: NotRequired[str]
     payloadDigest: NotRequired[str]
     replacesFrom: NotRequired[int]
-    """The `seq` from which on its messages replaced those of the session."""
+    """The `seq` of the first message of the session that the memory's messages replaced."""
 
 
 class Summarising(TypedDict):
@@ -264,7 +264,7 @@ class SessionDocument(TypedDict):
     expiresAt: NotRequired[datetime]
     """From this time on, the session is as deleted."""
     retentionDays: NotRequired[int]
-    """That of the session's user."""
+    """The retention of the session's user."""
     branches: NotRequired[list[BranchDocument]]
     """By number; missing while the messages form one line that ends with the newest one."""
     head: NotRequired[HeadDocument]

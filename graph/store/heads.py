@@ -34,7 +34,7 @@ async def change_of_head(
     """
     place = (await places(database, scope, session, [given], tx)).get(given)
     if place is None:
-        message = f"head is {given}, and the session has no message with this uuid: send that of one of its messages"
+        message = f"head is {given}, and the session has no message with this uuid: send a uuid of its messages"
         raise BadUserInput(message)
     tree = Tree.of(session) or await line_of(database, session, tx)
     return {} if place == tree.head else await update_for(database, session, tree, tree.with_head(place), tx)

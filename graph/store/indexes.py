@@ -130,7 +130,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
         # Of deleted messages.
         IndexModel([("sessionId", ASCENDING), ("sessionRevision", ASCENDING), ("_id", ASCENDING)]),
-        # Of deleted sessions: those of a user, and all.
+        # Of deleted sessions: of a user, and of all users.
         IndexModel([("kind", ASCENDING), ("userId", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("kind", ASCENDING), ("at", ASCENDING), ("_id", ASCENDING)]),
     ],

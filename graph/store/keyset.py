@@ -145,7 +145,7 @@ def _bound(keys: tuple[str, ...], key: Key, operator: str, *, inclusive: bool) -
     last = operator + "e" if inclusive else operator
     if len(keys) == 1:
         return {keys[0]: {last: key[0]}}
-    # The first condition bounds the scan of the index; the second one decides among those of equal first key.
+    # The first condition bounds the scan of the index; the second one decides among entries of equal first key.
     return {
         keys[0]: {operator + "e": key[0]},
         "$or": [{keys[0]: {operator: key[0]}}, {keys[1]: {last: key[1]}}],

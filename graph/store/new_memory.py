@@ -18,7 +18,7 @@ NOT_DUE = datetime(9999, 1, 1, tzinfo=UTC)
 def memory_document(
     new: NewMemory, fresh: Sequence[NewMessage], session: SessionDocument, at: datetime
 ) -> MemoryDocument:
-    """Return the document of a memory whose messages are the last ones of the session as it is after the add."""
+    """Return the document of a memory whose messages are the last ones of the session after the add."""
     last_seq = session["lastSeq"]
     memory: MemoryDocument = {
         "_id": new.uuid,

@@ -1,7 +1,7 @@
 """The whole numbers of sessions and users, counted from 1, that Zep's clients page by.
 
-They are assigned at the first read, not at the creation of a session: all writers would queue at one counter. A number
-is never reused, so a deletion leaves a gap.
+Numbers are assigned at the first read, not at the creation of a session: all writers would queue at one counter. A
+number is never reused, so a deletion leaves a gap.
 """
 
 from __future__ import annotations

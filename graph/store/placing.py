@@ -90,7 +90,7 @@ def _parent(scope: Scope, message: NewMessage, index: dict[str, int], stored: di
     if found is None:
         text = (
             f"parentUuid is {given}, and neither the session nor the messages before in this call have a message with"
-            " this uuid: send that of one of them, or leave parentUuid out"
+            " this uuid: send the uuid of one of them, or leave parentUuid out"
         )
         raise BadUserInput(text)
     return found

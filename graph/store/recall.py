@@ -44,7 +44,7 @@ async def searched_sessions(
 ) -> list[SessionDocument]:
     """Return the sessions of a search within the scope.
 
-    They have `uuid`, `messageCount`, `lastSeq` and `Visible.HEAD_FIELDS`.
+    The sessions have `uuid`, `messageCount`, `lastSeq` and `Visible.HEAD_FIELDS`.
 
     Args:
         database: the open database.

@@ -18,7 +18,7 @@ class Scope:
     """The part of the data that a caller may see; an argument of every read and write of the store.
 
     Attributes:
-        user_id: only this user and the sessions that belong to it; None sees everything.
+        user_id: only this user and the sessions that belong to it; None sees all users and sessions.
         session_prefix: the required prefix of the ids of sessions that this caller creates.
         roles: the roles of messages that this caller may add, edit and delete; None for all.
     """

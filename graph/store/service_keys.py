@@ -39,7 +39,7 @@ async def all_keys(database: Database) -> list[ServiceKeyDocument]:
 
 
 async def delete_key(database: Database, name_or_id: str) -> ServiceKeyDocument | None:
-    """Delete the key with this name or id, and return it as it was."""
+    """Delete the key with this name or id, and return it."""
     return await database.service_keys.find_one_and_delete({"$or": [{"_id": name_or_id}, {"name": name_or_id}]})
 
 

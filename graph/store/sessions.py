@@ -99,7 +99,7 @@ class SessionFilter:
         created: the start, and the exclusive end, of the creation.
         updated: the same for the last change.
         metadata: conditions that its metadata meets.
-        archived: whether they are archived; None for either.
+        archived: True for archived sessions alone, False for the others alone; None for either.
     """
 
     user_id: str | None = None
@@ -356,7 +356,7 @@ def refuse_other_revision(revision: int, expected: int | None) -> None:
         expected: the revision that the caller read; None for any.
 
     Raises:
-        Conflict: they differ; `extensions.revision` is the current one.
+        Conflict: the revisions differ; `extensions.revision` is the current one.
     """
     if expected not in (None, revision):
         message = f"expectedRevision is {expected:,}, and the session has revision {revision:,}: read it again"

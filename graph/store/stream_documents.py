@@ -32,7 +32,7 @@ class StreamDocument(TypedDict):
 
 
 class TypingDocument(TypedDict):
-    """The latest notice that somebody writes in a session, or no longer does; MongoDB removes it soon."""
+    """The latest notice that an end user or a backend writes in a session; MongoDB removes it soon."""
 
     _id: str
     sessionId: str

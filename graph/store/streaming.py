@@ -25,7 +25,7 @@ from graph.store.tool_pairs import pairs_of
 from graph.store.writes import next_revision, write, write_session
 
 MOST_BYTES = 1_048_576
-"""Maximum bytes of the pieces of a message together: those of a content."""
+"""Maximum bytes of the pieces of a message together, as of a content."""
 MOST_PIECES = 20_000
 """Maximum pieces of a message: the transaction of its end deletes them."""
 _AT_ONCE = 100  # silent streams that one look finds
@@ -144,7 +144,7 @@ def _size(pieces: Sequence[Piece]) -> int:
 
 
 async def end_stream(database: Database, scope: Scope, chosen: str, ending: Ending) -> MessageDocument:
-    """End a message that is being written, and delete its pieces; a message with the same end stays as it is.
+    """End a message that is being written, and delete its pieces; a message with the same end stays unchanged.
 
     Args:
         database: the open database.

@@ -1,4 +1,4 @@
-"""The collection `typing`: the latest notice of each who writes in a session.
+"""The collection `typing`: the latest notice of each writer in a session.
 
 A notice reaches subscribers of all processes by the change stream. MongoDB removes a notice soon after it has expired.
 """

@@ -91,7 +91,7 @@ class Lines:
         """Whether the body of a POST has lines.
 
         Raises:
-            RequestRefused: it has lines, and is compressed or has another charset than UTF-8.
+            RequestRefused: the body has lines, and is compressed or has another charset than UTF-8.
         """
         declared = request.headers.get("content-type", "")
         if http.content_type_of(declared) not in http.LINES_TYPES:

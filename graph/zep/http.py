@@ -50,7 +50,7 @@ class Call:
         backend: the open parts of the process.
         settings: the limits of requests.
         scope: the sessions and users that the caller may see.
-        changes: whether it changes anything.
+        changes: whether the request changes data.
     """
 
     def __init__(self, request: Request, caller: Caller, *, changes: bool) -> None:

@@ -1,6 +1,6 @@
 """Moving from a Zep v1 server: its users, sessions and messages, read over its API and written by the operations.
 
-Everything keeps its uuid, so the same import can be run again: it leaves stored items as they are, or updates them.
+All items keep their uuids, so the same import can be run again: it leaves stored items unchanged, or updates them.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Importer:
         self.report = Report()
 
     async def run(self) -> Report:
-        """Import everything.
+        """Import all users, sessions and messages.
 
         Raises:
             TransferError: the server can't be read.

@@ -90,9 +90,9 @@ async def _collections(_request: Request) -> Response:
 
 
 class ZepPaths:
-    """Middleware that gives the routes the path as it was sent, without the slashes that clients repeat.
+    """Middleware that gives the routes the sent path, without the slashes that clients repeat.
 
-    It stays percent-encoded, so that a part may hold any character. Slashes within an id are the id's own.
+    The path stays percent-encoded, so that a part may hold any character. Slashes within an id are the id's own.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -21,7 +21,7 @@ def time_of(time: datetime) -> str:
 
 
 def own_metadata(value: object) -> Any:
-    """Metadata as a caller may write it: the top-level key `system` is the server's. Other values stay as they are."""
+    """Metadata as a caller may write it: the top-level key `system` is the server's. Other values stay unchanged."""
     if not isinstance(value, dict) or _SYSTEM not in value:
         return value
     own = dict(value)

@@ -63,7 +63,7 @@ async def sessions_of(call: Call) -> Response:
 
 
 def _fields(body: Document) -> dict[str, Any]:
-    """The fields that are sent with a value: the clients leave out those without."""
+    """The fields that are sent with a value: the clients leave out the others."""
     sent = {name: text_of(body, name) for name in ("email", "first_name", "last_name")}
     return {name: value for name, value in sent.items() if value is not None}
 

@@ -28,9 +28,9 @@ Step: TypeAlias = Callable[[Any], Iterator[Any]]
 MAX_PATH = 2_000
 """Characters of one path."""
 MAX_STEPS = 64
-"""Steps of one path, those of its filters included: metadata is 32 levels deep."""
+"""Steps of one path with its filters: metadata is 32 levels deep."""
 MAX_NODES = 1_000_000
-"""Values that one search looks at: each step looks at those that the one before it gave."""
+"""Values that one search looks at: each step looks at the results of the step before."""
 MAX_CONDITIONS = 100
 MAX_DEPTH = 16
 
@@ -72,7 +72,7 @@ def predicate_of(where: object) -> Predicate:
     The function raises `TooCostly` when it has looked at too many values.
 
     Raises:
-        BadUserInput: it is not well formed.
+        BadUserInput: the `where` is not well formed.
     """
     return _condition(where, _Meter(), 1)
 
@@ -129,7 +129,9 @@ def _path_predicate(path: str, meter: _Meter) -> Predicate:
         steps = list(_steps(path.strip(), meter))
     except (JSONPathError, RecursionError, ValueError) as error:
         reason = (
-            "it is nested too deep" if isinstance(error, RecursionError) else str(error).split("\n", 1)[0][:MOST_SHOWN]
+            "the path is nested too deep"
+            if isinstance(error, RecursionError)
+            else str(error).split("\n", 1)[0][:MOST_SHOWN]
         )
         message = f"the jsonpath {shown(path)} is not understood ({reason}): write it such as {_EXAMPLE}"
         raise BadUserInput(message) from None
@@ -151,7 +153,7 @@ def _steps(path: str, meter: _Meter) -> Iterator[Step]:
     path = re.sub(r"^lax\b\s*", "", path)
     _refuse_long(path)
     if not path.startswith("$"):
-        message = "it must begin with $"
+        message = "the path must begin with $"
         raise ValueError(message)
     rest = path[1:]
     while rest:
@@ -197,10 +199,10 @@ def _refuse_long(path: str) -> None:
     signs = [sign for _, sign in _signs(path)]
     steps = signs.count(".") + signs.count("[")
     if steps > MAX_STEPS:
-        message = f"it has {steps} steps, and at most {MAX_STEPS} are accepted"
+        message = f"the path has {steps} steps, and at most {MAX_STEPS} are accepted"
         raise ValueError(message)
     if "," in signs or sum(pair == (".", ".") for pair in pairwise(signs)) > 1:
-        message = "it has several places in one pair of brackets, or .. twice"
+        message = "the path has several places in one pair of brackets, or .. twice"
         raise ValueError(message)
 
 

@@ -329,7 +329,7 @@ async def test_parents_and_heads_are_messages_of_the_session(client: Client) -> 
         error = await client.error(HEAD, i={"sessionId": "s", "head": uuid, "title": "new"})
         assert (error["code"], error["message"]) == (
             "BAD_USER_INPUT",
-            f"head is {uuid}, and the session has no message with this uuid: send that of one of its messages",
+            f"head is {uuid}, and the session has no message with this uuid: send a uuid of its messages",
         )
     wrong = {"role": "user", "content": "x", "parentUuid": "x"}
     assert (await client.error(ADD, input={"sessionId": "s", "messages": [wrong]}))["code"] == "BAD_USER_INPUT"

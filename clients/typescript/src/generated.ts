@@ -29,7 +29,7 @@ export type DeleteMemoryInput = {
   sessionId: string;
 };
 
-/** The messages to find or list: those that meet all given conditions. */
+/** The messages to find or list: each meets all given conditions. */
 export type MessageFilter = {
   /** Only messages with an entity of this name, in upper or lower case, once their entities are there. In a session where a short name stands for a full one, each finds the messages with either, as in `Session.entities`. */
   hasEntity?: string | null | undefined;
@@ -73,11 +73,11 @@ export type MessageInput = {
 export type MessageStatus =
   /** Its writer ended it early; it has the text that had come. */
   | 'ABORTED'
-  /** It was added whole, or finished. */
+  /** The message was added whole, or finished. */
   | 'COMPLETE'
   /** Its writer was silent for too long; it has the text that had come. */
   | 'INTERRUPTED'
-  /** It is being written. */
+  /** The message is being written. */
   | 'STREAMING';
 
 /** A condition on the value at a path in metadata: give path or segments, and one of equals, contains and exists. */

@@ -41,7 +41,7 @@ class EnrichmentProgress(DocumentType):
     )
     unembedded: int = stored(
         "unembedded",
-        description="Number of messages that are not embedded yet, those that wait for the extraction included; 0"
+        description="Number of messages that are not embedded yet, with the messages that wait for the extraction; 0"
         " without an embedding model.",
     )
     oldest_pending_at: datetime | None = stored(

@@ -78,7 +78,7 @@ class ReplaceFromInput:
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
     seq: int = strawberry.field(
         description="At least 1. Each message with this `seq` or a greater one is deleted, at most 1,000; a `seq` above"
-        " that of the newest message deletes no message."
+        " the newest message's deletes no message."
     )
     messages: list[MessageInput] = strawberry.field(
         description="1 to 1,000 messages, in order. Their `seq` follows the greatest one that the session ever had. A"

@@ -28,8 +28,8 @@ described_enum(
     MessageStatus,
     description="Whether the text of a message is complete.",
     values={
-        "COMPLETE": "It was added whole, or finished.",
-        "STREAMING": "It is being written.",
+        "COMPLETE": "The message was added whole, or finished.",
+        "STREAMING": "The message is being written.",
         "INTERRUPTED": "Its writer was silent for too long; it has the text that had come.",
         "ABORTED": "Its writer ended it early; it has the text that had come.",
     },

@@ -19,7 +19,7 @@ class ForkSessionInput:
 
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session with the messages.")
     through_seq: int = strawberry.field(
-        description="The `seq` of the last message to copy, at least 1 and at most that of the newest message. At most"
+        description="The `seq` of the last message to copy, at least 1 and at most the newest message's. At most"
         " 1,000 messages and 16 MiB are copied."
     )
     new_session_id: strawberry.ID = strawberry.field(description="Your own id of the new session, at most 512 bytes.")

@@ -92,7 +92,7 @@ class DateTimeRange:
         return (None if self.since is None else cut(self.since), None if self.until is None else rounded_up(self.until))
 
 
-@strawberry.input(description="The sessions to list: those that meet all given conditions.")
+@strawberry.input(description="The sessions to list: each meets all given conditions.")
 class SessionFilter:
     """The argument `filter`."""
 

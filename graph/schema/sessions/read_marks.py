@@ -19,7 +19,7 @@ class MarkReadInput:
 
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
     seq: int = strawberry.field(
-        description="The `seq` of the last message that was read, at least 1 and at most that of the newest message. A"
+        description="The `seq` of the last message that was read, at least 1 and at most the newest message's. A"
         " smaller one than `Session.readSeq` changes nothing."
     )
 

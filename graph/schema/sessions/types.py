@@ -51,8 +51,8 @@ described_enum(
     MessageBranch,
     description="The messages of a session to list.",
     values={
-        "HEAD": "Those on the path from the first message to `Session.head`.",
-        "ALL": "Those of all branches.",
+        "HEAD": "The messages on the path from the first message to `Session.head`.",
+        "ALL": "The messages of all branches.",
     },
 )
 
@@ -95,7 +95,7 @@ class Session(Node, DocumentType):
     expires_at: datetime | None = stored(
         "expiresAt",
         default=None,
-        description="The time from which the session is as deleted, as it was set, or null. The retention"
+        description="The time that was set, from which the session is as deleted, or null. The retention"
         " of the deployment may end it earlier.",
     )
     message_count: int = stored("messageCount", description="Number of messages of the session, of all branches.")
@@ -166,7 +166,7 @@ class Session(Node, DocumentType):
     @resolved(
         *Visible.HEAD_FIELDS,
         size=CONNECTION,
-        description="Its messages that meet the filter, in the order of `seq`: those on the path to `head`, or all.",
+        description="Its messages that meet the filter, in the order of `seq`: of the path to `head`, or all.",
     )
     async def messages(
         root: strawberry.Parent[Any],

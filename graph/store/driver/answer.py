@@ -119,7 +119,7 @@ async def read_whole(
     """The first documents that match.
 
     Raises:
-        TooCostly: they do not fit into the answer.
+        TooCostly: the documents do not fit into the answer.
     """
     found, is_cut = await read_fitting(collection, match, fields, limit=limit, **options)
     if is_cut:
@@ -131,7 +131,7 @@ def count_bytes(size: int) -> None:
     """Count bytes that were read for the answer.
 
     Raises:
-        TooCostly: they do not fit into it.
+        TooCostly: the bytes do not fit into the answer.
     """
     budget = _BUDGET.get()
     if budget is not None:
@@ -144,7 +144,7 @@ def count_documents(documents: Sequence[Mapping[str, object]]) -> None:
     """Count documents that were read for the answer.
 
     Raises:
-        TooCostly: they do not fit into it.
+        TooCostly: the documents do not fit into the answer.
     """
     if _BUDGET.get() is not None:
         count_bytes(_size(documents))
@@ -154,7 +154,7 @@ def refuse_larger(size: int) -> None:
     """Refuse an operation, before it changes anything, whose answer will hold values of `size` bytes.
 
     Raises:
-        TooCostly: they do not fit into the answer.
+        TooCostly: the values do not fit into the answer.
     """
     budget = _BUDGET.get()
     if budget is not None and budget.copies * size > budget.left:

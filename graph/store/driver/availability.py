@@ -95,14 +95,14 @@ async def once(name: str, work: Callable[[], Awaitable[object]]) -> None:
     """Do work that is done again later if it fails: an error is logged.
 
     Args:
-        name: its name in the log.
+        name: the name of the work in the log.
         work: makes one attempt.
     """
     try:
         await work()
     except Unavailable as error:
         logger.warning("%s: put off: %s", name, error)
-    except Exception:  # it may pass, too
+    except Exception:  # the cause of any failure may pass
         logger.exception("%s: put off", name)
 
 

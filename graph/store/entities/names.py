@@ -35,8 +35,8 @@ def resolve_aliases(entities: Iterable[tuple[str, str, int]]) -> dict[str, str]:
 
     A PERSON of one word is an alias of another when that word is one of the other's, and exactly one full name fits.
     A full name is part of no other name, so with "Octavia Butler" and "Octavia Estelle Butler"
-    an "Octavia" is the longest; those two stay as they are written, for two full names may be two people. Two
-    candidates ("Anna" with "Anna Lee" and "Anna Park") leave a name as it is, however often either is mentioned; so
+    an "Octavia" is the longest; those two stay apart, for two full names may be two people. Two
+    candidates ("Anna" with "Anna Lee" and "Anna Park") leave a name unchanged, however often either is mentioned; so
     does a name of one letter. Other labels are never merged: "York" is not "New York".
 
     Args:

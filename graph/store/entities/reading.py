@@ -86,7 +86,7 @@ async def _find(database: Database, owner: str, key: str) -> EntityCountDocument
 async def keys_by_session(database: Database, session_ids: Sequence[str], name: str) -> dict[str, frozenset[str]]:
     """Return the keys of the entities that have a name, in any case and with any label, by session.
 
-    They are the keys of all names of the entity: in a session where "Octavia" stands for "Octavia Butler", either name
+    The keys are of all names of the entity: in a session where "Octavia" stands for "Octavia Butler", either name
     gives both keys. A session without such an entity is left out.
 
     Args:

@@ -54,8 +54,8 @@ class Change:
     Attributes:
         kind: the kind of the change.
         id: the message's uuid, or the session's id.
-        at: when it was committed.
-        document: the message, piece or notice of typing as it was stored, the `Stamp` of an edit, or the
+        at: the time of the commit.
+        document: the message, piece or notice of typing at the time of the change, the `Stamp` of an edit, or the
             `DeletionDocument` of a deletion.
     """
 
@@ -80,7 +80,7 @@ class Opened:
 
 @asynccontextmanager
 async def causally_after(client: Client, moment: Moment | None) -> AsyncIterator[Transaction]:
-    """A driver session whose reads see everything that was committed up to the moment."""
+    """A driver session whose reads see all commits up to the moment."""
     async with session_of(client) as tx:
         if moment is not None:
             tx.advance_operation_time(moment)

@@ -2,7 +2,7 @@
 
 MongoDB's own delete events hold nothing but `_id`, and subscribers need the session and the user. Pre-images would hold
 them, and the deleted text with them. So the transaction that deletes adds a tombstone to `deletions`. Its event reaches
-the subscribers of this moment; one who comes back reads the tombstones since it left, until MongoDB removes them.
+the connected subscribers; a subscriber that comes back reads the tombstones since it left, until MongoDB removes them.
 """
 
 from __future__ import annotations

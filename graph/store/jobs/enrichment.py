@@ -111,7 +111,7 @@ class Outcome:
         attempts: the number of claims, including the present one.
         entities: the entities to store.
         failure: why the extraction failed.
-        due_at: when to try again after a failure; None gives it up.
+        due_at: the time of the next attempt after a failure; None gives the message up.
     """
 
     uuid: str
@@ -229,7 +229,7 @@ def _erased(messages: Iterable[MessagePlace], sessions: dict[str, SessionDocumen
 
 async def _exclude(database: Database, messages: Sequence[MessageDocument], due: Document) -> None:
     """Exclude messages that are being erased from claims; messages that an import holds back are held back again."""
-    # By the memory as well: the uuid of an erased message may be that of a new one at any moment.
+    # By the memory as well: a new message may get the uuid of an erased message at any moment.
     these = {
         "_id": {"$in": [message["_id"] for message in messages]},
         "memoryId": {"$in": list({message["memoryId"] for message in messages})},

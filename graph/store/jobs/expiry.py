@@ -29,7 +29,7 @@ async def erase(database: Database, session_id: str) -> bool:
     """Erase a session if it has expired: nothing that is counted for its user is left on return.
 
     Returns:
-        Whether it had expired.
+        Whether the session had expired.
 
     Raises:
         Unavailable: the database does not answer.

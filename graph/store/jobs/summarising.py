@@ -135,7 +135,7 @@ async def standing_of(database: Database, due: ClaimedSession) -> Standing | Non
 async def uncovered(database: Database, standing: Standing, limit: int) -> list[MessageDocument]:
     """Return the oldest messages of the path without a summary, up to one that is being written.
 
-    They have `seq` and `tokenCount`.
+    The messages have `seq` and `tokenCount`.
     """
     found = await database.messages.find(
         standing.visible.beyond(standing.covered).match("seq"),

@@ -18,7 +18,7 @@ class SessionOrder(BaseModel):
 
 
 class MessageFilter(BaseModel):
-    """The messages to find or list: those that meet all given conditions."""
+    """The messages to find or list: each meets all given conditions."""
 
     roles: Optional[list[str]] = None
     "Only messages of one of these roles."
@@ -52,7 +52,7 @@ class MetadataFilter(BaseModel):
 
 
 class SessionFilter(BaseModel):
-    """The sessions to list: those that meet all given conditions."""
+    """The sessions to list: each meets all given conditions."""
 
     user_id: Optional[str] = Field(alias="userId", default=None)
     "Only sessions of this user."
@@ -210,7 +210,7 @@ class ReplaceFromInput(BaseModel):
     session_id: str = Field(alias="sessionId")
     "Your own id of the session."
     seq: int
-    "At least 1. Each message with this `seq` or a greater one is deleted, at most 1,000; a `seq` above that of the newest message deletes no message."
+    "At least 1. Each message with this `seq` or a greater one is deleted, at most 1,000; a `seq` above the newest message's deletes no message."
     messages: list["MessageInput"]
     "1 to 1,000 messages, in order. Their `seq` follows the greatest one that the session ever had. A UUID of a message that the session has is refused (CONFLICT)."
     idempotency_key: Optional[str] = Field(alias="idempotencyKey", default=None)
@@ -225,7 +225,7 @@ class MarkReadInput(BaseModel):
     session_id: str = Field(alias="sessionId")
     "Your own id of the session."
     seq: int
-    "The `seq` of the last message that was read, at least 1 and at most that of the newest message. A smaller one than `Session.readSeq` changes nothing."
+    "The `seq` of the last message that was read, at least 1 and at most the newest message's. A smaller one than `Session.readSeq` changes nothing."
 
 
 class ForkSessionInput(BaseModel):
@@ -234,7 +234,7 @@ class ForkSessionInput(BaseModel):
     session_id: str = Field(alias="sessionId")
     "Your own id of the session with the messages."
     through_seq: int = Field(alias="throughSeq")
-    "The `seq` of the last message to copy, at least 1 and at most that of the newest message. At most 1,000 messages and 16 MiB are copied."
+    "The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 1,000 messages and 16 MiB are copied."
     new_session_id: str = Field(alias="newSessionId")
     "Your own id of the new session, at most 512 bytes."
     user_id: Optional[str] = Field(alias="userId", default=None)
@@ -286,7 +286,7 @@ class FinishMessageInput(BaseModel):
     uuid: UUID
     "UUID of the message."
     content: Optional[str] = None
-    "The text, at most 1 MiB; by default that of the parts, or else of the pieces."
+    "The text, at most 1 MiB; by default the text of the parts, or else of the pieces."
     parts: Optional[list[Any]] = None
     "The content in the form of model APIs, as `addMemory` takes it."
     metadata: Optional[Any] = None

@@ -33,7 +33,7 @@ export type ForkSessionInput = {
   newSessionId: string | number;
   /** Your own id of the session with the messages. */
   sessionId: string | number;
-  /** The `seq` of the last message to copy, at least 1 and at most that of the newest message. At most 1,000 messages and 16 MiB are copied. */
+  /** The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 1,000 messages and 16 MiB are copied. */
   throughSeq: number;
   /** The user of the new session; by default, and at most, the user of the source. */
   userId?: string | number | null | undefined;
@@ -43,18 +43,18 @@ export type ForkSessionInput = {
 export type MessageStatus =
   /** Its writer ended it early; it has the text that had come. */
   | 'ABORTED'
-  /** It was added whole, or finished. */
+  /** The message was added whole, or finished. */
   | 'COMPLETE'
   /** Its writer was silent for too long; it has the text that had come. */
   | 'INTERRUPTED'
-  /** It is being written. */
+  /** The message is being written. */
   | 'STREAMING';
 
 /** The kind of a change to a message. */
 export type MessageUpdateKind =
   /** All messages of the session up to `seq` were deleted. */
   | 'CLEARED'
-  /** It was deleted. */
+  /** The message was deleted. */
   | 'DELETED'
   /** Its role, content or metadata changed. */
   | 'EDITED'
@@ -92,7 +92,7 @@ export type SearchMode =
   /** Embeddings alone. UNAVAILABLE without an embedding model. */
   | 'VECTOR';
 
-/** The sessions to list: those that meet all given conditions. */
+/** The sessions to list: each meets all given conditions. */
 export type SessionFilter = {
   /** true: only archived sessions; false: only other sessions. */
   archived?: boolean | null | undefined;
@@ -110,7 +110,7 @@ export type SessionFilter = {
 export type SessionUpdateKind =
   /** A message, a summary, its metadata or its user changed. */
   | 'CHANGED'
-  /** It is new. */
+  /** The session is new. */
   | 'CREATED'
   /** The session was deleted: remove it from the list. */
   | 'DELETED';
