@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from graph.errors import BadUserInput, Forbidden, NotFound, shown
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store.documents import Document
+from graph.store.documents import Document, MessageDocument
 from graph.store.jobs import progress
-from graph.store.messages import find_meant
+from graph.store.messages import find_meant, find_messages
 from graph.store.scope import Scope
 from graph.store.sessions import find_session
 from graph.store.visible import Visible
@@ -19,9 +21,35 @@ async def enrichment_progress(backend: Backend, scope: Scope) -> Document:
     Raises:
         Forbidden: the caller's scope is one user.
     """
+    _check_whole(scope)
+    return await progress.progress(backend.database, model=await backend.embedding_model())
+
+
+def _check_whole(scope: Scope) -> None:
     if scope.user_id is not None:
         raise Forbidden("end users can't read the enrichment of the whole service: select the enrichment of a session")
-    return await progress.progress(backend.database, model=await backend.embedding_model())
+
+
+async def failed_messages(
+    backend: Backend, scope: Scope, fields: Collection[str], first: int | None
+) -> list[MessageDocument]:
+    """Return messages whose enrichment failed, oldest first, with `fields` and `_id`.
+
+    Args:
+        backend: the open parts of this process.
+        scope: the data that the caller may see.
+        fields: the paths to read.
+        first: maximum number of messages.
+
+    Raises:
+        BadUserInput: `first` is out of range.
+        Forbidden: the caller's scope is one user.
+    """
+    _check_whole(scope)
+    limit = validation.check_first(first)
+    uuids = await progress.failed_messages(backend.database, limit) if limit else []
+    found = {message["_id"]: message for message in await find_messages(backend.database, scope, uuids, fields)}
+    return [found[uuid] for uuid in uuids if uuid in found]
 
 
 async def session_progress(backend: Backend, visible: Visible) -> Document:

@@ -126,6 +126,11 @@ async def test_a_waiting_worker_is_woken_by_an_add(
                 await asyncio.sleep(0.05)
 
 
+FAILED = """
+query($first: Int) { failedMessages(first: $first) { content session { sessionId } enrichment { state reason } } }
+"""
+
+
 async def test_a_text_that_raises_ends_failed_with_its_reason_and_spares_its_neighbours(
     client: Client, database: Database, extractor: Extractor, quick: Settings
 ) -> None:
@@ -137,7 +142,13 @@ async def test_a_text_that_raises_ends_failed_with_its_reason_and_spares_its_nei
     assert [message["enrichment"]["state"] for message in messages] == ["DONE", "FAILED", "DONE"]
     assert "told to raise" in messages[1]["enrichment"]["reason"]
     assert messages[1]["entities"] == []
+    assert (await client.data(FAILED))["failedMessages"] == [
+        {"content": f"{RAISES} in Paris", "session": {"sessionId": "s"}, "enrichment": messages[1]["enrichment"]}
+    ]
+    assert (await client.data(FAILED, first=0))["failedMessages"] == []
     assert (await states(database))[1]["attempts"] == 3
+    await client.data('mutation { deleteMemory(input: { sessionId: "s" }) { __typename } }')
+    assert (await client.data(FAILED))["failedMessages"] == []
 
 
 async def test_what_failed_can_be_tried_again(

@@ -48,6 +48,11 @@ def bundle() -> None:
     pytest.skip("no npm, so no bundle to test")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def artifacts() -> None:
+    ARTIFACTS.mkdir(exist_ok=True)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with server_process.served(tmp_path_factory.mktemp("console") / "data") as server:
@@ -128,6 +133,18 @@ def test_the_list_of_sessions_shows_what_others_write_and_delete(visit: Visit, s
     expect(row.first).to_contain_text("In Pasadena.")
     visit.open()
     expect(row.filter(has_text="A session of somebody else")).to_be_visible()
+    visit.page.get_by_role("searchbox", name="Text").fill("Where does Octavia live")
+    visit.page.get_by_role("button", name="Filter").click()
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("user: Where does Octavia live?")
+    visit.open("sessions?metadata=plan.name%3Dpro&since=2020-01-01")
+    expect(row).to_have_count(0)
+    expect(visit.page.get_by_text("No session meets the filter.")).to_be_visible()
+    add(server, "third", said("Of a customer"), metadata={"plan": {"name": "pro"}})
+    expect(row).to_have_count(1)
+    visit.open("sessions?until=2020-01-01")
+    expect(visit.page.get_by_text("No session meets the filter.")).to_be_visible()
+    visit.open()
     server.graphql('mutation { deleteSession(input: { sessionId: "second" }) { deletedId } }')
     expect(row.filter(has_text="A session of somebody else")).to_have_count(0)
     assert visit.complaints == []
@@ -148,8 +165,6 @@ def test_a_conversation_is_shown_changed_and_followed(visit: Visit, server: Serv
     expect(message.nth(1).locator("strong", has_text="warm")).to_be_visible()
     message.nth(1).locator("summary").click()
     expect(message.nth(1).locator("details pre")).to_contain_text('"place": "Pasadena"')
-    ARTIFACTS.mkdir(exist_ok=True)
-    visit.page.screenshot(path=ARTIFACTS / "console-conversation.png")
 
     add(server, "chat", said("Written by another client"))
     expect(message.nth(2)).to_contain_text("Written by another client")
@@ -162,6 +177,12 @@ def test_a_conversation_is_shown_changed_and_followed(visit: Visit, server: Serv
     expect(message).to_have_count(2)
     stored = server.graphql('{ session(sessionId: "chat") { messages { edges { node { seq content } } } } }')
     assert [edge["node"]["seq"] for edge in stored["session"]["messages"]["edges"]] == [1, 2]
+
+    visit.page.get_by_role("list", name="Entities of the session").get_by_role("link", name="Octavia Butler").click()
+    expect(visit.page.get_by_role("heading", name="Octavia Butler")).to_be_visible()
+    expect(visit.page.get_by_role("list", name="Messages").get_by_role("listitem")).to_have_count(1)
+    visit.page.get_by_role("list", name="Messages").get_by_role("link", name="#1").click()
+    expect(visit.page.locator("article[data-target]")).to_contain_text("was born in Pasadena")
 
     message.nth(0).get_by_role("button", name="Fork here").click()
     expect(visit.page.locator("p.facts")).to_contain_text("forked from chat at #1")
@@ -184,6 +205,13 @@ def test_the_history_of_a_long_conversation_is_read_as_it_is_scrolled_to(visit: 
         visit.page.wait_for_timeout(50)
     expect(visit.page.locator("article.message").get_by_text("message number 1 of many", exact=True)).to_be_visible()
     assert visit.page.locator("article.message").count() < 100
+    rail = visit.page.get_by_role("complementary", name="Summaries")
+    rail.locator("summary").last.click()
+    covered = rail.locator("li").last
+    first_seq = str(covered.locator("summary").inner_text()).partition(" ")[0]
+    covered.get_by_role("button", name="Show its messages").click()
+    expect(visit.page.locator("article[data-target]")).to_contain_text(first_seq)
+    expect(covered).to_have_attribute("aria-current", "true")
 
 
 @pytest.mark.slow
@@ -222,15 +250,49 @@ def test_recall_finds_messages_and_builds_a_context(visit: Visit, server: Server
     first = visit.page.locator("ol.results li").first
     expect(first).to_contain_text("Clara")
     expect(first.locator("mark.match", has_text="harbour")).to_be_visible()
-    visit.page.screenshot(path=ARTIFACTS / "console-recall.png")
+    expect(first.locator("p.why")).to_contain_text(re.compile(r"words 0\.\d\d"))
+    expect(first.locator("svg.shares rect.of-words")).to_be_attached()
     visit.page.get_by_role("button", name="Build a context").click()
     expect(visit.page.locator("pre.prompt")).to_contain_text("Clara works at the harbour office")
-    expect(visit.page.locator("svg.budget rect.recalled")).to_be_attached()
+    expect(visit.page.locator("svg.shares rect.of-recalled")).to_be_attached()
     first_link = visit.page.get_by_role("link", name="Health")
     first_link.click()
     expect(visit.page.get_by_role("region", name="Enrichment")).to_be_visible()
     visit.open("users/eve")
     expect(visit.page.get_by_role("heading", name="eve")).to_be_visible()
+    assert visit.complaints == []
+
+
+SHOWN = [
+    said("Who was Octavia Butler? I only know that she wrote Kindred."),
+    said(
+        "Octavia Estelle Butler (June 22, 1947 – February 24, 2006) was an American science fiction author from"
+        " **Pasadena**. She was the first author of the genre who received a MacArthur Fellowship.",
+        "assistant",
+    ),
+    said("Which of her books should I read on the train to Berlin?"),
+    {
+        "role": "assistant",
+        "parts": [
+            {"type": "tool-call", "toolName": "library", "input": {"author": "Octavia Butler"}},
+            {"type": "text", "text": "- *Kindred* (1979)\n- *Parable of the Sower* (1993), set in California"},
+        ],
+    },
+]
+
+
+@pytest.mark.slow
+def test_pictures_of_the_readme(visit: Visit, server: ServerProcess) -> None:
+    add(server, "octavia", *SHOWN, userId="maria", awaitEntities=True)
+    hike = [said("We hiked up Mount Wilson near Pasadena."), said("How was the weather?", "assistant")]
+    add(server, "mountains", *hike, userId="maria", awaitEntities=True)
+    visit.page.set_viewport_size({"width": 1100, "height": 760})
+    visit.open("sessions/octavia")
+    expect(visit.page.locator("mark.entity").filter(has_text="Pasadena")).to_be_visible()
+    visit.page.screenshot(path=ARTIFACTS / "console-conversation.png")
+    visit.open("recall?user=maria&query=Which+author+comes+from+Pasadena%3F")
+    expect(visit.page.locator("ol.results li").first).to_contain_text("science fiction author from Pasadena")
+    visit.page.screenshot(path=ARTIFACTS / "console-recall.png")
     assert visit.complaints == []
 
 
@@ -281,7 +343,9 @@ def test_with_authentication_the_console_asks_for_a_key(browser: Browser, tmp_pa
         ).stdout.strip()
         field.fill(key.splitlines()[-1])
         button.click()
-        expect(visit.page.get_by_text("No messages are stored yet")).to_be_visible()
+        sample = visit.page.get_by_role("button", name="Add the sample conversation")
+        sample.click()
+        expect(visit.page.locator("article.message")).to_have_count(4)
         assert (
             visit.page.evaluate("JSON.stringify([...Object.values(sessionStorage), ...Object.values(localStorage)])")
             == "[]"

@@ -6,13 +6,16 @@ from typing import Annotated
 
 import strawberry
 
-from graph.execution.fields import as_source
+from graph.execution.fields import as_source, resolved
 from graph.execution.selection import Selection
-from graph.operations.enrichment import enrichment_progress
+from graph.execution.size import Size
+from graph.operations.enrichment import enrichment_progress, failed_messages
+from graph.operations.validation import DEFAULT_PAGE, MAX_PAGE
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
 from graph.schema.entities.types import Entity
 from graph.schema.lookup import LOOKUPS
+from graph.schema.messages.types import Message
 from graph.schema.node import parse_global_id
 
 
@@ -36,3 +39,18 @@ class EnrichmentQueries:
     async def enrichment(self, info: Info) -> EnrichmentProgress:
         found = await enrichment_progress(info.context.backend, info.context.scope)
         return as_source(found)
+
+    @resolved(
+        size=Size(MAX_PAGE, DEFAULT_PAGE, ("first",)),
+        description="The messages of all sessions whose extraction of entities failed, oldest first, for"
+        " `retryEnrichment`. FORBIDDEN for end users.",
+    )
+    async def failed_messages(
+        self,
+        info: Info,
+        first: Annotated[
+            int | None, strawberry.argument(description="Return the first N messages, 0 to 1,000; 20 by default.")
+        ] = None,
+    ) -> list[Message]:
+        context = info.context
+        return as_source(await failed_messages(context.backend, context.scope, Selection.of(info).reads(), first))

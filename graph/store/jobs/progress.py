@@ -39,6 +39,14 @@ async def retry(database: Database, visible: Visible | None = None, *, uuid: str
     return count
 
 
+async def failed_messages(database: Database, limit: int) -> list[str]:
+    """Return the uuids of messages whose enrichment failed, oldest first."""
+    hidden = await hidden_contents(database)
+    match = {"enrichment.state": _FAILED, **({"$nor": [hidden]} if hidden else {})}
+    found = await database.messages.find(match, {"_id": 1}, sort=[("createdAt", 1)], limit=limit)
+    return [message["_id"] for message in found]
+
+
 async def progress(database: Database, visible: Visible | None = None, *, model: str | None = None) -> Document:
     """Count the messages in each state, and find the oldest waiting one, in one snapshot.
 

@@ -4,6 +4,7 @@ import { reconnect } from './api';
 import { keepToken, readToken } from './credentials';
 import { hrefOf, type Route, useRoute } from './route';
 import { Conversation } from './views/conversation';
+import { Entity } from './views/entity';
 import { Health } from './views/health';
 import { Recall } from './views/recall';
 import { Sessions } from './views/sessions';
@@ -56,8 +57,10 @@ export function App() {
 function viewOf(route: Route): ReactNode {
   switch (route.view) {
     case 'sessions':
-      if (route.id === null) return <Sessions userId={route.parameters.get('user') ?? ''} />;
+      if (route.id === null) return <Sessions parameters={route.parameters} />;
       return <Conversation key={route.id} sessionId={route.id} seq={Number(route.parameters.get('seq')) || null} />;
+    case 'entities':
+      return <Entity key={route.id} id={route.id ?? ''} />;
     case 'users':
       return <User key={route.id} userId={route.id ?? ''} />;
     case 'recall':

@@ -24,6 +24,12 @@ export function formatAge(value: string): string {
   return unit ? relative.format(Math.round(seconds / unit[1]), unit[0]) : 'just now';
 }
 
+/** A length of time in its largest unit: `3 minutes`. */
+export function formatDuration(seconds: number): string {
+  const [unit, length] = UNITS.find((each) => seconds >= each[1]) ?? (['second', 1] as const);
+  return countOf(Math.round(seconds / length), unit);
+}
+
 /** A number with its noun: `1 message`, `2 messages`. */
 export function countOf(value: number, noun: string): string {
   return `${formatNumber(value)} ${noun}${value === 1 ? '' : 's'}`;

@@ -4,6 +4,24 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** Messages to add to a session. */
+export type AddMemoryInput = {
+  /** Wait for the entities, at most some seconds; `enrichment` has their state afterwards. */
+  awaitEntities?: boolean | null | undefined;
+  /** The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict. */
+  expectedRevision?: number | null | undefined;
+  /** A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT). */
+  idempotencyKey?: string | null | undefined;
+  /** 1 to 1,000 messages, in order. */
+  messages: Array<MessageInput>;
+  /** Any JSON object, stored with the memory and merged into the session's metadata. */
+  metadata?: unknown;
+  /** Your own id of the session, at most 512 bytes. An unknown session is created. */
+  sessionId: string | number;
+  /** Your own id of the user that the session belongs to. The user can't change later. */
+  userId?: string | number | null | undefined;
+};
+
 /** A span of time, without a limit on a side that is left out. */
 export type DateTimeRange = {
   /** The start, included. */
@@ -37,6 +55,46 @@ export type ForkSessionInput = {
   throughSeq: number;
   /** The user of the new session; by default, and at most, the user of the source. */
   userId?: string | number | null | undefined;
+};
+
+/** The messages to find or list: those that meet all given conditions. */
+export type MessageFilter = {
+  /** Only messages with an entity of this name, in upper or lower case, once their entities are there. In a session where a short name stands for a full one, each finds the messages with either, as in `Session.entities`. */
+  hasEntity?: string | null | undefined;
+  /** Only messages whose metadata meets all these conditions, with the bounds of `SessionFilter`. */
+  metadata?: Array<MetadataFilter> | null | undefined;
+  /** Only messages of one of these speakers; for `Session.messages` alone. */
+  names?: Array<string> | null | undefined;
+  /** Only messages of one of these roles. */
+  roles?: Array<string> | null | undefined;
+  /** Only messages of one of these sessions; for searches alone. */
+  sessionIds?: Array<string | number> | null | undefined;
+  /** Only messages that were created at this time or later. */
+  since?: string | null | undefined;
+  /** Only messages that were created before this time. */
+  until?: string | null | undefined;
+};
+
+/** A message to add. */
+export type MessageInput = {
+  /** The text, at most 1 MiB, stored unchanged. Required without parts; by default the text of the parts of type `text`, `input_text` or `output_text`, joined by line breaks. */
+  content?: string | null | undefined;
+  /** The time of the message, not in the future, stored in milliseconds. By default, and for a time up to a minute ahead, the time of arrival. Messages stay in the order of their arrival, `seq`, independent of their times. A stored message keeps its time. */
+  createdAt?: string | null | undefined;
+  /** Any JSON object, at most 256 KiB. */
+  metadata?: unknown;
+  /** The name of the speaker, in addition to the role; at most 256 bytes. */
+  name?: string | null | undefined;
+  /** UUID of the message that this one follows: any message of the session, or one before in this call. By default the message before in this call, and for the first one the session's `head`. The nil UUID, of zeros alone, stands for the beginning of the session. A message that follows another one than the last of its branch begins a branch; a session has at most 1,000 branches. The last message of the call becomes the `head`. A stored message keeps its place. */
+  parentUuid?: string | null | undefined;
+  /** The content in the form of model APIs: JSON objects with a `type` (`text`, `tool-call`, `image`, …), stored unchanged; at most 1,000 parts, 131,072 values and 1 MiB. */
+  parts?: Array<unknown> | null | undefined;
+  /** The role of the speaker, at most 256 bytes: human, ai, user, assistant, tool, … End users may send only the configured roles, by default user and human. */
+  role: string;
+  /** The tool call that the message answers, at most 512 bytes. */
+  toolCallId?: string | null | undefined;
+  /** Your own UUID for the message. A UUID of a stored message updates that message in place. A UUID that an end user chooses identifies one of that user's messages alone: the message's `uuid` is derived from it, and the user may give either one. */
+  uuid?: string | null | undefined;
 };
 
 /** Whether the text of a message is complete. */
@@ -147,7 +205,7 @@ export type SessionQueryVariables = Exact<{
 }>;
 
 
-export type SessionQuery = { session: { sessionId: string, title: string | null, messageCount: number, tokenCount: number, metadata: unknown, user: { userId: string } | null, forkedFrom: { sessionId: string, seq: number } | null, memory: { summary: { uuid: string, content: string, firstSeq: number, lastSeq: number, tokenCount: number, stale: boolean, source: SummarySource } | null }, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
+export type SessionQuery = { session: { sessionId: string, title: string | null, messageCount: number, tokenCount: number, metadata: unknown, user: { userId: string } | null, forkedFrom: { sessionId: string, seq: number } | null, summaries: { edges: Array<{ node: { uuid: string, content: string, firstSeq: number, lastSeq: number, tokenCount: number, stale: boolean, source: SummarySource } }> }, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
 
 export type MessagesQueryVariables = Exact<{
   sessionId: string | number;
@@ -201,10 +259,27 @@ export type RetryEnrichmentMutationVariables = Exact<{
 
 export type RetryEnrichmentMutation = { retryEnrichment: { retried: number } };
 
+export type EntityQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type EntityQuery = { node:
+    | { id: string, name: string, label: string, mentionCount: number, firstSeenAt: string, lastSeenAt: string, messages: { totalCount: number, edges: Array<{ node: { uuid: string, seq: number, role: string, name: string | null, createdAt: string, content: string, session: { sessionId: string, title: string | null } } }> } }
+    | Record<PropertyKey, never>
+   | null };
+
 export type HealthQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type HealthQuery = { enrichment: { pending: number, done: number, failed: number, unembedded: number, oldestPendingAt: string | null } };
+export type HealthQuery = { enrichment: { pending: number, done: number, failed: number, unembedded: number, oldestPendingAt: string | null }, failedMessages: Array<{ uuid: string, seq: number, enrichment: { reason: string | null }, session: { sessionId: string, title: string | null } }> };
+
+export type RetryFailedMutationVariables = Exact<{
+  input: RetryEnrichmentInput;
+}>;
+
+
+export type RetryFailedMutation = { retryEnrichment: { retried: number } };
 
 export type SearchQueryVariables = Exact<{
   query: string;
@@ -215,7 +290,7 @@ export type SearchQueryVariables = Exact<{
 }>;
 
 
-export type SearchQuery = { search: { edges: Array<{ score: number, matches: Array<{ start: number, end: number }>, node: { uuid: string, seq: number, role: string, name: string | null, createdAt: string, content: string, session: { sessionId: string, title: string | null } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type SearchQuery = { search: { edges: Array<{ score: number, scoreParts: { words: number, session: number, meaning: number, neighbors: number, speaker: number, date: number, answer: number, length: number, question: number }, matches: Array<{ start: number, end: number }>, node: { uuid: string, seq: number, role: string, name: string | null, createdAt: string, content: string, session: { sessionId: string, title: string | null } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type ContextQueryVariables = Exact<{
   query?: string | null | undefined;
@@ -227,6 +302,8 @@ export type ContextQueryVariables = Exact<{
 
 export type ContextQuery = { context: { text: string, tokenCount: number, omittedMessages: number, summary: { tokenCount: number } | null, messages: Array<{ tokenCount: number }>, recalled: Array<{ message: { tokenCount: number } }> } };
 
+export type SessionRowFragment = { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, content: string } | null, enrichment: { pending: number, failed: number } };
+
 export type SessionsQueryVariables = Exact<{
   first: number;
   after?: string | null | undefined;
@@ -236,6 +313,15 @@ export type SessionsQueryVariables = Exact<{
 
 export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, content: string } | null, enrichment: { pending: number, failed: number } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
+export type SessionsFoundQueryVariables = Exact<{
+  query: string;
+  userId?: string | number | null | undefined;
+  filter?: MessageFilter | null | undefined;
+}>;
+
+
+export type SessionsFoundQuery = { search: { edges: Array<{ node: { role: string, name: string | null, content: string, session: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, content: string } | null, enrichment: { pending: number, failed: number } } } }> } };
+
 export type SessionUpdatedSubscriptionVariables = Exact<{
   userId?: string | number | null | undefined;
 }>;
@@ -243,12 +329,19 @@ export type SessionUpdatedSubscriptionVariables = Exact<{
 
 export type SessionUpdatedSubscription = { sessionUpdated: { kind: SessionUpdateKind, sessionId: string } };
 
+export type AddSampleMutationVariables = Exact<{
+  input: AddMemoryInput;
+}>;
+
+
+export type AddSampleMutation = { addMemory: { session: { sessionId: string } } };
+
 export type UserQueryVariables = Exact<{
   userId: string | number;
 }>;
 
 
-export type UserQuery = { user: { userId: string, email: string | null, firstName: string | null, lastName: string | null, createdAt: string, metadata: unknown, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
+export type UserQuery = { user: { userId: string, email: string | null, firstName: string | null, lastName: string | null, createdAt: string, metadata: unknown, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> }, sessions: { edges: Array<{ node: { sessionId: string, createdAt: string } }> } } | null };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -298,6 +391,28 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
+export const SessionRowFragmentDoc = new TypedDocumentString(`
+    fragment SessionRow on Session {
+  sessionId
+  title
+  updatedAt
+  messageCount
+  unreadCount
+  archived
+  user {
+    userId
+  }
+  lastMessage {
+    role
+    name
+    content
+  }
+  enrichment {
+    pending
+    failed
+  }
+}
+    `, {"fragmentName":"SessionRow"}) as unknown as TypedDocumentString<SessionRowFragment, unknown>;
 export const SessionDocument = new TypedDocumentString(`
     query Session($sessionId: ID!) {
   session(sessionId: $sessionId) {
@@ -313,15 +428,17 @@ export const SessionDocument = new TypedDocumentString(`
       sessionId
       seq
     }
-    memory {
-      summary {
-        uuid
-        content
-        firstSeq
-        lastSeq
-        tokenCount
-        stale
-        source
+    summaries(last: 100) {
+      edges {
+        node {
+          uuid
+          content
+          firstSeq
+          lastSeq
+          tokenCount
+          stale
+          source
+        }
       }
     }
     entities(first: 12) {
@@ -512,6 +629,37 @@ export const RetryEnrichmentDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RetryEnrichmentMutation, RetryEnrichmentMutationVariables>;
+export const EntityDocument = new TypedDocumentString(`
+    query Entity($id: ID!) {
+  node(id: $id) {
+    ... on Entity {
+      id
+      name
+      label
+      mentionCount
+      firstSeenAt
+      lastSeenAt
+      messages(last: 100) {
+        edges {
+          node {
+            uuid
+            seq
+            role
+            name
+            createdAt
+            content
+            session {
+              sessionId
+              title
+            }
+          }
+        }
+        totalCount
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EntityQuery, EntityQueryVariables>;
 export const HealthDocument = new TypedDocumentString(`
     query Health {
   enrichment {
@@ -521,8 +669,26 @@ export const HealthDocument = new TypedDocumentString(`
     unembedded
     oldestPendingAt
   }
+  failedMessages(first: 50) {
+    uuid
+    seq
+    enrichment {
+      reason
+    }
+    session {
+      sessionId
+      title
+    }
+  }
 }
     `) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
+export const RetryFailedDocument = new TypedDocumentString(`
+    mutation RetryFailed($input: RetryEnrichmentInput!) {
+  retryEnrichment(input: $input) {
+    retried
+  }
+}
+    `) as unknown as TypedDocumentString<RetryFailedMutation, RetryFailedMutationVariables>;
 export const SearchDocument = new TypedDocumentString(`
     query Search($query: String!, $userId: ID, $sessionId: ID, $mode: SearchMode!, $after: String) {
   search(
@@ -535,6 +701,17 @@ export const SearchDocument = new TypedDocumentString(`
   ) {
     edges {
       score
+      scoreParts {
+        words
+        session
+        meaning
+        neighbors
+        speaker
+        date
+        answer
+        length
+        question
+      }
       matches {
         start(unit: UTF16)
         end(unit: UTF16)
@@ -594,24 +771,7 @@ export const SessionsDocument = new TypedDocumentString(`
   ) {
     edges {
       node {
-        sessionId
-        title
-        updatedAt
-        messageCount
-        unreadCount
-        archived
-        user {
-          userId
-        }
-        lastMessage {
-          role
-          name
-          content
-        }
-        enrichment {
-          pending
-          failed
-        }
+        ...SessionRow
       }
     }
     pageInfo {
@@ -620,7 +780,61 @@ export const SessionsDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
+    fragment SessionRow on Session {
+  sessionId
+  title
+  updatedAt
+  messageCount
+  unreadCount
+  archived
+  user {
+    userId
+  }
+  lastMessage {
+    role
+    name
+    content
+  }
+  enrichment {
+    pending
+    failed
+  }
+}`) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
+export const SessionsFoundDocument = new TypedDocumentString(`
+    query SessionsFound($query: String!, $userId: ID, $filter: MessageFilter) {
+  search(query: $query, userId: $userId, filter: $filter, first: 100) {
+    edges {
+      node {
+        role
+        name
+        content
+        session {
+          ...SessionRow
+        }
+      }
+    }
+  }
+}
+    fragment SessionRow on Session {
+  sessionId
+  title
+  updatedAt
+  messageCount
+  unreadCount
+  archived
+  user {
+    userId
+  }
+  lastMessage {
+    role
+    name
+    content
+  }
+  enrichment {
+    pending
+    failed
+  }
+}`) as unknown as TypedDocumentString<SessionsFoundQuery, SessionsFoundQueryVariables>;
 export const SessionUpdatedDocument = new TypedDocumentString(`
     subscription SessionUpdated($userId: ID) {
   sessionUpdated(userId: $userId) {
@@ -629,6 +843,15 @@ export const SessionUpdatedDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<SessionUpdatedSubscription, SessionUpdatedSubscriptionVariables>;
+export const AddSampleDocument = new TypedDocumentString(`
+    mutation AddSample($input: AddMemoryInput!) {
+  addMemory(input: $input) {
+    session {
+      sessionId
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AddSampleMutation, AddSampleMutationVariables>;
 export const UserDocument = new TypedDocumentString(`
     query User($userId: ID!) {
   user(userId: $userId) {
@@ -645,6 +868,14 @@ export const UserDocument = new TypedDocumentString(`
           name
           label
           mentionCount
+        }
+      }
+    }
+    sessions(last: 100) {
+      edges {
+        node {
+          sessionId
+          createdAt
         }
       }
     }

@@ -1,6 +1,6 @@
 import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useMemo, useState } from 'react';
-import { Virtuoso } from 'react-virtuoso';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { Virtuoso, type VirtuosoHandle } from 'react-virtuoso';
 import { execute, follow } from '../api';
 import { countOf } from '../format';
 import { graphql } from '../gql';
@@ -8,7 +8,7 @@ import type { MessagesQuery } from '../gql/graphql';
 import { hrefOf } from '../route';
 import { Failure, Loading } from '../status';
 import { type MessageActions, type MessageFields, MessageView } from './message';
-import { Summary } from './summary';
+import { SummaryRail } from './summary';
 
 graphql(`
   fragment MessageFields on Message {
@@ -56,15 +56,17 @@ const SESSION = graphql(`
         sessionId
         seq
       }
-      memory {
-        summary {
-          uuid
-          content
-          firstSeq
-          lastSeq
-          tokenCount
-          stale
-          source
+      summaries(last: 100) {
+        edges {
+          node {
+            uuid
+            content
+            firstSeq
+            lastSeq
+            tokenCount
+            stale
+            source
+          }
         }
       }
       entities(first: 12) {
@@ -192,6 +194,8 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
   const client = useQueryClient();
   const key = useMemo(() => ['messages', sessionId], [sessionId]);
   const [failure, setFailure] = useState<Error | null>(null);
+  const [shown, setShown] = useState<{ first: number; last: number } | null>(null);
+  const list = useRef<VirtuosoHandle>(null);
   const session = useQuery({
     queryKey: ['session', sessionId],
     queryFn: ({ signal }) => execute(SESSION, { sessionId }, signal),
@@ -277,6 +281,10 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
 
   const rows = useMemo(() => messagesOf(messages.data), [messages.data]);
   const target = seq === null ? -1 : rows.findIndex((row) => row.seq === seq);
+  useEffect(() => {
+    if (target >= 0) list.current?.scrollToIndex(target);
+    // Not again when messages are added or read: the reader may have scrolled on.
+  }, [seq]);
   const { fetchPreviousPage, hasPreviousPage, isFetchingPreviousPage } = messages;
   const seeks = seq !== null && target < 0 && hasPreviousPage && (rows[0]?.seq ?? 0) > seq && rows.length < MOST_SOUGHT;
   useEffect(() => {
@@ -329,12 +337,11 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
         </a>
       </div>
       {failure && <Failure error={failure} />}
-      {found.memory.summary && <Summary summary={found.memory.summary} />}
       {found.entities.edges.length > 0 && (
         <ul className="chips" aria-label="Entities of the session">
           {found.entities.edges.map(({ node }) => (
             <li key={node.id}>
-              <a href={hrefOf('recall', null, { session: sessionId, query: node.name })} title={node.label}>
+              <a href={hrefOf('entities', node.id)} title={node.label}>
                 {node.name} <small>{node.mentionCount}</small>
               </a>
             </li>
@@ -344,16 +351,25 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
       {rows.length === 0 ? (
         <p className="quiet">The session has no messages.</p>
       ) : (
-        <Virtuoso
-          className="list messages"
-          data={rows}
-          firstItemIndex={FIRST_INDEX - rows.length}
-          initialTopMostItemIndex={target < 0 ? rows.length - 1 : target}
-          followOutput="auto"
-          computeItemKey={(_, row) => row.uuid}
-          startReached={() => hasPreviousPage && !isFetchingPreviousPage && fetchPreviousPage()}
-          itemContent={(_, row) => <MessageView message={row} actions={actions} isTarget={row.seq === seq} />}
-        />
+        <div className="columns">
+          {found.summaries.edges.length > 0 && <SummaryRail edges={found.summaries.edges} shown={shown} />}
+          <Virtuoso
+            ref={list}
+            className="list messages"
+            data={rows}
+            firstItemIndex={FIRST_INDEX - rows.length}
+            rangeChanged={({ startIndex, endIndex }) => {
+              const first = rows[startIndex - FIRST_INDEX + rows.length];
+              const last = rows[endIndex - FIRST_INDEX + rows.length];
+              if (first && last) setShown({ first: first.seq, last: last.seq });
+            }}
+            initialTopMostItemIndex={target < 0 ? rows.length - 1 : target}
+            followOutput="auto"
+            computeItemKey={(_, row) => row.uuid}
+            startReached={() => hasPreviousPage && !isFetchingPreviousPage && fetchPreviousPage()}
+            itemContent={(_, row) => <MessageView message={row} actions={actions} isTarget={row.seq === seq} />}
+          />
+        </div>
       )}
     </main>
   );

@@ -1,7 +1,10 @@
-import { useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
 import { execute } from '../api';
-import { formatAge, formatNumber } from '../format';
+import { formatAge, formatDuration, formatNumber } from '../format';
 import { graphql } from '../gql';
+import type { HealthQuery } from '../gql/graphql';
+import { hrefOf } from '../route';
 import { Failure, Loading } from '../status';
 
 const HEALTH = graphql(`
@@ -13,13 +16,33 @@ const HEALTH = graphql(`
       unembedded
       oldestPendingAt
     }
+    failedMessages(first: 50) {
+      uuid
+      seq
+      enrichment {
+        reason
+      }
+      session {
+        sessionId
+        title
+      }
+    }
+  }
+`);
+
+const RETRY_FAILED = graphql(`
+  mutation RetryFailed($input: RetryEnrichmentInput!) {
+    retryEnrichment(input: $input) {
+      retried
+    }
   }
 `);
 
 const EACH = 5_000; // milliseconds between two reads
+const REMEMBERED = 12; // reads, so that a rate is that of the last minute
 
 export function Health() {
-  const { data, error, isPending } = useQuery({
+  const { data, dataUpdatedAt, error, isPending } = useQuery({
     queryKey: ['health'],
     queryFn: ({ signal }) => execute(HEALTH, {}, signal),
     refetchInterval: EACH,
@@ -27,17 +50,51 @@ export function Health() {
   return (
     <main>
       <h1>Health</h1>
-      {error ? <Failure error={error} /> : isPending ? <Loading /> : <Figures enrichment={data.enrichment} />}
+      {error ? (
+        <Failure error={error} />
+      ) : isPending ? (
+        <Loading />
+      ) : (
+        <>
+          <Figures enrichment={data.enrichment} at={dataUpdatedAt} />
+          <Failed messages={data.failedMessages} />
+        </>
+      )}
     </main>
   );
 }
 
-interface Props {
-  enrichment: { pending: number; done: number; failed: number; unembedded: number; oldestPendingAt?: string | null };
+interface Reading {
+  at: number;
+  unfinished: number;
 }
 
-function Figures({ enrichment: { pending, done, failed, unembedded, oldestPendingAt } }: Props) {
+/** Messages a second that became fewer between the first and the last of some readings; null while unknown. */
+function rateOf(readings: Reading[]): number | null {
+  const [first, last] = [readings[0], readings.at(-1)];
+  if (!first || !last || first.at === last.at) return null;
+  return ((first.unfinished - last.unfinished) * 1_000) / (last.at - first.at);
+}
+
+function useRate(unfinished: number, at: number): number | null {
+  const [readings, setReadings] = useState<Reading[]>([]);
+  useEffect(() => setReadings((known) => [...known, { at, unfinished }].slice(-REMEMBERED)), [at, unfinished]);
+  return rateOf(readings);
+}
+
+/** When a worker is through at its rate, in words. */
+function estimate(unfinished: number, rate: number | null): string {
+  if (unfinished === 0) return 'nothing waits';
+  if (rate === null) return 'measuring…';
+  if (rate <= 0) return 'not decreasing';
+  return `about ${formatDuration(unfinished / rate)} left, ${rate.toFixed(1)} a second`;
+}
+
+function Figures({ enrichment, at }: { enrichment: HealthQuery['enrichment']; at: number }) {
+  const { pending, done, failed, unembedded, oldestPendingAt } = enrichment;
   const all = pending + done + failed;
+  const entities = useRate(pending, at);
+  const vectors = useRate(unembedded, at);
   return (
     <section aria-label="Enrichment">
       <h2>Enrichment</h2>
@@ -51,18 +108,54 @@ function Figures({ enrichment: { pending, done, failed, unembedded, oldestPendin
           <dt>Pending</dt>
           <dd>
             {formatNumber(pending)}
-            {oldestPendingAt && <small> oldest {formatAge(oldestPendingAt)}</small>}
+            <small>
+              {estimate(pending, entities)}
+              {oldestPendingAt && `, oldest ${formatAge(oldestPendingAt)}`}
+            </small>
+          </dd>
+        </div>
+        <div>
+          <dt>Without a vector</dt>
+          <dd>
+            {formatNumber(unembedded)}
+            <small>{estimate(unembedded, vectors)}</small>
           </dd>
         </div>
         <div>
           <dt>Failed</dt>
           <dd>{formatNumber(failed)}</dd>
         </div>
-        <div>
-          <dt>Without a vector</dt>
-          <dd>{formatNumber(unembedded)}</dd>
-        </div>
       </dl>
+    </section>
+  );
+}
+
+function Failed({ messages }: { messages: HealthQuery['failedMessages'] }) {
+  const client = useQueryClient();
+  const retry = useMutation({
+    mutationFn: (uuid: string) => execute(RETRY_FAILED, { input: { uuid } }),
+    onSettled: () => client.invalidateQueries({ queryKey: ['health'] }),
+  });
+  if (messages.length === 0) return null;
+  return (
+    <section aria-label="Failures">
+      <h2>Failures</h2>
+      {retry.error && <Failure error={retry.error} />}
+      <ul className="results">
+        {messages.map(({ uuid, seq, session, enrichment }) => (
+          <li key={uuid}>
+            <p className="facts">
+              <a href={hrefOf('sessions', session.sessionId, { seq: String(seq) })}>
+                {session.title || session.sessionId} #{seq}
+              </a>
+              <button type="button" disabled={retry.isPending} onClick={() => retry.mutate(uuid)}>
+                Retry
+              </button>
+            </p>
+            <code>{enrichment.reason}</code>
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

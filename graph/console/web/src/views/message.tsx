@@ -49,7 +49,7 @@ function split(text: string, offset: number, ranges: Range[]): object[] {
     nodes.push({ type: 'text', value: text.slice(at, start - offset) });
     nodes.push({
       type: 'mark',
-      data: { hName: 'mark', hProperties: { title, className: [kind] } },
+      data: { hName: 'mark', hProperties: { title, className: kind.split(' ') } },
       children: [{ type: 'text', value: text.slice(start - offset, end - offset) }],
     });
     at = end - offset;
@@ -77,19 +77,31 @@ const COMPONENTS: Components = {
 export function Content({ text, ranges }: { text: string; ranges: Range[] }) {
   return (
     <div className="content">
-      <Markdown remarkPlugins={[remarkGfm, remarkRanges(ranges)]} components={COMPONENTS} skipHtml={false}>
+      <Markdown remarkPlugins={[remarkGfm, remarkRanges(ranges)]} components={COMPONENTS}>
         {text}
       </Markdown>
     </div>
   );
 }
 
+/** The colours of entities: spaCy's labels in a few kinds. */
+const KINDS: Record<string, string> = {
+  PERSON: 'person',
+  ORG: 'group',
+  NORP: 'group',
+  GPE: 'place',
+  LOC: 'place',
+  FAC: 'place',
+  DATE: 'time',
+  TIME: 'time',
+};
+
 function entityRanges(message: MessageFields): Range[] {
   return message.entities.flatMap(({ label, name, mentionCount, matches }) =>
     matches.map(({ start, end }) => ({
       start,
       end,
-      kind: 'entity',
+      kind: `entity ${KINDS[label] ?? 'other'}`,
       title: `${label}: ${name}, ${countOf(mentionCount, 'mention')} in this message`,
     })),
   );

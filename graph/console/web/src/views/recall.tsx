@@ -3,16 +3,28 @@ import { type FormEvent, useMemo } from 'react';
 import { execute } from '../api';
 import { countOf, formatTime } from '../format';
 import { graphql } from '../gql';
-import type { ContextQuery, SearchMode } from '../gql/graphql';
+import type { ContextQuery, SearchMode, SearchQuery } from '../gql/graphql';
 import { hrefOf, replaceParameters } from '../route';
 import { Failure, Loading } from '../status';
 import { Content } from './message';
+import { Legend, type Share, Shares } from './shares';
 
 const SEARCH = graphql(`
   query Search($query: String!, $userId: ID, $sessionId: ID, $mode: SearchMode!, $after: String) {
     search(query: $query, userId: $userId, sessionId: $sessionId, mode: $mode, first: 20, after: $after) {
       edges {
         score
+        scoreParts {
+          words
+          session
+          meaning
+          neighbors
+          speaker
+          date
+          answer
+          length
+          question
+        }
         matches {
           start(unit: UTF16)
           end(unit: UTF16)
@@ -146,17 +158,17 @@ function Results(searched: Searched) {
   return (
     <>
       <ol className="results" aria-label="Results">
-        {edges.map(({ node, score, matches }) => (
+        {edges.map(({ node, score, scoreParts, matches }) => (
           <li key={node.uuid}>
             <div className="facts">
-              <meter min={0} max={1} value={score} aria-label={`Score of message ${node.seq}`} />
-              <span>{score.toFixed(2)}</span>
+              <strong>{score.toFixed(2)}</strong>
               <a href={hrefOf('sessions', node.session.sessionId, { seq: String(node.seq) })}>
                 {node.session.title || node.session.sessionId} #{node.seq}
               </a>
               <span>{node.name ?? node.role}</span>
               <time dateTime={node.createdAt}>{formatTime(node.createdAt)}</time>
             </div>
+            <Why parts={scoreParts} label={`Score of message ${node.seq}: ${score.toFixed(2)}`} />
             <Content
               text={node.content}
               ranges={matches.map(({ start, end }) => ({ start, end, title: 'word of the query', kind: 'match' }))}
@@ -197,42 +209,52 @@ function Prompt(asked: Asked) {
   );
 }
 
-function Budget({ context, maxTokens }: { context: ContextQuery['context']; maxTokens: number }) {
-  const { summary, messages, recalled, tokenCount, omittedMessages } = context;
-  const sum = (items: { tokenCount: number }[]) => items.reduce((total, item) => total + item.tokenCount, 0);
-  const shares = [
-    { name: 'summary', tokens: summary?.tokenCount ?? 0 },
-    { name: 'recent', tokens: sum(messages) },
-    { name: 'recalled', tokens: sum(recalled.map(({ message }) => message)) },
-  ];
+type ScoreParts = SearchQuery['search']['edges'][number]['scoreParts'];
+
+const PARTS: [keyof ScoreParts, string][] = [
+  ['words', 'words'],
+  ['meaning', 'meaning'],
+  ['neighbors', 'neighbors'],
+  ['session', 'session'],
+  ['speaker', 'speaker'],
+  ['date', 'date'],
+  ['answer', 'answer'],
+  ['length', 'length'],
+];
+
+/** Why a message was found: the parts of its score, without those that are nothing. */
+function Why({ parts, label }: { parts: ScoreParts; label: string }) {
+  const shares = PARTS.map(([name, title]): Share => ({ name, title, value: parts[name] })).filter(({ value }) => value > 0);
+  const format = (value: number) => value.toFixed(2);
   return (
     <>
-      <svg className="budget" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label={`${tokenCount} of ${maxTokens} tokens`}>
-        {shares.map(({ name, tokens }, index) => (
-          <rect
-            key={name}
-            className={name}
-            x={(100 * sum(asItems(shares.slice(0, index)))) / maxTokens}
-            width={(100 * tokens) / maxTokens}
-            height="4"
-          />
-        ))}
-      </svg>
-      <p className="facts">
-        <strong>
-          {tokenCount} of {countOf(maxTokens, 'token')}
-        </strong>
-        {shares.map(({ name, tokens }) => (
-          <span key={name} className={`key ${name}`}>
-            {name}: {tokens}
-          </span>
-        ))}
-        <span>{countOf(omittedMessages, 'message')} left out</span>
+      <Shares shares={shares} most={1} label={label} />
+      <p className="facts why">
+        <Legend shares={shares} format={format} />
+        {parts.question < 0 && <span>a question {format(parts.question)}</span>}
       </p>
     </>
   );
 }
 
-function asItems(shares: { tokens: number }[]): { tokenCount: number }[] {
-  return shares.map(({ tokens }) => ({ tokenCount: tokens }));
+function Budget({ context, maxTokens }: { context: ContextQuery['context']; maxTokens: number }) {
+  const { summary, messages, recalled, tokenCount, omittedMessages } = context;
+  const sum = (items: { tokenCount: number }[]) => items.reduce((total, item) => total + item.tokenCount, 0);
+  const shares: Share[] = [
+    { name: 'summary', title: 'summary', value: summary?.tokenCount ?? 0 },
+    { name: 'recent', title: 'recent', value: sum(messages) },
+    { name: 'recalled', title: 'recalled', value: sum(recalled.map(({ message }) => message)) },
+  ];
+  return (
+    <>
+      <Shares shares={shares} most={maxTokens} label={`${tokenCount} of ${maxTokens} tokens`} />
+      <p className="facts">
+        <strong>
+          {tokenCount} of {countOf(maxTokens, 'token')}
+        </strong>
+        <Legend shares={shares} format={String} />
+        <span>{countOf(omittedMessages, 'message')} left out</span>
+      </p>
+    </>
+  );
 }

@@ -1,41 +1,64 @@
-import { type InfiniteData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo } from 'react';
 import { Virtuoso } from 'react-virtuoso';
 import { execute, follow } from '../api';
 import { countOf, formatAge, formatTime } from '../format';
 import { graphql } from '../gql';
-import type { SessionsQuery } from '../gql/graphql';
+import type { MessageFilter, SessionFilter, SessionRowFragment, SessionsQuery } from '../gql/graphql';
 import { hrefOf, replaceParameters } from '../route';
 import { Failure, Loading } from '../status';
+
+graphql(`
+  fragment SessionRow on Session {
+    sessionId
+    title
+    updatedAt
+    messageCount
+    unreadCount
+    archived
+    user {
+      userId
+    }
+    lastMessage {
+      role
+      name
+      content
+    }
+    enrichment {
+      pending
+      failed
+    }
+  }
+`);
 
 const SESSIONS = graphql(`
   query Sessions($first: Int!, $after: String, $filter: SessionFilter) {
     sessions(first: $first, after: $after, filter: $filter, orderBy: { field: UPDATED_AT, direction: DESC }) {
       edges {
         node {
-          sessionId
-          title
-          updatedAt
-          messageCount
-          unreadCount
-          archived
-          user {
-            userId
-          }
-          lastMessage {
-            role
-            name
-            content
-          }
-          enrichment {
-            pending
-            failed
-          }
+          ...SessionRow
         }
       }
       pageInfo {
         hasNextPage
         endCursor
+      }
+    }
+  }
+`);
+
+const SESSIONS_FOUND = graphql(`
+  query SessionsFound($query: String!, $userId: ID, $filter: MessageFilter) {
+    search(query: $query, userId: $userId, filter: $filter, first: 100) {
+      edges {
+        node {
+          role
+          name
+          content
+          session {
+            ...SessionRow
+          }
+        }
       }
     }
   }
@@ -52,7 +75,7 @@ const SESSION_UPDATED = graphql(`
 
 const PAGE = 50;
 const SETTLING = 300; // milliseconds in which events are answered by one read
-type Row = SessionsQuery['sessions']['edges'][number]['node'];
+type Row = SessionRowFragment;
 
 function rowsOf(data: InfiniteData<SessionsQuery> | undefined): Row[] {
   const rows = (data?.pages ?? []).flatMap((page) => page.sessions.edges.map((edge) => edge.node));
@@ -60,21 +83,124 @@ function rowsOf(data: InfiniteData<SessionsQuery> | undefined): Row[] {
   return [...new Map(rows.map((row) => [row.sessionId, row])).values()];
 }
 
-export function Sessions({ userId }: { userId: string }) {
+/** The start of a day in UTC, some days later. */
+function dayAt(text: string, later = 0): string | null {
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return Number.isNaN(time) ? null : new Date(time + later * 86_400_000).toISOString();
+}
+
+/** A condition on metadata, written as `path=value`; a value that is not JSON is a text. */
+function conditionOf(text: string): { path: string; equals: unknown } | null {
+  const at = text.indexOf('=');
+  if (at < 1) return null;
+  const value = text.slice(at + 1).trim();
+  try {
+    return { path: text.slice(0, at).trim(), equals: JSON.parse(value) };
+  } catch {
+    return { path: text.slice(0, at).trim(), equals: value };
+  }
+}
+
+interface Chosen {
+  userId: string | null;
+  text: string;
+  range: { since: string | null; until: string | null };
+  metadata: { path: string; equals: unknown } | null;
+}
+
+function chosenBy(parameters: URLSearchParams): Chosen {
+  return {
+    userId: parameters.get('user') || null,
+    text: parameters.get('text') ?? '',
+    range: { since: dayAt(parameters.get('since') ?? ''), until: dayAt(parameters.get('until') ?? '', 1) },
+    metadata: conditionOf(parameters.get('metadata') ?? ''),
+  };
+}
+
+export function Sessions({ parameters }: { parameters: URLSearchParams }) {
+  const { userId, text, range, metadata } = chosenBy(parameters);
+  const hasRange = range.since !== null || range.until !== null;
+  return (
+    <main className="fill">
+      <div className="heading">
+        <h1>Sessions</h1>
+        <form
+          key={parameters.toString()}
+          className="filters"
+          onSubmit={(event) => {
+            event.preventDefault();
+            const form = [...new FormData(event.currentTarget)];
+            replaceParameters(Object.fromEntries(form.map(([name, value]) => [name, String(value).trim()])));
+          }}
+        >
+          <label>
+            Text <input name="text" type="search" defaultValue={text} placeholder="any" />
+          </label>
+          <label>
+            User <input name="user" type="search" defaultValue={userId ?? ''} placeholder="all users" />
+          </label>
+          <label>
+            From <input name="since" type="date" defaultValue={parameters.get('since') ?? ''} />
+          </label>
+          <label>
+            To <input name="until" type="date" defaultValue={parameters.get('until') ?? ''} />
+          </label>
+          <label>
+            Metadata{' '}
+            <input name="metadata" type="search" defaultValue={parameters.get('metadata') ?? ''} placeholder="path=value" pattern=".+=.*" />
+          </label>
+          <button type="submit">Filter</button>
+        </form>
+      </div>
+      {text ? (
+        <Found query={text} userId={userId} filter={{ ...range, metadata: metadata && [metadata] }} />
+      ) : (
+        <Listed filter={{ userId, updatedAt: hasRange ? range : null, metadata: metadata && [metadata] }} />
+      )}
+    </main>
+  );
+}
+
+/** The sessions with the messages that a search finds, best first. */
+function Found(searched: { query: string; userId: string | null; filter: MessageFilter }) {
+  const { data, error, isPending } = useQuery({
+    queryKey: ['sessions', 'found', searched],
+    queryFn: ({ signal }) => execute(SESSIONS_FOUND, searched, signal),
+  });
+  if (error) return <Failure error={error} />;
+  if (isPending) return <Loading />;
+  const rows = new Map<string, Row>();
+  for (const { node } of data.search.edges) {
+    const { session, ...found } = node;
+    if (!rows.has(session.sessionId)) rows.set(session.sessionId, { ...session, lastMessage: found });
+  }
+  if (rows.size === 0) return <p className="quiet">No message was found.</p>;
+  return (
+    <div className="list scrolled">
+      {[...rows.values()].map((row) => (
+        <SessionRow key={row.sessionId} row={row} />
+      ))}
+    </div>
+  );
+}
+
+/** The sessions that meet a filter, newest first, as they change. */
+function Listed({ filter }: { filter: SessionFilter }) {
   const client = useQueryClient();
-  const key = useMemo(() => ['sessions', userId], [userId]);
+  const asked = JSON.stringify(filter);
+  const key = useMemo(() => ['sessions', asked], [asked]);
   const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage, isPending } = useInfiniteQuery({
     queryKey: key,
     initialPageParam: null as string | null,
-    queryFn: ({ pageParam, signal }) =>
-      execute(SESSIONS, { first: PAGE, after: pageParam, filter: userId ? { userId } : null }, signal),
+    queryFn: ({ pageParam, signal }) => execute(SESSIONS, { first: PAGE, after: pageParam, filter }, signal),
     getNextPageParam: ({ sessions: { pageInfo } }) => (pageInfo.hasNextPage ? pageInfo.endCursor : undefined),
   });
 
   useEffect(() => {
+    const stored = JSON.parse(asked) as SessionFilter;
     let timer: ReturnType<typeof setTimeout> | undefined;
     async function readFirstPage() {
-      const first = await execute(SESSIONS, { first: PAGE, after: null, filter: userId ? { userId } : null });
+      const first = await execute(SESSIONS, { first: PAGE, after: null, filter: stored });
       client.setQueryData<InfiniteData<SessionsQuery>>(key, (known) =>
         known ? { ...known, pages: [first, ...known.pages.slice(1)] } : known,
       );
@@ -87,7 +213,7 @@ export function Sessions({ userId }: { userId: string }) {
     }
     const stop = follow(
       SESSION_UPDATED,
-      { userId: userId || null },
+      { userId: stored.userId ?? null },
       ({ sessionUpdated }) => {
         if (sessionUpdated.kind === 'DELETED') {
           client.setQueryData<InfiniteData<SessionsQuery>>(key, (known) =>
@@ -102,41 +228,25 @@ export function Sessions({ userId }: { userId: string }) {
       clearTimeout(timer);
       stop();
     };
-  }, [client, key, userId]);
+  }, [asked, client, key]);
 
   const rows = useMemo(() => rowsOf(data), [data]);
+  if (error) return <Failure error={error} />;
+  if (isPending) return <Loading />;
+  if (rows.length === 0) return isAny(filter) ? <Empty /> : <p className="quiet">No session meets the filter.</p>;
   return (
-    <main className="fill">
-      <div className="heading">
-        <h1>Sessions</h1>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            replaceParameters({ user: String(new FormData(event.currentTarget).get('user')).trim() });
-          }}
-        >
-          <label>
-            User <input key={userId} name="user" type="search" defaultValue={userId} placeholder="all users" />
-          </label>
-        </form>
-      </div>
-      {error ? (
-        <Failure error={error} />
-      ) : isPending ? (
-        <Loading />
-      ) : rows.length === 0 ? (
-        <Empty userId={userId} />
-      ) : (
-        <Virtuoso
-          className="list"
-          data={rows}
-          computeItemKey={(_, row) => row.sessionId}
-          endReached={() => hasNextPage && !isFetchingNextPage && fetchNextPage()}
-          itemContent={(_, row) => <SessionRow row={row} />}
-        />
-      )}
-    </main>
+    <Virtuoso
+      className="list"
+      data={rows}
+      computeItemKey={(_, row) => row.sessionId}
+      endReached={() => hasNextPage && !isFetchingNextPage && fetchNextPage()}
+      itemContent={(_, row) => <SessionRow row={row} />}
+    />
   );
+}
+
+function isAny(filter: SessionFilter): boolean {
+  return Object.values(filter).every((condition) => condition === null);
 }
 
 function without(known: InfiniteData<SessionsQuery>, sessionId: string): InfiniteData<SessionsQuery> {
@@ -168,21 +278,50 @@ function SessionRow({ row }: { row: Row }) {
   );
 }
 
-const EXAMPLE = `mutation {
-  addMemory(input: {
-    sessionId: "hello"
-    messages: [{ role: "user", content: "Octavia Butler was born in Pasadena." }]
-  }) { session { messageCount } }
-}`;
+const ADD_SAMPLE = graphql(`
+  mutation AddSample($input: AddMemoryInput!) {
+    addMemory(input: $input) {
+      session {
+        sessionId
+      }
+    }
+  }
+`);
 
-function Empty({ userId }: { userId: string }) {
-  if (userId) return <p className="quiet">The user {userId} has no sessions.</p>;
+const SAMPLE = {
+  sessionId: 'sample',
+  messages: [
+    { role: 'user', content: 'Who was Octavia Butler?' },
+    {
+      role: 'assistant',
+      content:
+        'Octavia Estelle Butler (June 22, 1947 – February 24, 2006) was an American science fiction author from **Pasadena**.',
+    },
+    { role: 'user', content: 'Which of her books should I read first?' },
+    {
+      role: 'assistant',
+      content: 'Start with *Kindred*, which she published in 1979, or with *Parable of the Sower*, set in California in 2024.',
+    },
+  ],
+};
+
+function Empty() {
+  const add = useMutation({
+    mutationFn: () => execute(ADD_SAMPLE, { input: SAMPLE }),
+    onSuccess: ({ addMemory: { session } }) => location.assign(hrefOf('sessions', session.sessionId)),
+  });
   return (
     <div className="empty">
-      <p>No messages are stored yet. Send this to the API, or run it in the explorer, and the session appears here:</p>
-      <pre>{EXAMPLE}</pre>
+      <p>No messages are stored yet. Add a sample conversation, and watch its entities appear in the messages:</p>
       <p>
-        <a href="graphql">Open the explorer</a>
+        <button type="button" className="primary" disabled={add.isPending} onClick={() => add.mutate()}>
+          Add the sample conversation
+        </button>
+      </p>
+      {add.error && <Failure error={add.error} />}
+      <p>
+        Your own messages come with the mutation <code>addMemory</code>, which the <a href="graphql">explorer</a> runs, or from a
+        file with <code>recallql import</code>.
       </p>
     </div>
   );

@@ -4,6 +4,7 @@ import { countOf, formatTime } from '../format';
 import { graphql } from '../gql';
 import { hrefOf } from '../route';
 import { Failure, Loading } from '../status';
+import { Timeline } from './timeline';
 
 const USER = graphql(`
   query User($userId: ID!) {
@@ -21,6 +22,14 @@ const USER = graphql(`
             name
             label
             mentionCount
+          }
+        }
+      }
+      sessions(last: 100) {
+        edges {
+          node {
+            sessionId
+            createdAt
           }
         }
       }
@@ -68,6 +77,7 @@ export function User({ userId }: { userId: string }) {
         <a href={hrefOf('sessions', null, { user: userId })}>Sessions</a>
         <a href={hrefOf('recall', null, { user: userId })}>Search</a>
       </p>
+      <Timeline title="New sessions" times={user.sessions.edges.map(({ node }) => node.createdAt)} />
       <h2>Entities</h2>
       {user.entities.edges.length === 0 ? (
         <p className="quiet">The user’s messages have no entities yet.</p>
@@ -75,7 +85,7 @@ export function User({ userId }: { userId: string }) {
         <ul className="bars">
           {user.entities.edges.map(({ node }) => (
             <li key={node.id}>
-              <a href={hrefOf('recall', null, { user: userId, query: node.name })}>{node.name}</a>
+              <a href={hrefOf('entities', node.id)}>{node.name}</a>
               <small>{node.label}</small>
               <meter min={0} max={most} value={node.mentionCount} aria-label={`Mentions of ${node.name}`} />
               <span>{countOf(node.mentionCount, 'mention')}</span>
