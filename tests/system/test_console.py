@@ -266,7 +266,7 @@ def test_recall_finds_messages_and_builds_a_context(visit: Visit, server: Server
 SHOWN = [
     said("Who was Octavia Butler? I only know that she wrote Kindred."),
     said(
-        "Octavia Estelle Butler (June 22, 1947 – February 24, 2006) was an American science fiction author from"
+        "Octavia Estelle Butler (June 22, 1947 to February 24, 2006) was an American science fiction author from"
         " **Pasadena**. She was the first author of the genre who received a MacArthur Fellowship.",
         "assistant",
     ),
