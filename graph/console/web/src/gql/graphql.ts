@@ -10,6 +10,8 @@ export type AddMemoryInput = {
   awaitEntities?: boolean | null | undefined;
   /** The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict. */
   expectedRevision?: number | null | undefined;
+  /** A time to come: from then on the session is as deleted, and workers erase it. null removes the expiry; without the field, the session keeps the one that it has. */
+  expiresAt?: string | null | undefined;
   /** A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT). */
   idempotencyKey?: string | null | undefined;
   /** 1 to 1,000 messages, in order. */
@@ -57,7 +59,7 @@ export type ForkSessionInput = {
   userId?: string | number | null | undefined;
 };
 
-/** The messages to find or list: those that meet all given conditions. */
+/** The messages to find or list: each meets all given conditions. */
 export type MessageFilter = {
   /** Only messages with an entity of this name, in upper or lower case, once their entities are there. In a session where a short name stands for a full one, each finds the messages with either, as in `Session.entities`. */
   hasEntity?: string | null | undefined;
