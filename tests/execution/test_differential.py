@@ -30,10 +30,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine:pytest.PytestUnraisableExceptionWarning"),
 ]
-ORDINARY = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+PARTS = 4
+"""Tests of random queries, each with its own: processes share the work."""
+RANDOM = settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-NIGHTLY = settings(ORDINARY, max_examples=2_000)
 
 
 class CountingExecutor(RecallQLExecutor):
@@ -138,25 +139,15 @@ def _of_any_item(answer: bytes) -> bytes:
     return orjson.dumps(told)
 
 
-def _random_query(world: World, data: st.DataObject) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(PARTS))
+@given(data=st.data())
+@RANDOM
+def test_random_queries_have_the_same_answers(world: World, part: int, data: st.DataObject) -> None:
     query = Query(SCHEMA, data.draw, world.values())
     text = query.text()
     _compare(world, text, query.variables)
-
-
-@pytest.mark.slow
-@given(data=st.data())
-@ORDINARY
-def test_random_queries_have_the_same_answers(world: World, data: st.DataObject) -> None:
-    _random_query(world, data)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-@given(data=st.data())
-@NIGHTLY
-def test_many_random_queries_have_the_same_answers(world: World, data: st.DataObject) -> None:
-    _random_query(world, data)
 
 
 EVERYTHING_PLAIN = """

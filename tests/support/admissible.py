@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -69,7 +70,7 @@ class Judge:
     """Compares answers with what the documentation says."""
 
     def __init__(self, schema: Path, things: Things) -> None:
-        self._schema = build_schema(schema.read_text(encoding="utf-8"))
+        self._schema = _schema_of(schema)
         self._things = things
 
     def problems(self, text: str, answer: dict[str, Any]) -> list[str]:
@@ -83,6 +84,11 @@ class Judge:
             return found
         assert document is not None
         return _Judgement(self._schema, document, self._things).of(answer, errors)
+
+
+@cache
+def _schema_of(file: Path) -> GraphQLSchema:
+    return build_schema(file.read_text(encoding="utf-8"))
 
 
 def _code(error: dict[str, Any]) -> str:
