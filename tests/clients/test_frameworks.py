@@ -30,6 +30,7 @@ async def test_the_adapter_passes_its_suite(client: Client, suite: str, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # it reads all modules of the frameworks
 def test_the_adapters_are_typed() -> None:
     source = ROOT / "clients" / "python" / "src"
     adapters = [str(source / "recallql" / path.name.replace("_suite", "")) for path in FRAMEWORKS.glob("*_suite.py")]

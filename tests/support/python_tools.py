@@ -51,7 +51,7 @@ def run_tool(*arguments: str, cwd: Path, home: Path = HOME, **variables: str) ->
         env={**environment, **variables},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
 
