@@ -118,9 +118,8 @@ class Group:
             self._keep(place, payload)
             del event, payload
             self.wake()
-            await asyncio.sleep(
-                0
-            )  # to the followers: of many events at once, only as many are kept as the bounds allow
+            # The followers take their turn: of many events at once, only as many are kept as the bounds allow.
+            await asyncio.sleep(0)
 
     def _keep(self, place: Place, payload: object) -> None:
         entry = KeptPayload(place, getsizeof(payload))
