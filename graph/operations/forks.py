@@ -6,7 +6,9 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.sessions import check_user_id
 from graph.store import forks
+from graph.store.documents import Document
 from graph.store.forks import Fork, Forked
+from graph.store.jobs import forking
 from graph.store.scope import Scope
 
 
@@ -19,7 +21,7 @@ async def fork_session(
     *,
     user_id: str | None = None,
 ) -> Forked:
-    """Create a session with copies of the messages of another one, up to a number.
+    """Create a session with copies of the messages of another one, up to a number; begin to create a large one.
 
     Args:
         backend: the open parts of this process.
@@ -34,6 +36,7 @@ async def fork_session(
         Conflict: the new id is in use, or the source belongs to another user.
         Forbidden: the caller may not create a session with the new id, or not for the user.
         NotFound: the source is not in the caller's scope.
+        TooCostly: the user has too many forks that are being made.
     """
     fork = Fork(
         validation.check_id(session_id, "sessionId"),
@@ -41,4 +44,12 @@ async def fork_session(
         validation.check_id(new_session_id, "newSessionId"),
         check_user_id(scope, user_id),
     )
-    return await forks.fork_session(backend.database, scope, fork)
+    forked = await forks.fork_session(backend.database, scope, fork)
+    if forked.session is None:
+        forking.begin(backend.database)
+    return forked
+
+
+async def find_fork(backend: Backend, scope: Scope, session_id: str) -> Document | None:
+    """Return the state of a fork, in the form of `Forked.fork`; None where the caller sees no fork of this id."""
+    return await forks.find_fork(backend.database, scope, session_id) if validation.is_id(session_id) else None

@@ -10,6 +10,7 @@ from graph.schema.messages.queries import MessageQueries
 from graph.schema.nodes import NodeQueries
 from graph.schema.prompt_context import ContextQueries
 from graph.schema.search import SearchQueries
+from graph.schema.sessions.forks import ForkQueries
 from graph.schema.sessions.queries import SessionQueries
 from graph.schema.users.queries import UserQueries
 
@@ -18,6 +19,7 @@ from graph.schema.users.queries import UserQueries
 class Query(
     MemoryQueries,
     SessionQueries,
+    ForkQueries,
     MessageQueries,
     UserQueries,
     EnrichmentQueries,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from graph.store.documents import (
@@ -17,28 +18,51 @@ from graph.store.stream_documents import MessageStatus
 from graph.store.streams import is_streaming
 
 
-def copy_contents(
-    messages: Sequence[MessageDocument], memories: Iterable[MemoryDocument], session_id: str, at: datetime
-) -> tuple[list[MemoryDocument], list[MessageDocument]]:
-    """Return copies of the memories that hold messages, and of the messages, which get the numbers from 1 on.
+@dataclass(slots=True)
+class Copier:
+    """Copies whole messages of one session, oldest first, for another one, in portions.
 
-    Args:
-        messages: whole messages of one session, oldest first.
-        memories: their whole memories.
+    Attributes:
         session_id: the session of the copies.
         at: the time of the copies; messages and memories keep their times of creation.
+        count: the number of copied messages.
+        tokens: their tokens.
     """
-    of_old = {memory["_id"]: memory for memory in memories}
-    new: dict[str, MemoryDocument] = {}
-    copied: list[MessageDocument] = []
-    for seq, old in enumerate(messages, 1):
-        memory_id = old["memoryId"]
-        if memory_id not in new:
-            new[memory_id] = _memory(of_old[memory_id], session_id, seq)
-        new[memory_id]["lastSeq"] = seq
-        new[memory_id]["tokenCount"] += old["tokenCount"]
-        copied.append(_message(old, new[memory_id], seq, at))
-    return list(new.values()), copied
+
+    session_id: str
+    at: datetime
+    count: int = 0
+    tokens: int = 0
+    _open: tuple[str, MemoryDocument] | None = None
+
+    def copy(
+        self, messages: Sequence[MessageDocument], memories: Iterable[MemoryDocument]
+    ) -> tuple[list[MemoryDocument], list[MessageDocument]]:
+        """Return the copies of the next messages, with the numbers from 1 on, and of the memories that end before them.
+
+        Args:
+            messages: the next messages.
+            memories: their whole memories.
+        """
+        of_old = {memory["_id"]: memory for memory in memories}
+        ended: list[MemoryDocument] = []
+        copied: list[MessageDocument] = []
+        for old in messages:
+            self.count += 1
+            self.tokens += old["tokenCount"]
+            if self._open is None or self._open[0] != old["memoryId"]:
+                ended += self.rest()
+                self._open = old["memoryId"], _memory(of_old[old["memoryId"]], self.session_id, self.count)
+            memory = self._open[1]
+            memory["lastSeq"] = self.count
+            memory["tokenCount"] += old["tokenCount"]
+            copied.append(_message(old, memory, self.count, self.at))
+        return ended, copied
+
+    def rest(self) -> list[MemoryDocument]:
+        """Return the memory of the last copied message, if a message was copied since the last call."""
+        last, self._open = self._open, None
+        return [] if last is None else [last[1]]
 
 
 def _memory(old: MemoryDocument, session_id: str, seq: int) -> MemoryDocument:

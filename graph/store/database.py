@@ -29,7 +29,7 @@ from graph.store.driver.types import Client, DriverName, OperationFailure, PyMon
 from graph.store.entities.documents import EntityCountDocument
 from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes
-from graph.store.jobs.documents import ErasureDocument, HandoverDocument, RetentionDocument
+from graph.store.jobs.documents import ErasureDocument, ForkDocument, HandoverDocument, RetentionDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
 from graph.store.stream_documents import PieceDocument, StreamDocument, TypingDocument
 
@@ -75,6 +75,7 @@ class Database:
     users: Collection[UserDocument] = field(init=False)
     erasures: Collection[ErasureDocument] = field(init=False)
     handovers: Collection[HandoverDocument] = field(init=False)
+    forks: Collection[ForkDocument] = field(init=False)
     retentions: Collection[RetentionDocument] = field(init=False)
     counters: Collection[CounterDocument] = field(init=False)
     models: Collection[ModelDocument] = field(init=False)
@@ -102,6 +103,7 @@ class Database:
         self.users = collection_of(database, "users", UserDocument)
         self.erasures = collection_of(database, "erasures", ErasureDocument)
         self.handovers = collection_of(database, "handovers", HandoverDocument)
+        self.forks = collection_of(database, "forks", ForkDocument)
         self.retentions = collection_of(database, "retentions", RetentionDocument)
         self.service_keys = collection_of(database, "serviceKeys", ServiceKeyDocument)
         self.deletions = collection_of(database, "deletions", DeletionDocument)

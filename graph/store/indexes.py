@@ -125,6 +125,11 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "erasures": [IndexModel([("dueAt", ASCENDING)]), IndexModel([("sessionId", ASCENDING)])],
     "handovers": [IndexModel([("dueAt", ASCENDING)])],
+    "forks": [
+        IndexModel([("dueAt", ASCENDING)]),
+        IndexModel([("userId", ASCENDING)]),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+    ],
     "retentions": [IndexModel([("dueAt", ASCENDING)])],
     "deletions": [
         IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),

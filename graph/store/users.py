@@ -148,6 +148,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         if not result.deleted_count:
             raise _unknown(user_id)
         await retention.forget(database, user_id, tx)
+        await database.forks.delete_many({"userId": user_id}, session=tx)
         return await erasure.erase_sessions_of(database, user_id, tx)
 
     async with database.write_lock(f"user\0{user_id}"):

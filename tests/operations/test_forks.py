@@ -11,13 +11,19 @@ from pydantic import SecretStr
 from graph.access.caller import Right
 from graph.access.keys import create_key
 from graph.settings import Settings
+from graph.store import forks
 from graph.store.database import Database
+from graph.store.documents import now
+from graph.store.jobs import erasure, forking
+from graph.store.transfer.documents import Contents
+from graph.store.transfer.staging import Staging
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.graphql_client import ADD, Client
 from tests.support.mentions import read_once, recount, shown
 
 FORK = """mutation($i: ForkSessionInput!) { forkSession(input: $i) { replayed session {
   sessionId uuid messageCount forkedFrom { sessionId seq } } } }"""
+STATE = "query($id: ID!) { fork(newSessionId: $id) { newSessionId sessionId throughSeq state progress reason } }"
 READ = """query($id: ID!) { session(sessionId: $id) {
   title metadata messageCount tokenCount revision readSeq unreadCount user { userId } forkedFrom { sessionId seq }
   messages(first: 100) { edges { node { uuid seq createdAt role name toolCallId content parts metadata tokenCount
@@ -163,18 +169,174 @@ async def test_wrong_forks_are_refused(client: Client, database: Database) -> No
     assert (await read(client, "given"))["user"] == {"userId": "ada"}
 
 
+@pytest.fixture
+def _unbegun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large fork is made when the test runs its job, and not before."""
+    monkeypatch.setattr(forks, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(forking, "AT_ONCE", 2)
+    monkeypatch.setattr(forking, "begin", lambda _database: None)
+
+
+unbegun = pytest.mark.usefixtures("_unbegun")
+run_jobs = forking.run_pending
+"""Before the fixture `client` starts a server, whose own look for jobs must not take those of the test."""
+
+
+@pytest.fixture
+def _unlooked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_database: Database) -> int:
+        return 0
+
+    monkeypatch.setattr(forking, "run_pending", nothing)
+
+
+@pytest.fixture
+async def large(_unlooked: None, _unbegun: None, client: Client, database: Database) -> Client:
+    """A client, and a session `s` of 8 messages in 3 memories, with entities."""
+    await add(client, "0 1", "1 7", "2 2", metadata={"kept": True}, userId="ada")
+    await add(client, "3 1")
+    await add(client, "4 4", "5 1", "6 0", "7 0")
+    await client.data(TITLE)
+    await client.data(MARK)
+    await enriched(database)
+    return client
+
+
+async def state(client: Client, new: str = "t") -> dict[str, Any] | None:
+    found: dict[str, Any] | None = (await client.data(STATE, id=new))["fork"]
+    return found
+
+
+async def left(database: Database, session_id: str = "t") -> dict[str, int]:
+    """What is stored of a session, visible or not."""
+    within = {"sessionId": session_id}
+    counts = {
+        name: await getattr(database, name).count_documents(within)
+        for name in ("messages", "memories", "recall", "entities", "erasures")
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+async def test_a_large_fork_is_made_by_a_job(large: Client, database: Database) -> None:
+    payload = await fork(large, 7)
+    assert (payload["session"], payload["replayed"]) == (None, False)
+    making = {"newSessionId": "t", "sessionId": "s", "throughSeq": 7, "state": "MAKING", "progress": 0, "reason": None}
+    assert await state(large) == making
+    assert (await fork(large, 7))["replayed"]
+    assert (await refused(large, 6))[0] == "CONFLICT"
+    assert (await large.data('{ session(sessionId: "t") { uuid } }'))["session"] is None
+    assert await run_jobs(database) == 1
+    assert await state(large) == {**making, "state": "DONE", "progress": 1}
+    made, source = await read(large, "t"), await read(large, "s")
+    assert (await fork(large, 7))["session"]["uuid"]
+    assert [message.pop("seq") for message in made["messages"]] == [1, 2, 3, 4, 5, 6, 7]
+    originals = source["messages"][:7]
+    assert not {one.pop("uuid") for one in made["messages"]} & {one.pop("uuid") for one in originals}
+    assert made["messages"] == [{key: one[key] for key in made["messages"][0]} for one in originals]
+    assert [len(memory["messages"]) for memory in made["memories"]] == [3, 1, 3]
+    assert [memory["metadata"] for memory in made["memories"]] == [{"kept": True}, {}, {}]
+    assert (made["title"], made["messageCount"], made["revision"]) == ("Names", 7, 1)
+    assert (made["readSeq"], made["user"]) == (3, {"userId": "ada"})
+    assert made["tokenCount"] == sum(message["tokenCount"] for message in made["messages"])
+    assert await shown(database) == await recount(database)
+    assert await database.forks.count_documents({}) == 0
+
+
+async def test_a_fork_whose_maker_died_is_made_once(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fork(large, 8)
+
+    async def killed(*_arguments: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Staging, "finish", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await run_jobs(database)
+    assert (await left(database))["messages"] == 8
+    assert (await large.data('{ session(sessionId: "t") { uuid } sessions { totalCount } }')) == {
+        "session": None,
+        "sessions": {"totalCount": 1},
+    }
+    made = await state(large)
+    assert made is not None
+    assert (made["state"], made["progress"]) == ("MAKING", 1)
+    error = await large.error(ADD, input={"sessionId": "t", "messages": [{"role": "user", "content": "x"}]})
+    assert (error["code"], "is being made by forkSession" in error["message"]) == ("CONFLICT", True)
+    assert await run_jobs(database) == 0  # the dead maker still holds the job
+    await database.forks.update_one({"_id": "t"}, {"$set": {"dueAt": now()}})
+    assert await run_jobs(database) == 1
+    assert (await left(database))["messages"] == 8
+    assert "erasures" not in await left(database)
+    assert (await read(large, "t"))["messageCount"] == 8
+
+
+@pytest.mark.parametrize("deleted", ["the source", "the user"])
+async def test_a_fork_of_what_was_deleted_meanwhile_leaves_nothing(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch, deleted: str
+) -> None:
+    await fork(large, 8)
+    add_portion = Staging.add
+
+    async def delete_first(self: Staging, contents: Contents) -> None:
+        await add_portion(self, contents)
+        if deleted == "the source":
+            await large.send('mutation { deleteSession(input: { sessionId: "s" }) { deletedId } }')
+        else:
+            await large.send('mutation { deleteUser(input: { userId: "ada" }) { deletedId } }')
+
+    monkeypatch.setattr(Staging, "add", delete_first)
+    await run_jobs(database)
+    found = await state(large)
+    if deleted == "the source":
+        assert found is not None
+        assert (found["state"], found["reason"]) == ("FAILED", "the session with the messages was deleted")
+    else:
+        assert found is None
+        await erasure.finish(database, erasure.session_job("t"))
+    assert await left(database) == {}
+    await add(large, "0", session_id="t")
+
+
+async def test_a_large_fork_follows_the_path_of_its_request(large: Client, database: Database) -> None:
+    history = (await read(large, "s"))["messages"]
+    sent = [{"role": "user", "content": "other", "parentUuid": history[4]["uuid"]}]
+    await large.data(ADD, input={"sessionId": "s", "messages": sent})
+    await fork(large, 9)
+    head = 'mutation($head: UUID!) { updateSession(input: { sessionId: "s", head: $head }) { session { uuid } } }'
+    await large.data(head, head=history[7]["uuid"])
+    await run_jobs(database)
+    assert [one["content"] for one in (await read(large, "t"))["messages"]] == [
+        "0 1",
+        "1 7",
+        "2 2",
+        "3 1",
+        "4 4",
+        "other",
+    ]
+
+
 @pytest.mark.slow
-async def test_the_size_of_a_fork_is_bounded(client: Client, database: Database) -> None:
+async def test_the_size_of_a_fork_is_bounded(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in (1_000, 1):
         await add(client, *["0"] * number, session_id="long")
-    code, message = await refused(client, 1_001, source="long")
-    assert (code, "more than 1,000" in message) == ("BAD_USER_INPUT", True)
     for _ in range(17):
         sent = {"sessionId": "large", "messages": [{"role": "user", "content": "x" * 1_000_000}]}
         await client.data(ADD, input=sent)
-    assert (await refused(client, 17, source="large"))[0] == "BAD_USER_INPUT"
-    assert await database.sessions.find_one({"_id": "t"}) is None
     assert (await fork(client, 1_000, source="long"))["session"]["messageCount"] == 1_000
+    for source, seq in (("long", 1_001), ("large", 17)):
+        assert (await fork(client, seq, new=f"{source} fork", source=source))["session"] is None
+        async with asyncio.timeout(60):
+            while (made := await state(client, f"{source} fork")) and made["state"] == "MAKING":  # noqa: ASYNC110 - another task's work
+                await asyncio.sleep(0.05)
+        assert (await read(client, f"{source} fork"))["messageCount"] == seq
+    monkeypatch.setattr(forks, "MOST_COPIED", 1_000)
+    code, message = await refused(client, 1_001, new="u", source="long")
+    assert (code, "more than 1,000" in message) == ("BAD_USER_INPUT", True)
+    assert await database.sessions.find_one({"_id": "u"}) is None
 
 
 async def test_end_users_fork_their_own_sessions_under_their_own_ids(

@@ -50,7 +50,7 @@ def _is_look_for_jobs(command: Mapping[str, Any]) -> bool:
         return of_users or (command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE)
     if command.get("find") == "streams":
         return "dueAt" in command["filter"]
-    return command.get("findAndModify") in ("erasures", "handovers", "retentions")
+    return command.get("findAndModify") in ("erasures", "handovers", "retentions", "forks")
 
 
 COMMANDS = Commands()

@@ -24,6 +24,7 @@ COLLECTIONS = (
     "erasures",
     "handovers",
     "retentions",
+    "forks",
     "counters",
 )
 

@@ -1,4 +1,4 @@
-"""The mutation that forks a session."""
+"""The mutation that forks a session, and the progress of a large fork."""
 
 from __future__ import annotations
 
@@ -6,11 +6,36 @@ from typing import Annotated
 
 import strawberry
 
-from graph.execution.fields import as_source
+from graph.execution.fields import as_source, stored
 from graph.operations import forks
 from graph.schema.context import Info
+from graph.schema.enums import described_enum
+from graph.schema.node import DocumentType
 from graph.schema.rights import mutation
 from graph.schema.sessions.types import Session
+from graph.store.forks import ForkState
+
+described_enum(
+    ForkState,
+    description="Whether a fork exists.",
+    values={
+        "MAKING": "Its messages are being copied; the session is invisible.",
+        "DONE": "The session exists.",
+        "FAILED": "It can't be made, see `reason`.",
+    },
+)
+
+
+@strawberry.type(description="The making of a session by `forkSession`.")
+class Fork(DocumentType):
+    """The source is the `fork` of a `Forked`."""
+
+    new_session_id: strawberry.ID = stored("newSessionId", description="Your own id of the new session.")
+    session_id: strawberry.ID = stored("sessionId", description="Your own id of the session with the messages.")
+    through_seq: int = stored("throughSeq", description="The `seq` up to which messages are copied.")
+    state: ForkState = stored("state", description="Whether the session exists.")
+    progress: float = stored("progress", description="The share of the messages that are copied, 0 to 1.")
+    reason: str | None = stored("reason", description="Why it failed; kept for a day.")
 
 
 @strawberry.input(description="The session to fork.")
@@ -20,7 +45,7 @@ class ForkSessionInput:
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session with the messages.")
     through_seq: int = strawberry.field(
         description="The `seq` of the last message to copy, at least 1 and at most the newest message's. At most"
-        " 1,000 messages and 16 MiB are copied."
+        " 200,000 messages are copied."
     )
     new_session_id: strawberry.ID = strawberry.field(description="Your own id of the new session, at most 512 bytes.")
     user_id: strawberry.ID | None = strawberry.field(
@@ -32,10 +57,24 @@ class ForkSessionInput:
 class ForkSessionPayload:
     """The source's `session` is the whole document."""
 
-    session: Session = strawberry.field(description="The new session.")
+    session: Session | None = strawberry.field(description="The new session; null while it is being made.")
+    fork: Fork = strawberry.field(description="Whether the session exists yet.")
     replayed: bool = strawberry.field(
-        description="Whether the same fork had been made before, so that nothing changed."
+        description="Whether the same fork had been made or begun before, so that nothing changed."
     )
+
+
+@strawberry.type
+class ForkQueries:
+    """Queries on forks."""
+
+    @strawberry.field(description="The making of a fork. Null for an unknown session, and for one that is no fork.")
+    async def fork(
+        self,
+        info: Info,
+        new_session_id: Annotated[strawberry.ID, strawberry.argument(description="Your own id of the new session.")],
+    ) -> Fork | None:
+        return as_source(await forks.find_fork(info.context.backend, info.context.scope, new_session_id))
 
 
 @strawberry.type
@@ -43,10 +82,13 @@ class ForkMutations:
     """Mutations that fork."""
 
     @mutation(
-        description="Create a session with copies of the messages of another one up to a `seq`, in one transaction. The"
-        " copies have new UUIDs, and the `seq` 1, 2, 3, …; they keep their times, contents, metadata and entities."
-        " Title, metadata and expiry of the session are copied; its summaries and vectors are made again. Sent again,"
-        " it changes nothing. NOT_FOUND for an unknown session; CONFLICT if the new id is in use."
+        description="Create a session with copies of the messages of another one up to a `seq`. Up to 1,000 messages"
+        " and 16 MiB, the session exists on return. A larger one is made by a job: `session` is null, `fork` is"
+        " MAKING, the query `fork` has the progress, and the session appears whole, with a CREATED of"
+        " `sessionUpdated`. The copies have new UUIDs, and the `seq` 1, 2, 3, …; they keep their times, contents,"
+        " metadata and entities. Title, metadata and expiry of the session are copied; its summaries and vectors are"
+        " made again. Sent again, it changes nothing. NOT_FOUND for an unknown session; CONFLICT if the new id is in"
+        " use, and for other writes to it while the session is being made."
     )
     async def fork_session(
         self,
@@ -61,4 +103,6 @@ class ForkMutations:
             input.new_session_id,
             user_id=input.user_id,
         )
-        return ForkSessionPayload(session=as_source(forked.session), replayed=forked.replayed)
+        return ForkSessionPayload(
+            session=as_source(forked.session), fork=as_source(forked.fork), replayed=forked.replayed
+        )

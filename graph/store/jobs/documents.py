@@ -18,6 +18,8 @@ class ErasureDocument(TypedDict):
     entities: NotRequired[bool]
     gone: NotRequired[bool]
     whole: NotRequired[bool]
+    forking: NotRequired[bool]
+    """Whether the contents belong to a fork that is being made."""
     importing: NotRequired[str]
     """The name of the import that the job belongs to."""
 
@@ -28,6 +30,31 @@ class RetentionDocument(TypedDict):
     _id: str
     uuid: str
     dueAt: datetime
+
+
+class ForkDocument(TypedDict):
+    """A job that makes a fork of many messages; `_id` is the new session."""
+
+    _id: str
+    dueAt: datetime
+    attempts: int
+    sourceId: str
+    sourceUuid: str
+    """The source's UUID, which a later session with the same id does not have."""
+    throughSeq: int
+    path: list[list[int]] | None
+    """The ranges of the path that is copied, or None of a session whose messages form one line."""
+    total: int
+    """The number of messages to copy, at the request."""
+    copied: int
+    userId: NotRequired[str]
+    lease: NotRequired[str]
+    made: NotRequired[bool]
+    """Whether the new session exists, and its messages are to be made due for their enrichment."""
+    failed: NotRequired[str]
+    """Why the fork can't be made."""
+    expiresAt: NotRequired[datetime]
+    """When MongoDB removes a failed job."""
 
 
 class HandoverDocument(TypedDict):

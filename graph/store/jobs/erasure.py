@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from graph.errors import ErasureUnderWay
+from graph.errors import Conflict, ErasureUnderWay, shown
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.availability import once
@@ -36,6 +36,8 @@ from graph.store.projection import projection
 from graph.store.visible import Visible
 
 _JOBS = Lease()
+_STAGED = {"importing": "", "forking": ""}
+"""The fields of a job whose contents are being stored. The erasure removes these fields, so that no more is stored."""
 
 SMALL = 1_000
 """Maximum messages of a session, or of a user's sessions together, that the transaction of a deletion removes."""
@@ -69,10 +71,16 @@ async def refuse_while_under_way(database: Database, job: str, tx: Transaction) 
     """Refuse to continue a transaction whose data is being erased.
 
     Raises:
+        Conflict: the session is a fork that is being made.
         ErasureUnderWay: the job is not done.
     """
-    if await database.erasures.find_one({"_id": job}, {"_id": 1}, session=tx) is not None:
-        raise ErasureUnderWay(job)
+    found = await database.erasures.find_one({"_id": job}, {"forking": 1, "sessionId": 1}, session=tx)
+    if found is None:
+        return
+    if "forking" in found:
+        message = f"session {shown(found['sessionId'])} is being made by forkSession: wait until it exists"
+        raise Conflict(message)
+    raise ErasureUnderWay(job)
 
 
 async def erase_session(
@@ -305,7 +313,7 @@ async def _finish_small(database: Database) -> int:
 
 async def _step(database: Database, job_id: str) -> bool:
     """Run one batch; return whether the job is done, by any process. An import with this job then stores no more."""
-    job = await _JOBS.join(database.erasures, {"_id": job_id}, seconds=LEASE.total_seconds(), unset={"importing": ""})
+    job = await _JOBS.join(database.erasures, {"_id": job_id}, seconds=LEASE.total_seconds(), unset=_STAGED)
     if job is None:
         return True
     more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)

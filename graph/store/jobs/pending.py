@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from graph.store.database import Database
 from graph.store.driver.availability import repeatedly
-from graph.store.jobs import erasure, expiry, handover, retention
+from graph.store.jobs import erasure, expiry, forking, handover, retention
 
 Job: TypeAlias = tuple[str, Callable[[], Awaitable[object]]]
 """The name of a job in the log, and the function that runs it."""
@@ -28,6 +28,7 @@ async def keep_running(database: Database, *more: Job, pause: float = PAUSE) -> 
         ("erasures", partial(erasure.run_pending, database)),
         ("handovers of entities", partial(handover.run_pending, database)),
         ("retentions of users", partial(retention.run_pending, database)),
+        ("forks", partial(forking.run_pending, database)),
         *more,
         pause=pause,
     )

@@ -7,7 +7,7 @@ job erases the stored part: a writer of the session, the next run of the import,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,7 +47,8 @@ _PENDING = EnrichmentState.PENDING.value
 class Staging:
     """A session whose contents are being stored."""
 
-    def __init__(self, database: Database, session_id: str) -> None:
+    def __init__(self, database: Database, session_id: str, *, is_fork: bool = False) -> None:
+        self._is_fork = is_fork
         self._database = database
         self._session_id = session_id
         self._job: Document = {"_id": erasure.session_job(session_id), "importing": new_uuid()}
@@ -70,6 +71,8 @@ class Staging:
             "gone": True,
             "dueAt": at + STAGING_LEASE,
         }
+        if self._is_fork:
+            job["forking"] = True
 
         async def attempt(tx: Transaction) -> None:
             if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=tx):
@@ -100,8 +103,14 @@ class Staging:
             for entity in message["entities"]:
                 self._mentions.setdefault(entity["key"], _Mentions()).add(message, entity)
 
-    async def finish(self, owner: SessionDocument) -> None:
+    async def finish(
+        self, owner: SessionDocument, also: Callable[[Transaction], Awaitable[None]] | None = None
+    ) -> None:
         """Store the session's document, which makes the session visible.
+
+        Args:
+            owner: the document.
+            also: further work of the same transaction.
 
         Raises:
             Conflict: a session of the id was made meanwhile.
@@ -118,6 +127,8 @@ class Staging:
             await touch_users(self._database, [owner], tx)
             if user_id is not None:
                 await handover.give_to_user(self._database, self._session_id, user_id, tx)
+            if also is not None:
+                await also(tx)
 
         await write(self._database, attempt)
         await release(self._database, self._session_id)

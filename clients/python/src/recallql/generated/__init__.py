@@ -18,6 +18,7 @@ from .context import (
 from .delete_memory import DeleteMemory, DeleteMemoryDeleteMemory
 from .enums import (
     EnrichmentState,
+    ForkState,
     MessageBranch,
     MessageStatus,
     MessageUpdateKind,
@@ -120,6 +121,7 @@ __all__ = [
     "FollowStreamMessageStream",
     "FollowStreamMessageStreamMessage",
     "ForkSessionInput",
+    "ForkState",
     "MarkReadInput",
     "MessageBranch",
     "MessageFields",

@@ -45,6 +45,12 @@ class MessageBranch(str, Enum):
     ALL = "ALL"
 
 
+class ForkState(str, Enum):
+    MAKING = "MAKING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
 class MessageUpdateKind(str, Enum):
     EDITED = "EDITED"
     DELETED = "DELETED"

@@ -22,7 +22,7 @@ type Documents = {
     "\n  subscription MessageUpdated($sessionId: ID!) {\n    messageUpdated(sessionId: $sessionId) {\n      kind\n      uuid\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.MessageUpdatedDocument,
     "\n  mutation UpdateMessage($input: UpdateMessageInput!) {\n    updateMessage(input: $input) {\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.UpdateMessageDocument,
     "\n  mutation DeleteMessage($input: DeleteMessageInput!) {\n    deleteMessage(input: $input) {\n      deletedId\n    }\n  }\n": typeof types.DeleteMessageDocument,
-    "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n": typeof types.ForkSessionDocument,
+    "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      fork {\n        newSessionId\n      }\n    }\n  }\n": typeof types.ForkSessionDocument,
     "\n  mutation RetryEnrichment($input: RetryEnrichmentInput!) {\n    retryEnrichment(input: $input) {\n      retried\n    }\n  }\n": typeof types.RetryEnrichmentDocument,
     "\n  query Entity($id: ID!) {\n    node(id: $id) {\n      ... on Entity {\n        id\n        name\n        label\n        mentionCount\n        firstSeenAt\n        lastSeenAt\n        messages(last: 100) {\n          edges {\n            node {\n              uuid\n              seq\n              role\n              name\n              createdAt\n              content\n              session {\n                sessionId\n                title\n              }\n            }\n          }\n          totalCount\n        }\n      }\n    }\n  }\n": typeof types.EntityDocument,
     "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n    failedMessages(first: 50) {\n      uuid\n      seq\n      enrichment {\n        reason\n      }\n      session {\n        sessionId\n        title\n      }\n    }\n  }\n": typeof types.HealthDocument,
@@ -44,7 +44,7 @@ const documents: Documents = {
     "\n  subscription MessageUpdated($sessionId: ID!) {\n    messageUpdated(sessionId: $sessionId) {\n      kind\n      uuid\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": types.MessageUpdatedDocument,
     "\n  mutation UpdateMessage($input: UpdateMessageInput!) {\n    updateMessage(input: $input) {\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": types.UpdateMessageDocument,
     "\n  mutation DeleteMessage($input: DeleteMessageInput!) {\n    deleteMessage(input: $input) {\n      deletedId\n    }\n  }\n": types.DeleteMessageDocument,
-    "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n": types.ForkSessionDocument,
+    "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      fork {\n        newSessionId\n      }\n    }\n  }\n": types.ForkSessionDocument,
     "\n  mutation RetryEnrichment($input: RetryEnrichmentInput!) {\n    retryEnrichment(input: $input) {\n      retried\n    }\n  }\n": types.RetryEnrichmentDocument,
     "\n  query Entity($id: ID!) {\n    node(id: $id) {\n      ... on Entity {\n        id\n        name\n        label\n        mentionCount\n        firstSeenAt\n        lastSeenAt\n        messages(last: 100) {\n          edges {\n            node {\n              uuid\n              seq\n              role\n              name\n              createdAt\n              content\n              session {\n                sessionId\n                title\n              }\n            }\n          }\n          totalCount\n        }\n      }\n    }\n  }\n": types.EntityDocument,
     "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n    failedMessages(first: 50) {\n      uuid\n      seq\n      enrichment {\n        reason\n      }\n      session {\n        sessionId\n        title\n      }\n    }\n  }\n": types.HealthDocument,
@@ -90,7 +90,7 @@ export function graphql(source: "\n  mutation DeleteMessage($input: DeleteMessag
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n"): typeof import('./graphql').ForkSessionDocument;
+export function graphql(source: "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      fork {\n        newSessionId\n      }\n    }\n  }\n"): typeof import('./graphql').ForkSessionDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -53,7 +53,7 @@ export type ForkSessionInput = {
   newSessionId: string | number;
   /** Your own id of the session with the messages. */
   sessionId: string | number;
-  /** The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 1,000 messages and 16 MiB are copied. */
+  /** The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 200,000 messages are copied. */
   throughSeq: number;
   /** The user of the new session; by default, and at most, the user of the source. */
   userId?: string | number | null | undefined;
@@ -252,7 +252,7 @@ export type ForkSessionMutationVariables = Exact<{
 }>;
 
 
-export type ForkSessionMutation = { forkSession: { session: { sessionId: string } } };
+export type ForkSessionMutation = { forkSession: { fork: { newSessionId: string } } };
 
 export type RetryEnrichmentMutationVariables = Exact<{
   input: RetryEnrichmentInput;
@@ -618,8 +618,8 @@ export const DeleteMessageDocument = new TypedDocumentString(`
 export const ForkSessionDocument = new TypedDocumentString(`
     mutation ForkSession($input: ForkSessionInput!) {
   forkSession(input: $input) {
-    session {
-      sessionId
+    fork {
+      newSessionId
     }
   }
 }

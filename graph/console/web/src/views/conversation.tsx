@@ -142,8 +142,8 @@ const DELETE = graphql(`
 const FORK = graphql(`
   mutation ForkSession($input: ForkSessionInput!) {
     forkSession(input: $input) {
-      session {
-        sessionId
+      fork {
+        newSessionId
       }
     }
   }
@@ -263,7 +263,7 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
     mutationFn: (throughSeq: number) =>
       execute(FORK, { input: { sessionId, throughSeq, newSessionId: `${sessionId}-fork-${crypto.randomUUID().slice(0, 8)}` } }),
     onError,
-    onSuccess: ({ forkSession }) => location.assign(hrefOf('sessions', forkSession.session.sessionId)),
+    onSuccess: ({ forkSession }) => location.assign(hrefOf('sessions', forkSession.fork.newSessionId)),
   });
   const retry = useMutation({
     mutationFn: (uuid: string) => execute(RETRY, { input: { uuid } }),

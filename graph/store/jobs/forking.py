@@ -1,0 +1,149 @@
+"""Forks of many messages, which a job makes, even if a process dies meanwhile.
+
+`forkSession` leaves a job in `forks`. The job copies the messages in portions, as an import stores a large session: the
+new session's document comes last, and nothing of the session is visible before. A process that takes over the job of a
+dead one erases the copied part, and begins again. A session that is changed meanwhile gives the messages that it has
+when their portion is read, on the path of the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+from graph.errors import Conflict, NotFound
+from graph.store.branches import Range
+from graph.store.copies import Copier
+from graph.store.database import Database
+from graph.store.documents import Document, SessionDocument, new_uuid, now
+from graph.store.driver.availability import once
+from graph.store.driver.types import Transaction
+from graph.store.forks import Fork, new_session
+from graph.store.jobs import erasure, handover
+from graph.store.jobs.documents import ForkDocument
+from graph.store.jobs.lease import Lease
+from graph.store.transfer.documents import Contents
+from graph.store.transfer.staging import Staging, release
+from graph.store.visible import Visible
+
+_JOBS = Lease()
+
+AT_ONCE = 200
+"""Maximum messages of a portion, which has at most 16 MiB: more would hold the event loop."""
+LEASE = timedelta(seconds=60)
+"""Time for which a silent runner holds a job: longer than a portion takes."""
+MOST_ATTEMPTS = 5
+"""Runners that may die of a job."""
+FAILURE_KEPT = timedelta(days=1)
+"""Time for which a caller can read why a fork failed."""
+
+
+class _Lost(Exception):
+    """Another runner holds the job, or the user was deleted."""
+
+
+def begin(database: Database) -> asyncio.Task[None]:
+    """Run the due jobs in the background. If that fails, `run_pending` resumes them after the end of their leases."""
+    return database.run(once("a fork", partial(run_pending, database)))
+
+
+async def run_pending(database: Database) -> int:
+    """Run the jobs that no process holds, one after the other; return their number."""
+    number = 0
+    async with database.write_lock("forks\0"):
+        while (job := await _claimed(database)) is not None:
+            await _run(database, job)
+            number += 1
+    return number
+
+
+async def _claimed(database: Database) -> ForkDocument | None:
+    unfinished = {"failed": {"$exists": False}}
+    return await _JOBS.claim_next(
+        database.forks, unfinished, new_uuid(), seconds=LEASE.total_seconds(), fields={"expiresAt": 0}
+    )
+
+
+def _held(job: ForkDocument) -> Document:
+    return {"_id": job["_id"], **_JOBS.held(job["lease"])}
+
+
+async def _run(database: Database, job: ForkDocument) -> None:
+    staging = Staging(database, job["_id"], is_fork=True)
+    try:
+        if "made" not in job:
+            _refuse_more_attempts(job)
+            await erasure.finish(database, erasure.session_job(job["_id"]))  # the part of a dead runner
+            await staging.begin()
+            await _make(database, job, staging)
+    except _Lost:
+        return
+    except (Conflict, NotFound) as error:
+        if await _JOBS.renew(database.forks, _held(job), seconds=LEASE.total_seconds()):
+            await staging.abandon()
+            failed = {"failed": str(error), "expiresAt": now() + FAILURE_KEPT}
+            await database.forks.update_one(_held(job), {"$set": failed})
+        return
+    await release(database, job["_id"])
+    await handover.finish(database, job["_id"])
+    await database.forks.delete_one(_held(job))
+
+
+def _refuse_more_attempts(job: ForkDocument) -> None:
+    if job["attempts"] > MOST_ATTEMPTS:
+        raise Conflict("the processes that made the fork ended: send forkSession again")
+
+
+async def _make(database: Database, job: ForkDocument, staging: Staging) -> None:
+    """Copy the messages, and make the session visible.
+
+    Raises:
+        Conflict: the session of the new id was made meanwhile.
+        NotFound: the source was deleted.
+    """
+    copier, seq = Copier(job["_id"], now()), 0
+    while True:
+        visible = _part(job, await _source(database, job)).beyond(seq)
+        found = await database.messages.find_at_once(
+            visible.match("seq", job["throughSeq"]), limit=AT_ONCE, sort=[("seq", 1)]
+        )
+        if not found:
+            break
+        wanted = {message["memoryId"] for message in found}
+        memories = await database.memories.find({"_id": {"$in": list(wanted)}})
+        if len(memories) < len(wanted):
+            continue  # the messages are being erased: look at the source again
+        ended, copies = copier.copy(found, memories)
+        await staging.add(Contents(ended, copies, []))
+        seq = found[-1]["seq"]
+        progress = {"copied": copier.count, "dueAt": now() + LEASE}
+        if not (await database.forks.update_one(_held(job), {"$set": progress})).matched_count:
+            raise _Lost
+    await staging.add(Contents(copier.rest(), [], []))
+    source = await _source(database, job)
+    fork = Fork(job["sourceId"], job["throughSeq"], job["_id"], job.get("userId"))
+    session = new_session(source, fork, copier)
+    read = _part(job, source).match("seq", min(job["throughSeq"], source.get("readSeq", 0)))
+    session["readSeq"] = min(copier.count, await database.messages.count_documents(read))
+
+    async def also(tx: Transaction) -> None:
+        made = {"$set": {"made": True, "dueAt": now() + LEASE}}
+        if not (await database.forks.update_one(_held(job), made, session=tx)).matched_count:
+            raise _Lost
+
+    await staging.finish(session, also)
+
+
+async def _source(database: Database, job: ForkDocument) -> SessionDocument:
+    found = await database.sessions.find_one({"_id": job["sourceId"], "uuid": job["sourceUuid"]})
+    if found is None:
+        raise NotFound("the session with the messages was deleted")
+    return found
+
+
+def _part(job: ForkDocument, source: SessionDocument) -> Visible:
+    """Return the visible part of the source on the path of the request."""
+    path = job["path"]
+    whole = Visible.of(source)
+    return whole if path is None else Visible(whole.session_id, whole.after_seq, tuple(Range(*part) for part in path))
