@@ -15,13 +15,13 @@ class Example:
 
 _ADD_MEMORY = """\
 # Welcome to RecallQL. Press the pink button
-# (or Ctrl-Enter) to store the conversation below
-# in a new session. Then try the next tabs: read
-# it back, and follow it live.
+# (or Ctrl-Enter) to store this conversation
+# in a new session. Then try the next tabs:
+# read it back, and follow it live.
 #
-# Does the server ask for a token? Put it under
-# "Headers" below, in each tab:
-#   {"authorization": "Bearer <token>"}
+# Does the server ask for a token? Put it
+# under "Headers" below; the other tabs send
+# it, too: {"authorization": "Bearer <token>"}
 
 mutation AddMemory($input: AddMemoryInput!) {
   addMemory(input: $input) {
@@ -46,10 +46,10 @@ mutation AddMemory($input: AddMemoryInput!) {
 """
 
 _MEMORY = """\
-# The memory of the session: the newest summary,
-# the messages after it, and the people, places and
-# works they mention. A field that you leave out is
-# not read from the database.
+# The memory of the session: the newest
+# summary, the messages after it, and the
+# people, places and works they mention. The
+# service reads the selected fields alone.
 
 query Memory($sessionId: ID!) {
   memory(sessionId: $sessionId) {
@@ -80,9 +80,11 @@ query Memory($sessionId: ID!) {
 """
 
 _MESSAGE_ADDED = """\
-# Every message of the session after the given seq,
-# and then those to come. Leave this running, and
-# add to the session from your app or a second window.
+# Every message of the session after the
+# given seq, and then the new ones: the latest
+# 100 events are shown. Leave this running,
+# and add to the session from your app or a
+# second window.
 
 subscription MessageAdded($sessionId: ID!, $afterSeq: Int) {
   messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {
@@ -98,8 +100,7 @@ _CONVERSATION = [
     {"role": "human", "content": "Who was Octavia Butler?"},
     {
         "role": "ai",
-        "content": "Octavia Estelle Butler (June 22, 1947 \N{EN DASH} February 24, 2006) "
-        "was an American science fiction author.",
+        "content": "Octavia Estelle Butler (June 22, 1947 - February 24, 2006) was an American science fiction author.",
     },
     {"role": "human", "content": "Which books of hers were made into movies?", "metadata": {"foo": "bar"}},
 ]

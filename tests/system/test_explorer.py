@@ -169,6 +169,7 @@ def test_first_time_visitor_runs_the_examples_with_no_other_host_in_reach(visit:
     visit.open_tab("MessageAdded")
     visit.run()
     visit.expect_answer('"seq": 3')
+    visit.expect_answer('"seq": 1')
     visit.page.screenshot(path=ARTIFACTS / "explorer-subscription.png")
 
     visit.wait_until_kept('"afterSeq"', 2)
@@ -180,6 +181,21 @@ def test_first_time_visitor_runs_the_examples_with_no_other_host_in_reach(visit:
 
     assert visit.elsewhere == []
     assert visit.complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bundle")
+def test_on_a_phone_the_answer_is_below_the_query_and_as_wide(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    visit.arrive()
+    visit.run()
+    visit.expect_answer('"messageCount": 3')
+    query, answer = (visit.page.locator(name).bounding_box() for name in (".graphiql-editors", ".graphiql-response"))
+    assert query is not None
+    assert answer is not None
+    assert answer["y"] >= query["y"] + query["height"]
+    assert answer["width"] > 250
+    visit.page.screenshot(path=ARTIFACTS / "explorer-phone.png")
 
 
 @pytest.mark.usefixtures("bundle")
@@ -198,6 +214,11 @@ def test_token_of_the_headers_editor_goes_with_queries_and_subscriptions(visit: 
         "type": "connection_init",
         "payload": {"authorization": "Bearer my-token"},
     }
+
+    visit.open_tab("Memory")
+    with visit.page.expect_request(visit.address) as query:
+        visit.run()
+    assert query.value.header_value("authorization") == "Bearer my-token"
 
     with visit.page.expect_request(visit.address) as introspection:
         visit.page.get_by_role("button", name="Re-fetch GraphQL schema").click()

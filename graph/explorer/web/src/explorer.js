@@ -34,13 +34,39 @@ function operationOf(params, options) {
   return [stale ? { ...params, operationName: names[0] } : params, { ...options, documentAST }];
 }
 
-function fetcher(params, options) {
-  // A client of its own for each run (it connects when a subscription starts), so that each uses its tab's token.
-  const wsClient = createClient({
-    url: webSocketUrl.href,
-    connectionParams: connectionParams(options?.headers),
-  });
-  return createGraphiQLFetcher({ url: url.href, wsClient })(...operationOf(params, options));
+/** The headers that a tab sent last: a tab without headers of its own sends them, too. */
+let sharedHeaders;
+
+function headersOf(options) {
+  if (options?.headers) sharedHeaders = options.headers;
+  return sharedHeaders;
+}
+
+const MOST_EVENTS = 100;
+
+/** GraphiQL shows the last result alone: each result of a subscription has the events before it, the oldest first. */
+async function* withEventsBefore(results) {
+  const events = [];
+  for await (const result of results) {
+    events.push(result);
+    if (events.length > MOST_EVENTS) events.shift();
+    yield { events: [...events] };
+  }
+}
+
+function isSubscription({ operationName }, { documentAST }) {
+  return documentAST?.definitions.some(
+    ({ operation, name }) => operation === 'subscription' && (!operationName || name?.value === operationName),
+  );
+}
+
+async function fetcher(params, options) {
+  const headers = headersOf(options);
+  // A client of its own for each run (it connects when a subscription starts), so that each uses the current token.
+  const wsClient = createClient({ url: webSocketUrl.href, connectionParams: connectionParams(headers) });
+  const operation = operationOf(params, { ...options, headers });
+  const results = await createGraphiQLFetcher({ url: url.href, wsClient })(...operation);
+  return isSubscription(...operation) && Symbol.asyncIterator in results ? withEventsBefore(results) : results;
 }
 
 const { tabs, console: hasConsole } = JSON.parse(document.getElementById('explorer-config').textContent);
