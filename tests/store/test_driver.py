@@ -9,6 +9,7 @@ import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -16,9 +17,11 @@ from pymongo import AsyncMongoClient
 from graph.operations.opening import opened
 from graph.settings import Settings
 from graph.store.driver import client as driver
+from graph.store.driver.collection import Collection
 from graph.store.driver.types import DriverName, is_motor
 from tests.support.access import changed
 from tests.support.hanging import hanging_mongodb
+from tests.support.tcp import free_port
 
 WARNING = "Motor is past its end of life"
 
@@ -82,3 +85,21 @@ async def test_a_client_closes_in_time_while_mongodb_is_silent(mongodb_uri: str,
         took = time.monotonic() - began
     assert held < 1, "the command that ends the sessions does not wait on the event loop"
     assert took < 8, "its answer is waited for 2 seconds, on a busy machine a bit more"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["motor", "pymongo"])
+async def test_all_cancelled_reads_end_while_mongodb_refuses_connections(name: DriverName) -> None:
+    uri = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true"
+    client = driver.connect(uri, pool_size=8, timeout=20.0, driver=name)
+    users: Collection[Any] = Collection(client.get_database("test_cancelled").get_collection("users"))
+    with driver.time_limit(20.0):
+        reads = [asyncio.create_task(users.find({})) for _ in range(200)]
+    for number, read in enumerate(reads):  # around the half second after which each looks for MongoDB again
+        asyncio.get_running_loop().call_later(0.4 + 0.001 * number, read.cancel)
+    _, left = await asyncio.wait(reads, timeout=8)
+    for read in left:
+        read.cancel()
+    await driver.close(client)
+    await asyncio.gather(*reads, return_exceptions=True)
+    assert not left

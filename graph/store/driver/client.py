@@ -22,6 +22,7 @@ from graph.errors import StartupError
 from graph.store.driver.abandoned import ended_when_cancelled
 from graph.store.driver.deadline import commands_within
 from graph.store.driver.types import Client, DriverName, Transaction, awaited, is_motor
+from graph.store.driver.waiting import lose_no_cancellation
 
 
 class _ReferenceDecoder(TypeDecoder):
@@ -88,6 +89,7 @@ def connect(
 
 def _class_of(driver: DriverName) -> type[Client]:
     if driver == "pymongo":
+        lose_no_cancellation()
         return AsyncMongoClient
     from graph.store.driver.motor import MotorClient  # noqa: PLC0415 - no import of Motor where it is not used
 
