@@ -7,6 +7,7 @@ import errno
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -193,6 +194,11 @@ class EmbeddedMongo:
                 self._end(self._process)  # the next attempt needs its port
             raise
 
+    def wake(self) -> None:
+        """Let a suspended mongod continue: everything that stops before it may wait for its answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Stop mongod and give the data directory back. Blocks, about a second. Does nothing when it is stopped."""
         process, self._process = self._process, None
@@ -208,6 +214,7 @@ class EmbeddedMongo:
     def _end(process: subprocess.Popen[bytes]) -> None:
         try:
             process.terminate()
+            process.send_signal(signal.SIGCONT)  # a suspended process ends only after it continues
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             logger.warning("mongod did not stop within %d s and is killed; its journal keeps the data", _STOP_SECONDS)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import MongoClient
+from pymongo import MongoClient, timeout
 from pymongo.errors import PyMongoError
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ _LEAST_RESIZED_MB = 990  # MongoDB's own bound of `replSetResizeOplog`
 _FIRST_LOOK_SECONDS = 5.0  # after the start: a server that is restarted often would otherwise never look
 _LOOK_SECONDS = 600.0
 _NOTE = b"\0" * 2**20
+_ANSWER_MILLISECONDS = 10_000  # for the answer to one command: mongod may hang
+_CLOSE_SECONDS = 2.0
 _PAUSE = 0.02  # seconds between notes, for other writers
 
 
@@ -64,7 +66,8 @@ def bounded_age(uri: str, hours: float, *, look_seconds: float = _LOOK_SECONDS) 
 
 
 def _keep(uri: str, age: timedelta, look_seconds: float, stop: threading.Event) -> None:
-    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=2_000) as client:
+    client = MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=2_000, timeoutMS=_ANSWER_MILLISECONDS)
+    try:
         pause = min(_FIRST_LOOK_SECONDS, look_seconds)
         while not stop.wait(pause):
             pause = look_seconds
@@ -72,6 +75,9 @@ def _keep(uri: str, age: timedelta, look_seconds: float, stop: threading.Event) 
                 shorten(client, age, stop)
             except PyMongoError as error:
                 logger.warning("MongoDB's oplog could not be shortened by age; a later attempt follows: %s", error)
+    finally:
+        with timeout(_CLOSE_SECONDS):  # the close waits for an answer to the end of its sessions
+            client.close()
 
 
 def shorten(client: MongoClient[dict[str, Any]], age: timedelta, stop: threading.Event | None = None) -> None:

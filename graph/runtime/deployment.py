@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from graph.errors import StartupError
@@ -36,6 +36,31 @@ def mongodb(settings: Settings, *, attach: bool = False, anyway: bool = False) -
             f"no data directory is named, and nobody serves {settings.data_dir}, while process {served[0].pid} serves"
             f" {served[0].store}: name one with --data-dir or --mongodb-uri"
         )
+    with _own_mongod(settings) as embedded:
+        yield embedded.uri
+
+
+@contextmanager
+def mongodb_of_server(settings: Settings) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The connection string of a server's MongoDB, and a function for the begin of the server's stop.
+
+    The function lets an own mongod continue that somebody suspended: the stop would wait for its answers.
+
+    Args:
+        settings: name the MongoDB, or the data directory.
+
+    Raises:
+        StartupError: the own mongod can't start.
+    """
+    if settings.mongodb_uri is not None:
+        yield settings.mongodb_uri.get_secret_value(), lambda: None
+        return
+    with _own_mongod(settings) as embedded:
+        yield embedded.uri, embedded.wake
+
+
+@contextmanager
+def _own_mongod(settings: Settings) -> Iterator[EmbeddedMongo]:
     with (
         EmbeddedMongo(
             settings.data_dir,
@@ -46,4 +71,4 @@ def mongodb(settings: Settings, *, attach: bool = False, anyway: bool = False) -
         kept_running(embedded),
         bounded_age(embedded.uri, settings.mongod_oplog_hours),
     ):
-        yield embedded.uri
+        yield embedded

@@ -17,7 +17,7 @@ from graph.enrichment.tokens import DEFAULT_ENCODING, load_counter
 from graph.errors import StartupError
 from graph.recall.embedding import embedder_of
 from graph.request.trusted import TrustedDocuments
-from graph.runtime.deployment import mongodb
+from graph.runtime.deployment import mongodb, mongodb_of_server
 from graph.runtime.logs import configure_logging, warn_of_unknown_settings
 from graph.runtime.served import Store, noted
 from graph.runtime.supervisor import web_processes, workers
@@ -42,7 +42,12 @@ def serve(settings: Settings) -> None:
     # Half of a start is imports, which go on while mongod starts.
     preparing = threading.Thread(target=_prepare, args=(settings,), daemon=True)
     preparing.start()
-    with listener, mongodb(settings) as uri, noted(Store.of(settings, uri)), ExitStack() as children:
+    with (
+        listener,
+        mongodb_of_server(settings) as (uri, wake),
+        noted(Store.of(settings, uri)),
+        ExitStack() as children,
+    ):
         preparing.join()
         from graph.runtime.web import announce, run  # noqa: PLC0415 - as said
 
@@ -54,6 +59,7 @@ def serve(settings: Settings) -> None:
                 children.enter_context(kind)
 
         def ending() -> None:  # every child stops while this process stops serving
+            wake()
             for kind in kinds:
                 kind.stop()
 

@@ -84,6 +84,24 @@ async def test_a_live_subscription_holds_up_no_stop(tmp_path: Path) -> None:
     assert followed - alone < 4  # 0.1 seconds on an idle machine
 
 
+async def test_a_suspended_mongod_holds_up_no_stop(tmp_path: Path) -> None:
+    with served(tmp_path / "data") as server:
+        async with socket_to(server.url) as live:
+            await anyio.to_thread.run_sync(lambda: server.graphql(ADD, input=HELLO))
+            await live.subscribe(ADDED, {"id": "s", "after": 0})
+            assert await live.seqs(1) == [1]
+            (mongod,) = (child for child in server.children() if child.name() == "mongod")
+            mongod.suspend()
+            adding = asyncio.create_task(anyio.to_thread.run_sync(lambda: server.graphql(ADD, input=HELLO)))
+            await asyncio.sleep(0.5)  # the write arrives, or is refused
+            took = await stopped(server, signal.SIGTERM)
+        await asyncio.gather(adding, return_exceptions=True)
+        log = server.stderr()
+    assert took < 20  # 2 seconds on an idle machine, and more than 40 while mongod is waited for
+    assert "is killed" not in log
+    assert "Traceback" not in log
+
+
 async def test_a_client_that_goes_while_it_is_answered_leaves_no_traceback(
     tmp_path: Path,
 ) -> None:

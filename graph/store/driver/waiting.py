@@ -1,7 +1,7 @@
 """Waits of PyMongo's client for asyncio that a cancelled task leaves.
 
-`asyncio.wait_for` of Python 3.11 loses a cancellation that comes in the same turn of the event loop as the end of what
-it waits for. While MongoDB refuses connections, all tasks that select a server wake each other up several times a
+`asyncio.wait_for` of Python 3.11 loses a cancellation that comes in the same turn of the event loop as the end of its
+wait. While MongoDB refuses connections, all tasks that select a server wake each other up several times a
 second: one of a few cancelled tasks goes on, until its time limit.
 """
 
