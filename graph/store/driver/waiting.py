@@ -24,6 +24,6 @@ async def _wait_for(work: Awaitable[T], timeout: float | None) -> T:
 
 
 def lose_no_cancellation() -> None:
-    """Make the waits of PyMongo's client for conditions those of Python 3.12."""
+    """Make PyMongo's client wait for conditions as on Python 3.12."""
     if sys.version_info < (3, 12):
         pymongo.lock.wait_for = _wait_for  # type: ignore[assignment,attr-defined]
