@@ -210,6 +210,13 @@ def test_only_the_facade_imports_the_driver() -> None:
     assert broken(found) == {}
 
 
+def test_only_the_facade_translates_errors_and_reads_cursors() -> None:
+    words = ("translated_errors", ".to_list(", "__await__")
+    outside = [path for path in modules() if not path.is_relative_to(PACKAGE / "store" / "driver")]
+    texts = {name_of(path): path.read_text(encoding="utf-8") for path in outside}
+    assert broken({name: [word for word in words if word in text] for name, text in texts.items()}) == {}
+
+
 def test_one_module_bounds_the_time_of_commands() -> None:
     bounding = ("pymongo.timeout", "max_time_ms", "maxTimeMS")
     texts = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in modules()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from graph.errors import StartupError, Unavailable
+from graph.errors import StartupError
 from graph.store.documents import (
     DeletionDocument,
     MemoryDocument,
@@ -23,7 +23,6 @@ from graph.store.documents import (
 )
 from graph.store.driver import client as driver
 from graph.store.driver.collection import Collection, collection_of
-from graph.store.driver.errors import translated_errors
 from graph.store.driver.presence import Presence
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.entities.documents import EntityCountDocument
@@ -144,13 +143,7 @@ class Database:
         Raises:
             Unavailable: MongoDB did not answer in time.
         """
-        try:
-            # The driver's own limit ends its work; asyncio's ends the wait where all threads for pings are taken.
-            with translated_errors():
-                async with asyncio.timeout(seconds):
-                    await driver.ping(self.client, seconds)
-        except TimeoutError:
-            raise Unavailable(f"MongoDB did not answer within {seconds:g} seconds") from None
+        await driver.require_answer(self.client, seconds)
 
     async def close(self) -> None:
         """Cancel the background tasks, and close the connections."""

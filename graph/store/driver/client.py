@@ -18,9 +18,10 @@ from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from graph.errors import StartupError
+from graph.errors import StartupError, Unavailable
 from graph.store.driver.abandoned import ended_when_cancelled
 from graph.store.driver.deadline import commands_within
+from graph.store.driver.errors import translated_errors
 from graph.store.driver.types import Client, DriverName, Transaction, awaited, is_motor
 from graph.store.driver.waiting import lose_no_cancellation
 
@@ -133,6 +134,37 @@ async def ping(client: Client, seconds: float, *, secondary: bool = False) -> No
         return
     with commands_within(seconds):
         await client.admin.command("ping", read_preference=preference)
+
+
+async def require_answer(client: Client, seconds: float) -> None:
+    """Wait for an answer of MongoDB's primary to a ping.
+
+    Args:
+        client: the MongoDB client.
+        seconds: the maximum time, the selection of a server included.
+
+    Raises:
+        Unavailable: MongoDB did not answer in time.
+    """
+    try:
+        # The driver's own limit ends its work; asyncio's ends the wait where all threads for pings are taken.
+        with translated_errors():
+            async with asyncio.timeout(seconds):
+                await ping(client, seconds)
+    except TimeoutError:
+        raise Unavailable(f"MongoDB did not answer within {seconds:g} seconds") from None
+
+
+async def latest_commit(client: Client) -> Any:
+    """Return a cluster time at which all acknowledged writes are committed.
+
+    Raises:
+        Unavailable: MongoDB does not answer.
+    """
+    with translated_errors():
+        async with session_of(client) as tx:
+            await client.admin.command("ping", session=tx)
+            return tx.operation_time
 
 
 @asynccontextmanager

@@ -18,8 +18,7 @@ from graph.store.database import Database
 from graph.store.documents import DeletionKind, Document, EnrichmentState
 from graph.store.driver.availability import until_available
 from graph.store.driver.batches import Batch
-from graph.store.driver.client import CODEC, session_of
-from graph.store.driver.errors import translated_errors
+from graph.store.driver.client import CODEC, latest_commit, session_of
 from graph.store.driver.streams import change_stream, next_batch
 from graph.store.driver.types import ChangeStream, Client, OperationFailure, PyMongoError, Transaction
 
@@ -93,10 +92,7 @@ async def current_moment(database: Database) -> Moment:
     Raises:
         Unavailable: MongoDB does not answer.
     """
-    with translated_errors():
-        async with session_of(database.client) as tx:
-            await database.client.admin.command("ping", session=tx)
-            return tx.operation_time
+    return await latest_commit(database.client)
 
 
 async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:

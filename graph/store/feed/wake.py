@@ -11,9 +11,8 @@ from graph.errors import Unavailable
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState
 from graph.store.driver.availability import sleep, unless
-from graph.store.driver.errors import translated_errors
 from graph.store.driver.streams import change_stream
-from graph.store.driver.types import OperationFailure
+from graph.store.driver.types import PyMongoError
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +59,8 @@ async def wait_for_work(
     """
     until = time.monotonic() + poll_seconds
     try:
-        with translated_errors():
-            await unless(stop, _hint(database, due_in, until))
-    except (Unavailable, OperationFailure) as error:
+        await unless(stop, _hint(database, due_in, until))
+    except (Unavailable, PyMongoError) as error:
         # Without the stream, as during an election, polling suffices.
         logger.debug("no change stream: %s", error)
         await sleep(max(0.0, until - time.monotonic()), stop)
