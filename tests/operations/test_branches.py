@@ -29,8 +29,8 @@ from tests.support.untyped import untyped
 
 NIL = "00000000-0000-0000-0000-000000000000"
 NO_PARENT = (
-    "and neither the session nor the messages before in this call have a message with this uuid: send that of one of"
-    " them, or leave parentUuid out"
+    "and neither the session nor the messages before in this call have a message with this uuid: send the uuid of one"
+    " of them, or leave parentUuid out"
 )
 WINDOW = 4
 HEAD = """mutation($i: UpdateSessionInput!) { updateSession(input: $i) {
