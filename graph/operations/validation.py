@@ -168,6 +168,13 @@ def check_first(value: int | None, default: int = DEFAULT_PAGE) -> int:
     return value
 
 
+def check_length(value: int) -> int:
+    """Check a maximum number of characters of an excerpt."""
+    if not 1 <= value <= MAX_PAGE:
+        raise BadUserInput(f"length must be from 1 to {MAX_PAGE:,}, not {value:,}")
+    return value
+
+
 def check_seq(value: int, name: str = "seq") -> int:
     """Check the number of a message in its session."""
     if value < 1:

@@ -10,8 +10,9 @@ import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
+from graph.operations.excerpts import EXCERPT, excerpt_of
 from graph.operations.relatives import MESSAGE_FIELDS, parent_uuids, sibling_uuids
-from graph.operations.validation import check_first
+from graph.operations.validation import check_first, check_length
 from graph.schema.context import Info
 from graph.schema.enrichment.types import Enrichment
 from graph.schema.entities.types import Entity, message_entities
@@ -19,6 +20,7 @@ from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import JSON, UUID
+from graph.store.documents import MessageDocument
 from graph.store.stream_documents import MessageStatus
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ described_enum(
         "ABORTED": "Its writer ended it early; it has the text that had come.",
     },
 )
+
+
+def _excerpt(message: MessageDocument, length: int = EXCERPT) -> str:
+    return excerpt_of(message["content"], check_length(length))
 
 
 @strawberry.type(description="One message of a session.")
@@ -61,6 +67,18 @@ class Message(Node, DocumentType):
         "toolCallId", default=None, description="The tool call that the message answers, if sent."
     )
     content: str = stored("content", description="The text, exactly as sent, or the text of the parts.")
+
+    @resolved(
+        "content",
+        description="The beginning of the content on one line, for lists; … stands for the rest, after a whole word.",
+        read=_excerpt,
+    )
+    def excerpt(
+        root: strawberry.Parent[Any],
+        length: Annotated[int, strawberry.argument(description="Maximum number of characters, 1 to 1,000.")] = EXCERPT,
+    ) -> str:
+        return _excerpt(root, length)
+
     parts: list[JSON] = stored(
         "parts", default=[], description="The content in the form of model APIs, exactly as sent; empty by default."
     )

@@ -304,7 +304,7 @@ export type ContextQueryVariables = Exact<{
 
 export type ContextQuery = { context: { text: string, tokenCount: number, omittedMessages: number, summary: { tokenCount: number } | null, messages: Array<{ tokenCount: number }>, recalled: Array<{ message: { tokenCount: number } }> } };
 
-export type SessionRowFragment = { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, content: string } | null, enrichment: { pending: number, failed: number } };
+export type SessionRowFragment = { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } };
 
 export type SessionsQueryVariables = Exact<{
   first: number;
@@ -313,7 +313,7 @@ export type SessionsQueryVariables = Exact<{
 }>;
 
 
-export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, content: string } | null, enrichment: { pending: number, failed: number } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type SessionsFoundQueryVariables = Exact<{
   query: string;
@@ -322,7 +322,7 @@ export type SessionsFoundQueryVariables = Exact<{
 }>;
 
 
-export type SessionsFoundQuery = { search: { edges: Array<{ node: { role: string, name: string | null, content: string, session: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, content: string } | null, enrichment: { pending: number, failed: number } } } }> } };
+export type SessionsFoundQuery = { search: { edges: Array<{ node: { role: string, name: string | null, excerpt: string, session: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } } } }> } };
 
 export type SessionUpdatedSubscriptionVariables = Exact<{
   userId?: string | number | null | undefined;
@@ -407,7 +407,7 @@ export const SessionRowFragmentDoc = new TypedDocumentString(`
   lastMessage {
     role
     name
-    content
+    excerpt
   }
   enrichment {
     pending
@@ -795,7 +795,7 @@ export const SessionsDocument = new TypedDocumentString(`
   lastMessage {
     role
     name
-    content
+    excerpt
   }
   enrichment {
     pending
@@ -809,7 +809,7 @@ export const SessionsFoundDocument = new TypedDocumentString(`
       node {
         role
         name
-        content
+        excerpt
         session {
           ...SessionRow
         }
@@ -830,7 +830,7 @@ export const SessionsFoundDocument = new TypedDocumentString(`
   lastMessage {
     role
     name
-    content
+    excerpt
   }
   enrichment {
     pending

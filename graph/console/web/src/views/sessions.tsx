@@ -22,7 +22,7 @@ graphql(`
     lastMessage {
       role
       name
-      content
+      excerpt
     }
     enrichment {
       pending
@@ -54,7 +54,7 @@ const SESSIONS_FOUND = graphql(`
         node {
           role
           name
-          content
+          excerpt
           session {
             ...SessionRow
           }
@@ -265,7 +265,7 @@ function SessionRow({ row }: { row: Row }) {
       <time dateTime={row.updatedAt} title={formatTime(row.updatedAt)}>
         {formatAge(row.updatedAt)}
       </time>
-      <span className="excerpt">{last ? `${last.name ?? last.role}: ${last.content}` : 'No messages'}</span>
+      <span className="excerpt">{last ? `${last.name ?? last.role}: ${last.excerpt}` : 'No messages'}</span>
       <span className="facts">
         {row.user && <span>{row.user.userId}</span>}
         <span>{countOf(row.messageCount, 'message')}</span>
