@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Hashable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 from graph.live.follower import Follower
 from graph.live.group import DELETION, Execute, Group
@@ -21,6 +21,7 @@ from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.availability import repeatedly, until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
+from graph.store.stream_documents import PiecesDocument, indexed
 from graph.store.streams import is_streaming
 
 logger = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ class Hub:
         match change.kind:
             case ChangeKind.MESSAGE_ADDED:
                 self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
-            case ChangeKind.PIECE_ADDED | ChangeKind.STREAM_ENDED:
+            case ChangeKind.PIECES_ADDED | ChangeKind.STREAM_ENDED:
                 self._change_stream(change)
             case ChangeKind.TYPING:
                 self._publish((Feed.TYPING, document["sessionId"]), document["at"], notice_of(document))
@@ -208,10 +209,12 @@ class Hub:
         self._look.set()  # which forgets earlier deletions, too
 
     def _change_stream(self, change: Change) -> None:
-        """Publish a piece of a message, or look up the message whose last piece has come."""
-        if change.kind is ChangeKind.PIECE_ADDED:
-            topic = Feed.PIECES, (change.document["sessionId"], change.document["messageId"])
-            self._publish(topic, change.document["index"], piece_of(change.document))
+        """Publish pieces of a message, or look up the message whose last piece has come."""
+        if change.kind is ChangeKind.PIECES_ADDED:
+            key = change.document["sessionId"], change.document["messageId"]
+            if key in self._feeds[Feed.PIECES]:
+                for index, text in indexed(cast("PiecesDocument", change.document)):
+                    self._publish((Feed.PIECES, key), index, piece_of(index, text))
         elif self._feeds[Feed.PIECES]:
             self._ended_streams.add(change.id)
             self._look.set()

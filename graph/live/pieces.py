@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from graph.live.memory import Memory
 from graph.live.messages import is_number
 from graph.live.paging import paged
 from graph.live.source import Feed, Gone, InSession, Place, Topic, no_mark
-from graph.store.documents import AnyDocument, Document, MessageDocument
+from graph.store.documents import Document, MessageDocument
 from graph.store.feed import following
 from graph.store.feed.changes import Moment
-from graph.store.stream_documents import MessageStatus
+from graph.store.stream_documents import MessageStatus, PiecesDocument, indexed
 from graph.store.streams import is_streaming
 from graph.store.visible import Visible
 
@@ -82,12 +83,16 @@ class MessageStreamed(InSession):
 
         async with aclosing(paged(memory, read)) as items:
             async for item in items:
-                if not self.is_next(item.document["index"]):
-                    return
-                self.place = item.document["index"]
-                given = [piece_of(item.document)]
+                found = deque(indexed(cast("PiecesDocument", item.document)))
                 del item
-                yield given.pop()
+                while found:
+                    index, text = found.popleft()
+                    if index <= self.place:
+                        continue
+                    if not self.is_next(index):
+                        return
+                    self.place = index
+                    yield piece_of(index, text)
 
     def is_next(self, place: Place) -> bool | None:
         """By index: they have no gaps, and the end is published after all of them."""
@@ -115,11 +120,11 @@ class MessageStreamed(InSession):
         return visible, message
 
 
-def piece_of(piece: AnyDocument) -> Document:
-    """The event of a piece."""
+def piece_of(index: int, text: str) -> Document:
+    """Return the event of a piece."""
     return {
-        "index": piece["index"],
-        "text": piece["text"],
+        "index": index,
+        "text": text,
         "done": False,
         "status": MessageStatus.STREAMING.value,
         "message": None,

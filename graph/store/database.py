@@ -30,7 +30,7 @@ from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes
 from graph.store.jobs.documents import ErasureDocument, ForkDocument, HandoverDocument, RetentionDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
-from graph.store.stream_documents import PieceDocument, StreamDocument, TypingDocument
+from graph.store.stream_documents import PiecesDocument, StreamDocument, TypingDocument
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000
@@ -69,7 +69,7 @@ class Database:
     recall: Collection[RecallDocument] = field(init=False)
     summaries: Collection[SummaryDocument] = field(init=False)
     streams: Collection[StreamDocument] = field(init=False)
-    pieces: Collection[PieceDocument] = field(init=False)
+    pieces: Collection[PiecesDocument] = field(init=False)
     typing: Collection[TypingDocument] = field(init=False)
     users: Collection[UserDocument] = field(init=False)
     erasures: Collection[ErasureDocument] = field(init=False)
@@ -97,7 +97,7 @@ class Database:
         self.recall = collection_of(database, "recall", RecallDocument)
         self.summaries = collection_of(database, "summaries", SummaryDocument)
         self.streams = collection_of(database, "streams", StreamDocument)
-        self.pieces = collection_of(database, "pieces", PieceDocument)
+        self.pieces = collection_of(database, "pieces", PiecesDocument)
         self.typing = collection_of(database, "typing", TypingDocument)
         self.users = collection_of(database, "users", UserDocument)
         self.erasures = collection_of(database, "erasures", ErasureDocument)

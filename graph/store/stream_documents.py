@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
@@ -46,8 +47,8 @@ class TypingDocument(TypedDict):
     """When the notice is no longer true without another one."""
 
 
-class PieceDocument(TypedDict):
-    """A piece of a message that is being written; the pieces go with the end of the stream."""
+class PiecesDocument(TypedDict):
+    """Consecutive pieces of a message that is being written; the pieces go with the end of the stream."""
 
     _id: str
     sessionId: str
@@ -55,4 +56,10 @@ class PieceDocument(TypedDict):
     messageId: str
     seq: int
     index: int
-    text: str
+    """The index of the last piece."""
+    texts: list[str]
+
+
+def indexed(document: PiecesDocument) -> Iterator[tuple[int, str]]:
+    """Yield the pieces of a document, each with its index."""
+    yield from enumerate(document["texts"], document["index"] - len(document["texts"]) + 1)

@@ -19,7 +19,7 @@ from graph.store.merge import merged_metadata
 from graph.store.messages import find_meant
 from graph.store.scope import EVERYTHING, Scope
 from graph.store.stamps import stamp_of
-from graph.store.stream_documents import MessageStatus, PieceDocument, StreamDocument
+from graph.store.stream_documents import MessageStatus, PiecesDocument, StreamDocument, indexed
 from graph.store.streams import forget_streams, is_streaming
 from graph.store.tool_pairs import pairs_of
 from graph.store.writes import next_revision, write, write_session
@@ -118,7 +118,7 @@ async def _append(
         change = {"nextIndex": stream["nextIndex"] + len(fresh), "size": size, "dueAt": silence_until}
         await database.streams.update_one(same, {"$set": change}, session=tx)
     if fresh:
-        await database.pieces.insert_many([_document(stream, piece) for piece in fresh], session=tx)
+        await database.pieces.insert_one(_document(stream, fresh), session=tx)
     return Appended(message["_id"], stream["nextIndex"] + len(fresh))
 
 
@@ -237,8 +237,8 @@ async def _end(
 async def _text(database: Database, message: MessageDocument, tx: Transaction) -> str:
     """Return the text of the pieces of a message."""
     of_message = {"sessionId": message["sessionId"], "seq": message["seq"]}
-    pieces = await database.pieces.find(of_message, {"text": 1}, sort=[("index", 1)], session=tx)
-    return "".join(piece["text"] for piece in pieces)
+    found = await database.pieces.find(of_message, {"texts": 1}, sort=[("index", 1)], session=tx)
+    return "".join(text for document in found for text in document["texts"])
 
 
 async def _count_tokens(
@@ -266,11 +266,14 @@ async def _fresh(
         raise Conflict(message, expectedIndex=expected)
     if first == expected:
         return pieces
-    span = {"$gte": first, "$lte": pieces[-1].index}
     found = await database.pieces.find(
-        {"sessionId": stream["sessionId"], "seq": stream["seq"], "index": span}, {"index": 1, "text": 1}, session=tx
+        {"sessionId": stream["sessionId"], "seq": stream["seq"], "index": {"$gte": first}},
+        {"index": 1, "texts": 1},
+        sort=[("index", 1)],
+        limit=len(pieces),  # each document has at least one piece
+        session=tx,
     )
-    stored = {piece["index"]: piece["text"] for piece in found}
+    stored = dict(piece for document in found for piece in indexed(document))
     for piece in pieces:
         if stored.get(piece.index, piece.text) != piece.text:
             message = (
@@ -288,15 +291,15 @@ def _refuse_too_much(count: int, size: int) -> None:
         raise BadUserInput(f"the message would have {size:,} bytes, and at most {MOST_BYTES:,} are accepted")
 
 
-def _document(stream: StreamDocument, piece: Piece) -> PieceDocument:
+def _document(stream: StreamDocument, pieces: Sequence[Piece]) -> PiecesDocument:
     return {
-        "_id": f"{stream['memoryId']}:{piece.index}",
+        "_id": f"{stream['memoryId']}:{pieces[0].index}",
         "messageId": stream["_id"],
         "memoryId": stream["memoryId"],
         "sessionId": stream["sessionId"],
         "seq": stream["seq"],
-        "index": piece.index,
-        "text": piece.text,
+        "index": pieces[-1].index,
+        "texts": [piece.text for piece in pieces],
     }
 
 

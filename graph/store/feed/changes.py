@@ -38,7 +38,7 @@ class ChangeKind(Enum):
     MESSAGE_ENRICHED = auto()
     MESSAGE_DELETED = auto()
     MESSAGES_CLEARED = auto()
-    PIECE_ADDED = auto()
+    PIECES_ADDED = auto()
     TYPING = auto()
     STREAM_ENDED = auto()
     SESSION_CREATED = auto()
@@ -54,7 +54,7 @@ class Change:
         kind: the kind of the change.
         id: the message's uuid, or the session's id.
         at: the time of the commit.
-        document: the message, piece or notice of typing at the time of the change, the `Stamp` of an edit, or the
+        document: the message, pieces or notice of typing at the time of the change, the `Stamp` of an edit, or the
             `DeletionDocument` of a deletion.
     """
 
@@ -234,7 +234,7 @@ _DELETIONS = {
 """The kind of change that a tombstone of a kind announces, and the field with the id of its object."""
 
 
-_STORED = {"pieces": ChangeKind.PIECE_ADDED, "typing": ChangeKind.TYPING}
+_STORED = {"pieces": ChangeKind.PIECES_ADDED, "typing": ChangeKind.TYPING}
 """The kind of the change that a new document of a collection is."""
 
 

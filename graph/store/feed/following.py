@@ -105,7 +105,10 @@ async def message_of(
 
 
 async def pieces_after(database: Database, visible: Visible, seq: int, index: int, *, after: Moment | None) -> Page:
-    """The pieces of a message after an index, in order; the pieces of an invisible message are being erased."""
+    """Return the documents of the pieces of a message after an index, in order; the first may begin before the index.
+
+    The pieces of an invisible message are being erased.
+    """
     wanted = {**visible.match("seq"), "index": {"$gt": index}}
     wanted["seq"] = seq if visible.sees(seq) else {"$in": []}
     return await _page(database, database.pieces, wanted, ("index",), None, after=after)
