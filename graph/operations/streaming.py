@@ -20,7 +20,7 @@ from graph.store.stream_documents import MessageStatus
 from graph.store.streaming import Appended, Count, Ending, Piece
 
 MAX_PIECE_BYTES = 65_536
-MAX_PIECES_AT_ONCE = 1_000
+MAX_PIECES_AT_ONCE = streaming.MOST_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import weakref
+from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -87,6 +88,10 @@ class Database:
         init=False, default_factory=weakref.WeakValueDictionary
     )
 
+    _queues: weakref.WeakValueDictionary[str, deque[Any]] = field(
+        init=False, default_factory=weakref.WeakValueDictionary
+    )
+
     def __post_init__(self) -> None:
         database = self.client.get_database(self.name)
         self.presence = Presence(self.client, self.silence)
@@ -119,6 +124,13 @@ class Database:
         if lock is None:
             lock = self._locks[session_id] = asyncio.Lock()
         return lock
+
+    def append_queue(self, key: str) -> deque[Any]:
+        """Return the appends of this process to one message that wait for each other, in their order."""
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = deque()
+        return queue
 
     def settle(self, session_id: str, user_id: str) -> None:
         """Cache that a session belongs to a user."""

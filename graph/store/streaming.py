@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import dropwhile
 from typing import TypeAlias
 
 from graph.errors import BadUserInput, Conflict, NotFound
@@ -28,6 +29,8 @@ MOST_BYTES = 1_048_576
 """Maximum bytes of the pieces of a message together, as of a content."""
 MOST_PIECES = 20_000
 """Maximum pieces of a message: the transaction of its end deletes them."""
+MOST_AT_ONCE = 1_000
+"""Maximum pieces that one transaction stores."""
 _AT_ONCE = 100  # silent streams that one look finds
 
 Count: TypeAlias = Callable[[str, str], Awaitable[int]]
@@ -71,12 +74,28 @@ class Ending:
     part_tokens: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class WaitingAppend:
+    """An append that waits for earlier appends of this process to the same message.
+
+    Attributes:
+        scope: the data that its caller may see.
+        pieces: the pieces to store.
+        appended: the result; None until the pieces are stored.
+    """
+
+    scope: Scope
+    pieces: Sequence[Piece]
+    appended: Appended | None = None
+
+
 async def append_pieces(
     database: Database, scope: Scope, chosen: str, pieces: Sequence[Piece], silence_until: datetime
 ) -> Appended:
     """Store the next pieces of a message; pieces that are stored with the same text are left out.
 
-    The calls of this process for one message are executed in their order.
+    The calls of this process for one message are executed in their order. Of the calls that wait, the first one stores
+    the pieces of the next ones with its own; where that is refused, each call stores its own pieces.
 
     Args:
         database: the open database.
@@ -91,20 +110,64 @@ async def append_pieces(
         Forbidden: the caller does not write messages of its role.
         NotFound: the message is not within the scope.
     """
-    lock = database.write_lock(f"stream\0{scope.user_id or ''}\0{chosen}")
-    with bounded(database.write_deadline) as until:
-        async with held(lock, until, database.write_deadline):
-            message = await find_meant(database, scope, chosen, {"_id", "sessionId", "seq", "memoryId", "role"})
-            if message is None:
-                raise _unknown(chosen)
-            scope.refuse_role(message["role"], "the role of the message")
-            return await write(database, partial(_append, database, message, pieces, silence_until))
+    key = f"stream\0{scope.user_id or ''}\0{chosen}"
+    lock, queue = database.write_lock(key), database.append_queue(key)
+    own = WaitingAppend(scope, pieces)
+    queue.append(own)
+    try:
+        with bounded(database.write_deadline) as until:
+            async with held(lock, until, database.write_deadline):
+                if own.appended is not None:
+                    return own.appended
+                message = await find_meant(database, scope, chosen, {"_id", "sessionId", "seq", "memoryId", "role"})
+                if message is None:
+                    raise _unknown(chosen)
+                scope.refuse_role(message["role"], "the role of the message")
+                return await _append_together(database, message, _together(queue, own), silence_until)
+    finally:
+        queue.remove(own)
+
+
+def _together(queue: Iterable[WaitingAppend], own: WaitingAppend) -> list[WaitingAppend]:
+    """Return a call with the later calls whose pieces follow without a gap, up to the maximum of one call."""
+    group = [own]
+    count = len(own.pieces)
+    for call in dropwhile(lambda call: call is not own, queue):
+        if call is own:
+            continue
+        count += len(call.pieces)
+        follows = call.pieces[0].index == group[-1].pieces[-1].index + 1
+        if call.appended is not None or call.scope != own.scope or not follows or count > MOST_AT_ONCE:
+            break
+        group.append(call)
+    return group
+
+
+async def _append_together(
+    database: Database, message: MessageDocument, group: Sequence[WaitingAppend], silence_until: datetime
+) -> Appended:
+    """Store the pieces of calls in one transaction; return the result of the first call.
+
+    A call without a result stores its own pieces later, also after a transaction with an unknown outcome: stored
+    pieces are left out.
+    """
+    pieces = [piece for call in group for piece in call.pieces]
+    try:
+        before = await write(database, partial(_append, database, message, pieces, silence_until))
+    except (BadUserInput, Conflict):
+        if len(group) == 1:
+            raise
+        return await _append_together(database, message, group[:1], silence_until)
+    results = [Appended(message["_id"], max(before, call.pieces[-1].index + 1)) for call in group]
+    for call, result in zip(group, results, strict=True):
+        call.appended = result
+    return results[0]
 
 
 async def _append(
     database: Database, message: MessageDocument, pieces: Sequence[Piece], silence_until: datetime, tx: Transaction
-) -> Appended:
-    """Within a transaction, store the pieces that are not stored yet."""
+) -> int:
+    """Within a transaction, store the pieces that are not stored yet; return the index of the next piece before."""
     stream = await _taking(database, message, pieces, silence_until, tx)
     fresh = pieces
     if stream is None:
@@ -119,7 +182,7 @@ async def _append(
         await database.streams.update_one(same, {"$set": change}, session=tx)
     if fresh:
         await database.pieces.insert_one(_document(stream, fresh), session=tx)
-    return Appended(message["_id"], stream["nextIndex"] + len(fresh))
+    return stream["nextIndex"]
 
 
 async def _taking(

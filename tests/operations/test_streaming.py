@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,13 +14,15 @@ from pydantic import SecretStr
 from graph.access.caller import Right
 from graph.access.keys import create_key
 from graph.enrichment.tokens import load_counter
+from graph.errors import OperationError
 from graph.operations import streaming as operations
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.jobs import enrichment
 from graph.store.jobs.batches import Limits
-from graph.store.streaming import MOST_BYTES, interrupt_silent
+from graph.store.scope import EVERYTHING
+from graph.store.streaming import MOST_BYTES, Appended, Piece, append_pieces, interrupt_silent
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.commands import Commands
 from tests.support.contents import exported, imported
@@ -191,6 +194,71 @@ async def test_of_two_writers_with_other_texts_one_is_refused(client: Client) ->
     (refused,) = [answer for answer in answers if "errors" in answer]
     assert refused["errors"][0]["extensions"]["code"] == "CONFLICT"
     assert (await finish(client, uuid))["content"] in {"a", "b"}
+
+
+def appending(database: Database, uuid: str, index: int, *texts: str) -> asyncio.Task[Appended]:
+    given = [Piece(place, text) for place, text in enumerate(texts, index)]
+    due = now() + timedelta(seconds=60)
+    return asyncio.ensure_future(append_pieces(database, EVERYTHING, uuid, given, due))
+
+
+async def outcomes(*tasks: asyncio.Task[Appended]) -> list[Any]:
+    """The next index of each append, or the error's `expectedIndex`, negative, or its code."""
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    found: list[Any] = []
+    for answer in answers:
+        if isinstance(answer, Appended):
+            found.append(answer.next_index)
+        else:
+            assert isinstance(answer, OperationError), answer
+            found.append(-answer.extensions["expectedIndex"] if "expectedIndex" in answer.extensions else answer.code)
+    return found
+
+
+async def test_appends_that_wait_are_stored_together(client: Client, database: Database, commands: Commands) -> None:
+    uuid = (await started(client))["uuid"]
+    with commands.recorded() as sent:
+        calls = [appending(database, uuid, 2 * number, f"{number} ", "") for number in range(40)]
+        assert await outcomes(*calls) == [2 * number + 2 for number in range(40)]
+    names = [name for name, _ in sent]
+    assert [names.count("commitTransaction"), names.count("insert")] == [1, 1]
+    assert await outcomes(*(appending(database, uuid, 2 * number, f"{number} ", "") for number in range(41))) == [
+        *[80] * 40,
+        82,
+    ]
+    assert (await finish(client, uuid))["content"] == "".join(f"{number} " for number in range(41))
+    await assert_nothing_left(database)
+
+
+async def test_each_of_the_appends_that_wait_has_its_own_answer(client: Client, database: Database) -> None:
+    uuid = (await started(client))["uuid"]
+    sent = [(0, "a"), (1, "b"), (1, "B"), (2, "c"), (2, "c"), (3, "d"), (5, "f"), (6, "g"), (0, "a"), (4, "e")]
+    calls = [appending(database, uuid, index, text) for index, text in sent]
+    assert await outcomes(*calls) == [1, 2, -2, 3, 3, 4, -4, -4, 4, 5]
+    assert (await finish(client, uuid))["content"] == "abcde"
+    assert await outcomes(*(appending(database, uuid, index, "x") for index in (5, 6))) == ["CONFLICT", "CONFLICT"]
+
+
+async def test_of_the_appends_that_wait_those_up_to_the_maximum_are_stored(client: Client, database: Database) -> None:
+    uuid = (await started(client))["uuid"]
+    large = "a" * operations.MAX_PIECE_BYTES
+    calls = [appending(database, uuid, index, large) for index in range(18)]
+    assert await outcomes(*calls) == [*range(1, 17), "BAD_USER_INPUT", -16]
+    assert len((await finish(client, uuid))["content"]) == MOST_BYTES
+
+
+@pytest.mark.parametrize("cancelled", [0, 1, 5])
+async def test_an_append_that_is_given_up_takes_no_other_with_it(
+    client: Client, database: Database, cancelled: int
+) -> None:
+    uuid = (await started(client))["uuid"]
+    texts = [f"{index} " for index in range(20)]
+    calls = [appending(database, uuid, index, text) for index, text in enumerate(texts)]
+    await asyncio.sleep(0)
+    calls[cancelled].cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert await outcomes(*(appending(database, uuid, index, text) for index, text in enumerate(texts)))
+    assert (await finish(client, uuid))["content"] == "".join(texts)
 
 
 async def test_nothing_is_extracted_and_found_before_the_end(client: Client, database: Database) -> None:
