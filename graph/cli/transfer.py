@@ -81,4 +81,6 @@ def report_import(done: Imported) -> None:
     """Print the numbers of an import."""
     present = f"; {done.present:,} sessions were stored already" if done.present else ""
     skipped = f"; {done.skipped:,} stored with other contents were left as they are" if done.skipped else ""
-    say(f"imported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages{present}{skipped}")
+    items = f", with {done.items:,} items" if done.items else ""
+    stored = f"imported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages{items}"
+    say(f"{stored}{present}{skipped}")

@@ -7,7 +7,7 @@ import orjson
 from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.store.messages import MessageFilter
-from graph.store.metadata import ComparedValue, Contains, Existence, Key
+from graph.store.metadata import ComparedValue, Contains, Existence, Key, Ordered, Unequal
 
 MAX_ITEMS = 100
 """Maximum items of a list of roles, names or sessions in a filter of messages."""
@@ -70,9 +70,7 @@ class FilterBounds:
         Raises:
             BadUserInput: metadata can't hold the value, or the filters together exceed a limit.
         """
-        value = (
-            compared.item if isinstance(compared, Contains) else None if isinstance(compared, Existence) else compared
-        )
+        value = _json_of(compared)
         self._leaves += _count(value, MAX_LEAVES + 1)
         if self._leaves > MAX_LEAVES:
             message = (
@@ -86,6 +84,14 @@ class FilterBounds:
             message = f"{name} is too large: paths and values of an operation's filters may have {MAX_BYTES:,} bytes"
             raise BadUserInput(message)
         return compared
+
+
+def _json_of(compared: ComparedValue) -> object:
+    if isinstance(compared, Contains):
+        return compared.item
+    if isinstance(compared, Ordered | Unequal):
+        return compared.value
+    return None if isinstance(compared, Existence) else compared
 
 
 def _count(value: object, enough: int) -> int:

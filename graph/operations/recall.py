@@ -165,12 +165,12 @@ async def search(
 
 
 async def search_columns(
-    backend: Backend, columns: Columns, text: str, *, mode: SearchMode, by_session: bool
+    backend: Backend, columns: Columns, text: str, *, mode: SearchMode, by_session: bool, every: bool = False
 ) -> Results:
-    """Search texts that are in no cache, as `search` does, but without phrases."""
+    """Search texts that are in no cache, as `search` does, but without phrases; with `every`, rank all of them."""
     query = await run_on_thread(_read_query, text, columns)
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)
-    return await run_on_thread(_rank, columns, query, vector, mode, None, by_session=by_session)
+    return await run_on_thread(_rank, columns, query, vector, mode, None, by_session=by_session, every=every)
 
 
 async def _meaning_of(backend: Backend, query: Query, mode: SearchMode) -> Floats | None:
@@ -255,11 +255,19 @@ def _allowed(columns: Columns, filter_: MessageFilter, parts: Sequence[Collectio
 
 
 def _rank(
-    columns: Columns, query: Query, vector: Floats | None, mode: SearchMode, allowed: Rows | None, *, by_session: bool
+    columns: Columns,
+    query: Query,
+    vector: Floats | None,
+    mode: SearchMode,
+    allowed: Rows | None,
+    *,
+    by_session: bool,
+    every: bool = False,
 ) -> Results:
     from graph.recall.ranking import rank  # noqa: PLC0415 - as above
 
-    return Results(query.words, rank(columns, query, vector, mode=mode, allowed=allowed, by_session=by_session))
+    ranking = rank(columns, query, vector, mode=mode, allowed=allowed, by_session=by_session, every=every)
+    return Results(query.words, ranking)
 
 
 async def diversified(

@@ -72,6 +72,7 @@ def rank(
     mode: SearchMode = SearchMode.HYBRID,
     allowed: NDArray[np.bool_] | None = None,
     by_session: bool = True,
+    every: bool = False,
 ) -> Ranking:
     """Search the messages of a scope.
 
@@ -82,11 +83,12 @@ def rank(
         mode: the signals to compare.
         allowed: the rows that may be found; None for all. Other rows only affect the scores of these.
         by_session: whether the words of its session alone are enough for a message to be found.
+        every: whether each allowed row is found, however low its score.
     """
     if vector is not None and (mode is SearchMode.LEXICAL or columns.vectors.shape[1] != len(vector)):
         vector = None  # no message has a vector of the model yet
     measured = signals(columns, query, vector)
-    is_found = _is_found(measured, query, mode, by_session=by_session)
+    is_found = _is_found(measured, query, mode, by_session=by_session) | every
     if allowed is not None:
         is_found &= allowed
     scaled = _similarity(measured) if mode is SearchMode.VECTOR else measured.scaled()

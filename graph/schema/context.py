@@ -12,7 +12,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from graph.access.caller import ANYONE, Caller
-from graph.operations import entities, memories, messages, relatives, sessions, summaries, users
+from graph.operations import entities, items, memories, messages, relatives, sessions, summaries, users
 from graph.operations.backend import Backend
 from graph.operations.filters import FilterBounds
 from graph.store.documents import (
@@ -23,9 +23,10 @@ from graph.store.documents import (
     SummaryDocument,
     UserDocument,
 )
+from graph.store.item_documents import ItemDocument
 from graph.store.scope import Scope
 
-D = TypeVar("D", MemoryDocument, MessageDocument, SessionDocument, SummaryDocument, UserDocument)
+D = TypeVar("D", MemoryDocument, MessageDocument, SessionDocument, SummaryDocument, UserDocument, ItemDocument)
 T = TypeVar("T")
 _Find: TypeAlias = Callable[[Backend, Scope, Collection[str], Collection[str]], Awaitable[list[D]]]
 _ReadOf: TypeAlias = Callable[[Backend, Sequence[SessionDocument], Collection[str]], Awaitable[dict[str, T]]]
@@ -77,6 +78,10 @@ class Context:
     async def user(self, user_id: str, fields: Collection[str]) -> UserDocument | None:
         """A user within the scope."""
         return await self._find(users.find_users, user_id, fields)
+
+    async def item(self, uuid: str, fields: Collection[str]) -> ItemDocument | None:
+        """An item within the scope."""
+        return await self._find(items.find_items, uuid, fields)
 
     async def summary(self, uuid: str, fields: Collection[str]) -> SummaryDocument | None:
         """A summary within the scope."""

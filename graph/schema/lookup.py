@@ -7,12 +7,14 @@ from typing import TypeAlias
 
 from graph.errors import BadUserInput
 from graph.operations.entities import entities_of_memory, find_session_entity, find_user_entity
+from graph.operations.items import find_namespace
 from graph.operations.memory_window import find_session_memory
 from graph.operations.validation import MAX_PAGE, check_uuid, is_id
 from graph.schema.context import Context
 from graph.schema.entities.types import SUMMARY_READS, message_entities, summary_entities
 from graph.schema.node import parse_entity_key
 from graph.store.documents import AnyDocument, Document, MessageDocument, SessionDocument, SummaryDocument, UserDocument
+from graph.store.item_documents import ItemDocument
 from graph.store.visible import Visible
 
 Lookup: TypeAlias = Callable[[Context, str, Collection[str]], Awaitable[AnyDocument | None]]
@@ -31,6 +33,15 @@ async def _session(context: Context, key: str, fields: Collection[str]) -> Sessi
 
 async def _user(context: Context, key: str, fields: Collection[str]) -> UserDocument | None:
     return await context.user(key, fields) if is_id(key) else None
+
+
+async def _item(context: Context, key: str, fields: Collection[str]) -> ItemDocument | None:
+    return await context.item(key, fields) if _is_uuid(key) else None
+
+
+async def _item_namespace(context: Context, key: str, fields: Collection[str]) -> Document | None:  # noqa: ARG001
+    parsed = parse_entity_key(key)  # the path comes after the user, with the user's length before both
+    return None if parsed is None else await find_namespace(context.backend, context.scope, parsed[1], parsed[0])
 
 
 async def _message(context: Context, key: str, fields: Collection[str]) -> MessageDocument | None:
@@ -84,6 +95,8 @@ LOOKUPS: dict[str, Lookup] = {
     "Memory": _memory,
     "Summary": _summary,
     "User": _user,
+    "Item": _item,
+    "ItemNamespace": _item_namespace,
     "Entity": _entity,
 }
 """The look-ups by the name of the type."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from graph.schema.enrichment.mutations import EnrichmentMutations
+from graph.schema.items.mutations import ItemMutations
 from graph.schema.memory.mutations import MemoryMutations
 from graph.schema.messages.mutations import MessageMutations
 from graph.schema.messages.newest import NewestMessageMutations
@@ -38,6 +39,7 @@ class Mutation(
     StreamingMutations,
     TypingMutations,
     UserMutations,
+    ItemMutations,
     EnrichmentMutations,
 ):
     """Each domain's mutations; add a domain as a further base."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from graph.schema.enrichment.queries import EnrichmentQueries
+from graph.schema.items.queries import ItemQueries
 from graph.schema.memory.queries import MemoryQueries
 from graph.schema.messages.queries import MessageQueries
 from graph.schema.nodes import NodeQueries
@@ -22,6 +23,7 @@ class Query(
     ForkQueries,
     MessageQueries,
     UserQueries,
+    ItemQueries,
     EnrichmentQueries,
     NodeQueries,
     SearchQueries,

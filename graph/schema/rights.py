@@ -10,21 +10,31 @@ from graphql import GraphQLSchema
 
 from graph.access.caller import Right
 from graph.execution.fields import definition_of
-from graph.execution.size import SIZES_BELOW, Size
+from graph.execution.size import SIZE, SIZES_BELOW, Size
 
 _RIGHT: Final = "right"
 """Key in a Strawberry field's metadata: the right that the mutation needs."""
 
 
-def mutation(*, description: str, right: Right = Right.WRITE, sizes_below: Mapping[str, Size] | None = None) -> Any:
+def mutation(
+    *,
+    description: str,
+    right: Right = Right.WRITE,
+    size: Size | None = None,
+    sizes_below: Mapping[str, Size] | None = None,
+) -> Any:
     """Declare a mutation.
 
     Args:
         description: the mutation's description in the schema.
         right: the right that the caller needs; ADMIN for a mutation that reaches beyond a conversation.
+        size: the size of the list of its payload, which is declared as a page.
         sizes_below: the default sizes of lists below the mutation, by path, see `SIZES_BELOW`.
     """
-    return strawberry.mutation(description=description, metadata={_RIGHT: right, SIZES_BELOW: sizes_below or {}})
+    metadata: dict[str, Any] = {_RIGHT: right, SIZES_BELOW: sizes_below or {}}
+    if size is not None:
+        metadata[SIZE] = size
+    return strawberry.mutation(description=description, metadata=metadata)
 
 
 def needed_right(

@@ -29,6 +29,7 @@ from graph.store.driver.types import Client, DriverName, OperationFailure, PyMon
 from graph.store.entities.documents import EntityCountDocument
 from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes
+from graph.store.item_documents import ItemDocument
 from graph.store.jobs.documents import ErasureDocument, ForkDocument, HandoverDocument, RetentionDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
 from graph.store.stream_documents import PiecesDocument, StreamDocument, TypingDocument
@@ -73,6 +74,7 @@ class Database:
     pieces: Collection[PiecesDocument] = field(init=False)
     typing: Collection[TypingDocument] = field(init=False)
     users: Collection[UserDocument] = field(init=False)
+    user_items: Collection[ItemDocument] = field(init=False)
     erasures: Collection[ErasureDocument] = field(init=False)
     handovers: Collection[HandoverDocument] = field(init=False)
     forks: Collection[ForkDocument] = field(init=False)
@@ -105,6 +107,7 @@ class Database:
         self.pieces = collection_of(database, "pieces", PiecesDocument)
         self.typing = collection_of(database, "typing", TypingDocument)
         self.users = collection_of(database, "users", UserDocument)
+        self.user_items = collection_of(database, "items", ItemDocument)
         self.erasures = collection_of(database, "erasures", ErasureDocument)
         self.handovers = collection_of(database, "handovers", HandoverDocument)
         self.forks = collection_of(database, "forks", ForkDocument)

@@ -321,7 +321,7 @@ class UserDocument(TypedDict):
     retentionDays: NotRequired[int]
     """The days after its last change from which on a session of the user is as deleted."""
     sessionsGiven: NotRequired[int]
-    """The number of writes that gave the user a session; the counter makes them conflict with the user's deletion."""
+    """The number of writes that gave the user a session or items; each conflicts with the user's deletion."""
 
 
 class DeletionKind(StrEnum):

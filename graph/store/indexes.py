@@ -123,6 +123,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
     ],
+    "items": [
+        IndexModel([("userId", ASCENDING), ("path", ASCENDING), ("key", ASCENDING)], unique=True),
+        # It covers counts and the list of namespaces, which leave out expired items.
+        IndexModel([("userId", ASCENDING), ("path", ASCENDING), ("key", ASCENDING), ("expiresAt", ASCENDING)]),
+        IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0),
+    ],
     "erasures": [IndexModel([("dueAt", ASCENDING)]), IndexModel([("sessionId", ASCENDING)])],
     "handovers": [IndexModel([("dueAt", ASCENDING)])],
     "forks": [

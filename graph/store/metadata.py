@@ -27,8 +27,33 @@ class Contains:
     item: Any
 
 
+class Order(Enum):
+    """The order of a value to another one; the values are MongoDB's operators."""
+
+    GREATER = "$gt"
+    AT_LEAST = "$gte"
+    LESS = "$lt"
+    AT_MOST = "$lte"
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A number in an order to a number, or a text in an order to a text; any other value does not meet it."""
+
+    order: Order
+    value: float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Unequal:
+    """A value that is not equal to a JSON value, or no value."""
+
+    value: Any
+
+
 ComparedValue: TypeAlias = Any
-"""The condition on the value at a path: an `Existence`, a `Contains`, or the equal JSON value."""
+"""The condition on the value at a path: an `Existence`, a `Contains`, an `Ordered`, an `Unequal`, or the equal JSON
+value."""
 Condition: TypeAlias = tuple[tuple[Key, ...], ComparedValue]
 """The keys of a path in metadata, outermost first, and the condition on its value."""
 
@@ -58,6 +83,8 @@ def possible(path: Sequence[Key], compared: ComparedValue) -> list[Document]:
     """
     if isinstance(compared, Contains):
         compared = compared.item
+    if isinstance(compared, Ordered | Unequal):
+        return []
     if isinstance(compared, dict):
         return [condition for key in compared for condition in possible((*path, key), compared[key])]
     if compared is None or isinstance(compared, list | Existence):
@@ -98,6 +125,12 @@ def _test(compared: ComparedValue) -> Document:
     if isinstance(compared, Contains):
         items = {"$cond": [{"$isArray": _FOUND}, _FOUND, []]}
         return {"$anyElementTrue": [{"$map": {"input": items, "as": "found", "in": _test(compared.item)}}]}
+    if isinstance(compared, Unequal):
+        return {"$not": [_test(compared.value)]}
+    if isinstance(compared, Ordered):
+        kinds = ["string"] if isinstance(compared.value, str) else ["int", "long", "double", "decimal"]
+        value = {"$literal": compared.value}
+        return {"$and": [{"$in": [{"$type": _FOUND}, kinds]}, {compared.order.value: [_FOUND, value]}]}
     if not isinstance(compared, dict):
         return {"$eq": [_FOUND, {"$literal": compared}]}
     size = {"$cond": [{"$eq": [{"$type": _FOUND}, "object"]}, {"$size": {"$objectToArray": _FOUND}}, -1]}

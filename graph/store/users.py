@@ -57,14 +57,24 @@ async def give_session(database: Database, user_id: str, session_id: str, at: da
     The session gets the user's retention. The user's document is always written, so that the assignment conflicts with
     a concurrent deletion of the user, or change of its retention.
     """
+    user = await hold_user(database, user_id, at, tx)
+    if user is not None and (days := user.get("retentionDays")) is not None:
+        await database.all_sessions.update_one({"_id": session_id}, {"$set": {"retentionDays": days}}, session=tx)
+
+
+async def hold_user(database: Database, user_id: str, at: datetime, tx: Transaction) -> UserDocument | None:
+    """Within a transaction that stores data of a user, write its document, and create the user if missing.
+
+    Returns:
+        The user with its retention; None if it is new.
+    """
     user = await database.users.find_one_and_update(
         {"_id": user_id}, {"$inc": {"sessionsGiven": 1}}, projection={"retentionDays": 1}, session=tx
     )
     if user is None:
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)
         await database.users.insert_one(new_user(user_id, at, sessionsGiven=1), session=tx)
-    elif (days := user.get("retentionDays")) is not None:
-        await database.all_sessions.update_one({"_id": session_id}, {"$set": {"retentionDays": days}}, session=tx)
+    return user
 
 
 async def create_user(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,25 +21,22 @@ from graph.store.documents import (
     UserDocument,
     pending,
 )
+from graph.store.item_documents import ItemDocument
 from graph.store.jobs.enrichment import MOST_ENTITIES
 from graph.store.stream_documents import MessageStatus
 from graph.store.streams import is_streaming
 from graph.store.transfer.documents import Contents
 from graph.transfer.branches import Branches
-from graph.transfer.portions import Batch, Load, Part, Users
+from graph.transfer.defaults import derived_uuid, item_of, user_of
+from graph.transfer.portions import Batch, Items, Load, Part, Portion, Users
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
 from graph.transfer.source import Source
 
 AT_ONCE = Load(records=1_000, size=8 * 2**20, entities=MOST_ENTITIES)
 """Maximum load of one transaction, unless one line has more: mongod's cache limits transactions."""
 _USERS_AT_ONCE = 1_000
-_SPACE = uuid.UUID("6c9a3a1e-52a9-5f0b-9d0c-1f3f6f6d5d3a")  # the namespace of derived uuids, a constant of the format
+_ITEMS_AT_ONCE = 32  # with the maximum of an item, the same bytes
 _PLACES = {"session": 0, "memory": 1, "message": 2, "summary": 3}
-
-
-def derived_uuid(*place: object) -> str:
-    """Return the uuid of a record without one, derived from its place in the file."""
-    return str(uuid.uuid5(_SPACE, "\0".join(map(str, place))))
 
 
 @dataclass(slots=True)
@@ -60,14 +56,15 @@ class Assembly:
     numbers: dict[str, int] = field(default_factory=dict)
     _line: int = 0
     _users: list[UserDocument] = field(default_factory=list)
+    _items: list[ItemDocument] = field(default_factory=list)
     _ready: list[tuple[SessionDocument, Contents]] = field(default_factory=list)
     _ready_counts: dict[str, Callable[[], None]] = field(default_factory=dict)
     _ready_load: Load = field(default_factory=Load)
     _seen: set[int] = field(default_factory=set)
-    _counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("users", "sessions", "messages"), 0))
+    _counts: dict[str, int] = field(default_factory=lambda: {"users": 0, "sessions": 0, "messages": 0})
     _open: _Session | None = None
 
-    def portions(self) -> Iterator[Users | Batch | Part]:
+    def portions(self) -> Iterator[Portion]:
         """Yield the portions to store, in the order of the file.
 
         Raises:
@@ -80,7 +77,7 @@ class Assembly:
             raise
         yield from self._flush()
 
-    def _portions(self) -> Iterator[Users | Batch | Part]:
+    def _portions(self) -> Iterator[Portion]:
         header = parse_header(self._next_line())
         exported = "exportedAt" in header
         self.numbers = header.get("numbers", {})
@@ -94,9 +91,8 @@ class Assembly:
             if not exported and record["type"] == "message":
                 set_wide(record.get("entities", ()), record["content"])
             kind = record.pop("type")
-            if kind == "user":
-                yield from self._close()
-                yield from self._add_user(record)
+            if kind in ("user", "item"):
+                yield from (*self._close(), *(self._add_user if kind == "user" else self._add_item)(record))
             elif kind == "end":
                 yield from self._close()
                 if record != self._counts:
@@ -118,17 +114,17 @@ class Assembly:
         self._line += 1
         return self.source.readline(LONGEST_LINE + 1)
 
-    def _add_user(self, record: Document) -> Iterator[Users | Batch]:
+    def _add_user(self, record: Document) -> Iterator[Portion]:
         self._counts["users"] += 1
-        user_id = record.pop("userId")
-        values = {name: value for name, value in record.items() if value is not None}
-        created = values.get("createdAt", self.at)
-        defaults = {"uuid": derived_uuid("user", user_id), "metadata": {}, "createdAt": created, "updatedAt": created}
-        self._users.append(cast("UserDocument", {"_id": user_id, **(defaults | values)}))
-        if len(self._users) == _USERS_AT_ONCE:
-            yield from self._flush()
+        self._users.append(user_of(record, self.at))
+        yield from self._flush() if len(self._users) == _USERS_AT_ONCE else ()
 
-    def _add(self, kind: str, record: Document, size: int) -> Iterator[Users | Batch | Part]:
+    def _add_item(self, record: Document) -> Iterator[Portion]:
+        self._counts["items"] = self._counts.get("items", 0) + 1
+        self._items.append(item_of(record, self.at))
+        yield from self._flush() if len(self._items) == _ITEMS_AT_ONCE else ()
+
+    def _add(self, kind: str, record: Document, size: int) -> Iterator[Portion]:
         session_id = record["sessionId"]
         if self._open is None or self._open.session_id != session_id or kind == "session":
             yield from self._close()
@@ -150,7 +146,7 @@ class Assembly:
         if kind == "message":
             self._counts["messages"] += 1
 
-    def _close(self) -> Iterator[Users | Batch | Part]:
+    def _close(self) -> Iterator[Portion]:
         """End the open session."""
         closing, self._open = self._open, None
         if closing is None:
@@ -167,7 +163,7 @@ class Assembly:
             self._ready_counts[closing.session_id] = partial(closing.count_tokens, owner)
         self._ready_load = self._ready_load.plus(closing.taken)
 
-    def _flush(self) -> Iterator[Users | Batch]:
+    def _flush(self) -> Iterator[Portion]:
         # Users first: sessions refer to them.
         if self._users:
             yield Users(self._users)
@@ -176,6 +172,9 @@ class Assembly:
             yield Batch(self._ready, self._ready_counts)
             self._ready, self._ready_counts = [], {}
             self._ready_load = Load()
+        if self._items:
+            items, self._items = self._items, []
+            yield Items(items)
 
 
 class _Session:

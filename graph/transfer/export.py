@@ -21,6 +21,7 @@ from graph.errors import TransferError, shown
 from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.transfer import documents as transfer
+from graph.store.transfer.items import read_items
 from graph.transfer import records
 
 _CLOCKS = timedelta(minutes=5)
@@ -34,6 +35,7 @@ class Exported:
     users: int = 0
     sessions: int = 0
     messages: int = 0
+    items: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,16 @@ async def export(
             elif kind == "message":
                 done.messages += len(documents)
             target.write(records.lines(kind, documents))
-    target.write(records.end(done.users, done.sessions, done.messages))
+    if selection.session_id is None:
+        async with aclosing(read_items(database, selection.match, since=since)) as batches:
+            async for owners, items in batches:
+                new = [owner for owner in owners if owner["_id"] not in recent]
+                recent.update(owner["_id"] for owner in new)
+                target.write(records.lines("user", new) + records.lines("item", items))
+                done.users += len(new)
+                done.items += len(items)
+                report(done)
+    target.write(records.end(done.users, done.sessions, done.messages, done.items))
     target.flush()
     report(done)
     return done

@@ -15,20 +15,22 @@ from typing import IO, TypeVar
 import orjson
 
 from graph.enrichment.tokens import TokenCounter
-from graph.errors import Conflict, TransferError, shown
+from graph.errors import Conflict, TooCostly, TransferError, shown
 from graph.store.database import Database
 from graph.store.documents import EnrichmentState, MessageDocument, SessionDocument, UserDocument, now
+from graph.store.item_documents import ItemDocument
 from graph.store.jobs import summarising
 from graph.store.transfer import documents as transfer
 from graph.store.transfer.documents import Contents
+from graph.store.transfer.items import find_stored, insert_items
 from graph.store.transfer.staging import Staging, release
 from graph.transfer.assembly import Assembly
-from graph.transfer.portions import Batch, Part, Users
+from graph.transfer.portions import Batch, Items, Part, Portion, Users
 from graph.transfer.source import Source
 
 _WRITES_AT_ONCE = 2
 _USER_FIELDS = ("email", "firstName", "lastName", "retentionDays", "metadata")
-T = TypeVar("T", SessionDocument, MessageDocument, UserDocument)
+T = TypeVar("T", SessionDocument, MessageDocument, UserDocument, ItemDocument)
 _TEXT_FIELDS = ("role", "content", "name", "toolCallId", "parts", "metadata")
 
 
@@ -45,6 +47,7 @@ class Imported:
     users: int = 0
     sessions: int = 0
     messages: int = 0
+    items: int = 0
     present: int = 0
     skipped: int = 0
     bytes_read: int = 0
@@ -94,11 +97,13 @@ class Importer:
                     writes.add(asyncio.create_task(self._batch(portion)))
                 elif isinstance(portion, Users):
                     await self._users(portion.users)
+                elif isinstance(portion, Items):
+                    await self._items(portion.items)
                 else:
                     await self._part(portion)
                 self.done.bytes_read = opened.bytes_read
                 self.report(self.done)
-        except Conflict as error:
+        except (Conflict, TooCostly) as error:
             raise TransferError(str(error)) from error
         finally:
             try:
@@ -131,6 +136,21 @@ class Importer:
         if not all(_same(before.get(name), after.get(name)) for name in _USER_FIELDS):
             return not self._changed_since(stored, imported)
         return False
+
+    async def _items(self, items: Sequence[ItemDocument]) -> None:
+        stored = await find_stored(self.database, items)
+        new = []
+        for item in items:
+            before = stored.get((item["userId"], (item["path"], item["key"])))
+            if before is None:
+                new.append(item)
+            elif before["_id"] != item["_id"] or not (
+                _same(before["value"], item["value"]) or self._changed_since(before, item)
+            ):
+                self._refuse("item", item["key"])
+        if new:
+            await insert_items(self.database, new)
+            self.done.items += len(new)
 
     async def _batch(self, batch: Batch) -> None:
         sessions = batch.sessions
@@ -254,7 +274,7 @@ def _call(counts: Sequence[Callable[[], None]]) -> None:
         count()
 
 
-def _next(portions: Iterator[Users | Batch | Part]) -> Users | Batch | Part | None:
+def _next(portions: Iterator[Portion]) -> Portion | None:
     return next(portions, None)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from graph.store.documents import SessionDocument, UserDocument
+from graph.store.item_documents import ItemDocument
 from graph.store.transfer.documents import Contents
 
 
@@ -44,6 +46,13 @@ class Users:
 
 
 @dataclass(frozen=True, slots=True)
+class Items:
+    """Items to store, few enough for one transaction."""
+
+    items: list[ItemDocument]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Whole sessions, few enough for one transaction.
 
@@ -64,3 +73,6 @@ class Part:
     session_id: str
     contents: Contents
     owner: SessionDocument | None
+
+
+Portion: TypeAlias = Users | Items | Batch | Part

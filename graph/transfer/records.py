@@ -7,15 +7,17 @@ The first line is the header:
 An export adds `exportedAt`, and `session` or `user` if it is of one alone, or else `numbers`, the greatest ever used as
 the `number` of sessions and users (Zep's clients page by it). Then come users, and session after
 session: the session, its memories, its messages in order, its summaries. The records of one session stand together,
-so that a file of any length is read in one pass with little memory.
+so that a file of any length is read in one pass with little memory. The items of users come last.
 
     {"type": "user", "userId": "mia", "email": "mia@example.com"}
     {"type": "session", "sessionId": "chat-1", "userId": "mia", "metadata": {"channel": "web"}}
     {"type": "message", "sessionId": "chat-1", "role": "user", "content": "Hello", "createdAt": "2026-01-31T09:30:00Z"}
     {"type": "message", "sessionId": "chat-1", "role": "assistant", "content": "Hello, how can I help?"}
 
-The last line of an export is `{"type": "end", "users": 1, "sessions": 1, "messages": 2}`: a file whose header has
-`exportedAt` and that lacks this line was cut off.
+    {"type": "item", "userId": "mia", "namespace": ["memories"], "key": "food", "value": {"text": "likes pizza"}}
+
+The last line of an export is `{"type": "end", "users": 1, "sessions": 1, "messages": 2, "items": 1}`: a file whose
+header has `exportedAt` and that lacks this line was cut off.
 
 A record is the stored document, with `type` before it and its `_id` under `userId`, `sessionId` or `uuid`. Times are
 RFC 3339 with a time zone, cut to milliseconds; outside `metadata`, a value with a name `…At` is a time. The file may be
@@ -38,7 +40,6 @@ all fields of a document are kept.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, NotRequired
 
@@ -48,9 +49,11 @@ from typing_extensions import TypedDict  # pydantic reads the standard one from 
 
 from graph.errors import BadUserInput, TransferError, shown
 from graph.operations import validation
+from graph.operations.item_texts import check_index
+from graph.operations.items import MAX_VALUE_BYTES, check_key, check_namespace
 from graph.operations.sessions import check_title
 from graph.store.documents import AnyDocument
-from graph.transfer.values import Count, Days, Place, Time, Uuid, read_time
+from graph.transfer.values import Count, Days, Place, Time, Uuid, with_times
 
 FORMAT: Final = "recallql"
 VERSION: Final = 1
@@ -63,6 +66,7 @@ ID_OF: Final = {
     "memory": "uuid",
     "message": "uuid",
     "summary": "uuid",
+    "item": "uuid",
 }
 """The name of a document's `_id` in its record, by kind."""
 
@@ -216,16 +220,33 @@ class _Summary(TypedDict):
 
 
 @with_config(_OPEN)
+class _Item(TypedDict):
+    type: Literal["item"]
+    uuid: NotRequired[Uuid]
+    userId: str
+    namespace: list[str]
+    key: str
+    value: dict[str, Any]
+    revision: NotRequired[Place]
+    createdAt: NotRequired[Time]
+    updatedAt: NotRequired[Time]
+    expiresAt: NotRequired[Time]
+    ttl: NotRequired[float]
+    index: NotRequired[list[str]]
+
+
+@with_config(_OPEN)
 class _End(TypedDict):
     type: Literal["end"]
     users: Count
     sessions: Count
     messages: Count
+    items: NotRequired[Count]
 
 
 _HEADER: TypeAdapter[Any] = TypeAdapter(_Header)
 _RECORD: TypeAdapter[Any] = TypeAdapter(
-    Annotated[_User | _Session | _Memory | _Message | _Summary | _End, Field(discriminator="type")]
+    Annotated[_User | _Session | _Memory | _Message | _Summary | _Item | _End, Field(discriminator="type")]
 )
 _KINDS: Final[dict[str, type]] = {
     "user": _User,
@@ -233,10 +254,9 @@ _KINDS: Final[dict[str, type]] = {
     "memory": _Memory,
     "message": _Message,
     "summary": _Summary,
+    "item": _Item,
     "end": _End,
 }
-_SETTLED = frozenset({"metadata", "content", "role", "type"})  # values without times, or with times that pydantic reads
-_TIME_NAME = re.compile(r"[a-z]At$|^at$")
 
 
 def header(**more: Any) -> bytes:
@@ -259,9 +279,9 @@ def lines(kind: str, documents: Iterable[AnyDocument]) -> bytes:
     )
 
 
-def end(users: int, sessions: int, messages: int) -> bytes:
-    """The last line."""
-    counts = {"users": users, "sessions": sessions, "messages": messages}
+def end(users: int, sessions: int, messages: int, items: int = 0) -> bytes:
+    """The last line; it counts the items of a file that has some."""
+    counts = {"users": users, "sessions": sessions, "messages": messages} | ({"items": items} if items else {})
     return orjson.dumps({"type": "end", **counts}, option=_OPTIONS)
 
 
@@ -352,6 +372,11 @@ def _check(record: dict[str, Any]) -> None:
         validation.check_parts(record.get("parts", ()), "parts")
         validation.check_optional(record.get("name"), "name", validation.check_speaker)
         validation.check_optional(record.get("toolCallId"), "toolCallId", validation.check_id)
+    if record["type"] == "item":
+        check_namespace(record["namespace"])
+        check_key(record["key"])
+        check_index(record.get("index", ()), "index")
+        validation.check_metadata(record["value"], "value", most_bytes=MAX_VALUE_BYTES)
     if record.get("metadata"):
         validation.check_metadata(record["metadata"], most_bytes=_MOST_METADATA_BYTES)
 
@@ -362,18 +387,4 @@ def _take_undeclared(values: dict[str, Any], kind: type) -> None:
         if name.startswith(("$", "_")):
             raise BadUserInput(f"{shown(name)} can't be a field's name")
         validation.check_json({name: values[name]}, "the record")
-        values[name] = _with_times(name, values[name])
-
-
-def _with_times(name: str, value: Any) -> Any:
-    """Return the value of an unknown name, with its times as datetimes."""
-    if isinstance(value, str) and _TIME_NAME.search(name):
-        try:
-            return read_time(value)
-        except ValueError as error:
-            raise BadUserInput(f"{shown(name)} {error}") from None
-    if isinstance(value, dict) and name not in _SETTLED:
-        return {key: _with_times(key, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_times(name, item) for item in value]
-    return value
+        values[name] = with_times(name, values[name])

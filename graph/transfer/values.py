@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from graph.errors import BadUserInput, shown
 from graph.operations import times, validation
 from graph.store.expiry import MOST_DAYS
+
+# Values without times, or with times that pydantic reads.
+_SETTLED = frozenset({"metadata", "content", "role", "type"})
+_TIME_NAME = re.compile(r"[a-z]At$|^at$")
 
 _MOST: Final = 2**53 - 1  # the maximum that JSON holds exactly and MongoDB can still increment
 
@@ -37,3 +42,17 @@ Time: TypeAlias = Annotated[datetime, BeforeValidator(read_time)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=_MOST)]
 Place: TypeAlias = Annotated[int, Field(ge=1, le=_MOST)]
 Days: TypeAlias = Annotated[int, Field(ge=1, le=MOST_DAYS)]
+
+
+def with_times(name: str, value: Any) -> Any:
+    """Return the value of an unknown name, with its times as datetimes."""
+    if isinstance(value, str) and _TIME_NAME.search(name):
+        try:
+            return read_time(value)
+        except ValueError as error:
+            raise BadUserInput(f"{shown(name)} {error}") from None
+    if isinstance(value, dict) and name not in _SETTLED:
+        return {key: with_times(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_times(name, item) for item in value]
+    return value

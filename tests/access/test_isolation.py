@@ -26,6 +26,7 @@ from graph.store.documents import now
 from graph.zep.routes import zep_routes
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.graphql_client import ADD, Client
+from tests.support.items import item, put
 from tests.support.live_client import Socket
 from tests.support.mentions import NAMES, read_once
 from tests.support.walk import MARK, operations, selection
@@ -97,6 +98,8 @@ async def world(settings: Settings, mongodb_uri: str, database: Database) -> Asy
                 "mutation U($input: UpdateUserInput!) { updateUser(input: $input) { user { id } } }",
                 input={"userId": user, "firstName": MARK if user == "bob" else "Ada", "metadata": mark},
             )
+            value = {"note": MARK if user == "bob" else "Ada's"}
+            await put(client, user, item("a", "k", value), item(f"a.{value['note']}", "other", value))
         while await read_once(database):
             continue
         first = await database.messages.find_one({"sessionId": "bob-chat", "seq": 2})
@@ -122,7 +125,7 @@ async def world(settings: Settings, mongodb_uri: str, database: Database) -> Asy
         assert MARK in json.dumps(whole)
         ids = sorted(set(_ids(whole)))
         assert {text.partition(":")[0] for text in map(_decoded, ids)} >= {
-            "Session", "Message", "Memory", "Summary", "User", "Entity",
+            "Session", "Message", "Memory", "Summary", "User", "Entity", "Item", "ItemNamespace",
         }  # fmt: skip
         as_caller(client, token("ada"))
         yield World(client, database, key, ids)
@@ -148,6 +151,7 @@ async def _probes(world: World) -> list[dict[str, Any]]:
     base: list[dict[str, Any]] = [
         {"sessionId": "bob-chat"},
         {"userId": "bob"},
+        {"userId": "bob", "namespace": ["a"], "key": "k", "query": MARK, "prefix": ["a"], "namespacePrefix": ["a"]},
         {"uuid": message["_id"]},
         common,
         {"ids": world.ids[:40]},

@@ -71,6 +71,17 @@ PLACES: dict[str, tuple[str, str, str]] = {
         'finishMessage(input: {uuid: "UUID", parts: [{type: "t", value: JSON}]}) { message { parts } }',
         "message.parts.0.value",
     ),
+    "ItemInput.value": (
+        "",
+        'putItems(input: {userId: %s, items: [{namespace: ["n"], key: "k", value: JSON}]}) { items { value } }',
+        "items.0.value",
+    ),
+    "ItemFilter.equals": ("", "", ""),
+    "ItemFilter.notEquals": ("", "", ""),
+    "ItemFilter.greaterThan": ("", "", ""),
+    "ItemFilter.atLeast": ("", "", ""),
+    "ItemFilter.lessThan": ("", "", ""),
+    "ItemFilter.atMost": ("", "", ""),
     "MetadataFilter.equals": ("", "", ""),
     "MetadataFilter.contains": ("", "", ""),
 }

@@ -23,6 +23,7 @@ from graphql import (
 from graphql import build_schema as schema_of
 from graphql.utilities import build_client_schema, introspection_from_schema
 
+from graph.execution.size import MUTATION
 from graph.operations.validation import MAX_NODES
 from graph.request.cost import operation_cost
 from graph.schema.build import build_schema, schema_text
@@ -75,9 +76,9 @@ def field_of(parent: str, name: str) -> GraphQLField:
 
 
 def ways() -> dict[str, tuple[str, ...]]:
-    """The fields that lead from the root of queries to each object type, of which none sizes lists of that type."""
-    found: dict[str, tuple[str, ...]] = {"Query": ()}
-    waiting = ["Query"]
+    """The fields that lead from a root to each object type, of which none sizes lists of that type."""
+    found: dict[str, tuple[str, ...]] = {"Query": (), "Mutation": ()}
+    waiting = ["Query", "Mutation"]
     for name in waiting:
         type_ = SCHEMA.get_type(name)
         assert isinstance(type_, GraphQLObjectType)
@@ -96,9 +97,13 @@ WAYS = ways()
 
 def at(parent: str, inner: str) -> str:
     """An operation that selects `inner` on one object of the type, as far as arguments can say so."""
-    for field in reversed(WAYS[parent]):
+    way = WAYS[parent]
+    root = SCHEMA.mutation_type
+    assert root is not None
+    kind = "mutation " if parent == "Mutation" or (way and way[0] in root.fields) else ""
+    for field in reversed(way):
         inner = f"{field}{ONE.get(field, '')} {{ {inner} }}"
-    return f"{{ {inner} }}"
+    return f"{kind}{{ {inner} }}"
 
 
 ONE = {
@@ -143,7 +148,8 @@ def test_the_printed_size_is_charged(key: tuple[str, str]) -> None:
         if "sizedFields" in sized:
             for below in sized["sizedFields"]:
                 inner = f"{below} {{ __typename }}"
-                assert charged(parent, name, arguments, inner) == 1 + expected, (arguments, below)
+                weight = MUTATION * (parent == "Mutation")
+                assert charged(parent, name, arguments, inner) == weight + 1 + expected, (arguments, below)
         else:
             assert charged(parent, name, arguments, leaf_of(field)) == expected, arguments
 

@@ -25,6 +25,7 @@ from graph.store.jobs.enrichment import Outcome
 from graph.store.scope import EVERYTHING
 from graph.store.visible import erased_until
 from tests.support.graphql_client import ADD, OCTAVIA, Client
+from tests.support.items import item, put
 from tests.support.killed import run_and_kill
 from tests.support.pieces import append, started
 from tests.support.server_process import ServerProcess
@@ -103,6 +104,13 @@ async def plant(client: Client, database: Database, user_id: str, session_id: st
         "mutation($input: UpdateSessionInput!) { updateSession(input: $input) { session { uuid } } }",
         input={"sessionId": session_id, "title": planted("title")},
     )
+    for _ in range(1 + messages // 1000):  # many where the messages are many
+        value = {planted("key"): planted("value")}
+        count = min(100, messages)
+        await put(
+            client, user_id, *(item(planted("label"), f"{planted('key')} {n}", value, index=[]) for n in range(count))
+        )
+    await put(client, user_id, item(planted("label"), planted("key"), value))
     held = await enrichment.claim(database, ALL, lease_seconds=60, session_id=session_id)
     outcomes = []
     for message in held.messages[:20]:
@@ -299,8 +307,8 @@ async def test_a_deleted_memory_leaves_the_session_and_nothing_of_it(
         messages + 4,
     ]
     await erasures_done(database)
-    # The session's own metadata, the user and the notice of who writes, which ends by itself, have the mark.
-    assert {trace.partition(":")[0] for trace in await traces(database)} == {"sessions", "typing", "users"}
+    # The session's own metadata, the user with its items and the notice of who writes, which ends by itself, have it.
+    assert {trace.partition(":")[0] for trace in await traces(database)} == {"items", "sessions", "typing", "users"}
     assert await database.messages.count_documents({}) == 3
     assert await database.memories.count_documents({}) == 1
 
@@ -636,6 +644,7 @@ from graph.store.jobs import erasure
 from graph.store.database import open_database
 from graph.store.scope import EVERYTHING
 from tests.support.driver import DRIVER
+from tests.support.items import item, put
 from tests.support.killed import stopping_after
 
 async def main(uri, name, what, key):

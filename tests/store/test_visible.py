@@ -13,7 +13,7 @@ from graph.store.documents import SessionDocument, SummaryDocument, now
 from graph.store.visible import Visible, erased_until, visible_by_id
 from tests.support.source_code import PACKAGE, modules
 
-CONTENTS = {"memories", "messages", "summaries", "entities"}
+CONTENTS = {"memories", "messages", "summaries", "entities", "user_items"}
 """The collections that an erasure hides before it deletes their documents."""
 BOUNDING = {"Visible", "Scope", "Transaction"}
 """Types of parameters that bound a read: a look-up within a scope finds what is visible by itself, and what a

@@ -36,6 +36,7 @@ from graphql import (
 BAD, NOT_FOUND, CONFLICT, TOO_COSTLY = "BAD_USER_INPUT", "NOT_FOUND", "CONFLICT", "TOO_COSTLY"
 LIMITS = {"characters": 20_000, "tokens": 1_000, "depth": 15, "aliases": 30, "root": 20, "cost": 50_000}
 UUIDS = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+ITEM_PATH = re.compile(r"(?:\[(?:\*|-?\d{1,9})\]|[^.\[\]{}]+)(?:\.?\[(?:\*|-?\d{1,9})\]|\.[^.\[\]{}]+)*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -189,6 +190,8 @@ def _is_uuid(value: Any) -> bool:
 
 
 _ADDING = {"addMemory", "replaceFrom"}
+_WITH_ITEMS = {"putItems", "renewItems"}
+_ON_ITEMS = {*_WITH_ITEMS, "deleteItems"}
 _STREAMING = {"startMessage", "appendMessage", "finishMessage", "abortMessage"}
 _SCALARS = {"DateTime": _is_time, "UUID": _is_uuid}
 
@@ -221,9 +224,17 @@ def _cost(
         times, own_page = 1, None
         if below.name.endswith("Connection"):
             own_page = 20 if asked is None else asked
+        elif node.name.value in _WITH_ITEMS:
+            own_page = min(100, len(_list(given["input"]["items"])))
         elif isinstance(get_nullable_type(definition.type), GraphQLList):
             usual = 100 if type_.name == "Context" else {"messages": window, "matches": 5}.get(node.name.value, 20)
-            times = page if page is not None and node.name.value == "edges" else usual if asked is None else asked
+            times = (
+                page
+                if page is not None and node.name.value in {"edges", "items"}
+                else usual
+                if asked is None
+                else asked
+            )
         own_window = 12 if node.name.value == "memory" and type_.name in {"Query", "Session"} else window
         if node.name.value == "memories":
             own_window = 1_000
@@ -260,7 +271,7 @@ class _Judgement:
             is_done = not own and (answer["data"] is not None or below)
             found += self._field((key,), codes, [value] if value is not None or (changes and is_done) else [])
             found += self._below([(node, parent)], value, (key,))
-            if changes and is_done:
+            if changes and is_done and node.name.value not in {"renewItems", "deleteItems"}:
                 _apply(node, self._things)
             if changes and answer["data"] is None and (own or below):
                 break  # those after it are not executed
@@ -320,10 +331,64 @@ def _codes(node: FieldNode, parent: Any, things: Things) -> tuple[set[str], set[
     if "search" in given:
         wrong |= len(given["search"].encode()) > 256 or "\0" in given["search"]
     wrong |= len(given.get("ids", ())) > 1_000
-    if "filter" in given:
+    if node.name.value in {"item", "items", "itemNamespaces"}:
+        wrong |= not _are_items(given)
+    elif "filter" in given:
         wrong |= not _is_filter(given["filter"]) or not _is_message_filter(given["filter"], node.name.value)
     may: set[str] = {BAD} if len(given.get("labels", ())) > 20 else set()
     return ({BAD} if wrong else set()), may
+
+
+def _are_items(given: dict[str, Any]) -> bool:
+    """Whether the arguments are right by which items or namespaces are chosen."""
+    conditions = _list(given.get("filter", []))
+    return (
+        all(_are_labels(given[name]) for name in ("namespacePrefix", "prefix", "suffix") if name in given)
+        and ("namespace" not in given or _is_place(given))
+        and ("query" not in given or 0 < len(given["query"].encode()) <= 8_192)
+        and given.get("maxDepth", 1) >= 1
+        and len(conditions) <= 20
+        and all(map(_is_item_condition, conditions))
+    )
+
+
+def _is_item_condition(item: dict[str, Any]) -> bool:
+    orders = [item[name] for name in ("greaterThan", "atLeast", "lessThan", "atMost") if name in item]
+    equal = [{"equals": item[name]} for name in ("equals", "notEquals") if name in item]
+    others = [{"exists": True}] * (len(orders) + (item.get("exists") is not None))
+    compared = equal + others
+    place = {name: item.get(name) for name in ("path", "segments")}
+    ordered = all(isinstance(value, int | float | str) and not isinstance(value, bool) for value in orders)
+    return len(compared) == 1 and ordered and _is_condition({**place, **compared[0]})
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _are_labels(labels: Any, least: int = 0) -> bool:
+    return least <= len(_list(labels)) <= 16 and all(_is_text(label, 256) for label in _list(labels))
+
+
+def _is_place(item: dict[str, Any]) -> bool:
+    return _are_labels(item["namespace"], 1) and _is_id(item["key"])
+
+
+def _is_item(item: dict[str, Any]) -> bool:
+    ttl, paths = item.get("ttl"), item.get("index")
+    return (
+        _is_place(item)
+        and isinstance(item["value"], dict)
+        and _is_json(item["value"])
+        and (ttl is None or 0 < ttl <= 5_256_000)
+        and item.get("expiresAt") is None  # all times of the operations have passed
+        and (paths is None or (len(_list(paths)) <= 20 and all(map(_is_item_path, _list(paths)))))
+        and (item.get("expectedRevision") or 0) >= 0
+    )
+
+
+def _is_item_path(path: str) -> bool:
+    return _is_text(path, 512) and (path == "$" or ITEM_PATH.fullmatch(path) is not None)
 
 
 def _is_search(given: dict[str, Any]) -> bool:
@@ -420,6 +485,8 @@ def _codes_of_change(node: FieldNode, things: Things) -> tuple[set[str], set[str
 def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]:
     """The codes that depend on numbers, times and contents, of which no account is kept."""
     may = {CONFLICT} if sent.get("expectedRevision") is not None else set()
+    if name == "putItems" and any(item.get("expectedRevision") is not None for item in _list(sent["items"])):
+        may |= {CONFLICT}
     may |= {CONFLICT} if name in _STREAMING else set()  # the message may have ended, or never been started
     messages = _messages(sent) if name in _ADDING else [sent] if name in {"updateMessage", *_STREAMING} else []
     if {_canonical(item.get("uuid")) for item in [sent, *messages]} & things.doubtful:
@@ -451,6 +518,11 @@ def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
     wrong |= name in ("replaceFrom", "markRead") and sent["seq"] < 1
     wrong |= sent.get("retentionDays") is not None and not 1 <= sent["retentionDays"] <= 36_500
     wrong |= sent.get("expiresAt") is not None  # all times of the operations have passed
+    if name in _ON_ITEMS:
+        items = _list(sent["items"])
+        places = [(*_list(item["namespace"]), None, item["key"]) for item in items]
+        wrong |= not 1 <= len(items) <= 100 or not all(map(_is_item if name == "putItems" else _is_place, items))
+        wrong |= name == "putItems" and len(set(places)) < len(places)
     if name in _ADDING:
         messages = _messages(sent)
         uuids = [str(UUID(str(item["uuid"]))) for item in messages if _is_uuid(item.get("uuid"))]
@@ -496,8 +568,8 @@ def _refused(name: str, sent: dict[str, Any], things: Things) -> str | None:
         uuids = {_canonical(item["uuid"]) for item in _messages(sent) if item.get("uuid")} - things.doubtful
         places = {things.messages.get(uuid, session) for uuid in uuids}
         return CONFLICT if places - {session} or _is_anothers(session, user, things) else None
-    if name in ("popMessage", "markRead", "forkSession", "setTyping"):
-        return None if session in things.sessions else NOT_FOUND
+    if name in {"popMessage", "markRead", "forkSession", "setTyping", *_ON_ITEMS}:
+        return None if name in _ON_ITEMS or session in things.sessions else NOT_FOUND
     known = {"Session": session in things.sessions, "Memory": session in things.sessions, "User": user in things.users}
     known["Message"] = uuid in things.messages
     known["Enrichment"] = known["Session"] if session is not None else known["Message"]

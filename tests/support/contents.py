@@ -20,6 +20,7 @@ COLLECTIONS = (
     "messages",
     "summaries",
     "users",
+    "user_items",
     "entities",
     "erasures",
     "handovers",

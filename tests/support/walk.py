@@ -62,7 +62,9 @@ def selection(
 
 def _needed(field: GraphQLField) -> str:
     """The arguments without which a field can't be selected, and the number of items of a list."""
-    literals = {"query": f'"{MARK}"', "maxTokens": "200", "first": "2"}
+    literals = {"query": f'"{MARK}"', "maxTokens": "200", "first": "2", "namespace": '["a"]', "key": '"k"'}
+    if get_named_type(field.type).name == "ItemConnection":
+        del literals["query"]  # its cursors would be those of a search
     given = ", ".join(f"{name}: {literals[name]}" for name in field.args if name in literals)
     return f"({given})" if given else ""
 

@@ -147,6 +147,9 @@ async def test_a_python_client_is_generated_and_works(client: Client, tmp_path: 
 BIG = "sessions(first: 500) { edges { node { messages(first: 100) { edges { node { uuid } } } } } }"
 REPLACED = 'sessionId: "%s", seq: %d, messages: [{ role: "user", content: "x" }]'
 FORKED = 'sessionId: "%s", throughSeq: %d, newSessionId: "fork"'
+PUT_ITEMS = """mutation {
+  putItems(input: { userId: "bob", items: [{ namespace: ["n"], key: "k", value: %s }] }) { items { key } }
+}"""
 EXAMPLES = [
     ("{", "BAD_USER_INPUT"),
     ("{ nothing }", "BAD_USER_INPUT"),
@@ -194,6 +197,12 @@ EXAMPLES = [
     (f"mutation {{ forkSession(input: {{ {FORKED % ('s', 0)} }}) {{ replayed }} }}", "BAD_USER_INPUT"),
     (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('nobody', 1)} }}) {{ replayed }} }}", "NOT_FOUND"),
     (f"mutation {{ replaceFrom(input: {{ {REPLACED % ('s', 0)} }}) {{ replayed }} }}", "BAD_USER_INPUT"),
+    (PUT_ITEMS % "{}", None),
+    (PUT_ITEMS % "1", "BAD_USER_INPUT"),
+    ('mutation { deleteItems(input: { userId: "bob", items: [] }) { deletedIds } }', "BAD_USER_INPUT"),
+    ('{ items(userId: "bob", filter: [{ path: "n", atLeast: 1 }]) { totalCount } }', None),
+    ('{ items(userId: "bob", filter: [{ path: "n", atLeast: true }]) { totalCount } }', "BAD_USER_INPUT"),
+    ('{ item(userId: "nobody", namespace: [], key: "k") { key } }', "BAD_USER_INPUT"),
     ('mutation { deleteUser(input: { userId: "bob" }) { deletedId } }', None),
     ('mutation { deleteSession(input: { sessionId: "t" }) { deletedId } }', "NOT_FOUND"),  # it was bob's
     ("mutation { retryEnrichment(input: {}) { retried } }", "BAD_USER_INPUT"),

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from graph.errors import TransferError
 from graph.settings import Settings
-from graph.store import sessions, users
+from graph.store import items, sessions, users
 from graph.store.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
-from graph.store.documents import Document, SessionDocument, UserDocument, new_uuid, now
+from graph.store.documents import Document, JSONObject, SessionDocument, UserDocument, new_uuid, now
 from graph.store.edits import delete_message
 from graph.store.forks import Fork, fork_session
 from graph.store.jobs import erasure, handover
@@ -93,6 +93,17 @@ async def fill(database: Database) -> None:
             }
         )
     await database.sessions.update_one({"_id": "a"}, {"$set": {"summarySeq": 8}})
+    value = cast("JSONObject", {"b": 1.0, "a": [None, {"$x.y": "2026-01-01T00:00:00Z"}]})
+    await items.put_items(
+        database,
+        EVERYTHING,
+        "mia",
+        [
+            items.NewItem(["a", "b"], "k", value, 60.5, None, ["b"]),
+            items.NewItem(["a"], "k", {}, None, at + timedelta(days=1), None),
+            items.NewItem(["a"], "z", {}, None, None, []),
+        ],
+    )
     for session_id in ("ü\N{MUSICAL SYMBOL G CLEF}", "a", "gone"):
         await ensure_number(database, "sessions", cast("SessionDocument", {"_id": session_id}))
     await ensure_number(database, "users", cast("UserDocument", {"_id": "mia"}))
@@ -105,7 +116,7 @@ async def test_a_round_trip_is_equal_field_by_field(database: Database, target: 
     file = await exported(database)
     done = await imported(target, file)
     assert await everything(target) == await everything(database)
-    assert (done.users, done.sessions, done.messages) == (2, 6, 35)
+    assert (done.users, done.sessions, done.messages, done.items) == (2, 6, 35, 3)
     assert await shown(target) == await recount(target)
     # What the target gives is the same file again.
     assert parsed(await exported(target)) == parsed(file)
@@ -302,7 +313,7 @@ MEMORY: Document = {
             HEADER + b'{"type": "message", "sessionId": "s", "role": "u", "content": "\\ud800"}\n',
             r"line 2: it is not JSON",
         ),
-        (ndjson({"type": "other"}), r"line 2: type must be one of user, session, memory, message, summary, end"),
+        (ndjson({"type": "other"}), r"line 2: type must be one of user, session, memory, message, summary, item, end"),
         (ndjson({"sessionId": "s"}), r"line 2: type must be one of"),
         (ndjson({"type": "message", "sessionId": "s", "role": "user"}), r"line 2: content is missing"),
         (ndjson(*said("s", "x", metdata={})), r"line 2: the message has the unknown field 'metdata': the fields are"),

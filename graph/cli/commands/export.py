@@ -46,7 +46,8 @@ def export(
     write = _to_stdout if file == _STDOUT else _to_file
     with file_errors(file):
         done = write(settings, ExportSelection(session, user), file, resume=resume)
-    say(f"exported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages")
+    items = f", with {done.items:,} items" if done.items else ""
+    say(f"exported {done.users:,} users, {done.sessions:,} sessions and {done.messages:,} messages{items}")
 
 
 def _to_stdout(settings: Settings, selection: ExportSelection, _file: Path, *, resume: bool) -> Exported:

@@ -8,12 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
+from graph.execution.selection import Selection
 from graph.operations.entities import list_user_entities
+from graph.operations.items import NamespaceMatch, find_item
 from graph.operations.recall import SearchMode
 from graph.operations.sessions import list_sessions
 from graph.schema.context import Info
 from graph.schema.entities.listing import Labels, Search, connect_entities
 from graph.schema.entities.types import Entity
+from graph.schema.items.listing import Filter as ItemsFilter
+from graph.schema.items.listing import (
+    ItemArguments,
+    ItemKey,
+    MaxDepth,
+    Namespace,
+    NamespacePrefix,
+    Prefix,
+    Suffix,
+    connect_items,
+    connect_namespaces,
+)
+from graph.schema.items.listing import Query as ItemsQuery
+from graph.schema.items.types import Item, ItemConnection, ItemNamespace
 from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.prompt_context import Context, ContextQuery, MaxTokens, context_of
 from graph.schema.relay import CONNECTION, After, Before, Connection, First, Last, connect, window_of
@@ -119,3 +135,42 @@ class User(Node, DocumentType):
         query: ContextQuery = None,
     ) -> Context:
         return as_source(await context_of(info, max_tokens, query=query, user_id=root["_id"]))
+
+    @resolved("_id", description="An item of the user. Null for an unknown one.")
+    async def item(root: strawberry.Parent[Any], info: Info, namespace: Namespace, key: ItemKey) -> Item | None:
+        context = info.context
+        fields = Selection.of(info).reads()
+        return as_source(await find_item(context.backend, context.scope, root["_id"], (namespace, key), fields))
+
+    @resolved("_id", size=CONNECTION, description="The user's items, see `Query.items`.")
+    async def items(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        namespace_prefix: NamespacePrefix = None,
+        filter: ItemsFilter = None,  # noqa: A002
+        query: ItemsQuery = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> ItemConnection:
+        arguments = ItemArguments(root["_id"], namespace_prefix, filter, query)
+        paging = (first, after, last, before)
+        return as_source(await connect_items(info, arguments, paging))
+
+    @resolved("_id", size=CONNECTION, description="The namespaces in which the user has items, in order.")
+    async def item_namespaces(
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        prefix: Prefix = None,
+        suffix: Suffix = None,
+        max_depth: MaxDepth = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[ItemNamespace]:
+        match = NamespaceMatch(prefix or (), suffix or (), max_depth)
+        return as_source(await connect_namespaces(info, root["_id"], match, (first, after, last, before)))

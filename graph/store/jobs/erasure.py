@@ -48,6 +48,8 @@ FEW = 100
 """Maximum sessions whose contents one transaction removes."""
 SESSIONS_AT_ONCE = 10_000
 """Maximum sessions of a deleted user that one transaction makes invisible."""
+ITEMS_AT_ONCE = 100
+"""Maximum items of a user that one transaction deletes: each may have 256 KiB."""
 LEASE = timedelta(seconds=10)
 """Time for which a silent runner holds a job."""
 
@@ -170,8 +172,10 @@ async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -
     """
     sessions = await _sessions_of(database, user_id, FEW, tx)
     small = len(sessions) <= FEW and sum(session["lastSeq"] for session in sessions) <= SMALL
+    small = small and not await _has_many_items(database, user_id, tx)
     if small and not await ownership.has_more_of_user(database, user_id, max(0, ENTITIES_AT_ONCE - 1), tx):
         await ownership.forget_user(database, user_id, tx)
+        await database.user_items.delete_many({"userId": user_id}, session=tx)
         # Nothing has to be counted for a user that is gone.
         left = [await erase_session(database, session, user_id, tx) for session in sessions]
         return [job for job in left if job is not None]
@@ -179,6 +183,18 @@ async def erase_sessions_of(database: Database, user_id: str, tx: Transaction) -
     await database.erasures.bulk_write([_scheduled(job, {"userId": user_id}, 0, now() + LEASE)], session=tx)
     await _hide_sessions(database, user_id, tx)
     return [job]
+
+
+async def _has_many_items(database: Database, user_id: str, tx: Transaction) -> bool:
+    count = await database.user_items.count_documents({"userId": user_id}, limit=ITEMS_AT_ONCE + 1, session=tx)
+    return count > ITEMS_AT_ONCE
+
+
+async def _delete_items(database: Database, user_id: str, tx: Transaction) -> bool:
+    """Within a transaction, delete some items of a deleted user; return whether there were any."""
+    found = await database.user_items.find({"userId": user_id}, {"_id": 1}, limit=ITEMS_AT_ONCE, session=tx)
+    await database.user_items.delete_many({"_id": {"$in": [item["_id"] for item in found]}}, session=tx)
+    return bool(found)
 
 
 async def hide_sessions_of(database: Database, user_id: str) -> None:
@@ -343,9 +359,15 @@ async def _under(database: Database, job: ErasureDocument, work: Callable[[Trans
 
 async def _more_of_user(database: Database, job: ErasureDocument) -> bool:
     user_id = job["userId"]
-    return await _under(database, job, lambda tx: _hide_sessions(database, user_id, tx)) or await _under(
-        database, job, lambda tx: ownership.forget_some_of_user(database, user_id, BATCH, tx)
+    parts = (
+        lambda tx: _hide_sessions(database, user_id, tx),
+        lambda tx: ownership.forget_some_of_user(database, user_id, BATCH, tx),
+        lambda tx: _delete_items(database, user_id, tx),
     )
+    for part in parts:
+        if await _under(database, job, part):
+            return True
+    return False
 
 
 async def _more_of_session(database: Database, job: ErasureDocument) -> bool:

@@ -256,21 +256,27 @@ async def touch_users(database: Database, sessions: Sequence[SessionDocument], t
 
     The sessions get the retention of their users.
     """
-    users = {session["userId"]: session["createdAt"] for session in sessions if session.get("userId") is not None}
+    users = {session["userId"] for session in sessions if session.get("userId") is not None}
     if not users:
         return
+    await hold_users(database, users, tx)
+    kept_for = {"_id": {"$in": list(users)}, "retentionDays": {"$exists": True}}
+    for user in await database.users.find(kept_for, session=tx):
+        theirs = [session["_id"] for session in sessions if session.get("userId") == user["_id"]]
+        kept = {"$set": {"retentionDays": user["retentionDays"]}}
+        await database.all_sessions.update_many({"_id": {"$in": theirs}}, kept, session=tx)
+
+
+async def hold_users(database: Database, users: Collection[str], tx: Transaction) -> None:
+    """Write these users, so that the transaction conflicts with their deletion, and create missing ones."""
     match = {"_id": {"$in": list(users)}}
     # Two writes without a net effect: a write without a change would not conflict with the deletion.
     touched = await database.users.update_many(match, {"$set": {"importing": True}}, session=tx)
     await database.users.update_many(match, {"$unset": {"importing": ""}}, session=tx)
-    for user in await database.users.find({**match, "retentionDays": {"$exists": True}}, session=tx):
-        theirs = [session["_id"] for session in sessions if session.get("userId") == user["_id"]]
-        kept = {"$set": {"retentionDays": user["retentionDays"]}}
-        await database.all_sessions.update_many({"_id": {"$in": theirs}}, kept, session=tx)
     if touched.matched_count == len(users):
         return
     found = await database.users.find(match, {"_id": 1}, session=tx)
-    missing = users.keys() - {user["_id"] for user in found}
+    missing = set(users) - {user["_id"] for user in found}
     for user_id in missing:
         await erasure.refuse_while_under_way(database, erasure.user_job(user_id), tx)
     at = now()

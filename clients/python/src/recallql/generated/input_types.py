@@ -51,6 +51,29 @@ class MetadataFilter(BaseModel):
     "Whether a value, null included, must or must not be at the path."
 
 
+class ItemFilter(BaseModel):
+    """A condition on the value at a path in an item: give path or segments, and one of the comparisons. Numbers are in an order with numbers, and texts with texts, by code points."""
+
+    path: Optional[str] = None
+    "Keys from the outermost one, with dots between them: `customer.plan`."
+    segments: Optional[list[str]] = None
+    "The path as a list of keys, which may have dots or be empty. In a list, a whole number is the index of an item, from 0."
+    equals: Optional[Any] = None
+    "The JSON value at the path; numbers are compared by value, and objects independent of the order of their keys. null matches a null, not an absent value."
+    not_equals: Optional[Any] = Field(alias="notEquals", default=None)
+    "A JSON value that is not at the path; an absent value meets this."
+    greater_than: Optional[Any] = Field(alias="greaterThan", default=None)
+    "A number or text that the value is greater than."
+    at_least: Optional[Any] = Field(alias="atLeast", default=None)
+    "A number or text that the value is equal to or greater than."
+    less_than: Optional[Any] = Field(alias="lessThan", default=None)
+    "A number or text that the value is less than."
+    at_most: Optional[Any] = Field(alias="atMost", default=None)
+    "A number or text that the value is equal to or less than."
+    exists: Optional[bool] = None
+    "Whether a value, null included, must or must not be at the path."
+
+
 class SessionFilter(BaseModel):
     """The sessions to list: each meets all given conditions."""
 
@@ -352,6 +375,61 @@ class DeleteUserInput(BaseModel):
     "Your own id of the user."
 
 
+class PutItemsInput(BaseModel):
+    """Items of a user to store."""
+
+    user_id: str = Field(alias="userId")
+    "Your own id of the user, at most 512 bytes; an unknown user is created."
+    items: list["ItemInput"]
+    "1 to 100 items, at different places."
+
+
+class ItemInput(BaseModel):
+    """An item to store."""
+
+    namespace: list[str]
+    "The labels of its namespace: 1 to 16, each of at most 256 bytes."
+    key: str
+    "Its key in the namespace, at most 512 bytes."
+    value: Any
+    "Any JSON object, at most 256 KiB."
+    ttl: Optional[float] = None
+    "Minutes until the item expires; `renewItems` begins them again."
+    expires_at: Optional[datetime] = Field(alias="expiresAt", default=None)
+    "A time to come: from then on, the item is as deleted. Not together with ttl."
+    index: Optional[list[str]] = None
+    "Paths to the texts by which a search finds the item, at most 20: `title`, `author.name`, `chapters[*].text`, `tags[0]`, `*`, or `$` for the whole value. Null for the whole value; empty for none. Of an item, 8 texts with 10,000 characters together are compared."
+    expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
+    "The `Item.revision` that you read, or 0 for an item that must not exist. CONFLICT otherwise, with the current one in `extensions.revision`."
+
+
+class RenewItemsInput(BaseModel):
+    """Items of a user to renew."""
+
+    user_id: str = Field(alias="userId")
+    "Your own id of the user."
+    items: list["ItemPlace"]
+    "The places of 1 to 100 items."
+
+
+class ItemPlace(BaseModel):
+    """The place of an item."""
+
+    namespace: list[str]
+    "The labels of its namespace."
+    key: str
+    "Its key in the namespace."
+
+
+class DeleteItemsInput(BaseModel):
+    """Items of a user to delete."""
+
+    user_id: str = Field(alias="userId")
+    "Your own id of the user."
+    items: list["ItemPlace"]
+    "The places of 1 to 100 items."
+
+
 class RetryEnrichmentInput(BaseModel):
     """The failed messages to extract entities from again."""
 
@@ -366,3 +444,6 @@ SessionFilter.model_rebuild()
 AddMemoryInput.model_rebuild()
 ReplaceFromInput.model_rebuild()
 AppendMessageInput.model_rebuild()
+PutItemsInput.model_rebuild()
+RenewItemsInput.model_rebuild()
+DeleteItemsInput.model_rebuild()

@@ -1,0 +1,143 @@
+"""The texts of an item by which a search finds it, and the facts of them that a search compares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from graph.enrichment.models import use_one_thread
+from graph.errors import BadUserInput, shown
+from graph.operations import validation
+from graph.operations.concurrency import run_on_thread
+from graph.recall.embedding import Embedder
+from graph.store.documents import JSON, JSONObject
+from graph.store.item_documents import ItemText
+from graph.store.vectors import LAYOUT
+
+MAX_TEXTS = 8
+"""Maximum texts of an item: the further ones are not compared."""
+MAX_CHARACTERS = 10_000
+"""Maximum characters of the texts of an item together: the rest is not compared."""
+MAX_PATHS = 20
+MAX_PATH_BYTES = 512
+_WHOLE = "$"
+_ANY = "*"
+_TOKEN = re.compile(r"\[(?:\*|-?\d{1,9})\]|[^.\[\]{}]+")
+_PATH = re.compile(rf"(?:{_TOKEN.pattern})(?:\.?\[(?:\*|-?\d{{1,9}})\]|\.[^.\[\]{{}}]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTexts:
+    """The facts of the texts of one item.
+
+    Attributes:
+        texts: the facts, in the order of the texts.
+        layout: the version of their terms.
+        model: the model of their vectors; None without vectors.
+    """
+
+    texts: list[ItemText]
+    layout: int
+    model: str | None
+
+
+def check_index(paths: Sequence[str], name: str) -> list[str]:
+    """Check the paths to the texts of an item.
+
+    Raises:
+        BadUserInput: there are too many, or one is not a path.
+    """
+    if len(paths) > MAX_PATHS:
+        raise BadUserInput(f"{name} has {len(paths)} paths, and at most {MAX_PATHS} are accepted")
+    for place, path in enumerate(paths):
+        validation.check_text(path, f"{name}[{place}]", most_bytes=MAX_PATH_BYTES)
+        if path != _WHOLE and not _PATH.fullmatch(path):
+            raise BadUserInput(
+                f"{name}[{place}] is {shown(path)}, which is not a path: write keys with dots between them, [0] or [*]"
+                " for items of a list, * for all values, or $ for the whole value"
+            )
+    return list(paths)
+
+
+def texts_of(value: JSONObject, index: Sequence[str] | None) -> list[str]:
+    """Return the texts of a value, within the bounds.
+
+    Args:
+        value: the value.
+        index: the checked paths to its texts; None for the whole value.
+    """
+    texts: list[str] = []
+    left = MAX_CHARACTERS
+    for path in (_WHOLE,) if index is None else index:
+        for found in [value] if path == _WHOLE else _at(value, _TOKEN.findall(path)):
+            text = _text(found)[:left].strip()
+            if text and len(texts) < MAX_TEXTS:
+                texts.append(text)
+                left -= len(text)
+    return texts
+
+
+def _at(value: JSON, tokens: Sequence[str]) -> Iterator[JSON]:
+    if not tokens:
+        yield value
+        return
+    for below in _below(value, tokens[0]):
+        yield from _at(below, tokens[1:])
+
+
+def _below(value: JSON, token: str) -> Iterable[JSON]:
+    if isinstance(value, dict):
+        if token == _ANY:
+            return value.values()
+        return [value[token]] if token in value else []
+    if not isinstance(value, list) or not (token == _ANY or token.startswith("[")):
+        return []
+    if token in (_ANY, f"[{_ANY}]"):
+        return value
+    place = int(token[1:-1])
+    return [value[place]] if -len(value) <= place < len(value) else []
+
+
+def _text(value: JSON) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_text(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return "\n".join(map(_text, value))
+    return value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()
+
+
+def _words_of(texts: Sequence[str]) -> list[ItemText]:
+    use_one_thread()
+    from graph.recall.entries import words_of  # noqa: PLC0415 - not loaded without a search
+
+    return [{"language": words.language, "terms": words.terms} for words in map(words_of, texts)]
+
+
+async def read_texts(texts: Mapping[str, Sequence[str]], embedder: Embedder | None) -> dict[str, ReadTexts]:
+    """Return the facts of the texts of items.
+
+    Args:
+        texts: the texts of each item, by any name.
+        embedder: embeds the texts; None for facts without vectors.
+
+    Raises:
+        Unavailable: the server of the model does not answer.
+        StartupError: the model can't be used.
+        ValueError: the model refuses a text.
+    """
+    flat = [text for own in texts.values() for text in own]
+    facts = await run_on_thread(_words_of, flat)
+    model = None
+    if embedder is not None:
+        model = await embedder.name()
+        for fact, (vector, scale) in zip(facts, await embedder.embed(flat) if flat else (), strict=True):
+            fact["vector"], fact["scale"] = vector, scale
+    found: dict[str, ReadTexts] = {}
+    start = 0
+    for name, own in texts.items():
+        found[name] = ReadTexts(facts[start : start + len(own)], LAYOUT, model)
+        start += len(own)
+    return found
