@@ -9,7 +9,7 @@ from graph.operations.validation import check_last, is_id
 from graph.store import sessions
 from graph.store.documents import Document, MessageDocument
 from graph.store.memory_window import Recent, find_recent_memory
-from graph.store.messages import count_between, messages_in_range
+from graph.store.messages import count_between, messages_in_range, tokens_of
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 
@@ -17,10 +17,21 @@ from graph.store.visible import Visible
 async def find_session_memory(
     backend: Backend, scope: Scope, session_id: str, fields: Collection[str]
 ) -> Document | None:
-    """Return the session of a session memory, with `fields`; None if the session is not in the caller's scope."""
+    """Return the session of a session memory, with `fields`; None if the session is not in the caller's scope.
+
+    For `tokenCount`, `fields` must have the paths that `Visible.of_memory` reads.
+    """
     if not is_id(session_id):
         return None
-    return await sessions.find_session_memory(backend.database, scope, session_id, fields)
+    found = await sessions.find_session_memory(backend.database, scope, session_id, fields)
+    return await _with_tokens_of_path(backend, found, fields)
+
+
+async def _with_tokens_of_path(backend: Backend, memory: Document | None, fields: Collection[str]) -> Document | None:
+    """Return a session memory with the tokens of its path, if they are selected: the session counts all branches."""
+    if memory is not None and "tokenCount" in fields and "branches" in memory:
+        memory["tokenCount"] = await tokens_of(backend.database, Visible.of_memory(memory))
+    return memory
 
 
 async def recalled_messages(
@@ -81,4 +92,5 @@ async def recalled_memory(
     if not is_id(session_id):
         return None
     recent = Recent(last or backend.settings.message_window, message_fields, after_summary=last is None)
-    return await find_recent_memory(backend.database, scope, session_id, fields, recent)
+    found = await find_recent_memory(backend.database, scope, session_id, fields, recent)
+    return await _with_tokens_of_path(backend, found, fields)

@@ -25,6 +25,7 @@ from graph.store.add_plan import (
     user_of,
 )
 from graph.store.answer_bound import AnswerBound, Contents
+from graph.store.branches import Place
 from graph.store.chosen_uuids import with_stored_uuids
 from graph.store.database import Database
 from graph.store.documents import (
@@ -275,8 +276,6 @@ class _Add:
         at = now()
         self._removed = await self._remove_replaced(len(plan.edits), tx)
         session = await self._open_session(plan, at, tx)
-        if self._new.keeps_pairs:
-            await refuse_orphans(self._database, Visible.of(session), plan.fresh, tx)
         stamp = stamp_of(session["revision"], len(plan.edits) + len(self._removed))
         await self._edit(session, plan.edits, stamp, at, tx)
         memory, session = await self._insert(plan.fresh, session, at, tx)
@@ -326,6 +325,10 @@ class _Add:
         """Store new messages in a new memory; return it, and the session afterwards."""
         database = self._database
         session, branches = await place_fresh(database, self._scope, session, fresh, fields=self._fields, tx=tx)
+        if self._new.keeps_pairs:
+            first_seq = session["lastSeq"] - len(fresh) + 1
+            places = [Place(branch, seq) for seq, branch in enumerate(branches, first_seq)]
+            await refuse_orphans(database, session, zip(fresh, places, strict=True), tx)
         memory = memory_document(self._new, fresh, session, at)
         await database.memories.insert_one(memory, session=tx)
         documents = message_documents(fresh, branches, memory, at)

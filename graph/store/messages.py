@@ -103,6 +103,13 @@ async def count_between(database: Database, after: Visible, until: int | None = 
     return await database.messages.count_documents(after.match("seq", until))
 
 
+async def tokens_of(database: Database, visible: Visible) -> int:
+    """Return the number of tokens of the messages in a part of a session."""
+    total = {"$group": {"_id": None, "tokens": {"$sum": "$tokenCount"}}}
+    found = await database.messages.aggregate([{"$match": visible.match("seq")}, total])
+    return int(found[0]["tokens"]) if found else 0
+
+
 async def messages_in_range(
     database: Database,
     visible: Visible,

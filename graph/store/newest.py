@@ -61,7 +61,7 @@ async def remove_from(
     for removed in found:
         scope.refuse_role(removed["role"], f"the role of message {removed['_id']}")
     if new.keeps_pairs:
-        await refuse_split(database, Visible.of(session), found, new.messages, tx)
+        await refuse_split(database, Visible.of_head(session), found, new.messages, tx)
     if found:
         await remove_messages(database, session, found, tx, edited=edited)
     return found
@@ -105,7 +105,7 @@ async def pop_message(
         scope.refuse_role(newest["role"], "the role of the newest message")
         check(newest)
         if keeps_pairs:
-            await refuse_split(database, Visible.of(session), [newest], (), tx)
+            await refuse_split(database, Visible.of_head(session), [newest], (), tx)
         await remove_messages(database, session, [newest], tx)
         await count_removed(database, [newest], tx)
         return newest

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from graph.errors import Conflict, shown
 from graph.store.add_plan import NewMessage
+from graph.store.branches import Place, Range, Tree, place_of
 from graph.store.database import Database
-from graph.store.documents import MessageDocument
+from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.types import Transaction
 from graph.store.tool_pairs import pairs_of
 from graph.store.visible import Visible
 
+Path: TypeAlias = tuple[Range, ...] | None
+"""The ranges of a path; None in a session whose messages form one line."""
 
-async def refuse_orphans(database: Database, visible: Visible, messages: Iterable[NewMessage], tx: Transaction) -> None:
-    """Within a transaction, refuse new messages with the result of a call that the session does not have.
 
-    A call may be in the same message, in one before, or in the visible part of the session.
+async def refuse_orphans(
+    database: Database, session: SessionDocument, placed: Iterable[tuple[NewMessage, Place]], tx: Transaction
+) -> None:
+    """Within a transaction, refuse new messages with the result of a call that is not on their path.
+
+    A call may be in the same message, or in a message before it on the path, new or visible in the session.
+
+    Args:
+        database: the open database.
+        session: the session with the new messages, read with `Visible.HEAD_FIELDS`.
+        placed: the new messages with their places, oldest first.
+        tx: the transaction.
 
     Raises:
         Conflict: a call is missing.
     """
-    called: set[str] = set()
-    missing: list[str] = []
-    for message in messages:
+    tree, called = Tree.of(session), defaultdict[str, list[Place]](list)
+    missing: list[tuple[str, Path]] = []
+    for message, place in placed:
         pairs = pairs_of(message.parts or (), message.tool_call_id)
-        called.update(pairs["toolCalls"])
-        missing += [call_id for call_id in pairs["toolResults"] if call_id not in called]
-    stored = await _stored(database, visible, missing, None, tx)
-    for call_id in missing:
-        if call_id not in stored:
-            message_ = f"the session has no tool call {shown(call_id)}: add the call before its result"
+        for call_id in pairs["toolCalls"]:
+            called[call_id].append(place)
+        path = tree.path(place) if tree is not None and pairs["toolResults"] else None
+        missing += [(call_id, path) for call_id in pairs["toolResults"] if not _on(path, called[call_id])]
+    stored = await _stored(database, Visible.of(session), [call_id for call_id, _ in missing], None, tx)
+    for call_id, path in missing:
+        if not _on(path, stored[call_id]):
+            owner = "session" if path is None else "path to the message"
+            message_ = f"the {owner} has no tool call {shown(call_id)}: add the call before its result"
             raise Conflict(message_)
+
+
+def _on(path: Path, places: Iterable[Place]) -> bool:
+    """Return whether one of the places is on a path."""
+    return any(path is None or any(part.holds(place) for part in path) for place in places)
 
 
 async def refuse_split(
@@ -45,8 +67,8 @@ async def refuse_split(
 
     Args:
         database: the open database.
-        visible: the visible part of the session.
-        removed: the newest messages of the session, with `seq` and `toolResults`.
+        visible: the visible part of the session on the path to its head.
+        removed: the newest messages of the path, with `seq` and `toolResults`.
         added: the messages that replace them, which may have other results of the calls.
         tx: the transaction.
 
@@ -63,10 +85,14 @@ async def refuse_split(
 
 async def _stored(
     database: Database, visible: Visible, call_ids: Sequence[str], until: int | None, tx: Transaction
-) -> set[str]:
-    """Return the ids of calls in the visible part of a session, among the given ids up to a number."""
+) -> defaultdict[str, list[Place]]:
+    """Return the places of calls in the visible part of a session, among the given ids up to a number."""
+    places = defaultdict[str, list[Place]](list)
     if not call_ids:
-        return set()
+        return places
     match = {**visible.match("seq", until), "toolCalls": {"$in": list(call_ids)}}
-    found = await database.messages.find(match, {"toolCalls": 1}, session=tx)
-    return {call_id for message in found for call_id in message.get("toolCalls", ())} & set(call_ids)
+    wanted = set(call_ids)
+    for message in await database.messages.find(match, {"toolCalls": 1, "branch": 1, "seq": 1}, session=tx):
+        for call_id in wanted.intersection(message.get("toolCalls", ())):
+            places[call_id].append(place_of(message))
+    return places

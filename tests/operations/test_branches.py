@@ -273,6 +273,33 @@ async def test_another_answer_takes_the_place_of_the_first_until_the_head_is_set
     assert await path(client) == [question, first, other]
 
 
+async def test_the_tokens_of_a_memory_are_those_of_the_path(client: Client) -> None:
+    read = """{ memory(sessionId: "s") { tokenCount messages(last: 9) { tokenCount } }
+      alone: memory(sessionId: "s") { tokenCount } session(sessionId: "s") { tokenCount messageCount
+        memory { tokenCount } all: messages(branch: ALL) { edges { node { tokenCount } } } } }"""
+
+    async def counted() -> tuple[int, int]:
+        found = await client.data(read)
+        memory, session = found["memory"], found["session"]
+        assert memory["tokenCount"] == found["alone"]["tokenCount"] == session["memory"]["tokenCount"]
+        assert memory["tokenCount"] == sum(message["tokenCount"] for message in memory["messages"])
+        every = [edge["node"]["tokenCount"] for edge in session["all"]["edges"]]
+        assert (session["tokenCount"], session["messageCount"]) == (sum(every), len(every))
+        return memory["tokenCount"], session["tokenCount"]
+
+    question, answer = (str(uuid4()) for _ in range(2))
+    said = [{"role": "user", "content": "why", "uuid": question}, {"role": "ai", "content": "so " * 50, "uuid": answer}]
+    await client.data(ADD, input={"sessionId": "s", "messages": said})
+    path, whole = await counted()
+    assert path == whole
+    again = {"role": "ai", "content": "no", "parentUuid": question}
+    await client.data(ADD, input={"sessionId": "s", "messages": [again]})
+    shorter, more = await counted()
+    assert shorter < path < more
+    await client.data(HEAD, i={"sessionId": "s", "head": answer})
+    assert await counted() == (path, more)
+
+
 async def test_the_first_message_has_a_sibling_too(client: Client) -> None:
     (first,) = await add(client, "apple")
     edited, answer = await add(client, "apples", "yes", parent=NIL)

@@ -88,6 +88,27 @@ async def test_a_pair_goes_as_a_whole(strict: Client, call: dict[str, Any], resu
     assert (await strict.data(POP))["popMessage"]["poppedMessage"]["seq"] == 1
 
 
+async def test_pairs_are_on_one_path(strict: Client) -> None:
+    call, result = CALLS[0], RESULTS[0]
+    asked, called, again = (str(uuid4()) for _ in range(3))
+    await strict.data(ADD, input=said(message("user", uuid=asked), message("assistant", call, uuid=called)))
+    no_call = "the path to the message has no tool call 'c1': add the call before its result"
+    await refused(strict, ADD, no_call, input=said(message("tool", result, parentUuid=asked)))
+    other = [message("assistant", parentUuid=asked, uuid=again), message("tool", result)]
+    await refused(strict, ADD, no_call, input=said(*other))
+    apart = [message("assistant", call, parentUuid=asked), message("tool", result, parentUuid=asked)]
+    await refused(strict, ADD, no_call, input=said(*apart))
+    await strict.data(ADD, input=said(message("tool", result, parentUuid=called)))
+    await refused(strict, POP, ALONE)
+    # Another try with the same id of its call; the first one keeps its result.
+    await strict.data(
+        ADD, input=said(message("assistant", call, parentUuid=asked, uuid=again), message("tool", result))
+    )
+    await refused(strict, REPLACE, ALONE, i={"sessionId": "s", "seq": 5, "messages": [message("user")]})
+    await strict.data(REPLACE, i={"sessionId": "s", "seq": 4, "messages": [message("assistant")]})
+    assert (await strict.data(COUNT))["session"] == {"messageCount": 4, "lastMessage": {"seq": 6}}
+
+
 async def test_an_edit_changes_the_calls_and_results_of_a_message(strict: Client) -> None:
     uuids = [str(uuid4()) for _ in range(2)]
     await strict.data(ADD, input=said(message("assistant", uuid=uuids[0]), message("user", uuid=uuids[1])))

@@ -63,7 +63,12 @@ class Memory(Node, DocumentType):
     id: strawberry.ID = computed(_id, "uuid", "sessionId", "firstSeq", description="Opaque global id.")
     uuid: UUID = stored("uuid", description="UUID of the memory; of the session for a session's memory.")
     created_at: datetime = stored("createdAt", description="Time at which the memory was first added.")
-    token_count: int = stored("tokenCount", description="Number of tokens of all its messages.")
+    token_count: int = computed(
+        lambda memory: memory["tokenCount"],
+        "tokenCount",
+        *Visible.MEMORY_FIELDS,
+        description="Number of tokens of all its messages; for a session memory, of the path to `Session.head`.",
+    )
     metadata: JSON = stored(
         "metadata", description="The JSON object sent with `addMemory`; for a session memory, the session's metadata."
     )
@@ -130,7 +135,8 @@ class Memory(Node, DocumentType):
         *Visible.MEMORY_FIELDS,
         "uuid",
         "lastSeq",
-        description="Names in its messages, merged by label and name, most mentioned first.",
+        description="Names in its messages, merged by label and name, most mentioned first; for a session memory, in"
+        " the messages of all branches, as `Session.entities`.",
         size=LIST,
     )
     async def entities(
