@@ -263,6 +263,10 @@ async def test_another_process_copies_a_retention_whose_process_died(
     with monkeypatch.context() as patched:
         patched.setattr(retention, "settle", died)
         await client.data(RETAIN, i={"userId": "ann", "retentionDays": 7})
+        await client.data("""mutation { createUser(input: { userId: "bea" }) { user { uuid } } }""")
+        await client.data(RETAIN, i={"userId": "bea", "retentionDays": 7})
+        await client.data("""mutation { deleteUser(input: { userId: "bea" }) { deletedUserId } }""")
+    assert [job["_id"] for job in await database.retentions.find()] == ["ann"]
     assert (await client.data("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 3
     monkeypatch.setattr(retention, "BATCH", 1)
     await untyped(database, "retentions").update_many({}, {"$set": {"dueAt": now()}})
