@@ -57,3 +57,4 @@ async def test_the_example_runs(client: Client, example: str, answer: str, store
     assert f"For which place did I ask? {answer}" in done.stdout
     assert stored in done.stdout
     assert "It opens at nine." in done.stdout
+    assert ("The store has: the harbour office opens at nine" in done.stdout) is (example == "langgraph_agent.py")

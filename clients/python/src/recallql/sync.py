@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -61,6 +61,10 @@ class RecallQL:
     def close(self) -> None:
         """Close the connections, and end the thread."""
         self._open.close()
+
+    def run(self, call: Callable[[AsyncRecallQL], Awaitable[Item]]) -> Item:
+        """Run calls of the client with asyncio; for adapters."""
+        return self._portal.call(call, self._client)
 
     def add(
         self,

@@ -130,6 +130,8 @@ def _body(query: str, operation_name: str | None, variables: dict[str, Any] | No
 def _plain(value: object) -> object:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, UUID) else value
 
 

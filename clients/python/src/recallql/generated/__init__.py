@@ -15,6 +15,7 @@ from .context import (
     ContextContextRecalledMessage,
     ContextContextRecalledMessageSession,
 )
+from .delete_items import DeleteItems, DeleteItemsDeleteItems
 from .delete_memory import DeleteMemory, DeleteMemoryDeleteMemory
 from .enums import (
     EnrichmentState,
@@ -35,7 +36,7 @@ from .follow_stream import (
     FollowStreamMessageStream,
     FollowStreamMessageStreamMessage,
 )
-from .fragments import MessageFields
+from .fragments import ItemFields, MessageFields
 from .input_types import (
     AbortMessageInput,
     AddMemoryInput,
@@ -71,6 +72,21 @@ from .input_types import (
     UpdateSessionInput,
     UpdateUserInput,
 )
+from .item import Item, ItemItem
+from .item_namespaces import (
+    ItemNamespaces,
+    ItemNamespacesItemNamespaces,
+    ItemNamespacesItemNamespacesEdges,
+    ItemNamespacesItemNamespacesEdgesNode,
+    ItemNamespacesItemNamespacesPageInfo,
+)
+from .items import (
+    Items,
+    ItemsItems,
+    ItemsItemsEdges,
+    ItemsItemsEdgesNode,
+    ItemsItemsPageInfo,
+)
 from .messages import (
     Messages,
     MessagesSession,
@@ -85,6 +101,8 @@ from .pop_message import (
     PopMessagePopMessage,
     PopMessagePopMessagePoppedMessage,
 )
+from .put_items import PutItems, PutItemsPutItems, PutItemsPutItemsItems
+from .renew_items import RenewItems, RenewItemsRenewItems, RenewItemsRenewItemsItems
 from .search import (
     Search,
     SearchSearch,
@@ -113,6 +131,8 @@ __all__ = [
     "CreateSessionInput",
     "CreateUserInput",
     "DateTimeRange",
+    "DeleteItems",
+    "DeleteItemsDeleteItems",
     "DeleteItemsInput",
     "DeleteMemory",
     "DeleteMemoryDeleteMemory",
@@ -129,9 +149,22 @@ __all__ = [
     "FollowStreamMessageStreamMessage",
     "ForkSessionInput",
     "ForkState",
+    "Item",
+    "ItemFields",
     "ItemFilter",
     "ItemInput",
+    "ItemItem",
+    "ItemNamespaces",
+    "ItemNamespacesItemNamespaces",
+    "ItemNamespacesItemNamespacesEdges",
+    "ItemNamespacesItemNamespacesEdgesNode",
+    "ItemNamespacesItemNamespacesPageInfo",
     "ItemPlace",
+    "Items",
+    "ItemsItems",
+    "ItemsItemsEdges",
+    "ItemsItemsEdgesNode",
+    "ItemsItemsPageInfo",
     "MarkReadInput",
     "MessageBranch",
     "MessageFields",
@@ -154,8 +187,14 @@ __all__ = [
     "PopMessageInput",
     "PopMessagePopMessage",
     "PopMessagePopMessagePoppedMessage",
+    "PutItems",
     "PutItemsInput",
+    "PutItemsPutItems",
+    "PutItemsPutItemsItems",
+    "RenewItems",
     "RenewItemsInput",
+    "RenewItemsRenewItems",
+    "RenewItemsRenewItemsItems",
     "ReplaceFromInput",
     "RetryEnrichmentInput",
     "Search",

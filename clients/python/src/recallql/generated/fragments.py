@@ -7,6 +7,17 @@ from pydantic import Field
 from .base_model import BaseModel
 
 
+class ItemFields(BaseModel):
+    namespace: list[str]
+    key: str
+    value: Any
+    revision: int
+    created_at: datetime = Field(alias="createdAt")
+    updated_at: datetime = Field(alias="updatedAt")
+    ttl: Optional[float]
+    expires_at: Optional[datetime] = Field(alias="expiresAt")
+
+
 class MessageFields(BaseModel):
     id: str
     uuid: UUID
@@ -23,4 +34,5 @@ class MessageFields(BaseModel):
     token_count: int = Field(alias="tokenCount")
 
 
+ItemFields.model_rebuild()
 MessageFields.model_rebuild()

@@ -6,18 +6,28 @@ from .add_memory import AddMemory
 from .base import Transport
 from .base_model import UNSET, UnsetType
 from .context import Context
+from .delete_items import DeleteItems
 from .delete_memory import DeleteMemory
 from .enums import SearchMode
 from .follow import Follow
 from .follow_stream import FollowStream
 from .input_types import (
     AddMemoryInput,
+    DeleteItemsInput,
     DeleteMemoryInput,
+    ItemFilter,
     MessageFilter,
     PopMessageInput,
+    PutItemsInput,
+    RenewItemsInput,
 )
+from .item import Item
+from .item_namespaces import ItemNamespaces
+from .items import Items
 from .messages import Messages
 from .pop_message import PopMessage
+from .put_items import PutItems
+from .renew_items import RenewItems
 from .search import Search
 
 
@@ -389,3 +399,188 @@ class Operations(Transport):
         )
         data = self.get_data(response)
         return PopMessage.model_validate(data)
+
+    async def item(
+        self, user_id: str, namespace: list[str], key: str, **kwargs: Any
+    ) -> Item:
+        query = gql("""
+            query Item($userId: ID!, $namespace: [String!]!, $key: String!) {
+              item(userId: $userId, namespace: $namespace, key: $key) {
+                ...ItemFields
+              }
+            }
+
+            fragment ItemFields on Item {
+              namespace
+              key
+              value
+              revision
+              createdAt
+              updatedAt
+              ttl
+              expiresAt
+            }
+            """)
+        variables: dict[str, object] = {
+            "userId": user_id,
+            "namespace": namespace,
+            "key": key,
+        }
+        response = await self.execute(
+            query=query, operation_name="Item", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Item.model_validate(data)
+
+    async def items(
+        self,
+        user_id: str,
+        namespace_prefix: Union[Optional[list[str]], UnsetType] = UNSET,
+        filter_: Union[Optional[list[ItemFilter]], UnsetType] = UNSET,
+        query: Union[Optional[str], UnsetType] = UNSET,
+        first: Union[Optional[int], UnsetType] = UNSET,
+        after: Union[Optional[str], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Items:
+        _query = gql("""
+            query Items($userId: ID!, $namespacePrefix: [String!], $filter: [ItemFilter!], $query: String, $first: Int, $after: String) {
+              items(
+                userId: $userId
+                namespacePrefix: $namespacePrefix
+                filter: $filter
+                query: $query
+                first: $first
+                after: $after
+              ) {
+                edges {
+                  score
+                  node {
+                    ...ItemFields
+                  }
+                }
+                pageInfo {
+                  hasNextPage
+                  endCursor
+                }
+              }
+            }
+
+            fragment ItemFields on Item {
+              namespace
+              key
+              value
+              revision
+              createdAt
+              updatedAt
+              ttl
+              expiresAt
+            }
+            """)
+        variables: dict[str, object] = {
+            "userId": user_id,
+            "namespacePrefix": namespace_prefix,
+            "filter": filter_,
+            "query": query,
+            "first": first,
+            "after": after,
+        }
+        response = await self.execute(
+            query=_query, operation_name="Items", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Items.model_validate(data)
+
+    async def item_namespaces(
+        self,
+        user_id: str,
+        prefix: Union[Optional[list[str]], UnsetType] = UNSET,
+        suffix: Union[Optional[list[str]], UnsetType] = UNSET,
+        max_depth: Union[Optional[int], UnsetType] = UNSET,
+        first: Union[Optional[int], UnsetType] = UNSET,
+        after: Union[Optional[str], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> ItemNamespaces:
+        query = gql("""
+            query ItemNamespaces($userId: ID!, $prefix: [String!], $suffix: [String!], $maxDepth: Int, $first: Int, $after: String) {
+              itemNamespaces(
+                userId: $userId
+                prefix: $prefix
+                suffix: $suffix
+                maxDepth: $maxDepth
+                first: $first
+                after: $after
+              ) {
+                edges {
+                  node {
+                    namespace
+                  }
+                }
+                pageInfo {
+                  hasNextPage
+                  endCursor
+                }
+              }
+            }
+            """)
+        variables: dict[str, object] = {
+            "userId": user_id,
+            "prefix": prefix,
+            "suffix": suffix,
+            "maxDepth": max_depth,
+            "first": first,
+            "after": after,
+        }
+        response = await self.execute(
+            query=query, operation_name="ItemNamespaces", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return ItemNamespaces.model_validate(data)
+
+    async def put_items(self, input: PutItemsInput, **kwargs: Any) -> PutItems:
+        query = gql("""
+            mutation PutItems($input: PutItemsInput!) {
+              putItems(input: $input) {
+                items {
+                  key
+                }
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="PutItems", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return PutItems.model_validate(data)
+
+    async def renew_items(self, input: RenewItemsInput, **kwargs: Any) -> RenewItems:
+        query = gql("""
+            mutation RenewItems($input: RenewItemsInput!) {
+              renewItems(input: $input) {
+                items {
+                  key
+                }
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="RenewItems", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return RenewItems.model_validate(data)
+
+    async def delete_items(self, input: DeleteItemsInput, **kwargs: Any) -> DeleteItems:
+        query = gql("""
+            mutation DeleteItems($input: DeleteItemsInput!) {
+              deleteItems(input: $input) {
+                deletedIds
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="DeleteItems", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return DeleteItems.model_validate(data)
