@@ -20,6 +20,7 @@ export default [
               "Context",
               "Enrichment",
               "EnrichmentProgress",
+              "Fork",
               "ForkOrigin",
               "Match",
               "MessageUpdate",
