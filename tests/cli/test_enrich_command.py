@@ -19,6 +19,7 @@ from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.llm_server import LLMServer, Reply, completion
+from tests.support.server_process import watched
 from tests.support.untyped import untyped
 
 LETTERS = """
@@ -30,8 +31,14 @@ ENCODING_CONSTRUCTORS = {"letters": letters}
 """
 
 
+def environment_of(uri: str, settings: Settings) -> dict[str, str]:
+    """The environment of a command on the test's database, under the watch of the event loop."""
+    named = {"RECALLQL_MONGODB_URI": uri, "RECALLQL_DATABASE": settings.database}
+    return {**os.environ, **watched(settings.data_dir / "command.held"), **named}
+
+
 async def run(uri: str, settings: Settings, *arguments: str, **variables: str) -> tuple[int, str]:
-    environment = {**os.environ, "RECALLQL_MONGODB_URI": uri, "RECALLQL_DATABASE": settings.database, **variables}
+    environment = {**environment_of(uri, settings), **variables}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "graph", *arguments, env=environment, stdout=asyncio.subprocess.PIPE
     )
@@ -123,7 +130,7 @@ async def test_summaries_are_counted_and_bounded_in_the_encoding_that_is_set(
 async def test_a_worker_ends_with_status_0_when_it_is_told_to(
     mongodb_uri: str, database: Database, settings: Settings
 ) -> None:
-    environment = {**os.environ, "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database}
+    environment = environment_of(mongodb_uri, settings)
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "graph", "worker", env=environment)
     await say(database, "s", "Ada lives in Paris.")
     while await database.messages.count_documents({"enrichment.state": "PENDING"}):  # noqa: ASYNC110 - in a process
@@ -135,7 +142,7 @@ async def test_a_worker_ends_with_status_0_when_it_is_told_to(
 async def test_a_quiet_worker_without_an_input_works_on(
     mongodb_uri: str, database: Database, settings: Settings
 ) -> None:
-    environment = {**os.environ, "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database}
+    environment = environment_of(mongodb_uri, settings)
     # As systemd starts it.
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "graph", "worker", "--quiet", env=environment, stdin=asyncio.subprocess.DEVNULL
@@ -150,7 +157,7 @@ async def test_a_quiet_worker_without_an_input_works_on(
 
 
 async def test_a_worker_ends_with_the_process_that_started_it(mongodb_uri: str, settings: Settings) -> None:
-    environment = {**os.environ, "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database}
+    environment = environment_of(mongodb_uri, settings)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "graph", "worker", "--end-with-input"), env=environment, stdin=asyncio.subprocess.PIPE
     )
@@ -164,7 +171,7 @@ async def test_a_missing_model_is_one_line_that_says_how_to_install_it(
     mongodb_uri: str, settings: Settings, command: str
 ) -> None:
     port = ["--port", "0"] if command == "serve" else []
-    environment = {**os.environ, "RECALLQL_MONGODB_URI": mongodb_uri, "RECALLQL_DATABASE": settings.database}
+    environment = environment_of(mongodb_uri, settings)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "graph", command, *port, "--spacy-model", "de_core_news_sm"),
         env=environment,

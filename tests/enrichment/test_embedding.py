@@ -21,6 +21,7 @@ from graph.store.documents import RecallDocument, now
 from tests.support.embedding_server import REFUSED, EmbeddingServer, packaged
 from tests.support.graphql_client import Client
 from tests.support.memory import add
+from tests.support.server_process import watched
 
 PROGRESS = '{ enrichment { unembedded } session(sessionId: "s") { enrichment { unembedded } } }'
 
@@ -127,6 +128,7 @@ async def test_a_worker_that_is_killed_while_it_embeds_loses_nothing(
     with EmbeddingServer(holds=True) as server:
         environment = {
             **os.environ,
+            **watched(quick.data_dir / "worker.held"),
             "RECALLQL_MONGODB_URI": mongodb_uri,
             "RECALLQL_DATABASE": quick.database,
             "RECALLQL_EMBEDDING_BASE_URL": server.base_url,

@@ -31,6 +31,7 @@ from graph.store.scope import EVERYTHING
 from tests.support.driver import DRIVER
 from tests.support.fault_model import KILLS, RAISES, make_fault_model
 from tests.support.mentions import recount, shown
+from tests.support.server_process import watched
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -87,6 +88,7 @@ class Nursery:
 def nursery(uri: str, settings: Settings, *, model: str = DEFAULT_MODEL, path: Path | None = None) -> Iterator[Nursery]:
     environment = {
         **os.environ,
+        **watched(settings.data_dir / "workers.held"),
         "RECALLQL_MONGODB_URI": uri,
         "RECALLQL_DATABASE": settings.database,
         "RECALLQL_ENRICHMENT_LEASE": "1",

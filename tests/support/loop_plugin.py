@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.support.loop_watch import LIMIT, WATCH
+from tests.support.loop_watch import LIMIT, WATCH, taken_from_files
 
 _HELD = f"the event loop was held for longer than {LIMIT:.3f} s of processor time"
 _REPEATS = 2
@@ -15,11 +15,17 @@ _REPEATS = 2
 
 @pytest.fixture(autouse=True)
 def nothing_holds_the_event_loop(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test in which the service held the event loop; slow ones run workers in the process of the test."""
+    """Fail a test in which the service held the event loop; slow ones run workers in the process of the test.
+
+    The servers and workers that a test starts are watched in slow tests, too.
+    """
     WATCH.take()
+    taken_from_files()
     yield
-    held = WATCH.take()
-    if held and request.node.get_closest_marker("slow") is None:
+    own, held = WATCH.take(), taken_from_files()
+    if request.node.get_closest_marker("slow") is None:
+        held = own + held
+    if held:
         pytest.fail(f"{_HELD}: {held}")
 
 

@@ -65,12 +65,8 @@ class LoopWatch:
         gc.callbacks.append(self._on_collection)
 
     def take(self) -> list[str]:
-        """What held a loop since this was last asked, in this process or in those that write into `FILES`."""
+        """What held a loop of this process since this was last asked."""
         held, self._held = self._held, []
-        for file in FILES:
-            if file.exists():
-                held += file.read_text(encoding="utf-8").splitlines()
-                file.unlink()
         return held
 
     def _note(self, held: str) -> None:
@@ -112,6 +108,17 @@ def _innermost(coroutine: Any) -> str:
 
 
 FILES: set[Path] = set()
-"""What the servers say that tests of this process start."""
+"""What the servers and workers say that tests of this process start."""
+
+
+def taken_from_files() -> list[str]:
+    """What held a loop of the processes that write into `FILES` since this was last asked."""
+    held = []
+    for file in FILES:
+        if file.exists():
+            held += file.read_text(encoding="utf-8").splitlines()
+            file.unlink()
+    return held
+
 
 WATCH = LoopWatch()

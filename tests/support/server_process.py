@@ -32,7 +32,6 @@ class ServerProcess:
     def __init__(self, data_dir: Path, *flags: str, **environment: str) -> None:
         self._log = data_dir.parent / f"{data_dir.name}.stderr"
         held = data_dir.parent / f"{data_dir.name}.held"
-        FILES.add(held)
         log = self._log.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "graph", "serve", "--port", "0", "--data-dir", str(data_dir), *flags],
@@ -80,7 +79,11 @@ class ServerProcess:
 
 
 def watched(held: Path) -> dict[str, str]:
-    """The environment in which a process, and those that it starts, write what held their event loops to a file."""
+    """The environment in which a process, and those that it starts, write what held their event loops to a file.
+
+    The test that runs then fails with what the file says.
+    """
+    FILES.add(held)
     return {"PYTHONPATH": _WATCHED, "LOOP_WATCH_FILE": str(held)}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.loop_watch import FILES, LIMIT, WATCH
+from tests.support.loop_watch import FILES, LIMIT, WATCH, taken_from_files
 from tests.support.paths import ROOT
 from tests.support.server_process import watched
 
@@ -84,12 +84,11 @@ STARTING = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:
 @pytest.mark.parametrize("kind", ["serve", "web", "worker"])
 def test_a_process_that_a_server_starts_says_what_held_its_loop(tmp_path: Path, kind: str) -> None:
     file = tmp_path / "child.held"
-    FILES.add(file)
     try:
         command = [sys.executable, "-c", STARTING, "-c", HOLDING, kind]
         subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **watched(file)})
-        held = WATCH.take()
+        held = taken_from_files()
         assert [line.split()[0] for line in held] == ["hold"]
-        assert WATCH.take() == []
+        assert taken_from_files() == []
     finally:
         FILES.discard(file)
