@@ -30,7 +30,7 @@ async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
         write_deadline=settings.write_deadline,
         driver_name=settings.mongodb_driver,
         tombstones_kept=timedelta(days=settings.tombstone_days),
-        retention=None if settings.retention_days is None else timedelta(days=settings.retention_days),
+        retention=settings.retention,
         silence=settings.mongodb_silence,
     )
     try:

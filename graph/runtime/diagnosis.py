@@ -106,7 +106,12 @@ async def _checked(uri: str, settings: Settings) -> Checkup:
             async with aclosing(embedder):
                 model = await embedder.name()
     return await check_up(
-        uri, settings.database, timeout=settings.mongodb_timeout, model=model, driver_name=settings.mongodb_driver
+        uri,
+        settings.database,
+        timeout=settings.mongodb_timeout,
+        model=model,
+        driver_name=settings.mongodb_driver,
+        retention=settings.retention,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from platformdirs import user_data_path
@@ -132,6 +133,11 @@ class MongoDBSettings(CheckedSettings):
         description="How long a session is kept after its last change, in days: after that, it is invisible at once,"
         " and erased by the workers. Without it, sessions are kept. All processes need the same value.",
     )
+
+    @property
+    def retention(self) -> timedelta | None:
+        """How long a session is kept after its last change; None for no bound."""
+        return None if self.retention_days is None else timedelta(days=self.retention_days)
 
 
 class AuthSettings(CheckedSettings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from graph.errors import StartupError, Unavailable
 from graph.store.database import Database
@@ -52,7 +52,13 @@ _SHOWN = 200  # characters of a refusal
 
 
 async def check_up(
-    uri: str, name: str, *, timeout: float, model: str | None = None, driver_name: DriverName = "motor"
+    uri: str,
+    name: str,
+    *,
+    timeout: float,
+    model: str | None = None,
+    driver_name: DriverName = "motor",
+    retention: timedelta | None = None,
 ) -> Checkup:
     """Check the MongoDB at `uri` and its database `name`.
 
@@ -62,6 +68,7 @@ async def check_up(
         timeout: maximum seconds for the selection of a server.
         model: the name of the model that embeds messages; None without one.
         driver_name: the driver.
+        retention: how long a session is kept after its last change; None for no bound.
     """
     found = Checkup()
     try:
@@ -70,7 +77,7 @@ async def check_up(
         found.error = str(error)
         return found
     try:
-        await _look(client, name, found, model)
+        await _look(client, name, found, model, retention)
     except OperationFailure as error:
         refusal = str(error.details.get("errmsg")) if error.details else str(error)
         found.error = f"it refused: {refusal[:_SHOWN]}"
@@ -83,7 +90,7 @@ async def check_up(
     return found
 
 
-async def _look(client: Client, name: str, found: Checkup, model: str | None) -> None:
+async def _look(client: Client, name: str, found: Checkup, model: str | None, retention: timedelta | None) -> None:
     hello: Document = await client.admin.command("hello")
     build: Document = await client.admin.command("buildInfo")
     found.version = build["version"]
@@ -103,7 +110,7 @@ async def _look(client: Client, name: str, found: Checkup, model: str | None) ->
     if stats.get("fsTotalSize"):  # absent for a database that does not exist
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
     if found.replicated and not found.empty:
-        opened = Database(client, name, write_deadline=0)
+        opened = Database(client, name, write_deadline=0, retention=retention)
         found.enrichment = await progress.progress(opened, model=model)
         found.erasures = await opened.erasures.count_documents({})
     with suppress(OperationFailure):  # a user that may read the database alone

@@ -91,6 +91,18 @@ async def test_work_that_waits_too_long_is_a_warning(there: Settings, database: 
     assert found["Erasures"][0] is Grade.WARNING
 
 
+async def test_sessions_beyond_the_retention_are_not_counted(there: Settings, database: Database) -> None:
+    old = now() - timedelta(days=3)
+    sessions = [
+        {"_id": name, "uuid": name, "messageCount": 5, "createdAt": at, "updatedAt": at}
+        for name, at in (("old", old), ("new", now()))
+    ]
+    await untyped(database, "sessions").insert_many(sessions)
+    assert "10 messages done" in (await grades(there))["Enrichment"][1]
+    brief = there.model_copy(update={"retention_days": 2.0})
+    assert "5 messages done" in (await grades(brief))["Enrichment"][1]
+
+
 async def test_it_changes_nothing(there: Settings, database: Database, commands: Commands) -> None:
     with commands.recorded() as sent:
         assert (await grades(there))["Enrichment"][0] is Grade.OK
