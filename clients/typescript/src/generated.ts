@@ -23,10 +23,66 @@ export type AddMemoryInput = {
   userId?: string | null | undefined;
 };
 
+/** Items of a user to delete. */
+export type DeleteItemsInput = {
+  /** The places of 1 to 100 items. */
+  items: Array<ItemPlace>;
+  /** Your own id of the user. */
+  userId: string;
+};
+
 /** The session whose memory is to be deleted. */
 export type DeleteMemoryInput = {
   /** Your own id of the session. */
   sessionId: string;
+};
+
+/** A condition on the value at a path in an item: give path or segments, and one of the comparisons. Numbers are in an order with numbers, and texts with texts, by code points. */
+export type ItemFilter = {
+  /** A number or text that the value is equal to or greater than. */
+  atLeast?: unknown;
+  /** A number or text that the value is equal to or less than. */
+  atMost?: unknown;
+  /** The JSON value at the path; numbers are compared by value, and objects independent of the order of their keys. null matches a null, not an absent value. */
+  equals?: unknown;
+  /** Whether a value, null included, must or must not be at the path. */
+  exists?: boolean | null | undefined;
+  /** A number or text that the value is greater than. */
+  greaterThan?: unknown;
+  /** A number or text that the value is less than. */
+  lessThan?: unknown;
+  /** A JSON value that is not at the path; an absent value meets this. */
+  notEquals?: unknown;
+  /** Keys from the outermost one, with dots between them: `customer.plan`. */
+  path?: string | null | undefined;
+  /** The path as a list of keys, which may have dots or be empty. In a list, a whole number is the index of an item, from 0. */
+  segments?: Array<string> | null | undefined;
+};
+
+/** An item to store. */
+export type ItemInput = {
+  /** The `Item.revision` that you read, or 0 for an item that must not exist. CONFLICT otherwise, with the current one in `extensions.revision`. */
+  expectedRevision?: number | null | undefined;
+  /** A time to come: from then on, the item is as deleted. Not together with ttl. */
+  expiresAt?: string | null | undefined;
+  /** Paths to the texts by which a search finds the item, at most 20: `title`, `author.name`, `chapters[*].text`, `tags[0]`, `*`, or `$` for the whole value. Null for the whole value; empty for none. Of an item, 8 texts with 10,000 characters together are compared. */
+  index?: Array<string> | null | undefined;
+  /** Its key in the namespace, at most 512 bytes. */
+  key: string;
+  /** The labels of its namespace: 1 to 16, each of at most 256 bytes. */
+  namespace: Array<string>;
+  /** Minutes until the item expires; `renewItems` begins them again. */
+  ttl?: number | null | undefined;
+  /** Any JSON object, at most 256 KiB. */
+  value: unknown;
+};
+
+/** The place of an item. */
+export type ItemPlace = {
+  /** Its key in the namespace. */
+  key: string;
+  /** The labels of its namespace. */
+  namespace: Array<string>;
 };
 
 /** The messages to find or list: each meets all given conditions. */
@@ -100,6 +156,22 @@ export type PopMessageInput = {
   expectedRevision?: number | null | undefined;
   /** Your own id of the session. */
   sessionId: string;
+};
+
+/** Items of a user to store. */
+export type PutItemsInput = {
+  /** 1 to 100 items, at different places. */
+  items: Array<ItemInput>;
+  /** Your own id of the user, at most 512 bytes; an unknown user is created. */
+  userId: string;
+};
+
+/** Items of a user to renew. */
+export type RenewItemsInput = {
+  /** The places of 1 to 100 items. */
+  items: Array<ItemPlace>;
+  /** Your own id of the user. */
+  userId: string;
 };
 
 /** The signals that a search compares. */
@@ -186,6 +258,62 @@ export type PopMessageMutationVariables = Exact<{
 
 export type PopMessageMutation = { popMessage: { poppedMessage: { id: string, uuid: string, seq: number, createdAt: string, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } | null } };
 
+export type ItemFieldsFragment = { namespace: Array<string>, key: string, value: unknown, revision: number, createdAt: string, updatedAt: string, ttl: number | null, expiresAt: string | null };
+
+export type ItemQueryVariables = Exact<{
+  userId: string;
+  namespace: Array<string> | string;
+  key: string;
+}>;
+
+
+export type ItemQuery = { item: { namespace: Array<string>, key: string, value: unknown, revision: number, createdAt: string, updatedAt: string, ttl: number | null, expiresAt: string | null } | null };
+
+export type ItemsQueryVariables = Exact<{
+  userId: string;
+  namespacePrefix?: Array<string> | string | null | undefined;
+  filter?: Array<ItemFilter> | ItemFilter | null | undefined;
+  query?: string | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ItemsQuery = { items: { edges: Array<{ score: number | null, node: { namespace: Array<string>, key: string, value: unknown, revision: number, createdAt: string, updatedAt: string, ttl: number | null, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type ItemNamespacesQueryVariables = Exact<{
+  userId: string;
+  prefix?: Array<string> | string | null | undefined;
+  suffix?: Array<string> | string | null | undefined;
+  maxDepth?: number | null | undefined;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ItemNamespacesQuery = { itemNamespaces: { edges: Array<{ node: { namespace: Array<string> } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type PutItemsMutationVariables = Exact<{
+  input: PutItemsInput;
+}>;
+
+
+export type PutItemsMutation = { putItems: { items: Array<{ key: string }> } };
+
+export type RenewItemsMutationVariables = Exact<{
+  input: RenewItemsInput;
+}>;
+
+
+export type RenewItemsMutation = { renewItems: { items: Array<{ key: string }> } };
+
+export type DeleteItemsMutationVariables = Exact<{
+  input: DeleteItemsInput;
+}>;
+
+
+export type DeleteItemsMutation = { deleteItems: { deletedIds: Array<string> } };
+
 export class TypedDocumentString<TResult, TVariables>
   extends String
   implements DocumentTypeDecoration<TResult, TVariables>
@@ -221,6 +349,18 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
   tokenCount
 }
     `, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
+export const ItemFieldsFragmentDoc = new TypedDocumentString(`
+    fragment ItemFields on Item {
+  namespace
+  key
+  value
+  revision
+  createdAt
+  updatedAt
+  ttl
+  expiresAt
+}
+    `, {"fragmentName":"ItemFields"}) as unknown as TypedDocumentString<ItemFieldsFragment, unknown>;
 export const AddMemoryDocument = new TypedDocumentString(`
     mutation AddMemory($input: AddMemoryInput!) {
   addMemory(input: $input) {
@@ -451,3 +591,98 @@ export const PopMessageDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<PopMessageMutation, PopMessageMutationVariables>;
+export const ItemDocument = new TypedDocumentString(`
+    query Item($userId: ID!, $namespace: [String!]!, $key: String!) {
+  item(userId: $userId, namespace: $namespace, key: $key) {
+    ...ItemFields
+  }
+}
+    fragment ItemFields on Item {
+  namespace
+  key
+  value
+  revision
+  createdAt
+  updatedAt
+  ttl
+  expiresAt
+}`) as unknown as TypedDocumentString<ItemQuery, ItemQueryVariables>;
+export const ItemsDocument = new TypedDocumentString(`
+    query Items($userId: ID!, $namespacePrefix: [String!], $filter: [ItemFilter!], $query: String, $first: Int, $after: String) {
+  items(
+    userId: $userId
+    namespacePrefix: $namespacePrefix
+    filter: $filter
+    query: $query
+    first: $first
+    after: $after
+  ) {
+    edges {
+      score
+      node {
+        ...ItemFields
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment ItemFields on Item {
+  namespace
+  key
+  value
+  revision
+  createdAt
+  updatedAt
+  ttl
+  expiresAt
+}`) as unknown as TypedDocumentString<ItemsQuery, ItemsQueryVariables>;
+export const ItemNamespacesDocument = new TypedDocumentString(`
+    query ItemNamespaces($userId: ID!, $prefix: [String!], $suffix: [String!], $maxDepth: Int, $first: Int, $after: String) {
+  itemNamespaces(
+    userId: $userId
+    prefix: $prefix
+    suffix: $suffix
+    maxDepth: $maxDepth
+    first: $first
+    after: $after
+  ) {
+    edges {
+      node {
+        namespace
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ItemNamespacesQuery, ItemNamespacesQueryVariables>;
+export const PutItemsDocument = new TypedDocumentString(`
+    mutation PutItems($input: PutItemsInput!) {
+  putItems(input: $input) {
+    items {
+      key
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PutItemsMutation, PutItemsMutationVariables>;
+export const RenewItemsDocument = new TypedDocumentString(`
+    mutation RenewItems($input: RenewItemsInput!) {
+  renewItems(input: $input) {
+    items {
+      key
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RenewItemsMutation, RenewItemsMutationVariables>;
+export const DeleteItemsDocument = new TypedDocumentString(`
+    mutation DeleteItems($input: DeleteItemsInput!) {
+  deleteItems(input: $input) {
+    deletedIds
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteItemsMutation, DeleteItemsMutationVariables>;
