@@ -47,6 +47,6 @@ const resolvers = {
   Node: { __resolveType: () => null },
 };
 
-const typeDefs = readFileSync(new URL("../../../schema.graphql", import.meta.url), "utf8");
+const typeDefs = readFileSync(new URL("../../schema.graphql", import.meta.url), "utf8");
 const server = new ApolloServer({ typeDefs, resolvers, introspection: false });
 await startStandaloneServer(server, { listen: { port: Number(port), host: "127.0.0.1" } });
