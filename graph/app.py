@@ -23,7 +23,7 @@ from graph.request.guards import Guards
 from graph.request.pipeline import Pipeline
 from graph.settings import Settings
 from graph.store.jobs.pending import keep_running
-from graph.store.streaming import interrupt_silent
+from graph.store.streams.writing import interrupt_silent
 from graph.transport.endpoint import GraphQLEndpoint
 from graph.transport.open_connections import OpenConnections
 from graph.transport.origins import Origins

@@ -11,8 +11,8 @@ from typing import Final
 
 import orjson
 
+from graph.store.adding.tool_pairs import is_of_tool
 from graph.store.documents import JSON, JSONObject
-from graph.store.tool_pairs import is_of_tool
 
 TOKENS_OF_BINARY: Final = 1_000
 """The tokens of an inline binary of any size: about an image of a megapixel."""

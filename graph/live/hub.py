@@ -21,8 +21,8 @@ from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.availability import repeatedly, until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
-from graph.store.stream_documents import PiecesDocument, indexed
-from graph.store.streams import is_streaming
+from graph.store.streams.documents import PiecesDocument, indexed
+from graph.store.streams.reading import is_streaming
 
 logger = logging.getLogger(__name__)
 

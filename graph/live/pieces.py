@@ -16,8 +16,8 @@ from graph.live.source import Feed, Gone, InSession, Place, Topic, no_mark
 from graph.store.documents import Document, MessageDocument
 from graph.store.feed import following
 from graph.store.feed.changes import Moment
-from graph.store.stream_documents import MessageStatus, PiecesDocument, indexed
-from graph.store.streams import is_streaming
+from graph.store.streams.documents import MessageStatus, PiecesDocument, indexed
+from graph.store.streams.reading import is_streaming
 from graph.store.visible import Visible
 
 BEGINNING: Final = -1

@@ -9,7 +9,7 @@ from typing import Self
 import orjson
 
 from graph.operations.bounds import refuse_larger_answer
-from graph.store.answer_bound import Contents
+from graph.store.adding.answer_bound import Contents
 from graph.store.documents import MessageDocument
 
 _LARGE = frozenset({"content", "metadata", "parts"})

@@ -10,7 +10,7 @@ from graph.operations.backend import Backend
 from graph.store.documents import Document
 from graph.store.entities import reading as store
 from graph.store.jobs import expiry
-from graph.store.keyset import Listing
+from graph.store.reading.keyset import Listing
 from graph.store.visible import Visible
 
 _MOST_LABELS = 100

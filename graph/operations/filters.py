@@ -7,7 +7,7 @@ import orjson
 from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.store.messages import MessageFilter
-from graph.store.metadata import ComparedValue, Contains, Existence, Key, Ordered, Unequal
+from graph.store.reading.metadata import ComparedValue, Contains, Existence, Key, Ordered, Unequal
 
 MAX_ITEMS = 100
 """Maximum items of a list of roles, names or sessions in a filter of messages."""

@@ -14,7 +14,7 @@ from graph.store.feed.changes import Moment, current_moment
 from graph.store.feed.following import session_state, time_of_revision
 from graph.store.messages import find_meant
 from graph.store.scope import Scope
-from graph.store.streams import next_index
+from graph.store.streams.reading import next_index
 
 
 async def messages_added(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.sessions import check_user_id
-from graph.store import forks
 from graph.store.documents import Document
-from graph.store.forks import Fork, Forked
+from graph.store.forking import forks
+from graph.store.forking.forks import Fork, Forked
 from graph.store.jobs import forking
 from graph.store.scope import Scope
 

@@ -22,7 +22,7 @@ from graph.store.documents import Document, JSONObject
 from graph.store.item_documents import ItemDocument
 from graph.store.items import ItemSelection as ItemSelection  # noqa: PLC0414 - for the schema
 from graph.store.items import NewItem, Place
-from graph.store.keyset import Key, Listing, Page, Window
+from graph.store.reading.keyset import Key, Listing, Page, Window
 from graph.store.scope import Scope
 from graph.store.users import find_user, find_users
 

@@ -8,8 +8,8 @@ from graph.operations.backend import Backend
 from graph.operations.validation import check_last
 from graph.store import memories as store
 from graph.store.documents import Document, MemoryDocument, MessageDocument
-from graph.store.keyset import Listing
 from graph.store.messages import messages_in_range
+from graph.store.reading.keyset import Listing
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 

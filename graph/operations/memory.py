@@ -19,7 +19,7 @@ from graph.operations.payload import digest_of_call
 from graph.operations.sessions import check_expiry, check_user_id
 from graph.operations.times import check_past
 from graph.store import memories, messages
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.driver.availability import until_zero
 from graph.store.driver.client import time_limit
 from graph.store.expiry import Expiry

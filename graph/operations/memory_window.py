@@ -8,8 +8,8 @@ from graph.operations.backend import Backend
 from graph.operations.validation import check_last, is_id
 from graph.store import sessions
 from graph.store.documents import Document, MessageDocument
-from graph.store.memory_window import Recent, find_recent_memory
 from graph.store.messages import count_between, messages_in_range, tokens_of
+from graph.store.reading.memory_window import Recent, find_recent_memory
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 

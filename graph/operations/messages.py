@@ -8,13 +8,13 @@ from graph.enrichment.parts import joined_text
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.filters import check_message_filter
-from graph.store import edits
 from graph.store import messages as store
 from graph.store.documents import JSONObject, MessageDocument, SessionDocument
-from graph.store.edits import Edit
+from graph.store.editing import edits
+from graph.store.editing.edits import Edit
 from graph.store.entities import reading
-from graph.store.keyset import Listing
 from graph.store.messages import MessageFilter
+from graph.store.reading.keyset import Listing
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 

@@ -10,9 +10,9 @@ from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, check_messages
 from graph.operations.payload import digest_of_call
 from graph.store import memories
-from graph.store import newest as store
-from graph.store.add_plan import NewMemory
+from graph.store.adding.add_plan import NewMemory
 from graph.store.documents import MessageDocument
+from graph.store.editing import newest as store
 from graph.store.memories import Added
 from graph.store.scope import Scope
 

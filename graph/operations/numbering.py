@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store import numbers
 from graph.store.documents import Document, SessionDocument, UserDocument
+from graph.store.reading import numbers
 from graph.store.scope import Scope
 
 

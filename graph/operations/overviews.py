@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store import overviews, read_marks
+from graph.store import read_marks
 from graph.store.documents import MessageDocument, SessionDocument
+from graph.store.reading import overviews
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 

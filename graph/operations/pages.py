@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from graph.operations import validation
-from graph.store import keyset
-from graph.store.keyset import Key, Listing, Page, Window
+from graph.store.reading import keyset
+from graph.store.reading.keyset import Key, Listing, Page, Window
 
 
 def window_of(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from graph.store.add_plan import NewMessage
+from graph.store.adding.add_plan import NewMessage
 from graph.store.documents import Document
 from graph.store.expiry import Expiry
 

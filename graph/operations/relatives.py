@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph.operations.backend import Backend
-from graph.store import relatives as store
-from graph.store.relatives import MESSAGE_FIELDS, SESSION_FIELDS, Asked
+from graph.store.tree import relatives as store
+from graph.store.tree.relatives import MESSAGE_FIELDS, SESSION_FIELDS, Asked
 
 __all__ = ["MESSAGE_FIELDS", "SESSION_FIELDS", "Asked", "parent_uuids", "sibling_uuids"]
 

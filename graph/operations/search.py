@@ -12,11 +12,11 @@ from graph.operations.backend import Backend
 from graph.operations.concurrency import run_on_thread
 from graph.operations.recall import MOST_MILLIONTHS, Results, SearchMode, diversified, plain_query, search
 from graph.operations.summary_search import search_summaries
-from graph.store import search as store
 from graph.store.documents import Document
 from graph.store.messages import MessageFilter
+from graph.store.reading import search as store
+from graph.store.reading.search import Keep, SearchedKind
 from graph.store.scope import Scope
-from graph.store.search import Keep, SearchedKind
 from graph.store.sessions import find_session
 from graph.store.visible import Visible
 

@@ -13,7 +13,7 @@ from graph.store import sessions as store
 from graph.store.documents import Origin, SessionDocument
 from graph.store.expiry import Expiry
 from graph.store.jobs import erasure
-from graph.store.keyset import Listing
+from graph.store.reading.keyset import Listing
 from graph.store.scope import Scope
 from graph.store.sessions import SessionFilter
 

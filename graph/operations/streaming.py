@@ -11,16 +11,17 @@ from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.messages import check_own_role, check_said
 from graph.operations.sessions import check_user_id
-from graph.store import memories, streaming, typing_notices
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store import memories
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.documents import MessageDocument, new_uuid, now
 from graph.store.memories import Added
 from graph.store.scope import Scope
-from graph.store.stream_documents import MessageStatus
-from graph.store.streaming import Appended, Count, Ending, Piece
+from graph.store.streams import typing_notices, writing
+from graph.store.streams.documents import MessageStatus
+from graph.store.streams.writing import Appended, Count, Ending, Piece
 
 MAX_PIECE_BYTES = 65_536
-MAX_PIECES_AT_ONCE = streaming.MOST_AT_ONCE
+MAX_PIECES_AT_ONCE = writing.MOST_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ async def append_pieces(backend: Backend, scope: Scope, uuid: str, sent: Sequenc
     """
     uuid = validation.check_uuid(uuid, "uuid")
     pieces = _check_pieces(sent)
-    return await streaming.append_pieces(backend.database, scope, uuid, pieces, _silence_until(backend))
+    return await writing.append_pieces(backend.database, scope, uuid, pieces, _silence_until(backend))
 
 
 async def finish_message(
@@ -152,7 +153,7 @@ async def note_typing(backend: Backend, scope: Scope, session_id: str, name: str
 
 async def _end(backend: Backend, scope: Scope, uuid: str, ending: Ending) -> MessageDocument:
     uuid = validation.check_uuid(uuid, "uuid")
-    return await streaming.end_stream(backend.database, scope, uuid, ending)
+    return await writing.end_stream(backend.database, scope, uuid, ending)
 
 
 def _counting(backend: Backend) -> Count:

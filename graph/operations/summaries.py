@@ -7,7 +7,7 @@ from collections.abc import Collection
 from graph.operations.backend import Backend
 from graph.store import summaries as store
 from graph.store.documents import SummaryDocument
-from graph.store.keyset import Listing
+from graph.store.reading.keyset import Listing
 from graph.store.scope import Scope
 from graph.store.visible import Visible
 

@@ -16,7 +16,7 @@ from graph.operations.recall import Results, SearchMode, search_columns
 from graph.operations.search_cache import MAX_READ
 from graph.operations.search_scope import columns_from
 from graph.store.documents import SummaryDocument
-from graph.store.search import texts_of_summaries
+from graph.store.reading.search import texts_of_summaries
 from graph.store.visible import Visible
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from graph.store import users as store
 from graph.store.documents import Document, Origin, UserDocument
 from graph.store.expiry import MOST_DAYS
 from graph.store.jobs import erasure
-from graph.store.keyset import Listing
+from graph.store.reading.keyset import Listing
 from graph.store.scope import Scope
 
 

@@ -10,7 +10,7 @@ from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.filters import MAX_CONDITIONS, FilterBounds, check_segments
 from graph.schema.scalars import JSON
-from graph.store.metadata import ComparedValue, Condition, Contains, Existence, Key
+from graph.store.reading.metadata import ComparedValue, Condition, Contains, Existence, Key
 
 
 @strawberry.input(

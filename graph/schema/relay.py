@@ -26,7 +26,7 @@ from graph.operations.validation import DEFAULT_MATCHES, DEFAULT_PAGE, MAX_PAGE
 from graph.schema.context import Info
 from graph.schema.node import DocumentType
 from graph.store.documents import Document
-from graph.store.keyset import Key, Listing, Page, Window
+from graph.store.reading.keyset import Key, Listing, Page, Window
 
 T = TypeVar("T")
 

@@ -27,9 +27,9 @@ from graph.schema.node import DocumentType
 from graph.schema.offsets import end_field, start_field
 from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
 from graph.store.documents import Document
-from graph.store.keyset import Key, Window
 from graph.store.messages import ANY_MESSAGE
 from graph.store.messages import MessageFilter as StoredFilter
+from graph.store.reading.keyset import Key, Window
 
 RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
 _MATCHES = Size(20, 20)

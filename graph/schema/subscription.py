@@ -18,7 +18,7 @@ from graph.schema.scalars import UUID
 from graph.schema.sessions.types import MESSAGE_CURSORS, Session
 from graph.schema.typing_notices import TypingNotice
 from graph.store.documents import Document
-from graph.store.stream_documents import MessageStatus
+from graph.store.streams.documents import MessageStatus
 
 described_enum(
     UpdateKind,

@@ -32,7 +32,7 @@ from graph.store.indexes import ensure_indexes
 from graph.store.item_documents import ItemDocument
 from graph.store.jobs.documents import ErasureDocument, ForkDocument, HandoverDocument, RetentionDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
-from graph.store.stream_documents import PiecesDocument, StreamDocument, TypingDocument
+from graph.store.streams.documents import PiecesDocument, StreamDocument, TypingDocument
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000

@@ -207,7 +207,7 @@ class Summarising(TypedDict):
 
 
 class BranchDocument(TypedDict):
-    """A branch of a session's messages; see `graph.store.branches`."""
+    """A branch of a session's messages; see `graph.store.tree.branches`."""
 
     parent: int
     """The number of the branch that it begins in; 0 for branch 0."""

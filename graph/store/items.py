@@ -19,9 +19,9 @@ from graph.store.documents import Document, JSONObject, new_uuid, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import DeleteOne, ReplaceOne, Transaction, UpdateOne, Write
 from graph.store.item_documents import NEVER, ItemDocument, ItemText
-from graph.store.keyset import Listing
-from graph.store.metadata import Condition, holds
-from graph.store.projection import projection
+from graph.store.reading.keyset import Listing
+from graph.store.reading.metadata import Condition, holds
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.writes import write
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import assert_never
 
 from graph.errors import OutcomeUnknown, Unavailable
-from graph.store import heads, users
-from graph.store.add_plan import (
+from graph.store import users
+from graph.store.adding.add_plan import (
     Append,
     Edits,
     ExistingDocuments,
@@ -24,9 +24,11 @@ from graph.store.add_plan import (
     tokens_added,
     user_of,
 )
-from graph.store.answer_bound import AnswerBound, Contents
-from graph.store.branches import Place
-from graph.store.chosen_uuids import with_stored_uuids
+from graph.store.adding.answer_bound import AnswerBound, Contents
+from graph.store.adding.chosen_uuids import with_stored_uuids
+from graph.store.adding.new_memory import fields_of_new_session, memory_document, message_documents, stream_documents
+from graph.store.adding.pair_checks import refuse_orphans
+from graph.store.adding.placing import place_fresh
 from graph.store.database import Database
 from graph.store.documents import (
     Document,
@@ -40,18 +42,17 @@ from graph.store.documents import (
 from graph.store.driver.deadline import bounded
 from graph.store.driver.transactions import LOOK_UP_SHARE
 from graph.store.driver.types import ReturnDocument, Transaction
-from graph.store.edits import apply_edit
+from graph.store.editing.edits import apply_edit
+from graph.store.editing.newest import remove_from
+from graph.store.editing.stamps import Stamp, stamp_of
 from graph.store.expiry import update_of
 from graph.store.jobs import erasure, handover
-from graph.store.keyset import Listing
-from graph.store.new_memory import fields_of_new_session, memory_document, message_documents, stream_documents
-from graph.store.newest import remove_from
-from graph.store.pair_checks import refuse_orphans
-from graph.store.placing import place_fresh
-from graph.store.projection import projection
+from graph.store.reading.keyset import Listing
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen, session_to_change
-from graph.store.stamps import Stamp, stamp_of
+from graph.store.tree import heads
+from graph.store.tree.branches import Place
 from graph.store.visibility import find_visible
 from graph.store.visible import Visible
 from graph.store.writes import write_session

@@ -11,9 +11,9 @@ from graph.store.documents import Document, EnrichmentState, MessageDocument
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
 from graph.store.entities.reading import keys_by_session
-from graph.store.keyset import Listing
-from graph.store.metadata import Condition, holds
-from graph.store.projection import projection
+from graph.store.reading.keyset import Listing
+from graph.store.reading.metadata import Condition, holds
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.visibility import find_visible
 from graph.store.visible import Visible

@@ -11,7 +11,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, RecallDocument, SessionDocument
 from graph.store.entities.reading import keys_by_session
 from graph.store.messages import MessageFilter
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.vectors import LAYOUT
 from graph.store.visible import Visible

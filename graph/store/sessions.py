@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TypeVar, cast
 
 from graph.errors import Conflict, Forbidden, NotFound, StoredButUnfinished, Unavailable, shown
-from graph.store import branches, users
+from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import (
     AnyDocument,
@@ -26,16 +26,17 @@ from graph.store.documents import (
 )
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
+from graph.store.editing.merge import merged_metadata
+from graph.store.editing.stamps import stamp_of
 from graph.store.expiry import Expiry, update_of
 from graph.store.feed.tombstones import add_contents_tombstone
-from graph.store.heads import change_of_head
 from graph.store.jobs import erasure, handover
-from graph.store.keyset import Listing
-from graph.store.merge import merged_metadata
-from graph.store.metadata import Condition, holds, possible
-from graph.store.projection import projection
+from graph.store.reading.keyset import Listing
+from graph.store.reading.metadata import Condition, holds, possible
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
-from graph.store.stamps import stamp_of
+from graph.store.tree import branches
+from graph.store.tree.heads import change_of_head
 from graph.store.visible import Visible, erased_until
 from graph.store.writes import next_revision, write_session
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from graph.store.branches import Tree, place_of, summaries_of
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument, SummaryDocument, now
 from graph.store.driver.types import Transaction
-from graph.store.keyset import Listing
-from graph.store.projection import projection
+from graph.store.reading.keyset import Listing
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
+from graph.store.tree.branches import Tree, place_of, summaries_of
 from graph.store.visibility import find_visible
 from graph.store.visible import Visible
 

@@ -11,11 +11,11 @@ from graph.store.database import Database
 from graph.store.documents import Document, Origin, UserDocument, new_uuid, now
 from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
+from graph.store.editing.merge import merged_metadata
 from graph.store.feed.tombstones import forget_user
 from graph.store.jobs import erasure, retention
-from graph.store.keyset import Listing
-from graph.store.merge import merged_metadata
-from graph.store.projection import projection
+from graph.store.reading.keyset import Listing
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.writes import write
 

@@ -2,8 +2,8 @@
 
 An erasure may need many batches. The session's `erasedSeq` hides at once the contents that are deleted later.
 
-A conversation consists of the messages on the path to the head of its session, see `graph.store.branches`: `of_head`.
-The messages of its other branches are visible, too: `of`.
+A conversation consists of the messages on the path to the head of its session: `of_head`, see
+`graph.store.tree.branches`. The messages of its other branches are visible, too: `of`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from graph.store import branches
-from graph.store.branches import Place, Range, Tree, within
 from graph.store.documents import Document, SessionDocument
+from graph.store.tree import branches
+from graph.store.tree.branches import Place, Range, Tree, within
 
 _HIGHEST: Final = 2**53
 """Greater than every number of a message."""

@@ -23,8 +23,8 @@ from graph.store.documents import (
 )
 from graph.store.item_documents import ItemDocument
 from graph.store.jobs.enrichment import MOST_ENTITIES
-from graph.store.stream_documents import MessageStatus
-from graph.store.streams import is_streaming
+from graph.store.streams.documents import MessageStatus
+from graph.store.streams.reading import is_streaming
 from graph.store.transfer.documents import Contents
 from graph.transfer.branches import Branches
 from graph.transfer.defaults import derived_uuid, item_of, user_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Never
 
 from graph.errors import TransferError, shown
-from graph.store.branches import MOST_BRANCHES, Place, Tree
 from graph.store.documents import Document
+from graph.store.tree.branches import MOST_BRANCHES, Place, Tree
 
 
 class Branches:

@@ -17,7 +17,7 @@ from uuid import UUID, uuid5
 import orjson
 
 from graph.errors import BadUserInput, TransferError
-from graph.store.branches import MOST_BRANCHES, ROOT, Place, Tree
+from graph.store.tree.branches import MOST_BRANCHES, ROOT, Place, Tree
 from graph.transfer.records import FORMAT, VERSION
 
 Record: TypeAlias = dict[str, Any]

@@ -15,7 +15,7 @@ from graph.operations.recall import SearchMode
 from graph.operations.search import Hit, Query, search_session
 from graph.operations.times import cut
 from graph.store.documents import Document, MessageDocument, SummaryDocument
-from graph.store.search import SearchedKind
+from graph.store.reading.search import SearchedKind
 from graph.zep.http import Call, json_answer, text_of
 from graph.zep.shapes import message_of, metadata_of, own_metadata, summary_of
 from graph.zep.where import predicate_of

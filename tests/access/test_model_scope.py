@@ -13,10 +13,10 @@ from graph.operations import deletion, messages, sessions, users
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, add_memory
 from graph.settings import Settings
-from graph.store import keyset
 from graph.store.database import Database
 from graph.store.memories import find_memories
 from graph.store.messages import find_messages
+from graph.store.reading import keyset
 from graph.store.scope import EVERYTHING, Scope
 from graph.store.sessions import SessionFilter, find_session, list_sessions
 from graph.store.summaries import find_summaries

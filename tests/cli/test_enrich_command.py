@@ -12,7 +12,7 @@ import pytest
 
 from graph.enrichment.llm import ChatCompletionsSummariser, LLMOptions, LLMUnavailable
 from graph.settings import Settings
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.memories import add_memory

@@ -14,7 +14,7 @@ from graph.enrichment.entities import ExtractedEntity, ExtractionFailure, Extrac
 from graph.enrichment.pipeline import PASS_CHARACTERS
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import MessageDocument
 from graph.store.jobs import enrichment

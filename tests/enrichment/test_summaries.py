@@ -17,11 +17,11 @@ from graph.enrichment.summariser import Summariser
 from graph.enrichment.tokens import count_tokens, load_counter
 from graph.enrichment.worker import Worker
 from graph.settings import Settings
-from graph.store import edits
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument, SummaryDocument
-from graph.store.edits import Edit
+from graph.store.editing import edits
+from graph.store.editing.edits import Edit
 from graph.store.jobs import summarising
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, OCTAVIA, Client
 

@@ -24,7 +24,7 @@ from graph.enrichment.summariser import Summariser
 from graph.enrichment.worker import Worker
 from graph.mongod.embedded import EmbeddedMongo
 from graph.settings import Settings
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING

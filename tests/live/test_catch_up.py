@@ -18,7 +18,7 @@ from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.driver.streams import change_stream, next_batch
 from graph.store.driver.types import awaited
-from graph.store.edits import delete_message
+from graph.store.editing.edits import delete_message
 from graph.store.feed import following
 from graph.store.feed.changes import Change, Opened, watch
 from graph.store.scope import EVERYTHING, Scope

@@ -16,7 +16,7 @@ from graph.live.source import Feed
 from graph.operations.following import messages_added, messages_updated, sessions_updated
 from graph.settings import Settings
 from graph.store.database import Database
-from graph.store.edits import delete_message
+from graph.store.editing.edits import delete_message
 from graph.store.feed.changes import Opened
 from graph.store.jobs import summarising
 from graph.store.scope import EVERYTHING, Scope

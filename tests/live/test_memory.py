@@ -17,7 +17,7 @@ from graph.app import create_app
 from graph.live.memory import Memory, Outlet
 from graph.live.source import Feed
 from graph.settings import Settings
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING

@@ -18,7 +18,7 @@ from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.scope import EVERYTHING
 from graph.store.sessions import delete_contents, delete_session
-from graph.store.streaming import interrupt_silent
+from graph.store.streams.writing import interrupt_silent
 from tests.support.access import SECRET, as_caller, changed, token
 from tests.support.graphql_client import ADD, Client, serving
 from tests.support.live import error, url, watching

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.edits import delete_message
+from graph.store.editing.edits import delete_message
 from graph.store.scope import EVERYTHING
 from graph.store.sessions import delete_contents
 from tests.support.graphql_client import Client

@@ -12,11 +12,11 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.settings import Settings
-from graph.store import typing_notices
 from graph.store.database import Database
 from graph.store.scope import EVERYTHING
 from graph.store.sessions import delete_session
-from graph.store.typing_notices import INTERVAL, VALIDITY
+from graph.store.streams import typing_notices
+from graph.store.streams.typing_notices import INTERVAL, VALIDITY
 from tests.support.access import SECRET, as_caller, changed, token
 from tests.support.graphql_client import Client, serving
 from tests.support.live import add, error, url, watching

@@ -21,9 +21,9 @@ from graph.operations.search import Query, search_session
 from graph.operations.sessions import find_session
 from graph.operations.users import find_user
 from graph.store.documents import Document
-from graph.store.keyset import Listing, Window
+from graph.store.reading.keyset import Listing, Window
+from graph.store.reading.search import SearchedKind
 from graph.store.scope import EVERYTHING
-from graph.store.search import SearchedKind
 from graph.store.visible import Visible
 from tests.support.graphql_client import Client
 

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from graph.access.caller import Right
 from graph.access.keys import create_key
 from graph.settings import Settings
-from graph.store import forks
 from graph.store.database import Database
 from graph.store.documents import now
+from graph.store.forking import forks
 from graph.store.jobs import erasure, forking
 from graph.store.transfer.documents import Contents
 from graph.store.transfer.staging import Staging

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from graph.enrichment.tokens import count_message_tokens
 from graph.store.database import Database
 from graph.store.documents import EntityDocument, MatchDocument
+from graph.store.editing.merge import merged
 from graph.store.entities.names import entity_key
 from graph.store.jobs import enrichment, erasure
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Outcome
-from graph.store.merge import merged
 from tests.support.graphql_client import ADD, Client
 from tests.support.mentions import recount as recount_entities
 from tests.support.mentions import shown

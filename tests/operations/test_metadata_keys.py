@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from graph.store import sessions, users
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING

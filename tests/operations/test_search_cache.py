@@ -26,10 +26,10 @@ from graph.recall.columns import Columns
 from graph.recall.entries import Entry
 from graph.recall.mode import SearchMode
 from graph.settings import Settings
-from graph.store import edits
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.edits import Edit
+from graph.store.editing import edits
+from graph.store.editing.edits import Edit
 from graph.store.recall import searched_sessions
 from graph.store.scope import EVERYTHING, Scope
 from tests.support.columns import check_columns, entries_in

@@ -22,7 +22,7 @@ from graph.store.documents import now
 from graph.store.jobs import enrichment
 from graph.store.jobs.batches import Limits
 from graph.store.scope import EVERYTHING
-from graph.store.streaming import MOST_BYTES, Appended, Piece, append_pieces, interrupt_silent
+from graph.store.streams.writing import MOST_BYTES, Appended, Piece, append_pieces, interrupt_silent
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.commands import Commands
 from tests.support.contents import exported, imported

@@ -247,9 +247,9 @@ async def test_every_page_is_read_from_an_index_in_its_order(client: Client, dat
         await client.data(ADD, input={"sessionId": session_id, "messages": many})
     for number in range(40):
         await client.data(ADD, input={"sessionId": f"x{number:02}", "messages": many[:1], "userId": f"u{number % 2}"})
-    from graph.store.keyset import Window, _between, page
     from graph.store.memories import list_memories
     from graph.store.messages import list_messages
+    from graph.store.reading.keyset import Window, _between, page
     from graph.store.scope import EVERYTHING, Scope
     from graph.store.sessions import SessionFilter, list_sessions
     from graph.store.users import list_users

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph.errors import Conflict, ErasureUnderWay, Forbidden
-from graph.store.add_plan import (
+from graph.store.adding.add_plan import (
     Append,
     ExistingDocuments,
     NewMemory,
@@ -23,7 +23,7 @@ from graph.store.add_plan import (
     tokens_added,
 )
 from graph.store.documents import JSON, JSONObject, MemoryDocument, MessageDocument, SessionDocument, pending
-from graph.store.merge import merged_metadata
+from graph.store.editing.merge import merged_metadata
 from graph.store.scope import EVERYTHING, Scope
 
 PURE = settings(max_examples=50, deadline=None)

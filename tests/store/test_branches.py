@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph.errors import BadUserInput
-from graph.store.branches import MOST_BRANCHES, ROOT, Place, Tree, planted
 from graph.store.documents import SessionDocument
+from graph.store.tree.branches import MOST_BRANCHES, ROOT, Place, Tree, planted
 from graph.store.visible import Visible
 
 picks = st.integers(0, 1_000)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from graph.store import expiry as store_expiry
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.jobs import erasure, expiry

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from graph.store import edits, sessions, users
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store import sessions, users
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
+from graph.store.editing import edits
 from graph.store.entities.reading import as_entity, mentions
 from graph.store.jobs import enrichment, erasure, handover
 from graph.store.jobs.batches import Limits

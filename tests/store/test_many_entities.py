@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graph.enrichment.documents import entity_documents
 from graph.enrichment.entities import EntityMatch, ExtractedEntity
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
 from graph.store.jobs import enrichment

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from graph.store import sessions
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import EntityDocument
 from graph.store.jobs import enrichment, erasure, handover

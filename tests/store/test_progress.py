@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from graph.mongod.embedded import EmbeddedMongo
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database, open_database
 from graph.store.jobs import progress
 from graph.store.memories import add_memory

@@ -25,7 +25,7 @@ OTHERWISE = {
     "entities/reading.py keys_by_session": "the keys alone, of sessions whose visible messages its caller then reads",
     "feed/following.py messages_by_id": "of many sessions, of each of which it reads what is visible",
     "feed/following.py time_of_revision": "the time of an add alone, in a session that its caller found visible",
-    "overviews.py of_each": "each pipeline begins with the visible part of its session",
+    "reading/overviews.py of_each": "each pipeline begins with the visible part of its session",
     "recall.py changed_messages": "the times of changes alone, of which its caller takes those of visible messages",
 }
 """Reads that are bounded in another way, and why."""

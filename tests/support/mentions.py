@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from graph.errors import RecallQLError
-from graph.store import edits, sessions, users
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store import sessions, users
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import Document, EntityDocument, MessageDocument, now
-from graph.store.edits import Edit
+from graph.store.editing import edits
+from graph.store.editing.edits import Edit
 from graph.store.entities.names import entity_key, resolve_aliases
 from graph.store.jobs import enrichment, erasure, handover
 from graph.store.jobs.batches import Limits

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from graph.errors import TransferError
 from graph.settings import Settings
-from graph.store.branches import MOST_BRANCHES, Place, Tree
+from graph.store.tree.branches import MOST_BRANCHES, Place, Tree
 from graph.transfer.branches import Branches
 from graph.transfer.chatgpt import read_conversations, records_of
 from tests.support.graphql_client import ADD, Client

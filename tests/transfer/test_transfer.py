@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from graph.errors import TransferError
 from graph.settings import Settings
 from graph.store import items, sessions, users
-from graph.store.add_plan import NewMemory, NewMessage
+from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
 from graph.store.documents import Document, JSONObject, SessionDocument, UserDocument, new_uuid, now
-from graph.store.edits import delete_message
-from graph.store.forks import Fork, fork_session
+from graph.store.editing.edits import delete_message
+from graph.store.forking.forks import Fork, fork_session
 from graph.store.jobs import erasure, handover
 from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import claim
 from graph.store.memories import add_memory
-from graph.store.numbers import ensure_number
 from graph.store.read_marks import mark_read
+from graph.store.reading.numbers import ensure_number
 from graph.store.scope import EVERYTHING
 from graph.store.transfer import staging
 from graph.transfer import records

@@ -7,7 +7,7 @@ from typing import cast
 
 from graph.store.database import Database, open_database
 from graph.store.documents import SessionDocument
-from graph.store.numbers import ensure_number, list_by_number
+from graph.store.reading.numbers import ensure_number, list_by_number
 from tests.support.graphql_client import ADD, Client
 
 API = "/api/v1"

@@ -9,7 +9,7 @@ import strawberry
 from graph.schema.context import Info
 from graph.schema.relay import Cursors, connect, window_of
 from graph.store.documents import Document
-from graph.store.keyset import Listing
+from graph.store.reading.keyset import Listing
 
 Labels: TypeAlias = Annotated[list[str] | None, strawberry.argument(description="Only these labels, at most 100.")]
 Search: TypeAlias = Annotated[

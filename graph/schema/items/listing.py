@@ -18,8 +18,8 @@ from graph.schema.context import Info
 from graph.schema.relay import Cursors, connect, window_of
 from graph.schema.scalars import JSON
 from graph.store.documents import Document
-from graph.store.keyset import Window
-from graph.store.metadata import ComparedValue, Condition, Existence, Key, Order, Ordered, Unequal
+from graph.store.reading.keyset import Window
+from graph.store.reading.metadata import ComparedValue, Condition, Existence, Key, Order, Ordered, Unequal
 
 Paging: TypeAlias = tuple[int | None, str | None, int | None, str | None]
 """The arguments `first`, `after`, `last` and `before`."""

@@ -30,7 +30,7 @@ from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import JSON, UUID
 from graph.schema.summaries import Summary
 from graph.store.documents import Document
-from graph.store.keyset import Window
+from graph.store.reading.keyset import Window
 from graph.store.visible import Visible
 
 if TYPE_CHECKING:

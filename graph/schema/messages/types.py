@@ -21,7 +21,7 @@ from graph.schema.node import DocumentType, Node, global_id
 from graph.schema.relay import LIST, FirstOfList
 from graph.schema.scalars import JSON, UUID
 from graph.store.documents import MessageDocument
-from graph.store.stream_documents import MessageStatus
+from graph.store.streams.documents import MessageStatus
 
 if TYPE_CHECKING:
     from graph.schema.sessions.types import Session

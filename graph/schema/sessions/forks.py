@@ -13,7 +13,7 @@ from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType
 from graph.schema.rights import mutation
 from graph.schema.sessions.types import Session
-from graph.store.forks import ForkState
+from graph.store.forking.forks import ForkState
 
 described_enum(
     ForkState,

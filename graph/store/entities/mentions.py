@@ -19,7 +19,7 @@ from graph.store.entities.documents import EntityCountDocument, MentionPlace
 from graph.store.entities.names import resolve_aliases
 from graph.store.entities.owners import entity_id, rank, session_owner
 from graph.store.entities.user_mentions import Moved, follow, load
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.visible import Visible
 
 Change: TypeAlias = tuple[MentioningMessage | None, MentioningMessage | None]

@@ -15,7 +15,7 @@ from graph.store.entities.documents import EntityCountDocument
 from graph.store.entities.names import normalise_name
 from graph.store.entities.owners import HIGHEST_RANK, entity_id, session_owner, user_owner
 from graph.store.hidden import hidden_contents
-from graph.store.keyset import Listing, Window, page
+from graph.store.reading.keyset import Listing, Window, page
 from graph.store.visible import Visible
 
 MOST = 1_000

@@ -11,7 +11,7 @@ from graph.store.database import Database
 from graph.store.documents import DeletionKind, Document, MessageDocument, SessionDocument
 from graph.store.driver.collection import AnyCollection
 from graph.store.feed.changes import Moment, causally_after
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.visible import Visible, visible_by_id
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from graph.store.database import Database
 from graph.store.documents import DeletionDocument, DeletionKind, MessageDocument, new_uuid, now
 from graph.store.driver.types import Transaction
-from graph.store.stamps import Stamp
+from graph.store.editing.stamps import Stamp
 
 
 async def add_message_tombstones(

@@ -34,7 +34,7 @@ from graph.store.entities.mentions import Change, replace_all
 from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
 from graph.store.jobs.lease import Lease
 from graph.store.jobs.turns import Turns
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.vectors import await_vectors
 from graph.store.visible import Visible
 

@@ -32,7 +32,7 @@ from graph.store.entities import ownership
 from graph.store.feed.tombstones import add_session_tombstones, forget_user
 from graph.store.jobs.documents import ErasureDocument
 from graph.store.jobs.lease import Lease
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.visible import Visible
 
 _JOBS = Lease()

@@ -17,7 +17,7 @@ from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
 from graph.store.expiry import expired, possibly_expired
 from graph.store.jobs import erasure
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.visible import Visible
 
 AT_ONCE: Final = 1_000

@@ -13,18 +13,18 @@ from datetime import timedelta
 from functools import partial
 
 from graph.errors import Conflict, NotFound
-from graph.store.branches import Range
-from graph.store.copies import Copier
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.availability import once
 from graph.store.driver.types import Transaction
-from graph.store.forks import Fork, new_session
+from graph.store.forking.copies import Copier
+from graph.store.forking.forks import Fork, new_session
 from graph.store.jobs import erasure, handover
 from graph.store.jobs.documents import ForkDocument
 from graph.store.jobs.lease import Lease
 from graph.store.transfer.documents import Contents
 from graph.store.transfer.staging import Staging, release
+from graph.store.tree.branches import Range
 from graph.store.visible import Visible
 
 _JOBS = Lease()

@@ -17,8 +17,8 @@ from graph.store.documents import Document, MessageDocument, SummaryDocument, ne
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import DuplicateKeyError, Transaction
 from graph.store.jobs.lease import Lease
-from graph.store.projection import projection
-from graph.store.streams import is_streaming
+from graph.store.reading.projection import projection
+from graph.store.streams.reading import is_streaming
 from graph.store.visible import AFTER_SEQ, Visible
 
 LEASE = Lease("summarising")

@@ -30,7 +30,7 @@ from graph.store.driver.collection import AnyCollection
 from graph.store.driver.types import BulkWriteError, OperationFailure, Transaction
 from graph.store.entities import mentions
 from graph.store.jobs import erasure, expiry
-from graph.store.numbers import N, Numbered
+from graph.store.reading.numbers import N, Numbered
 from graph.store.users import new_user
 from graph.store.vectors import await_vectors
 from graph.store.visible import Visible

@@ -10,6 +10,7 @@ import orjson
 
 from graph.errors import BadUserInput, NotFound
 from graph.store import summaries
+from graph.store.adding.tool_pairs import is_of_tool, pairs_of
 from graph.store.database import Database
 from graph.store.documents import (
     EnrichmentState,
@@ -21,16 +22,15 @@ from graph.store.documents import (
     pending,
 )
 from graph.store.driver.types import Transaction
+from graph.store.editing.merge import merged_metadata
+from graph.store.editing.removal import count_removed, remove_messages
+from graph.store.editing.stamps import Stamp, stamp_of
 from graph.store.entities import mentions
-from graph.store.merge import merged_metadata
 from graph.store.messages import find_meant
-from graph.store.projection import projection
-from graph.store.removal import count_removed, remove_messages
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
-from graph.store.stamps import Stamp, stamp_of
-from graph.store.stream_documents import MessageStatus
-from graph.store.streams import forget_streams, is_streaming
-from graph.store.tool_pairs import is_of_tool, pairs_of
+from graph.store.streams.documents import MessageStatus
+from graph.store.streams.reading import forget_streams, is_streaming
 from graph.store.vectors import await_vectors, forget_vectors
 from graph.store.visible import Visible
 from graph.store.writes import next_revision, write_session

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from graph.errors import BadUserInput
-from graph.store.add_plan import NIL, NewMessage
-from graph.store.branches import ROOT, Parent, Place, Tree, planted
+from graph.store.adding.add_plan import NIL, NewMessage
 from graph.store.database import Database
 from graph.store.documents import SessionDocument
 from graph.store.driver.types import ReturnDocument, Transaction
-from graph.store.heads import line_of, places, update_for
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
+from graph.store.tree.branches import ROOT, Parent, Place, Tree, planted
+from graph.store.tree.heads import line_of, places, update_for
 
 
 async def place_fresh(

@@ -14,7 +14,7 @@ from graph.store.documents import now
 from graph.store.driver.types import DuplicateKeyError
 from graph.store.scope import Scope
 from graph.store.sessions import find_sessions
-from graph.store.stream_documents import TypingDocument
+from graph.store.streams.documents import TypingDocument
 
 INTERVAL: Final = timedelta(seconds=1)
 """The least time between two notices of one writer in one session."""

@@ -12,7 +12,7 @@ from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.client import RESPONSE_CODEC
 from graph.store.messages import messages_in_range
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import AS_MEMORY, as_session_memory
 from graph.store.visible import Visible

@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 
 from graph.errors import Conflict, ErasureUnderWay
 from graph.store.documents import JSONObject, MemoryDocument, MessageDocument, SessionChanges, SessionDocument, new_uuid
-from graph.store.edits import Edit
+from graph.store.editing.edits import Edit
+from graph.store.editing.merge import merged_metadata
 from graph.store.expiry import Expiry
 from graph.store.jobs import erasure
-from graph.store.merge import merged_metadata
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_user, refuse_unseen
 from graph.store.visible import Visible

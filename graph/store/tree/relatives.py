@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, cast
 
-from graph.store.branches import ROOT, Place, Tree, place_of, stored_branch
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, SessionDocument
-from graph.store.overviews import of_each
+from graph.store.reading.overviews import of_each
+from graph.store.tree.branches import ROOT, Place, Tree, place_of, stored_branch
 from graph.store.visible import Visible
 
 _PLACE = {"seq": 1, "branch": 1}

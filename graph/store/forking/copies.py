@@ -14,8 +14,8 @@ from graph.store.documents import (
     new_uuid,
     pending,
 )
-from graph.store.stream_documents import MessageStatus
-from graph.store.streams import is_streaming
+from graph.store.streams.documents import MessageStatus
+from graph.store.streams.reading import is_streaming
 
 
 @dataclass(slots=True)

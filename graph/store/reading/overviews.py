@@ -9,7 +9,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument
 from graph.store.driver.client import CODEC
 from graph.store.driver.collection import Pipeline
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 from graph.store.visible import Visible
 
 _AT_ONCE = 100

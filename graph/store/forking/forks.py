@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from graph.errors import BadUserInput, Conflict, Forbidden, TooCostly, shown
 from graph.store import users
-from graph.store.copies import Copier
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
+from graph.store.forking.copies import Copier
 from graph.store.jobs import erasure
 from graph.store.jobs.documents import ForkDocument
 from graph.store.messages import whole_messages

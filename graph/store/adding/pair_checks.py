@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from graph.errors import Conflict, shown
-from graph.store.add_plan import NewMessage
-from graph.store.branches import Place, Range, Tree, place_of
+from graph.store.adding.add_plan import NewMessage
+from graph.store.adding.tool_pairs import pairs_of
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.types import Transaction
-from graph.store.tool_pairs import pairs_of
+from graph.store.tree.branches import Place, Range, Tree, place_of
 from graph.store.visible import Visible
 
 Path: TypeAlias = tuple[Range, ...] | None

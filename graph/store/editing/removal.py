@@ -9,11 +9,11 @@ from graph.store import summaries
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.types import Transaction, UpdateOne
+from graph.store.editing.stamps import stamp_of
 from graph.store.entities import mentions
 from graph.store.feed.tombstones import add_message_tombstones
-from graph.store.heads import leave_removed
-from graph.store.stamps import stamp_of
-from graph.store.streams import forget_streams
+from graph.store.streams.reading import forget_streams
+from graph.store.tree.heads import leave_removed
 from graph.store.vectors import forget_vectors
 from graph.store.writes import next_revision
 

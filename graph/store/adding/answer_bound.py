@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from graph.store.add_plan import NewMessage
+from graph.store.adding.add_plan import NewMessage
 from graph.store.documents import JSONObject, MessageDocument
-from graph.store.merge import merged_metadata
+from graph.store.editing.merge import merged_metadata
 
 
 @dataclass(frozen=True, slots=True)

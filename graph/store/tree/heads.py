@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph.errors import BadUserInput
-from graph.store.branches import ROOT, Place, Tree, place_of, stored_branch
 from graph.store.database import Database
 from graph.store.documents import Document, MessageDocument, SessionDocument, now
 from graph.store.driver.types import Transaction
 from graph.store.scope import Scope
+from graph.store.tree.branches import ROOT, Place, Tree, place_of, stored_branch
 from graph.store.visible import Visible
 
 READ = ("summarySeq", *Visible.HEAD_FIELDS)

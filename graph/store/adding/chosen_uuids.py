@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from graph.errors import BadUserInput
-from graph.store.add_plan import NewMemory
+from graph.store.adding.add_plan import NewMemory
 from graph.store.database import Database
 from graph.store.driver.types import Transaction
 from graph.store.scope import Scope

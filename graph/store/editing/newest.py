@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graph.errors import BadUserInput
-from graph.store.add_plan import NewMemory
+from graph.store.adding.add_plan import NewMemory
+from graph.store.adding.pair_checks import refuse_split
 from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.types import Transaction
-from graph.store.pair_checks import refuse_split
-from graph.store.projection import projection
-from graph.store.removal import count_removed, remove_messages
+from graph.store.editing.removal import count_removed, remove_messages
+from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_revision, session_to_change
 from graph.store.visible import Visible

@@ -12,7 +12,7 @@ from graph.store.database import Database
 from graph.store.documents import MessageDocument
 from graph.store.driver.types import Transaction
 from graph.store.feed.changes import Moment, causally_after
-from graph.store.stream_documents import MessageStatus
+from graph.store.streams.documents import MessageStatus
 
 
 def is_streaming(message: MessageDocument) -> bool:

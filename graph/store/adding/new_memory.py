@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from graph.store.add_plan import NewMemory, NewMessage
-from graph.store.branches import Place
+from graph.store.adding.add_plan import NewMemory, NewMessage
+from graph.store.adding.tool_pairs import pairs_of
 from graph.store.documents import Document, MemoryDocument, MessageDocument, SessionDocument, new_uuid, pending
-from graph.store.stream_documents import MessageStatus, StreamDocument
-from graph.store.tool_pairs import pairs_of
+from graph.store.streams.documents import MessageStatus, StreamDocument
+from graph.store.tree.branches import Place
 
 NOT_DUE = datetime(9999, 1, 1, tzinfo=UTC)
 """Of a message that is still being written: its end makes it due."""

@@ -10,19 +10,19 @@ from itertools import dropwhile
 from typing import TypeAlias
 
 from graph.errors import BadUserInput, Conflict, NotFound
+from graph.store.adding.tool_pairs import pairs_of
 from graph.store.database import Database
 from graph.store.documents import JSONObject, MessageChanges, MessageDocument, SessionDocument, now, pending
 from graph.store.driver.deadline import bounded
 from graph.store.driver.transactions import held
 from graph.store.driver.types import Transaction
-from graph.store.edits import message_with_session
-from graph.store.merge import merged_metadata
+from graph.store.editing.edits import message_with_session
+from graph.store.editing.merge import merged_metadata
+from graph.store.editing.stamps import stamp_of
 from graph.store.messages import find_meant
 from graph.store.scope import EVERYTHING, Scope
-from graph.store.stamps import stamp_of
-from graph.store.stream_documents import MessageStatus, PiecesDocument, StreamDocument, indexed
-from graph.store.streams import forget_streams, is_streaming
-from graph.store.tool_pairs import pairs_of
+from graph.store.streams.documents import MessageStatus, PiecesDocument, StreamDocument, indexed
+from graph.store.streams.reading import forget_streams, is_streaming
 from graph.store.writes import next_revision, write, write_session
 
 MOST_BYTES = 1_048_576

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from graph.store.documents import Document
 from graph.store.driver.answer import read_fitting, refuse_answer
 from graph.store.driver.collection import AnyCollection
-from graph.store.projection import projection
+from graph.store.reading.projection import projection
 
 Key: TypeAlias = tuple[Any, ...]
 """The values of a listing's keys on one item, which are its place."""

@@ -1,0 +1,1 @@
+"""Adds: the plan, the documents and the checks of one."""

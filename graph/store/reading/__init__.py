@@ -1,0 +1,1 @@
+"""Reads of lists: pages, windows, conditions and projections."""

@@ -1,0 +1,1 @@
+"""Messages that are still being written, and notices of typing."""
