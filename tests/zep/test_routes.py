@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.graphql_client import ADD, OCTAVIA, Client
+from tests.support.tcp import closed_at_end
 
 API = "/api/v1"
 UUID = "0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0aa"
@@ -178,13 +178,15 @@ async def test_a_body_over_the_limit_is_refused(settings: Settings, mongodb_uri:
 
 
 async def test_a_body_that_does_not_come_is_given_up(settings: Settings, mongodb_uri: str, database: Database) -> None:
-    async def slowly() -> AsyncIterator[bytes]:
-        yield b'{"messages": '
-        await asyncio.sleep(5)  # httpx reads an answer only when it has sent the whole body
-
-    async with served_with(settings, mongodb_uri, request_timeout=0.2) as client:
-        response = await client.http.post(f"{API}/sessions/s/memory", content=slowly())
-        assert is_an_error(response, 408)
+    head = f"POST {API}/sessions/s/memory HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+    async with served_with(settings, mongodb_uri, request_timeout=0.2) as client, asyncio.timeout(60):
+        url = client.http.base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        async with closed_at_end(writer):
+            writer.write(head.encode() + b'{"messages": ')
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert b"content-type: text/plain" in answer.lower()
 
 
 async def test_empty_parameters_are_absent(http: httpx.AsyncClient) -> None:
