@@ -27,6 +27,7 @@ from tests.support.cuts import Cuts, cuts_before
 from tests.support.graphql_client import Client, serving
 from tests.support.node_project import PACKAGE, USER, install, install_packed, run, run_script
 from tests.support.paths import ROOT
+from tests.support.pieces import append, finish, started
 
 CLARA = "My sister Clara works at the harbour office."
 GENERATED = Path("src", "generated.ts")
@@ -135,6 +136,23 @@ async def test_a_follower_goes_on_after_cuts_without_gap_or_repetition(client: C
         assert json.loads(await process.stdout.readline()) == "ended"
         assert await process.wait() == 0
     assert seen == list(range(1, 17))
+
+
+async def test_a_reader_of_a_streamed_answer_goes_on_after_cuts(client: Client, cuts: Cuts) -> None:
+    uuid = (await started(client))["uuid"]
+    command = ("node", "calls.mjs", cuts.url, "stream", uuid)
+    process = await asyncio.create_subprocess_exec(*command, cwd=USER, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    pieces = [f"piece {number} " for number in range(6)]
+    async with asyncio.timeout(60):
+        for number, piece in enumerate(pieces):
+            await append(client, uuid, number, piece)
+            assert int(await process.stdout.readline()) == number
+            cuts.cut()
+        await finish(client, uuid)
+        whole = "".join(pieces)
+        assert json.loads(await process.stdout.readline()) == [whole, whole, "COMPLETE"]
+        assert await process.wait() == 0
 
 
 @asynccontextmanager

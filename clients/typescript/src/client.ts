@@ -9,6 +9,8 @@ import {
   type ContextQuery,
   DeleteMemoryDocument,
   FollowDocument,
+  FollowStreamDocument,
+  type FollowStreamSubscription,
   type FollowSubscription,
   type MessageFieldsFragment,
   type MessageFilter,
@@ -32,6 +34,8 @@ export type AddedMemory = AddMemoryMutation["addMemory"];
 export type PromptContext = ContextQuery["context"];
 /** A found message, in `node`, with its `score`. */
 export type SearchHit = SearchQuery["search"]["edges"][number];
+/** A piece of a message that is being written; the last one has `done` and the message. */
+export type Piece = FollowStreamSubscription["messageStream"];
 /** A message that was deleted. */
 export type PoppedMessage = NonNullable<PopMessageMutation["popMessage"]["poppedMessage"]>;
 
@@ -143,27 +147,69 @@ export class RecallQL {
     sessionId: string,
     { afterSeq, signal }: { afterSeq?: number; signal?: AbortSignal } = {},
   ): AsyncGenerator<Message, void, undefined> {
-    let stream: AsyncGenerator<FollowSubscription> | undefined;
+    const newest = async () => (await this.messages(sessionId, { last: 1, ...(signal && { signal }) })).at(-1)?.seq ?? 0;
+    const begin = (last: number) => this.transport.subscribe(FollowDocument, { sessionId, afterSeq: last }, signal);
+    const placeOf = ({ messageAdded }: FollowSubscription) => messageAdded.seq;
     try {
-      let last = afterSeq ?? (await this.messages(sessionId, { last: 1, ...(signal && { signal }) })).at(-1)?.seq ?? 0;
-      const next = () => {
-        stream ??= this.transport.subscribe(FollowDocument, { sessionId, afterSeq: last }, signal);
-        return stream.next().catch((error: unknown) => {
-          stream = undefined; // a generator that threw has ended
-          throw error;
-        });
-      };
-      for (;;) {
-        const { done, value } = await repeated(next, { signal });
-        if (done === true) return;
-        last = value.messageAdded.seq;
-        yield value.messageAdded;
+      for await (const { messageAdded } of resumed(begin, placeOf, afterSeq ?? (await newest()), signal)) yield messageAdded;
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
+  }
+
+  /**
+   * Yield each piece of a message that is being written once and in order, and at last the message.
+   *
+   * The last piece has `done`, and in `message` the message, whose content replaces the pieces. The stream begins again
+   * after a lost connection, at the piece after the last one. It ends without a message when the message is deleted, and
+   * when the `signal` aborts.
+   *
+   * @param uuid identifies the message
+   * @param options.afterIndex the `index` of the last piece that you have; by default, every piece comes
+   * @throws {RecallQLError} the subscription is refused
+   */
+  async *stream(
+    uuid: string,
+    { afterIndex, signal }: { afterIndex?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Piece, void, undefined> {
+    const begin = (last: number | null) =>
+      this.transport.subscribe(FollowStreamDocument, { uuid, afterIndex: last }, signal);
+    const placeOf = ({ messageStream }: FollowStreamSubscription) => messageStream.index;
+    try {
+      for await (const { messageStream } of resumed(begin, placeOf, afterIndex ?? null, signal)) {
+        yield messageStream;
+        if (messageStream.done) return;
       }
     } catch (error) {
       if (signal?.aborted !== true) throw error;
-    } finally {
-      await stream?.return(undefined);
     }
+  }
+}
+
+/** Yield the results of a subscription, which begins again after the place of its last result when it is lost. */
+async function* resumed<TResult, TPlace>(
+  begin: (place: TPlace) => AsyncGenerator<TResult>,
+  placeOf: (result: TResult) => TPlace,
+  place: TPlace,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<TResult, void, undefined> {
+  let stream: AsyncGenerator<TResult> | undefined;
+  const next = () => {
+    stream ??= begin(place);
+    return stream.next().catch((error: unknown) => {
+      stream = undefined; // a generator that threw has ended
+      throw error;
+    });
+  };
+  try {
+    for (;;) {
+      const { done, value } = await repeated(next, { signal });
+      if (done === true) return;
+      place = placeOf(value);
+      yield value;
+    }
+  } finally {
+    await stream?.return(undefined);
   }
 }
 

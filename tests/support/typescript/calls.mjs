@@ -68,6 +68,17 @@ const scenarios = {
     return "ended";
   },
 
+  // Prints the index of each piece of the message that stands in place of the key.
+  async stream() {
+    let text = "";
+    for await (const piece of new RecallQL({ url, attempts: 5 }).stream(key)) {
+      if (piece.done) return [text, piece.message.content, piece.status];
+      text += piece.text;
+      console.log(piece.index);
+    }
+    return "deleted";
+  },
+
   async silent() {
     const started = Date.now();
     const impatient = new RecallQL({ url, attempts: 1, timeout: 300 });
