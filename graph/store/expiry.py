@@ -64,7 +64,7 @@ def existing(retention: timedelta | None) -> Existing:
     """
     return Existing(
         {"$expr": _unexpired(retention)},
-        lambda: {**possibly_expired(retention, _SPANS), **expired(retention)},
+        lambda: expired_within(retention, _SPANS),
         ("expiresAt", "updatedAt", "retentionDays"),
         lambda session: _surely_unexpired(session, retention),
     )
@@ -75,7 +75,15 @@ def expired(retention: timedelta | None) -> Document:
     return {"$expr": {"$not": [_unexpired(retention)]}}
 
 
-def possibly_expired(retention: timedelta | None, spans: Iterable[Span]) -> Document:
+def expired_within(retention: timedelta | None, spans: Iterable[Span]) -> Document:
+    """Return the filter of the expired sessions without a retention of their users, or with one within `spans`.
+
+    Indexes serve the filter.
+    """
+    return {**_possibly_expired(retention, spans), **expired(retention)}
+
+
+def _possibly_expired(retention: timedelta | None, spans: Iterable[Span]) -> Document:
     """Return the filter of all expired sessions and of some others: a range of one index for each reason.
 
     Args:

@@ -11,12 +11,14 @@ import pytest
 from graph.errors import Conflict
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.expiry import expired
+from graph.store.expiry import expired_within
 from tests.support.mentions import Life, read_once
 
 pytestmark = pytest.mark.new_database
 
 AT = {"$lte": now()}
+
+SPANS = [(7, 8)]
 QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
     ("messages", {"enrichment.state": "PENDING", "enrichment.dueAt": AT}, [("enrichment.dueAt", 1)]),
     ("messages", {"enrichment.state": "PENDING"}, [("enrichment.dueAt", 1)]),
@@ -26,9 +28,9 @@ QUERIES: list[tuple[str, dict[str, Any], list[tuple[str, int]]]] = [
     ("messages", {"sessionId": "s1", "enrichment.state": "PENDING"}, [("createdAt", 1)]),
     ("sessions", {"summarising.dueAt": AT}, [("summarising.dueAt", 1)]),
     ("sessions", {"summarising.dueAt": {"$exists": True}}, [("summarising.dueAt", 1)]),
-    ("sessions", expired(None), []),
-    ("sessions", expired(timedelta(days=1)), []),
-    ("sessions", {"userId": "u1", **expired(timedelta(days=1))}, []),
+    ("sessions", expired_within(None, SPANS), []),
+    ("sessions", expired_within(timedelta(days=1), SPANS), []),
+    ("sessions", {"userId": "u1", **expired_within(timedelta(days=1), SPANS)}, []),
     ("entities", {"owner": "s:s1", "label": "PERSON"}, []),
     ("entities", {"userId": "u1", "key": "GPE:york"}, [("own.first.at", 1), ("sessionId", 1)]),
     ("messages", {"sessionId": "s1", "entities.key": "GPE:york"}, [("seq", 1)]),

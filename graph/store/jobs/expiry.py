@@ -15,7 +15,7 @@ from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
-from graph.store.expiry import expired, possibly_expired
+from graph.store.expiry import expired, expired_within
 from graph.store.jobs import erasure
 from graph.store.reading.projection import projection
 from graph.store.visible import Visible
@@ -89,7 +89,7 @@ async def run_pending(database: Database) -> int:
 
 async def _erase_some(database: Database, within: Document) -> int:
     spans = [(days, days + 1) async for days in _days_in_use(database, within)]
-    chosen = {**within, **possibly_expired(database.retention, spans), **expired(database.retention)}
+    chosen = {**within, **expired_within(database.retention, spans)}
     found = await database.all_sessions.find(chosen, {"_id": 1}, limit=AT_ONCE)
     return sum([await erase(database, session["_id"]) for session in found])
 
