@@ -77,8 +77,8 @@ class ReplaceFromInput:
 
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session.")
     seq: int = strawberry.field(
-        description="At least 1. Each message with this `seq` or a greater one is deleted, at most 1,000; a `seq` above"
-        " the newest message's deletes no message."
+        description="At least 1. Each message on the path to `head` with this `seq` or a greater one is deleted, at"
+        " most 1,000; a `seq` above the newest message's deletes no message."
     )
     messages: list[MessageInput] = strawberry.field(
         description="1 to 1,000 messages, in order. Their `seq` follows the greatest one that the session ever had. A"
@@ -136,9 +136,9 @@ class NewestMessageMutations:
     """Mutations on the newest messages of a session."""
 
     @mutation(
-        description="Delete the newest message of a session, as `deleteMessage` does, and return it. Of two"
-        " simultaneous calls, each deletes another message. NOT_FOUND for an unknown session. FORBIDDEN to end users"
-        " where the role of the newest message is not one of theirs."
+        description="Delete the newest message on the path to the `head` of a session, as `deleteMessage` does, and"
+        " return it. Of two simultaneous calls, each deletes another message. NOT_FOUND for an unknown session."
+        " FORBIDDEN to end users where the role of the newest message is not one of theirs."
     )
     async def pop_message(
         self,
@@ -165,10 +165,10 @@ class NewestMessageMutations:
         )
 
     @mutation(
-        description="Delete the messages of a session from a `seq` on, as `deleteMessage` does, and add others, as"
-        " `addMemory` does, in one transaction: both happen or neither. NOT_FOUND for an unknown session;"
-        " BAD_USER_INPUT where more than 1,000 messages would be deleted. FORBIDDEN to end users where the role of a"
-        " deleted or a new message is not one of theirs.",
+        description="Delete the messages on the path to the `head` of a session from a `seq` on, as `deleteMessage`"
+        " does, and add others, as `addMemory` does, in one transaction: both happen or neither. NOT_FOUND for an"
+        " unknown session; BAD_USER_INPUT where more than 1,000 messages would be deleted. FORBIDDEN to end users where"
+        " the role of a deleted or a new message is not one of theirs.",
         sizes_below={"memory.messages": Size(MAX_MESSAGES, MAX_MESSAGES, ("input.messages",))},
     )
     async def replace_from(

@@ -34,7 +34,10 @@ class CreateSessionInput:
     )
 
 
-@strawberry.input(description="Changes of a session. An absent field stays unchanged, and so does one that is null.")
+@strawberry.input(
+    description="Changes of a session. An absent field stays unchanged, and so does one that is null, except for"
+    " `expiresAt`."
+)
 class UpdateSessionInput:
     """The argument of `updateSession`."""
 

@@ -165,7 +165,7 @@ class CreateSessionInput(BaseModel):
 
 
 class UpdateSessionInput(BaseModel):
-    """Changes of a session. An absent field stays unchanged, and so does one that is null."""
+    """Changes of a session. An absent field stays unchanged, and so does one that is null, except for `expiresAt`."""
 
     session_id: str = Field(alias="sessionId")
     "Your own id of the session."
@@ -233,7 +233,7 @@ class ReplaceFromInput(BaseModel):
     session_id: str = Field(alias="sessionId")
     "Your own id of the session."
     seq: int
-    "At least 1. Each message with this `seq` or a greater one is deleted, at most 1,000; a `seq` above the newest message's deletes no message."
+    "At least 1. Each message on the path to `head` with this `seq` or a greater one is deleted, at most 1,000; a `seq` above the newest message's deletes no message."
     messages: list["MessageInput"]
     "1 to 1,000 messages, in order. Their `seq` follows the greatest one that the session ever had. A UUID of a message that the session has is refused (CONFLICT)."
     idempotency_key: Optional[str] = Field(alias="idempotencyKey", default=None)
