@@ -43,7 +43,9 @@ class Summary(Node, DocumentType):
     uuid: UUID = stored("_id", description="The summary's UUID.")
     created_at: datetime = stored("createdAt", description="Time of the creation of the summary.")
     content: str = stored("content", description="The summary.")
-    token_count: int = stored("tokenCount", description="Tokens of the content in the cl100k_base encoding.")
+    token_count: int = stored(
+        "tokenCount", description="Tokens of the content in the encoding of the service, by default cl100k_base."
+    )
     first_seq: int = stored("firstSeq", description="`seq` of the first message that the summary covers.")
     last_seq: int = stored("lastSeq", description="`seq` of the last message that the summary covers.")
     last_message_uuid: UUID = stored("lastMessageUuid", description="UUID of the last message that the summary covers.")

@@ -174,8 +174,8 @@ class AuthSettings(CheckedSettings):
     )
     tool_pairs: bool = Field(
         False,
-        description="Whether a tool's result is refused without its call in the session, and popMessage or replaceFrom"
-        " if a call would stay without its result.",
+        description="Whether a tool's result is refused without its call on its path in the session, and popMessage"
+        " or replaceFrom if a call would stay without its result.",
     )
     allowed_origins: Origins = Field(
         (),
@@ -253,7 +253,8 @@ class LimitSettings(CheckedSettings):
         60.0,
         ge=2,
         le=86_400,
-        description="Seconds after which a message that was started with startMessage is interrupted without a piece.",
+        description="Seconds without a piece after which a message that was started with startMessage is interrupted,"
+        " and without a line after which a body of JSON lines ends.",
     )
 
 

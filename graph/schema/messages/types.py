@@ -85,9 +85,9 @@ class Message(Node, DocumentType):
     metadata: JSON = stored("metadata", description="The JSON object sent with the message; empty by default.")
     token_count: int = stored(
         "tokenCount",
-        description="Tokens of `{role}: {content}` in the cl100k_base encoding, and of the JSON of each part that is"
-        " not text and that models get: not of `data-…`, `source-…` and `step-start`. An inline binary, a data URL or"
-        " base64 of 1,024 characters or more, counts 1,000 tokens.",
+        description="Tokens of `{role}: {content}` in the encoding of the service, by default cl100k_base, and of the"
+        " JSON of each part that is not text and that models get: not of `data-…`, `source-…` and `step-start`. An"
+        " inline binary, a data URL or base64 of 1,024 characters or more, counts 1,000 tokens.",
     )
     status: MessageStatus = stored(
         "status",

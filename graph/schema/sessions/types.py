@@ -96,7 +96,7 @@ class Session(Node, DocumentType):
         "expiresAt",
         default=None,
         description="The time that was set, from which the session is as deleted, or null. The retention"
-        " of the deployment may end it earlier.",
+        " of the deployment or of the user may end it earlier.",
     )
     message_count: int = stored("messageCount", description="Number of messages of the session, of all branches.")
     token_count: int = stored("tokenCount", description="Number of tokens of all its messages, of all branches.")

@@ -127,7 +127,7 @@ class UserMutations:
         return UpdateUserPayload(user=as_source(updated))
 
     @mutation(
-        description="Delete a user with all its sessions and their contents. NOT_FOUND for an unknown user.",
+        description="Delete a user with its items and its sessions with their contents. NOT_FOUND for an unknown user.",
         right=Right.ADMIN,
     )
     async def delete_user(
