@@ -48,11 +48,26 @@ _WRAPPED: Final = frozenset({"text", "value"})
 """The names of a value in an object that has a `type` besides."""
 _DEEPEST: Final = 100
 """Maximum depth of a value that is read: a text with JSON may be nested deeper than a part."""
+_LONGEST_NAME: Final = 100
+"""Characters of a name that are read: each item of a list has the name of the list."""
+_MOST_CHARACTERS: Final = 50_000
+"""Characters of the values of a message's tools that are read, with their names."""
 
 
 def searched_text(content: str, parts: Sequence[JSONObject]) -> str:
-    """Return a content, with a line for each value in the arguments and results of tools in the parts."""
-    lines = [line for part in parts if is_of_tool(part) for name in _OF_TOOLS for line in _lines("", part.get(name))]
+    """Return a content, with a line for each value in the arguments and results of tools in the parts.
+
+    The lines have at most `_MOST_CHARACTERS`: a list of many short values under one long name would be much larger than
+    the message.
+    """
+    values = (line for part in parts if is_of_tool(part) for name in _OF_TOOLS for line in _lines("", part.get(name)))
+    lines: list[str] = []
+    left = _MOST_CHARACTERS
+    for line in values:
+        lines.append(line[:left])
+        left -= len(line) + 1
+        if left <= 0:
+            break
     return "\n".join([content, *lines]) if lines else content
 
 
@@ -71,7 +86,7 @@ def _lines(name: str, value: JSON, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, str) and (decoded := _decoded(value)) is not None:
         yield from _lines(name, decoded, depth + 1)
     elif value is not None and not (isinstance(value, str) and _is_binary(value)):
-        yield f"{name}: {value}" if name else str(value)
+        yield f"{name[:_LONGEST_NAME]}: {value}" if name else str(value)
 
 
 def _decoded(text: str) -> JSON:

@@ -73,7 +73,8 @@ async def create_user(
     validation.check_id(user_id, "userId")
     if scope.user_id not in (None, user_id):
         raise Forbidden("userId must be your own")
-    checked = {**_checked(email, first_name, last_name), **_checked_retention(retention_days)}
+    retention = UNCHANGED if retention_days is None else retention_days
+    checked = {**_checked(email, first_name, last_name), **_checked_retention(scope, retention)}
     fields = {name: value for name, value in checked.items() if value is not None}
     fields["metadata"] = validation.check_metadata(metadata)
     return await store.create_user(backend.database, user_id, fields, origin=origin)
@@ -105,7 +106,7 @@ async def update_user(
         backend.database,
         scope,
         validation.check_id(user_id, "userId"),
-        {**_checked(email, first_name, last_name), **_checked_retention(retention_days)},
+        {**_checked(email, first_name, last_name), **_checked_retention(scope, retention_days)},
         None if metadata is None else validation.check_metadata(metadata),
     )
 
@@ -137,14 +138,17 @@ def _checked(
     return checked
 
 
-def _checked_retention(days: int | Unchanged | None) -> Document:
+def _checked_retention(scope: Scope, days: int | Unchanged | None) -> Document:
     """Return the retention to store, if it is to change.
 
     Raises:
         BadUserInput: it is out of range.
+        Forbidden: the caller's scope is one user, who could undo the retention that the service has set.
     """
     if isinstance(days, Unchanged):
         return {}
+    if scope.user_id is not None:
+        raise Forbidden("retentionDays is set by the service: leave it out")
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise BadUserInput(f"retentionDays is {days:,}, and must be in 1..{MOST_DAYS:,}, or null for the server's")
     return {"retentionDays": days}

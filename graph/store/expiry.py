@@ -25,7 +25,7 @@ Span: TypeAlias = tuple[int, int]
 """The least retention of a user in days, and the end of the range, exclusive."""
 
 _DAY: Final = timedelta(days=1)
-_SPANS: Final[tuple[Span, ...]] = tuple((2**power, 2 ** (power + 1)) for power in range(MOST_DAYS.bit_length()))
+SPANS: Final[tuple[Span, ...]] = tuple((2**power, 2 ** (power + 1)) for power in range(MOST_DAYS.bit_length()))
 """All retentions. Of the sessions in a range, some have not expired: the ones that changed in the last half."""
 _FOREVER: Final = 10 * MOST_DAYS
 _NOW: Final = "$$NOW"
@@ -64,7 +64,7 @@ def existing(retention: timedelta | None) -> Existing:
     """
     return Existing(
         {"$expr": _unexpired(retention)},
-        lambda: expired_within(retention, _SPANS),
+        lambda: expired_within(retention, SPANS),
         ("expiresAt", "updatedAt", "retentionDays"),
         lambda session: _surely_unexpired(session, retention),
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from graph.app import create_app
@@ -14,6 +15,7 @@ from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.jobs import expiry, retention
+from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.contents import exported, imported
 from tests.support.expiring import expire, read_names, stored
 from tests.support.graphql_client import ADD, Client, serving
@@ -226,6 +228,30 @@ async def test_the_retention_of_a_user_is_set_changed_and_removed(client: Client
 
 
 @unswept
+async def test_an_end_user_changes_no_retention(mongodb_uri: str, settings: Settings, database: Database) -> None:
+    del database
+    async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET)) as client:
+        as_caller(client, token("ada"))
+        create = "mutation($i: CreateUserInput!) { createUser(input: $i) { user { retentionDays } } }"
+        update = "mutation($i: UpdateUserInput!) { updateUser(input: $i) { user { retentionDays } } }"
+        for days in (5, None):
+            assert (await client.error(update, i={"userId": "ada", "retentionDays": days}))["code"] == "FORBIDDEN"
+        assert (await client.error(create, i={"userId": "ada", "retentionDays": 5}))["code"] == "FORBIDDEN"
+        await client.data(create, i={"userId": "ada"})
+        await client.data(update, i={"userId": "ada", "firstName": "Ada"})
+
+
+async def test_sessions_of_many_retentions_are_erased(client: Client, database: Database) -> None:
+    at = now() - timedelta(days=100)
+    for days in (*range(1, 60), 150):
+        await add(client, f"s{days}")
+        changes = {"retentionDays": days, "updatedAt": at}
+        await untyped(database, "sessions").update_one({"_id": f"s{days}"}, {"$set": changes})
+    while await expiry.run_pending(database):
+        pass
+    assert [session["_id"] for session in await database.all_sessions.find({}, {"_id": 1})] == ["s150"]
+
+
 async def test_the_shorter_retention_counts(mongodb_uri: str, settings: Settings, database: Database) -> None:
     async with serving(create_app(settings.model_copy(update={"retention_days": 2.0}), mongodb_uri)) as client:
         for session_id, user_id, days in (("s", "ann", 3), ("t", "ann", 1.5), ("u", "bea", 1.5), ("v", "bea", 0.5)):

@@ -138,3 +138,15 @@ DEEP = "[" * 900 + '"x"' + "]" * 900
 )
 def test_the_values_of_each_form_are_read_with_their_names(part: dict[str, Any], lines: list[str]) -> None:
     assert searched_text("content", [part]) == "\n".join(["content", *lines])
+
+
+def test_the_values_of_tools_have_a_bound_whatever_their_names_are() -> None:
+    part: dict[str, Any] = {
+        "type": "tool-call",
+        "toolCallId": "c",
+        "toolName": "f",
+        "input": {"K" * 100_000: list(range(100_000))},
+    }
+    text = searched_text("content", [part])
+    assert text.startswith("content\n" + "K" * 100 + ": 0\n")
+    assert 49_000 < len(text) < 51_000

@@ -30,7 +30,7 @@ class CreateUserInput:
     retention_days: int | None = strawberry.field(
         default=None,
         description="Days after its last change from which on a session of the user is as deleted, 1 to 36,500. By"
-        " default, and at most, the server's retention.",
+        " default, and at most, the server's retention. FORBIDDEN for end users.",
     )
     metadata: JSON | None = strawberry.field(default=None, description="Any JSON object, at most 256 KiB.")
 
@@ -46,7 +46,8 @@ class UpdateUserInput:
     retention_days: int | None = strawberry.field(
         default=strawberry.UNSET,
         description="Days after its last change from which on a session of the user is as deleted, 1 to 36,500: those"
-        " that it has, too, at once. Null, and a longer time, stand for the server's retention.",
+        " that it has, too, at once. Null, and a longer time, stand for the server's retention. FORBIDDEN for"
+        " end users.",
     )
     metadata: JSON | None = strawberry.field(
         default=None,

@@ -7,7 +7,7 @@ of processes may erase at once, and one that dies leaves whole sessions or the j
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Final
 
 from graph.errors import ErasureUnderWay
@@ -15,13 +15,15 @@ from graph.store.database import Database
 from graph.store.documents import Document
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
-from graph.store.expiry import expired, expired_within
+from graph.store.expiry import SPANS, Span, expired, expired_within
 from graph.store.jobs import erasure
 from graph.store.reading.projection import projection
 from graph.store.visible import Visible
 
 AT_ONCE: Final = 1_000
 """Maximum sessions of one look: the other jobs of a worker come between two looks."""
+_MOST_SPANS: Final = 50
+"""Retentions of users that one filter names: each is a range of an index, and takes one read to find."""
 _FIELDS = projection({"lastSeq", "userId", *Visible.FIELDS})
 
 
@@ -88,10 +90,19 @@ async def run_pending(database: Database) -> int:
 
 
 async def _erase_some(database: Database, within: Document) -> int:
-    spans = [(days, days + 1) async for days in _days_in_use(database, within)]
-    chosen = {**within, **expired_within(database.retention, spans)}
+    chosen = {**within, **expired_within(database.retention, await _spans_in_use(database, within))}
     found = await database.all_sessions.find(chosen, {"_id": 1}, limit=AT_ONCE)
     return sum([await erase(database, session["_id"]) for session in found])
+
+
+async def _spans_in_use(database: Database, within: Document) -> Sequence[Span]:
+    """Return the retentions of users that sessions have, or all ranges where the sessions have many."""
+    spans: list[Span] = []
+    async for days in _days_in_use(database, within):
+        if len(spans) == _MOST_SPANS:
+            return SPANS
+        spans.append((days, days + 1))
+    return spans
 
 
 async def _days_in_use(database: Database, within: Document) -> AsyncIterator[int]:

@@ -346,7 +346,7 @@ class CreateUserInput(BaseModel):
     last_name: Optional[str] = Field(alias="lastName", default=None)
     "The last name, at most 1,024 bytes."
     retention_days: Optional[int] = Field(alias="retentionDays", default=None)
-    "Days after its last change from which on a session of the user is as deleted, 1 to 36,500. By default, and at most, the server's retention."
+    "Days after its last change from which on a session of the user is as deleted, 1 to 36,500. By default, and at most, the server's retention. FORBIDDEN for end users."
     metadata: Optional[Any] = None
     "Any JSON object, at most 256 KiB."
 
@@ -363,7 +363,7 @@ class UpdateUserInput(BaseModel):
     last_name: Optional[str] = Field(alias="lastName", default=None)
     "The last name; null removes it."
     retention_days: Optional[int] = Field(alias="retentionDays", default=None)
-    "Days after its last change from which on a session of the user is as deleted, 1 to 36,500: those that it has, too, at once. Null, and a longer time, stand for the server's retention."
+    "Days after its last change from which on a session of the user is as deleted, 1 to 36,500: those that it has, too, at once. Null, and a longer time, stand for the server's retention. FORBIDDEN for end users."
     metadata: Optional[Any] = None
     "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key."
 
