@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Collection, Sequence
@@ -14,6 +15,7 @@ from graph.errors import BadUserInput, StartupError, Unavailable
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.operations.bounds import refuse_larger_answer
+from graph.operations.concurrency import run_on_thread
 from graph.operations.item_texts import ReadTexts, check_index, read_texts, texts_of
 from graph.operations.sessions import check_user_id
 from graph.operations.times import check_to_come
@@ -162,12 +164,19 @@ async def list_namespaces(
     if not await user_exists(backend, scope, user_id):
         return Page([], more=False), 0
     plain = prefix[: prefix.index(ANY_LABEL)] if ANY_LABEL in prefix else prefix
+    found = await store.namespaces(backend.database, scope, user_id, plain)
+    paths = await run_on_thread(_meeting, found, prefix, suffix, match.max_depth)
+    return _page(user_id, paths, window), len(paths)
+
+
+def _meeting(found: Sequence[str], prefix: Sequence[str], suffix: Sequence[str], max_depth: int | None) -> list[str]:
+    """Return the paths with a prefix and a suffix, cut after a number of labels, in order."""
     paths: set[str] = set()
-    for path in await store.namespaces(backend.database, scope, user_id, plain):
+    for path in found:
         labels = store.labels_of(path)
         if _meets(labels[: len(prefix)], prefix) and _meets(labels[len(labels) - len(suffix) :], suffix):
-            paths.add(store.path_of(labels[: match.max_depth]))
-    return _page(user_id, paths, window), len(paths)
+            paths.add(store.path_of(labels[:max_depth]))
+    return sorted(paths)
 
 
 def _meets(labels: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -176,9 +185,9 @@ def _meets(labels: Sequence[str], wanted: Sequence[str]) -> bool:
     )
 
 
-def _page(user_id: str, paths: set[str], window: Window) -> Page:
+def _page(user_id: str, paths: Sequence[str], window: Window) -> Page:
     after = "" if window.after is None else window.after[0]
-    between = [path for path in sorted(paths) if path > after and (window.before is None or path < window.before[0])]
+    between = [path for path in paths if path > after and (window.before is None or path < window.before[0])]
     chosen = between[max(0, len(between) - window.size) :] if window.backwards else between[: window.size]
     items: list[Document] = [_namespace(user_id, path) for path in chosen]
     return Page(items, more=len(between) > len(chosen))
@@ -188,13 +197,32 @@ def _namespace(user_id: str, path: str) -> Document:
     return {"userId": user_id, "path": path, "namespace": store.labels_of(path)}
 
 
-async def find_namespace(backend: Backend, scope: Scope, user_id: str, path: str) -> Document | None:
-    """Return a namespace, or the beginning of some, in which a user has items; None without such a namespace."""
+async def find_namespaces(
+    backend: Backend, scope: Scope, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Document]:
+    """Return the namespaces, or the beginnings of some, in which users have items, each found by one document.
+
+    Args:
+        backend: the open parts of this process.
+        scope: the data that the caller may see.
+        keys: the users, each with a path.
+
+    Returns:
+        Those within the scope, by the given keys.
+    """
+    possible = {(user_id, path) for user_id, path in keys if validation.is_id(user_id) and _is_path(path)}
+    if not possible:
+        return {}
+    found = await find_users(backend.database, scope, {user_id for user_id, _ in possible}, {"_id"})
+    existing = {user["_id"] for user in found}
+    asked = [key for key in possible if key[0] in existing]
+    present = await asyncio.gather(*(store.has_namespace(backend.database, scope, *key) for key in asked))
+    return {key: _namespace(*key) for key, is_there in zip(asked, present, strict=True) if is_there}
+
+
+def _is_path(path: str) -> bool:
     labels = store.labels_of(path)
-    if not labels or store.path_of(labels) != path or not await user_exists(backend, scope, user_id):
-        return None
-    found = await store.namespaces(backend.database, scope, user_id, labels)
-    return _namespace(user_id, path) if found else None
+    return bool(labels) and store.path_of(labels) == path
 
 
 def place_of_namespace(item: Document) -> Key:

@@ -83,6 +83,18 @@ class Context:
         """An item within the scope."""
         return await self._find(items.find_items, uuid, fields)
 
+    async def item_namespace(self, user_id: str, path: str) -> Document | None:
+        """A namespace of a user within the scope, or the beginning of some."""
+        loader: DataLoader[Any, Document | None] | None = self._loaders.get(items.find_namespaces)
+        if loader is None:
+            loader = DataLoader(partial(self._load_namespaces), cache=not self.changes)
+            self._loaders[items.find_namespaces] = loader
+        return await asyncio.shield(loader.load((user_id, path)))
+
+    async def _load_namespaces(self, keys: list[tuple[str, str]]) -> list[Document | None]:
+        found = await items.find_namespaces(self.backend, self.scope, keys)
+        return [found.get(key) for key in keys]
+
     async def summary(self, uuid: str, fields: Collection[str]) -> SummaryDocument | None:
         """A summary within the scope."""
         return await self._find(summaries.find_summaries, uuid, fields)

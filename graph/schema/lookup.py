@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from graph.errors import BadUserInput
 from graph.operations.entities import entities_of_memory, find_session_entity, find_user_entity
-from graph.operations.items import find_namespace
 from graph.operations.memory_window import find_session_memory
 from graph.operations.validation import MAX_PAGE, check_uuid, is_id
 from graph.schema.context import Context
@@ -41,7 +40,7 @@ async def _item(context: Context, key: str, fields: Collection[str]) -> ItemDocu
 
 async def _item_namespace(context: Context, key: str, fields: Collection[str]) -> Document | None:  # noqa: ARG001
     parsed = parse_entity_key(key)  # the path comes after the user, with the user's length before both
-    return None if parsed is None else await find_namespace(context.backend, context.scope, parsed[1], parsed[0])
+    return None if parsed is None else await context.item_namespace(parsed[1], parsed[0])
 
 
 async def _message(context: Context, key: str, fields: Collection[str]) -> MessageDocument | None:

@@ -17,6 +17,7 @@ from graph.store import users
 from graph.store.database import Database
 from graph.store.documents import Document, JSONObject, new_uuid, now
 from graph.store.driver.answer import read_whole
+from graph.store.driver.client import CODEC
 from graph.store.driver.types import DeleteOne, ReplaceOne, Transaction, UpdateOne, Write
 from graph.store.item_documents import NEVER, ItemDocument, ItemText
 from graph.store.reading.keyset import Listing
@@ -133,10 +134,22 @@ async def find_items(
 
 
 async def namespaces(database: Database, scope: Scope, user_id: str, prefix: Sequence[str] = ()) -> list[str]:
-    """Return the paths of the namespaces with a prefix in which a user has items, in order."""
+    """Return the paths of the namespaces with a prefix in which a user has items, in order.
+
+    Raises:
+        TooCostly: the paths, which are all counted, do not fit into the answer.
+    """
     match = _matching(scope, ItemSelection(user_id, prefix))
-    found = await database.user_items.aggregate([{"$match": match}, {"$group": {"_id": "$path"}}])
+    pipeline = [{"$match": match}, {"$group": {"_id": "$path"}}]
+    found = await database.user_items.aggregate_at_once(pipeline, CODEC, most=MAX_ITEMS)
     return sorted((group["_id"] for group in found), key=str.encode)
+
+
+async def has_namespace(database: Database, scope: Scope, user_id: str, path: str) -> bool:
+    """Whether a user has items within the scope in namespaces that begin with a path of at least one label."""
+    match = _matching(scope, ItemSelection(user_id, labels_of(path)))
+    fields = {"_id": 0, "path": 1}
+    return bool(await read_whole(database.user_items, match, fields, limit=1, hint=[(name, 1) for name in _INDEX]))
 
 
 async def searched_items(

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from graph.operations.item_texts import texts_of
+from graph.schema.node import global_id
 from graph.settings import Settings
 from graph.store import items as store
 from graph.store.database import Database
 from graph.store.documents import now
 from tests.support.access import SECRET, as_caller, served_with, token
+from tests.support.commands import Commands
 from tests.support.graphql_client import Client
 from tests.support.items import DELETE, GET, LIST, NAMESPACES, PUT, RENEW, get, item, keys, listed, namespaces, put
 from tests.support.untyped import untyped
@@ -120,6 +122,36 @@ async def test_namespaces_are_listed_by_their_ends(client: Client) -> None:
     asked = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on ItemNamespace { id namespace } } }"
     found = await client.data(asked, ids=[edge["node"]["id"] for edge in nodes])
     assert found["nodes"] == [edge["node"] for edge in nodes]
+
+
+async def test_a_namespace_is_looked_up_by_one_document(client: Client, commands: Commands) -> None:
+    await put(client, "ann", *(item(f"users.{n}", "k", {}) for n in range(20)))
+    ids = [edge["node"]["id"] for edge in (await client.data(NAMESPACES, u="ann"))["itemNamespaces"]["edges"]]
+    asked = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on ItemNamespace { namespace } } }"
+    (whole,) = (await client.data(NAMESPACES, u="ann", maxDepth=1))["itemNamespaces"]["edges"]
+    unknown = global_id("ItemNamespace", "3:annusers\0none\0")
+    with commands.recorded() as seen:
+        found = await client.data(
+            asked, ids=[ids[0], whole["node"]["id"], unknown, ids[0], ids[1], whole["node"]["id"]]
+        )
+    assert [None if node is None else node["namespace"] for node in found["nodes"]] == [
+        ["users", "0"], ["users"], None, ["users", "0"], ["users", "1"], ["users"],
+    ]  # fmt: skip
+    assert sorted((name, body[name], body.get("limit")) for name, body in seen) == [
+        *[("find", "items", 1)] * 4,
+        ("find", "users", 1),
+    ]
+
+
+async def test_the_namespaces_that_are_read_count_for_the_answer(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    del database
+    async with served_with(settings, mongodb_uri, max_answer_bytes=20_000) as client:
+        for page in range(2):
+            await put(client, "ann", *(item(f"{page}{n}{'x' * 200}", "k", {}) for n in range(60)))
+        assert (await client.error(NAMESPACES, u="ann", first=1))["code"] == "TOO_COSTLY"
+        assert (await client.data(NAMESPACES, u="ann", prefix=["00" + "x" * 200]))["itemNamespaces"]["totalCount"] == 1
 
 
 FILTERS: list[tuple[dict[str, Any], list[str]]] = [
