@@ -15,6 +15,7 @@ from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.forking import forks
 from graph.store.jobs import erasure, forking
+from graph.store.jobs.pending import keep_running
 from graph.store.transfer.documents import Contents
 from graph.store.transfer.staging import Staging
 from tests.support.access import SECRET, as_caller, served_with, token
@@ -178,7 +179,7 @@ def _unbegun(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 unbegun = pytest.mark.usefixtures("_unbegun")
-run_jobs = forking.run_pending
+begin_jobs, run_jobs = forking.begin, forking.run_pending
 """Before the fixture `client` starts a server, whose own look for jobs must not take those of the test."""
 
 
@@ -297,6 +298,56 @@ async def test_a_fork_of_what_was_deleted_meanwhile_leaves_nothing(
         await erasure.finish(database, erasure.session_job("t"))
     assert await left(database) == {}
     await add(large, "0", session_id="t")
+
+
+async def test_a_fork_that_takes_long_stops_no_other_job(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fork(large, 8)
+    add_portion, copying, go_on, looked = Staging.add, asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def wait_first(self: Staging, contents: Contents) -> None:
+        copying.set()
+        await go_on.wait()
+        await add_portion(self, contents)
+
+    async def look() -> None:
+        if copying.is_set():
+            looked.set()
+
+    monkeypatch.setattr(Staging, "add", wait_first)
+    monkeypatch.setattr(forking, "begin", begin_jobs)
+    monkeypatch.setattr(forking, "run_pending", run_jobs)
+    looks = asyncio.create_task(keep_running(database, ("looks", look), pause=0.01))
+    try:
+        async with asyncio.timeout(20):
+            await copying.wait()
+            await looked.wait()
+            go_on.set()
+            while (made := await state(large)) and made["state"] == "MAKING":  # noqa: ASYNC110 - another task's work
+                await asyncio.sleep(0.01)
+    finally:
+        looks.cancel()
+    assert (await read(large, "t"))["messageCount"] == 8
+
+
+async def test_the_forks_of_users_are_made_in_turn(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in ("bob", "cleo"):
+        await add(large, *"012345", session_id=user, userId=user)
+    order = []
+    begin_staging = Staging.begin
+
+    async def noted(self: Staging, *arguments: Any) -> None:
+        order.append(self._session_id)
+        await begin_staging(self, *arguments)
+
+    monkeypatch.setattr(Staging, "begin", noted)
+    for new, source in (("a1", "s"), ("a2", "s"), ("a3", "s"), ("b1", "bob"), ("b2", "bob"), ("c1", "cleo")):
+        await fork(large, 6, new=new, source=source)
+    assert await run_jobs(database) == 6
+    assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
 async def test_a_large_fork_follows_the_path_of_its_request(large: Client, database: Database) -> None:

@@ -48,7 +48,7 @@ def _is_look_for_jobs(command: Mapping[str, Any]) -> bool:
     if command.get("find") == "sessions":  # that have expired
         of_users = command.get("projection") == {"_id": 0, "retentionDays": 1}
         return of_users or (command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE)
-    if command.get("find") == "streams":
+    if command.get("find") in ("streams", "forks"):
         return "dueAt" in command["filter"]
     return command.get("findAndModify") in ("erasures", "handovers", "retentions", "forks")
 

@@ -28,6 +28,9 @@ from graph.store.tree.branches import Range
 from graph.store.visible import Visible
 
 _JOBS = Lease()
+_UNFINISHED: Document = {"failed": {"$exists": False}}
+_RUNNING = "forks\0"
+"""The lock of the runner of this process."""
 
 AT_ONCE = 200
 """Maximum messages of a portion, which has at most 16 MiB: more would hold the event loop."""
@@ -44,25 +47,43 @@ class _Lost(Exception):
 
 
 def begin(database: Database) -> asyncio.Task[None]:
-    """Run the due jobs in the background. If that fails, `run_pending` resumes them after the end of their leases."""
+    """Run the due jobs in the background. If that fails, `resume` begins them after the end of their leases."""
     return database.run(once("a fork", partial(run_pending, database)))
 
 
+async def resume(database: Database) -> None:
+    """Begin the due jobs in the background, unless this process runs jobs already: a job may take minutes."""
+    if database.write_lock(_RUNNING).locked():
+        return
+    if await database.forks.find_one({**_UNFINISHED, **_JOBS.due(now())}, {"_id": 1}) is not None:
+        begin(database)
+
+
 async def run_pending(database: Database) -> int:
-    """Run the jobs that no process holds, one after the other; return their number."""
+    """Run the jobs that no process holds, one after the other, the users in turn; return their number."""
     number = 0
-    async with database.write_lock("forks\0"):
+    async with database.write_lock(_RUNNING):
         while (job := await _claimed(database)) is not None:
-            await _run(database, job)
+            await _let_others_pass(database, job)
+            try:
+                await _run(database, job)
+            finally:
+                await _let_others_pass(database, job)
             number += 1
     return number
 
 
 async def _claimed(database: Database) -> ForkDocument | None:
-    unfinished = {"failed": {"$exists": False}}
     return await _JOBS.claim_next(
-        database.forks, unfinished, new_uuid(), seconds=LEASE.total_seconds(), fields={"expiresAt": 0}
+        database.forks, _UNFINISHED, new_uuid(), seconds=LEASE.total_seconds(), fields={"expiresAt": 0}
     )
+
+
+async def _let_others_pass(database: Database, job: ForkDocument) -> None:
+    """Put the other due jobs of the user of a claimed job behind the due jobs of all users."""
+    at = now()
+    theirs = {"userId": job.get("userId"), "_id": {"$ne": job["_id"]}, **_UNFINISHED, **_JOBS.due(at)}
+    await database.forks.update_many(theirs, {"$set": {"dueAt": at}})
 
 
 def _held(job: ForkDocument) -> Document:

@@ -21,14 +21,15 @@ async def keep_running(database: Database, *more: Job, pause: float = PAUSE) -> 
     """Resume unfinished jobs until cancelled: at once, and then every `pause` seconds; `more` jobs as well.
 
     One kind after the other: a look needs a connection, the driver opens at most two at once, and while MongoDB is
-    silent, two looks would block all other new connections until the driver's timeout.
+    silent, two looks would block all other new connections until the driver's timeout. Only forks run apart from the
+    others, since one may take minutes.
     """
     await repeatedly(
         ("erasures of expired sessions", partial(expiry.run_pending, database)),
         ("erasures", partial(erasure.run_pending, database)),
         ("handovers of entities", partial(handover.run_pending, database)),
         ("retentions of users", partial(retention.run_pending, database)),
-        ("forks", partial(forking.run_pending, database)),
+        ("forks", partial(forking.resume, database)),
         *more,
         pause=pause,
     )
