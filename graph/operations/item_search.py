@@ -114,7 +114,7 @@ async def _complete(backend: Backend, scope: Scope, found: Sequence[ItemDocument
         stored = values.get(item["_id"])
         if stored is None or stored["revision"] != item["revision"]:
             continue  # the item has changed since
-        texts = texts_of(stored["value"], stored.get("index"))
+        texts = await run_on_thread(texts_of, stored["value"], stored.get("index"))
         left -= len(texts)
         if left < 0:
             break

@@ -21,6 +21,8 @@ MAX_TEXTS = 8
 """Maximum texts of an item: the further ones are not compared."""
 MAX_CHARACTERS = 10_000
 """Maximum characters of the texts of an item together: the rest is not compared."""
+MAX_STEPS = 20_000
+"""Maximum values and pieces of texts of an item that are looked at, in the order of the paths."""
 MAX_PATHS = 20
 MAX_PATH_BYTES = 512
 _WHOLE = "$"
@@ -48,7 +50,7 @@ def check_index(paths: Sequence[str], name: str) -> list[str]:
     """Check the paths to the texts of an item.
 
     Raises:
-        BadUserInput: there are too many, or one is not a path.
+        BadUserInput: there are too many, one is not a path, or two are equal.
     """
     if len(paths) > MAX_PATHS:
         raise BadUserInput(f"{name} has {len(paths)} paths, and at most {MAX_PATHS} are accepted")
@@ -59,11 +61,13 @@ def check_index(paths: Sequence[str], name: str) -> list[str]:
                 f"{name}[{place}] is {shown(path)}, which is not a path: write keys with dots between them, [0] or [*]"
                 " for items of a list, * for all values, or $ for the whole value"
             )
+        if path in paths[:place]:
+            raise BadUserInput(f"{name}[{place}] is {shown(path)}, which is there already: give each path once")
     return list(paths)
 
 
 def texts_of(value: JSONObject, index: Sequence[str] | None) -> list[str]:
-    """Return the texts of a value, within the bounds.
+    """Return the texts of a value, within the bounds; run it on the thread.
 
     Args:
         value: the value.
@@ -71,21 +75,33 @@ def texts_of(value: JSONObject, index: Sequence[str] | None) -> list[str]:
     """
     texts: list[str] = []
     left = MAX_CHARACTERS
-    for path in (_WHOLE,) if index is None else index:
-        for found in [value] if path == _WHOLE else _at(value, _TOKEN.findall(path)):
-            text = _text(found)[:left].strip()
-            if text and len(texts) < MAX_TEXTS:
-                texts.append(text)
-                left -= len(text)
+    steps = iter(range(MAX_STEPS))
+    for _, found in zip(steps, _at_paths(value, (_WHOLE,) if index is None else index), strict=False):
+        text = _beginning(found, left, steps).strip()
+        if text:
+            texts.append(text)
+            left -= len(text)
+        if not left or len(texts) == MAX_TEXTS:
+            break
     return texts
 
 
-def _at(value: JSON, tokens: Sequence[str]) -> Iterator[JSON]:
-    if not tokens:
+def _at_paths(value: JSONObject, paths: Sequence[str]) -> Iterator[JSON]:
+    for path in paths:
+        yield from [value] if path == _WHOLE else _at(value, _TOKEN.findall(path))
+
+
+def _at(value: JSON, tokens: Sequence[str], place: int = 0) -> Iterator[JSON]:
+    """Yield the values at a path from one of its places on, and None for each value that has nothing there."""
+    if place == len(tokens):
         yield value
         return
-    for below in _below(value, tokens[0]):
-        yield from _at(below, tokens[1:])
+    is_empty = True
+    for below in _below(value, tokens[place]):
+        is_empty = False
+        yield from _at(below, tokens, place + 1)
+    if is_empty:
+        yield None  # so that the steps of the caller count the walk
 
 
 def _below(value: JSON, token: str) -> Iterable[JSON]:
@@ -101,12 +117,30 @@ def _below(value: JSON, token: str) -> Iterable[JSON]:
     return [value[place]] if -len(value) <= place < len(value) else []
 
 
-def _text(value: JSON) -> str:
+def _beginning(value: JSON, most: int, steps: Iterator[int]) -> str:
+    """Return the first characters of the text of a value, from no more of its pieces than there are steps left."""
+    pieces: list[str] = []
+    length = 0
+    for _, piece in zip(steps, _pieces(value), strict=False):
+        pieces.append(piece)
+        length += len(piece)
+        if length >= most:
+            break
+    return "".join(pieces)[:most]
+
+
+def _pieces(value: JSON) -> Iterator[str]:
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {_text(item)}" for name, item in value.items())
-    if isinstance(value, list):
-        return "\n".join(map(_text, value))
-    return value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()
+        for place, (name, item) in enumerate(value.items()):
+            yield f"\n{name}: " if place else f"{name}: "
+            yield from _pieces(item)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            if place:
+                yield "\n"
+            yield from _pieces(item)
+    elif value is not None:
+        yield value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _words_of(texts: Sequence[str]) -> list[ItemText]:

@@ -243,17 +243,16 @@ async def put_items(backend: Backend, scope: Scope, user_id: str, sent: Sequence
     """
     check_user_id(scope, user_id)
     _check_number(len(sent))
-    values = [_check_item(item, f"items[{place}]") for place, item in enumerate(sent)]
+    # One run for each item, so that other work of the thread comes in between.
+    checked = [await run_on_thread(_checked, item, f"items[{place}]") for place, item in enumerate(sent)]
     places = [(store.path_of(item.namespace), item.key) for item in sent]
     if len(set(places)) < len(places):
         raise BadUserInput("items has two items with the same namespace and key: send the last one alone")
-    refuse_larger_answer(sum(len(orjson.dumps(value)) for value in values))
-    texts = {
-        str(place): texts_of(value, item.index) for place, (item, value) in enumerate(zip(sent, values, strict=True))
-    }
-    read = await _read(backend, texts)
+    refuse_larger_answer(sum(one.size for one in checked))
+    read = await _read(backend, {str(place): one.texts for place, one in enumerate(checked)})
     new = [
-        _new_item(item, value, read[str(place)]) for place, (item, value) in enumerate(zip(sent, values, strict=True))
+        _new_item(item, one.value, read[str(place)])
+        for place, (item, one) in enumerate(zip(sent, checked, strict=True))
     ]
     return await store.put_items(backend.database, scope, user_id, new)
 
@@ -261,6 +260,25 @@ async def put_items(backend: Backend, scope: Scope, user_id: str, sent: Sequence
 def _check_number(count: int) -> None:
     if not 1 <= count <= MAX_AT_ONCE:
         raise BadUserInput(f"items has {count:,} items, and 1 to {MAX_AT_ONCE} are accepted")
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """The value of an item.
+
+    Attributes:
+        size: its bytes as JSON.
+        texts: its texts, by which a search finds it.
+    """
+
+    value: JSONObject
+    size: int
+    texts: list[str]
+
+
+def _checked(item: ItemToPut, name: str) -> _Checked:
+    value = _check_item(item, name)
+    return _Checked(value, len(orjson.dumps(value)), texts_of(value, item.index))
 
 
 def _check_item(item: ItemToPut, name: str) -> JSONObject:

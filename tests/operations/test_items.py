@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -245,6 +246,46 @@ def test_paths_lead_to_texts() -> None:
     assert len(texts_of({"a": "x" * 100_000, "b": "y"}, ["a", "b"])[0]) == 10_000
 
 
+class Walked(list[Any]):
+    """A list that counts the items that are taken from it."""
+
+    taken = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for one in super().__iter__():
+            self.taken += 1
+            yield one
+
+
+SPELLINGS = ["$", "a", "*", "a[*]", "a.*", "*.*", "*[*]", "a.[*]", "*.[*]", "a[*].b", *(f"a[{n}]" for n in range(10))]
+"""Paths that differ and lead through the whole of `{"a": [...]}`, or to an item of the list."""
+
+
+@pytest.mark.parametrize("one", [1, None, "", " ", [], {}], ids=repr)
+def test_no_more_of_a_value_is_read_than_its_texts_can_have(one: Any) -> None:
+    listed_ = Walked([one] * 130_000)
+    texts = texts_of({"a": listed_}, SPELLINGS)
+    assert sum(map(len, texts)) <= 10_000
+    assert listed_.taken <= 20_000
+    if one == 1:
+        assert texts[0] == "a: " + "1\n" * 4_998 + "1"
+
+
+def test_empty_texts_before_others_do_not_hide_them() -> None:
+    value: Any = {"a": [None] * 5_000, "b": {"c": [[], "x"]}, "d": "y"}
+    assert texts_of(value, ["a", "a[*]", "b.c[*]", "d"]) == ["x", "y"]
+
+
+async def test_a_put_of_large_items_holds_no_loop(client: Client) -> None:
+    """The watch of the event loop fails this test where it is held."""
+    large = {"a": [1] * 130_000}
+    stored = await client.data(
+        "mutation($input: PutItemsInput!) { putItems(input: $input) { items { revision } } }",
+        input={"userId": "ann", "items": [item("a", f"k{n}", large, index=SPELLINGS) for n in range(3)]},
+    )
+    assert stored["putItems"]["items"] == [{"revision": 1}] * 3
+
+
 async def test_an_item_expires_and_a_renewal_begins_its_time_again(client: Client, database: Database) -> None:
     stored, other = await put(client, "ann", item("a", "k", {"v": 1}, ttl=1.5), item("a", "other", {}))
     assert stored["ttl"] == 1.5
@@ -290,7 +331,8 @@ WRONG: list[dict[str, Any]] = [
     item("a", "k", {}, expiresAt="2020-01-01T00:00:00Z"),
     item("a", "k", {}, index=["a..b"]),
     item("a", "k", {}, index=["a{b}"]),
-    item("a", "k", {}, index=["a"] * 21),
+    item("a", "k", {}, index=[f"a{n}" for n in range(21)]),
+    item("a", "k", {}, index=["a", "b", "a"]),
     item("a", "k", {}, expectedRevision=-1),
 ]
 

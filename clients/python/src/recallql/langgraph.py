@@ -177,7 +177,7 @@ class RecallQLStore(BaseStore):
             key=op.key,
             value=op.value,
             ttl=op.ttl,
-            index=None if index is None else list(index),
+            index=None if index is None else list(dict.fromkeys(index)),  # the service refuses a path twice
         )
 
     async def _renew(self, client: AsyncRecallQL, user_id: str, found: Sequence[ItemFields], *, wanted: bool) -> None:
