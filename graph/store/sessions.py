@@ -35,6 +35,7 @@ from graph.store.reading.keyset import Listing
 from graph.store.reading.metadata import Condition, holds, possible
 from graph.store.reading.projection import projection
 from graph.store.scope import Scope
+from graph.store.transfer.cancelling import cancel_forks
 from graph.store.tree import branches
 from graph.store.tree.heads import change_of_head
 from graph.store.visible import Visible, erased_until
@@ -267,7 +268,7 @@ async def update_session(
 
 
 async def delete_session(database: Database, scope: Scope, session_id: str) -> str | None:
-    """Delete a session and its contents.
+    """Delete a session and its contents, or cancel the fork that makes the session.
 
     Returns:
         The id of the remaining erasure, or None.
@@ -277,7 +278,14 @@ async def delete_session(database: Database, scope: Scope, session_id: str) -> s
     """
 
     async def attempt(tx: Transaction) -> str | None:
-        session = await session_to_change(database, scope, session_id, tx)
+        try:
+            session = await session_to_change(database, scope, session_id, tx)
+        except NotFound:
+            making = {"_id": session_id, "failed": {"$exists": False}, **scope.sessions()}
+            jobs = await cancel_forks(database, making, tx)
+            if jobs is None:
+                raise
+            return jobs[0] if jobs else None
         return await erasure.erase_session(database, session, session.get("userId"), tx)
 
     return await _with_entities(database, await write_session(database, session_id, attempt))

@@ -17,6 +17,7 @@ from graph.store.jobs import erasure, retention
 from graph.store.reading.keyset import Listing
 from graph.store.reading.projection import projection
 from graph.store.scope import Scope
+from graph.store.transfer.cancelling import cancel_forks
 from graph.store.writes import write
 
 
@@ -158,8 +159,8 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         if not result.deleted_count:
             raise _unknown(user_id)
         await retention.forget(database, user_id, tx)
-        await database.forks.delete_many({"userId": user_id}, session=tx)
-        return await erasure.erase_sessions_of(database, user_id, tx)
+        copied = await cancel_forks(database, {"userId": user_id}, tx) or []
+        return [*await erasure.erase_sessions_of(database, user_id, tx), *copied]
 
     async with database.write_lock(f"user\0{user_id}"):
         jobs = await write(database, attempt)

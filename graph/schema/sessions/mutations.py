@@ -145,7 +145,7 @@ class SessionMutations:
 
     @mutation(
         description="Delete a session with all its messages, memories, entities and summaries. Its id can be used"
-        " again. NOT_FOUND for an unknown session."
+        " again. A fork that is being made is cancelled. NOT_FOUND for an unknown session."
     )
     async def delete_session(
         self,

@@ -36,7 +36,7 @@ from graph.store.reading.projection import projection
 from graph.store.visible import Visible
 
 _JOBS = Lease()
-_STAGED = {"importing": "", "forking": ""}
+STAGED = {"importing": "", "forking": ""}
 """The fields of a job whose contents are being stored. The erasure removes these fields, so that no more is stored."""
 
 SMALL = 1_000
@@ -329,7 +329,7 @@ async def _finish_small(database: Database) -> int:
 
 async def _step(database: Database, job_id: str) -> bool:
     """Run one batch; return whether the job is done, by any process. An import with this job then stores no more."""
-    job = await _JOBS.join(database.erasures, {"_id": job_id}, seconds=LEASE.total_seconds(), unset=_STAGED)
+    job = await _JOBS.join(database.erasures, {"_id": job_id}, seconds=LEASE.total_seconds(), unset=STAGED)
     if job is None:
         return True
     more = await (_more_of_user if "userId" in job else _more_of_session)(database, job)

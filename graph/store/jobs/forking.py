@@ -43,7 +43,7 @@ FAILURE_KEPT = timedelta(days=1)
 
 
 class _Lost(Exception):
-    """Another runner holds the job, or the user was deleted."""
+    """Another runner holds the job, or the fork was cancelled: its copies are erased already, or soon."""
 
 
 def begin(database: Database) -> asyncio.Task[None]:
@@ -92,11 +92,16 @@ def _held(job: ForkDocument) -> Document:
 
 async def _run(database: Database, job: ForkDocument) -> None:
     staging = Staging(database, job["_id"], is_fork=True)
+
+    async def hold(tx: Transaction) -> None:
+        if not await _JOBS.renew(database.forks, _held(job), seconds=LEASE.total_seconds(), tx=tx):
+            raise _Lost
+
     try:
         if "made" not in job:
             _refuse_more_attempts(job)
             await erasure.finish(database, erasure.session_job(job["_id"]))  # the part of a dead runner
-            await staging.begin()
+            await staging.begin(hold)
             await _make(database, job, staging)
     except _Lost:
         return

@@ -54,8 +54,11 @@ class Staging:
         self._job: Document = {"_id": erasure.session_job(session_id), "importing": new_uuid()}
         self._mentions: dict[str, _Mentions] = {}
 
-    async def begin(self) -> None:
+    async def begin(self, also: Callable[[Transaction], Awaitable[None]] | None = None) -> None:
         """Reserve the session's id; erase the part that an earlier import left.
+
+        Args:
+            also: further work of the same transaction.
 
         Raises:
             Conflict: the session exists.
@@ -80,6 +83,8 @@ class Staging:
             await expiry.refuse_expired(self._database, [self._session_id], tx)
             await erasure.refuse_while_under_way(self._database, job["_id"], tx)
             await self._database.erasures.insert_one(job, session=tx)
+            if also is not None:
+                await also(tx)
 
         await write(self._database, attempt)
 
