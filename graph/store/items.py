@@ -24,7 +24,7 @@ from graph.store.reading.keyset import Listing
 from graph.store.reading.metadata import Condition, holds
 from graph.store.reading.projection import projection
 from graph.store.scope import Scope
-from graph.store.writes import write
+from graph.store.writes import write, write_of_user
 
 MAX_ITEMS: Final = 10_000
 """Maximum items of a user."""
@@ -190,6 +190,7 @@ async def put_items(database: Database, scope: Scope, user_id: str, new: Sequenc
         Conflict: a stored item has another revision than expected.
         Forbidden: the user is outside the scope.
         TooCostly: the user would have more items than a user may have.
+        Unavailable: other writers kept this writer out until the deadline, and nothing is stored.
     """
     if not is_owner(scope, user_id):
         raise Forbidden("userId must be your own")
@@ -210,8 +211,7 @@ async def put_items(database: Database, scope: Scope, user_id: str, new: Sequenc
         await database.user_items.bulk_write(writes, session=tx)
         return items
 
-    async with database.write_lock(f"user\0{user_id}"):
-        return await write(database, attempt)
+    return await write_of_user(database, user_id, attempt)
 
 
 async def _stored(

@@ -18,7 +18,7 @@ from graph.store.reading.keyset import Listing
 from graph.store.reading.projection import projection
 from graph.store.scope import Scope
 from graph.store.transfer.cancelling import cancel_forks
-from graph.store.writes import write
+from graph.store.writes import write, write_of_user
 
 
 async def find_user(
@@ -162,8 +162,7 @@ async def delete_user(database: Database, scope: Scope, user_id: str) -> list[st
         copied = await cancel_forks(database, {"userId": user_id}, tx) or []
         return [*await erasure.erase_sessions_of(database, user_id, tx), *copied]
 
-    async with database.write_lock(f"user\0{user_id}"):
-        jobs = await write(database, attempt)
+    jobs = await write_of_user(database, user_id, attempt)
     try:
         await erasure.hide_sessions_of(database, user_id)
         await forget_user(database, user_id)

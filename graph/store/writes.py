@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
 from graph.errors import ErasureUnderWay, Unavailable
@@ -68,6 +68,23 @@ async def write(database: Database, work: Callable[[Transaction], Awaitable[T]],
     raise Unavailable("other writes of the same session, user or uuid are under way: try again")
 
 
+async def write_of_user(database: Database, user_id: str, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    """Run `work(tx)` in a transaction, while no other writer of this process writes the user's document.
+
+    Args:
+        database: the open database.
+        user_id: the user whose document is written.
+        work: reads and writes with the given transaction; it may run several times.
+
+    Raises:
+        OutcomeUnknown: MongoDB did not say whether the transaction is committed.
+        Unavailable: the database does not answer, or other writers kept this writer out until the deadline.
+    """
+    with bounded(database.write_deadline) as until:
+        async with _lock_of_user(database, user_id, until):
+            return await write(database, work)
+
+
 def next_revision(document: MessageDocument | SessionDocument) -> int:
     """Return the revision of a document after a change; a document of an earlier version has no revision."""
     return document.get("revision", 0) + 1
@@ -79,6 +96,10 @@ async def _user_lock(database: Database, session_id: str, user_id: str | None, u
     if user_id is None or (session_id, user_id) in database.settled:
         yield
         return
-    async with held(database.write_lock(f"user\0{user_id}"), until, database.write_deadline):
+    async with _lock_of_user(database, user_id, until):
         yield
     database.settle(session_id, user_id)
+
+
+def _lock_of_user(database: Database, user_id: str, until: float) -> AbstractAsyncContextManager[None]:
+    return held(database.write_lock(f"user\0{user_id}"), until, database.write_deadline)

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from graph.app import create_app
 from graph.operations.item_texts import texts_of
 from graph.schema.node import global_id
 from graph.settings import Settings
 from graph.store import items as store
 from graph.store.database import Database
 from graph.store.documents import now
-from tests.support.access import SECRET, as_caller, served_with, token
+from tests.support.access import SECRET, as_caller, changed, served_with, token
 from tests.support.commands import Commands
-from tests.support.graphql_client import Client
+from tests.support.graphql_client import Client, serving
 from tests.support.items import DELETE, GET, LIST, NAMESPACES, PUT, RENEW, get, item, keys, listed, namespaces, put
 from tests.support.untyped import untyped
 
@@ -375,6 +376,22 @@ async def test_a_user_has_a_maximum_of_items(
     await untyped(database, "items").update_one({"key": "k2"}, {"$set": {"expiresAt": now() - timedelta(seconds=1)}})
     await put(client, "ann", item("a", "k3", {}))
     assert await keys(client, "ann") == ["k0", "k1", "k3"]
+
+
+async def test_the_deadline_holds_in_the_queue_of_a_user_too(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    app = create_app(changed(settings, write_deadline=0.3), mongodb_uri)
+    sent = {"userId": "ann", "items": [item("a", "k", {"v": 1})]}
+    async with serving(app) as client:
+        await put(client, "ann", item("a", "k", {}))
+        async with app.state.backend.database.write_lock("user\0ann"), asyncio.timeout(60):
+            refused = await client.error(PUT, input=sent)
+            kept = await client.error('mutation { deleteUser(input: { userId: "ann" }) { deletedId } }')
+    assert [error["extensions"] for error in (refused, kept)] == [{"code": "UNAVAILABLE"}] * 2
+    stored = await database.user_items.find_one({})
+    assert stored is not None
+    assert stored["revision"] == 1
 
 
 async def test_an_end_user_has_its_own_items_alone(settings: Settings, mongodb_uri: str, database: Database) -> None:
