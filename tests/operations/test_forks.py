@@ -22,6 +22,7 @@ from graph.store.sessions import delete_session
 from graph.store.transfer.documents import Contents
 from graph.store.transfer.staging import Staging
 from tests.support.access import SECRET, as_caller, served_with, token
+from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, Client
 from tests.support.mentions import read_once, recount, shown
 
@@ -335,6 +336,19 @@ async def test_a_fork_that_is_deleted_before_its_making_is_not_made(
     await run_jobs(database)
     assert (await left(database), await state(large)) == ({}, None)
     await large.error(DELETIONS["the fork"])
+
+
+async def test_the_forks_under_way_are_counted_before_the_messages_are_read(
+    large: Client, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forks, "MOST_UNDER_WAY", 2)
+    for new in ("t", "u"):
+        await fork(large, 8, new=new)
+    with commands.recorded() as sent:
+        code, message = await refused(large, 8, new="v")
+    assert (code, "2 forks of the user's sessions" in message) == ("TOO_COSTLY", True)
+    assert [name for name, command in sent if command[name] == "messages"] == []
+    assert (await fork(large, 8, new="u"))["replayed"]
 
 
 async def test_a_fork_is_cancelled_within_the_scope_alone(large: Client, database: Database) -> None:

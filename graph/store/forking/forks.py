@@ -94,6 +94,7 @@ async def fork_session(database: Database, scope: Scope, fork: Fork) -> Forked:
         if (job := await _under_way(database, scope, fork, tx)) is not None:
             return Forked(None, of_job(job), replayed=True)
         _refuse_later(fork, source)
+        await _refuse_many(database, source.get("userId") or fork.user_id, tx)  # before the reads that cost most
         await erasure.refuse_while_under_way(database, erasure.session_job(fork.session_id), tx)
         if await _is_large(database, Visible.of_head(source), fork, tx):
             return Forked(None, of_job(await _leave_job(database, source, fork, tx)), replayed=False)
@@ -175,10 +176,6 @@ async def _leave_job(database: Database, source: SessionDocument, fork: Fork, tx
     }
     if (user_id := source.get("userId") or fork.user_id) is not None:
         job["userId"] = user_id
-        theirs = {"userId": user_id, "failed": {"$exists": False}}
-        if await database.forks.count_documents(theirs, limit=MOST_UNDER_WAY, session=tx) == MOST_UNDER_WAY:
-            message = f"{MOST_UNDER_WAY} forks of the user's sessions are being made: wait until one of them is done"
-            raise TooCostly(message)
     await database.forks.replace_one({"_id": fork.session_id}, job, upsert=True, session=tx)
     return job
 
@@ -202,6 +199,16 @@ def _refuse_later(fork: Fork, source: SessionDocument) -> None:
             " message"
         )
         raise BadUserInput(message)
+
+
+async def _refuse_many(database: Database, user_id: str | None, tx: Transaction) -> None:
+    """Refuse a further fork of a user for whom jobs make many."""
+    if user_id is None:
+        return
+    theirs = {"userId": user_id, "failed": {"$exists": False}}
+    if await database.forks.count_documents(theirs, limit=MOST_UNDER_WAY, session=tx) == MOST_UNDER_WAY:
+        message = f"{MOST_UNDER_WAY} forks of the user's sessions are being made: wait until one of them is done"
+        raise TooCostly(message)
 
 
 async def _create(database: Database, source: SessionDocument, fork: Fork, tx: Transaction) -> SessionDocument:
