@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import orjson
 
@@ -17,6 +19,10 @@ from graph.store.documents import JSON, JSONObject
 from graph.store.item_documents import ItemText
 from graph.store.vectors import LAYOUT
 
+logger = logging.getLogger(__name__)
+
+_Vector: TypeAlias = tuple[bytes, float]
+
 MAX_TEXTS = 8
 """Maximum texts of an item: the further ones are not compared."""
 MAX_CHARACTERS = 10_000
@@ -25,6 +31,8 @@ MAX_STEPS = 20_000
 """Maximum values and pieces of texts of an item that are looked at, in the order of the paths."""
 MAX_PATHS = 20
 MAX_PATH_BYTES = 512
+_PLAIN = "a text"
+"""No model refuses it: where a server does, the fault is not in the texts."""
 _WHOLE = "$"
 _ANY = "*"
 _TOKEN = re.compile(r"\[(?:\*|-?\d{1,9})\]|[^.\[\]{}]+")
@@ -38,7 +46,7 @@ class ReadTexts:
     Attributes:
         texts: the facts, in the order of the texts.
         layout: the version of their terms.
-        model: the model of their vectors; None without vectors.
+        model: the model of their vectors, which refused the texts without one; None for no vectors.
     """
 
     texts: list[ItemText]
@@ -155,23 +163,45 @@ async def read_texts(texts: Mapping[str, Sequence[str]], embedder: Embedder | No
 
     Args:
         texts: the texts of each item, by any name.
-        embedder: embeds the texts; None for facts without vectors.
+        embedder: embeds the texts, except for those that the model refuses; None for facts without vectors.
 
     Raises:
         Unavailable: the server of the model does not answer.
         StartupError: the model can't be used.
-        ValueError: the model refuses a text.
+        ValueError: the model refuses every text.
     """
     flat = [text for own in texts.values() for text in own]
     facts = await run_on_thread(_words_of, flat)
     model = None
     if embedder is not None:
         model = await embedder.name()
-        for fact, (vector, scale) in zip(facts, await embedder.embed(flat) if flat else (), strict=True):
-            fact["vector"], fact["scale"] = vector, scale
+        for fact, embedded in zip(facts, await _vectors_of(flat, embedder), strict=True):
+            if embedded is not None:
+                fact["vector"], fact["scale"] = embedded
     found: dict[str, ReadTexts] = {}
     start = 0
     for name, own in texts.items():
         found[name] = ReadTexts(facts[start : start + len(own)], LAYOUT, model)
         start += len(own)
     return found
+
+
+async def _vectors_of(texts: Sequence[str], embedder: Embedder) -> list[_Vector | None]:
+    """Return the vectors of texts, None for a text that the model refuses; raise the errors of `read_texts`."""
+    if not texts:
+        return []
+    try:
+        return [*await embedder.embed(texts)]
+    except ValueError as error:
+        logger.warning("the embedding model refuses one of %d texts of items: %s", len(texts), error)
+    found = [await _vector_of(text, embedder) for text in texts]
+    if not any(found):
+        await embedder.embed([_PLAIN])
+    return found
+
+
+async def _vector_of(text: str, embedder: Embedder) -> _Vector | None:
+    try:
+        return (await embedder.embed([text]))[0]
+    except ValueError:
+        return None

@@ -43,4 +43,4 @@ class ItemDocument(TypedDict):
     layout: int
     """The version of the terms, see `graph.store.vectors.LAYOUT`; 0 for texts that have yet to be read."""
     model: NotRequired[str]
-    """The model of the vectors; missing until the texts are embedded."""
+    """The model of the vectors, which refused the texts without one; missing until the texts are embedded."""

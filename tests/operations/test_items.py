@@ -18,6 +18,7 @@ from graph.store.database import Database
 from graph.store.documents import now
 from tests.support.access import SECRET, as_caller, changed, served_with, token
 from tests.support.commands import Commands
+from tests.support.embedding_server import REFUSED, EmbeddingServer
 from tests.support.graphql_client import Client, serving
 from tests.support.items import DELETE, GET, LIST, NAMESPACES, PUT, RENEW, get, item, keys, listed, namespaces, put
 from tests.support.untyped import untyped
@@ -231,6 +232,39 @@ async def test_a_search_embeds_what_a_put_could_not(client: Client, database: Da
     assert len({document["model"] for document in stored}) == 1
     assert all(document["texts"][0]["vector"] for document in stored)
     assert len({document["updatedAt"] for document in stored}) == 1
+
+
+async def test_a_text_that_the_model_refuses_keeps_no_other_from_its_vector(
+    settings: Settings, mongodb_uri: str, database: Database
+) -> None:
+    raw = untyped(database, "items")
+
+    async def vectors() -> dict[str, tuple[bool, list[bool]]]:
+        found = await raw.find({}).to_list(None)
+        return {
+            document["key"]: ("model" in document, ["vector" in text for text in document["texts"]])
+            for document in found
+        }
+
+    embedded = {"pizza": (True, [True]), "run": (True, [True]), "piano": (True, [True])}
+    refused = {"text": f"{REFUSED} of mushrooms", "title": "an opera singer"}
+    with EmbeddingServer() as server:
+        changes = {"embedding_base_url": server.base_url, "embedding_model": "m"}
+        async with served_with(settings, mongodb_uri, **changes) as client:
+            await put(client, "ann", item("a", "no", refused, index=["text", "title"]))
+            await put(client, "ann", *(item("facts", key, value) for key, value in FOOD.items()))
+            assert await vectors() == {"no": (True, [False, True]), **embedded}
+            await raw.update_many({}, {"$set": {"texts": [], "layout": 0}, "$unset": {"model": ""}})
+            assert (await keys(client, "ann", text="physical exercise outdoors"))[0] == "run"
+            assert await vectors() == {"no": (True, [False, True]), **embedded}
+            asked = len(server.headers)
+            assert (await keys(client, "ann", text="mushrooms"))[0] in ("no", "pizza")
+            assert len(server.headers) == asked + 1  # for the query alone
+            server.body = {"data": []}  # no answer to any text: nothing is said of these ones
+            await put(client, "ann", item("facts", "piano", FOOD["piano"]))
+            assert (await vectors())["piano"] == (False, [False])
+            assert "piano" in await keys(client, "ann", text="piano")
+            assert (await vectors())["piano"] == (False, [False])
 
 
 OTHER = {"language": "english", "terms": b"", "vector": b"\x7f" * 384, "scale": 0.01}
