@@ -10,12 +10,12 @@ from pydantic import SecretStr
 
 from graph.access.caller import Right
 from graph.access.keys import create_key
-from graph.errors import NotFound
+from graph.errors import NotFound, Unavailable
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.forking import forks
-from graph.store.jobs import forking
+from graph.store.jobs import erasure, forking
 from graph.store.jobs.pending import keep_running
 from graph.store.scope import Scope
 from graph.store.sessions import delete_session
@@ -349,6 +349,80 @@ async def test_the_forks_under_way_are_counted_before_the_messages_are_read(
     assert (code, "2 forks of the user's sessions" in message) == ("TOO_COSTLY", True)
     assert [name for name, command in sent if command[name] == "messages"] == []
     assert (await fork(large, 8, new="u"))["replayed"]
+
+
+async def test_a_fork_without_the_memories_of_its_messages_fails(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forking, "LOOK_PAUSE", 0.001, raising=False)
+    await fork(large, 8)
+    await database.memories.delete_one({"sessionId": "s", "firstSeq": 5})
+    async with asyncio.timeout(20):
+        assert await run_jobs(database) == 1
+    found = await state(large)
+    assert found is not None
+    reason = "messages to copy have no memory, or are being deleted: send forkSession again"
+    assert (found["state"], found["reason"], await left(database)) == ("FAILED", reason, {})
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (RuntimeError("secret"), "an internal error, which the log of the server has"),
+        (Unavailable("MongoDB does not answer"), "MongoDB does not answer"),
+        (asyncio.CancelledError(), "the end of its process"),
+    ],
+)
+async def test_a_fork_that_fails_each_time_says_the_cause(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch, error: BaseException, cause: str
+) -> None:
+    monkeypatch.setattr(forking, "MOST_ATTEMPTS", 2)
+    await fork(large, 8)
+
+    async def fail(*_arguments: object) -> None:
+        raise error
+
+    for attempt in (Unavailable("MongoDB failed before"), error):
+        error = attempt
+        with monkeypatch.context() as patched:
+            patched.setattr(Staging, "finish", fail)
+            with pytest.raises(type(error)):
+                await run_jobs(database)
+        await database.forks.update_one({"_id": "t"}, {"$set": {"dueAt": now()}})
+    await run_jobs(database)
+    found = await state(large)
+    assert found is not None
+    reason = f"2 attempts to make the fork failed; the cause of the last: {cause}"
+    assert (found["state"], found["reason"], await left(database)) == ("FAILED", reason, {})
+    assert not (await fork(large, 8))["replayed"]
+
+
+async def test_a_fork_whose_id_was_taken_says_so(large: Client, database: Database) -> None:
+    await fork(large, 8)
+    await add(large, "mine", session_id="t")
+    await run_jobs(database)
+    found = await state(large)
+    assert found is not None
+    assert found["reason"] == "session 't' was created meanwhile: choose another newSessionId"
+    assert (await read(large, "t"))["messageCount"] == 1
+
+
+async def test_a_fork_whose_copies_were_erased_says_so(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fork(large, 8)
+    add_portion = Staging.add
+
+    async def erase_then(self: Staging, contents: Contents) -> None:
+        await add_portion(self, contents)
+        await erasure.finish(database, erasure.session_job("t"))
+
+    monkeypatch.setattr(Staging, "add", erase_then)
+    await run_jobs(database)
+    found = await state(large)
+    assert found is not None
+    assert found["reason"] == "the copied messages were erased before the last was copied: send forkSession again"
+    assert await left(database) == {}
 
 
 async def test_a_fork_is_cancelled_within_the_scope_alone(large: Client, database: Database) -> None:

@@ -51,6 +51,8 @@ class ForkDocument(TypedDict):
     lease: NotRequired[str]
     made: NotRequired[bool]
     """Whether the new session exists, and its messages are to be made due for their enrichment."""
+    cause: NotRequired[str]
+    """The error that ended the last attempt; absent if its process ended."""
     failed: NotRequired[str]
     """Why the fork can't be made."""
     expiresAt: NotRequired[datetime]

@@ -12,7 +12,7 @@ import asyncio
 from datetime import timedelta
 from functools import partial
 
-from graph.errors import Conflict, NotFound
+from graph.errors import Conflict, NotFound, OperationError
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.availability import once
@@ -21,7 +21,7 @@ from graph.store.forking.copies import Copier
 from graph.store.forking.forks import Fork, new_session
 from graph.store.jobs import erasure, handover
 from graph.store.jobs.documents import ForkDocument
-from graph.store.jobs.lease import Lease
+from graph.store.jobs.lease import Lease, renewing
 from graph.store.transfer.documents import Contents
 from graph.store.transfer.staging import Staging, release
 from graph.store.tree.branches import Range
@@ -37,7 +37,11 @@ AT_ONCE = 200
 LEASE = timedelta(seconds=60)
 """Time for which a silent runner holds a job: longer than a portion takes."""
 MOST_ATTEMPTS = 5
-"""Runners that may die of a job."""
+"""Attempts that may end with the process, or with an error that may pass."""
+MOST_LOOKS = 5
+"""Looks for memories that are missing, as the memories of messages are that are deleted between two reads."""
+LOOK_PAUSE = 0.2
+"""Seconds before the second look, and as much more before each further one."""
 FAILURE_KEPT = timedelta(days=1)
 """Time for which a caller can read why a fork failed."""
 
@@ -94,41 +98,56 @@ async def _run(database: Database, job: ForkDocument) -> None:
     staging = Staging(database, job["_id"], is_fork=True)
 
     async def hold(tx: Transaction) -> None:
-        if not await _JOBS.renew(database.forks, _held(job), seconds=LEASE.total_seconds(), tx=tx):
+        begun = {"$set": {"dueAt": now() + LEASE}, "$unset": {"cause": ""}}
+        if not (await database.forks.update_one(_held(job), begun, session=tx)).matched_count:
             raise _Lost
 
     try:
         if "made" not in job:
             _refuse_more_attempts(job)
-            await erasure.finish(database, erasure.session_job(job["_id"]))  # the part of a dead runner
-            await staging.begin(hold)
-            await _make(database, job, staging)
+            # The erasure of the part of a dead runner, and the entities, may take longer than a lease.
+            async with renewing(partial(_renew, database, job), seconds=LEASE.total_seconds()):
+                await erasure.finish(database, erasure.session_job(job["_id"]))
+                await staging.begin(hold)
+                await _make(database, job, staging)
     except _Lost:
         return
     except (Conflict, NotFound) as error:
-        if await _JOBS.renew(database.forks, _held(job), seconds=LEASE.total_seconds()):
+        if await _renew(database, job):
             await staging.abandon()
             failed = {"failed": str(error), "expiresAt": now() + FAILURE_KEPT}
             await database.forks.update_one(_held(job), {"$set": failed})
         return
+    except Exception as error:
+        cause = (
+            str(error) if isinstance(error, OperationError) else "an internal error, which the log of the server has"
+        )
+        await database.forks.update_one(_held(job), {"$set": {"cause": cause}})
+        raise
     await release(database, job["_id"])
     await handover.finish(database, job["_id"])
     await database.forks.delete_one(_held(job))
 
 
+async def _renew(database: Database, job: ForkDocument) -> bool:
+    return await _JOBS.renew(database.forks, _held(job), seconds=LEASE.total_seconds())
+
+
 def _refuse_more_attempts(job: ForkDocument) -> None:
     if job["attempts"] > MOST_ATTEMPTS:
-        raise Conflict("the processes that made the fork ended: send forkSession again")
+        cause = job.get("cause", "the end of its process")
+        message = f"{MOST_ATTEMPTS} attempts to make the fork failed; the cause of the last: {cause}"
+        raise Conflict(message)
 
 
 async def _make(database: Database, job: ForkDocument, staging: Staging) -> None:
     """Copy the messages, and make the session visible.
 
     Raises:
-        Conflict: the session of the new id was made meanwhile.
+        Conflict: the session of the new id was made meanwhile, or memories of the source are missing.
         NotFound: the source was deleted.
     """
-    copier, seq = Copier(job["_id"], now()), 0
+    copier, seq, looks = Copier(job["_id"], now()), 0, 0
     while True:
         visible = _part(job, await _source(database, job)).beyond(seq)
         found = await database.messages.find_at_once(
@@ -139,7 +158,11 @@ async def _make(database: Database, job: ForkDocument, staging: Staging) -> None
         wanted = {message["memoryId"] for message in found}
         memories = await database.memories.find({"_id": {"$in": list(wanted)}})
         if len(memories) < len(wanted):
-            continue  # the messages are being erased: look at the source again
+            # The messages are being erased: look at the source again.
+            looks += 1
+            await _await_look(database, job, looks)
+            continue
+        looks = 0
         ended, copies = copier.copy(found, memories)
         await staging.add(Contents(ended, copies, []))
         seq = found[-1]["seq"]
@@ -159,6 +182,19 @@ async def _make(database: Database, job: ForkDocument, staging: Staging) -> None
             raise _Lost
 
     await staging.finish(session, also)
+
+
+async def _await_look(database: Database, job: ForkDocument, looks: int) -> None:
+    """Wait before another look for missing memories.
+
+    Raises:
+        Conflict: the looks were too many.
+    """
+    if looks >= MOST_LOOKS:
+        raise Conflict("messages to copy have no memory, or are being deleted: send forkSession again")
+    if not await _renew(database, job):
+        raise _Lost
+    await asyncio.sleep(looks * LOOK_PAUSE)
 
 
 async def _source(database: Database, job: ForkDocument) -> SessionDocument:

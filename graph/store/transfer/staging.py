@@ -78,7 +78,7 @@ class Staging:
             job["forking"] = True
 
         async def attempt(tx: Transaction) -> None:
-            if await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=tx):
+            if await self._exists(tx):
                 raise self._taken()
             await expiry.refuse_expired(self._database, [self._session_id], tx)
             await erasure.refuse_while_under_way(self._database, job["_id"], tx)
@@ -125,7 +125,7 @@ class Staging:
 
         async def attempt(tx: Transaction) -> None:
             if not (await self._database.erasures.delete_one(self._job, session=tx)).deleted_count:
-                raise self._taken()
+                raise await self._lost(tx)
             await self._database.sessions.insert_many(
                 await numbered(self._database, "sessions", [owner], tx), session=tx
             )
@@ -161,16 +161,24 @@ class Staging:
         """
         seconds = STAGING_LEASE.total_seconds()
         if not await _JOBS.renew(self._database.erasures, self._job, seconds=seconds, tx=tx):
-            raise self._taken()
+            raise await self._lost(tx)
 
     async def abandon(self) -> None:
         """Erase the stored part of the session."""
         await erasure.finish(self._database, self._job["_id"])
 
+    async def _exists(self, tx: Transaction) -> bool:
+        return await self._database.sessions.find_one({"_id": self._session_id}, {"_id": 1}, session=tx) is not None
+
+    async def _lost(self, tx: Transaction) -> Conflict:
+        """Return why the stored part is no longer held."""
+        if self._is_fork and not await self._exists(tx):
+            return Conflict("the copied messages were erased before the last was copied: send forkSession again")
+        return self._taken()
+
     def _taken(self) -> Conflict:
-        return Conflict(
-            f"session {shown(self._session_id)} was created meanwhile: delete the session, and import again"
-        )
+        advice = "choose another newSessionId" if self._is_fork else "delete the session, and import again"
+        return Conflict(f"session {shown(self._session_id)} was created meanwhile: {advice}")
 
 
 async def release(database: Database, session_id: str) -> None:
