@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from graph.enrichment.tokens import TokenCounter
 from graph.live.hub import Hub
@@ -15,7 +17,11 @@ from graph.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The open parts of one process that operations use, shared by all its requests."""
+    """The open parts of one process that operations use, shared by all its requests.
+
+    Attributes:
+        item_searches: the locks of the searches in items, by user.
+    """
 
     settings: Settings
     database: Database
@@ -23,6 +29,7 @@ class Backend:
     hub: Hub = field(init=False)
     embedder: Embedder | None = field(init=False)
     search_cache: SearchCache = field(init=False)
+    item_searches: WeakValueDictionary[str, asyncio.Lock] = field(init=False, default_factory=WeakValueDictionary)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hub", Hub(self.database, Memory(self.settings.live_memory)))

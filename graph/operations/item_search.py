@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MAX_COMPARED = 20_000
+"""Maximum texts that a search compares: it makes an entry of each."""
 MAX_READ = 64 * 2**20
 """Maximum bytes of terms and vectors that a search compares."""
 
@@ -64,11 +67,34 @@ async def search_items(backend: Backend, scope: Scope, chosen: ItemSelection, te
 
     Raises:
         BadUserInput: an argument is refused.
-        TooCostly: the texts of the items have more bytes than a search compares.
+        TooCostly: the items have more texts, or bytes of texts, than a search compares.
+        Unavailable: other searches of the user's items took all the time of a query.
     """
     check_query(text)
     if not await check_selection(backend, scope, chosen):
         return []
+    async with _turn(backend, chosen.user_id):
+        return await _searched(backend, scope, chosen, text)
+
+
+@asynccontextmanager
+async def _turn(backend: Backend, user_id: str) -> AsyncIterator[None]:
+    """Wait for the turn of a search of a user's items: each holds all their texts, and embeds those that lack it."""
+    lock = backend.item_searches.setdefault(user_id, asyncio.Lock())
+    try:
+        async with asyncio.timeout(backend.settings.database_timeout or None):
+            await lock.acquire()
+    except TimeoutError:
+        raise Unavailable(
+            "other searches of this user's items are under way: send fewer at once, or try again"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+async def _searched(backend: Backend, scope: Scope, chosen: ItemSelection, text: str) -> list[FoundItem]:
     found = await _compared(backend, scope, chosen)
     model = None if backend.embedder is None else await _name_of(backend.embedder)
     await _complete(backend, scope, found, model)
@@ -89,10 +115,16 @@ def part_of(found: Sequence[FoundItem], after: Place | None, before: Place | Non
 
 async def _compared(backend: Backend, scope: Scope, chosen: ItemSelection) -> list[ItemDocument]:
     found: list[ItemDocument] = []
-    size = 0
+    texts = size = 0
     async with aclosing(store.searched_items(backend.database, scope, chosen)) as batches:
         async for batch in batches:
             found += batch
+            texts += sum(len(item["texts"]) for item in batch)
+            if texts > MAX_COMPARED:
+                raise TooCostly(
+                    f"the search would compare more than {MAX_COMPARED:,} texts, the maximum: give a longer"
+                    " namespacePrefix, or a filter"
+                )
             size += sum(len(text["terms"]) + len(text.get("vector", b"")) for item in batch for text in item["texts"])
             if size > MAX_READ:
                 raise TooCostly(

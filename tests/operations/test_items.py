@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from graph.app import create_app
+from graph.operations import item_search
 from graph.operations.item_texts import texts_of
 from graph.schema.node import global_id
 from graph.settings import Settings
@@ -232,6 +233,39 @@ async def test_a_search_embeds_what_a_put_could_not(client: Client, database: Da
     assert len({document["model"] for document in stored}) == 1
     assert all(document["texts"][0]["vector"] for document in stored)
     assert len({document["updatedAt"] for document in stored}) == 1
+
+
+async def test_the_items_of_a_user_are_searched_by_one_search_at_a_time(
+    settings: Settings, mongodb_uri: str, database: Database, commands: Commands
+) -> None:
+    app = create_app(changed(settings, database_timeout=2.0), mongodb_uri)
+    async with serving(app) as client:
+        await put(client, "ann", *(item("facts", key, value) for key, value in FOOD.items()))
+        await put(client, "bob", item("facts", "bob", {"text": "pizza"}))
+        await untyped(database, "items").update_many({}, {"$set": {"texts": [], "layout": 0}, "$unset": {"model": ""}})
+        with commands.recorded() as seen:
+            found = await asyncio.gather(*(keys(client, "ann", text="pizza") for _ in range(4)))
+        assert [first for first, *_ in found] == ["pizza"] * 4
+        assert len([name for name, body in seen if (name, body.get(name)) == ("update", "items")]) == 1
+        lock = app.state.backend.item_searches.setdefault("ann", asyncio.Lock())
+        async with lock:
+            refused, bobs = await asyncio.gather(
+                client.error(LIST, u="ann", text="pizza"), keys(client, "bob", text="pizza")
+            )
+        assert (refused["code"], bobs) == ("UNAVAILABLE", ["bob"])
+        assert "searches of this user's items" in refused["message"]
+        assert len(await keys(client, "ann", text="pizza")) == 3
+
+
+async def test_a_search_compares_a_maximum_of_texts(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(item_search, "MAX_COMPARED", 3)
+    await put(client, "ann", item("a", "k", {"t": ["x", "y"]}, index=["t[*]"]), item("a.b", "k", {"t": "pizza"}))
+    assert len(await keys(client, "ann", text="pizza")) == 2
+    await put(client, "ann", item("a", "more", {"t": "z"}))
+    refused = await client.error(LIST, u="ann", text="pizza")
+    assert refused["code"] == "TOO_COSTLY"
+    assert "3 texts" in refused["message"]
+    assert await keys(client, "ann", text="pizza", prefix=["a", "b"]) == ["k"]
 
 
 async def test_a_text_that_the_model_refuses_keeps_no_other_from_its_vector(
