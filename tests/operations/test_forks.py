@@ -425,6 +425,47 @@ async def test_a_fork_whose_copies_were_erased_says_so(
     assert await left(database) == {}
 
 
+async def test_the_bytes_of_a_large_fork_are_bounded(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = await database.messages.aggregate([{"$project": {"bytes": {"$bsonSize": "$$ROOT"}}}])
+    size = sum(one["bytes"] for one in sizes)
+    monkeypatch.setattr(forking, "SIZES_AT_ONCE", 3, raising=False)
+    monkeypatch.setattr(forking, "MOST_COPIED_BYTES", size - 1, raising=False)
+    for seq, new in ((8, "t"), (7, "u")):
+        await fork(large, seq, new=new)
+    await run_jobs(database)
+    found = await state(large)
+    assert found is not None
+    assert (found["state"], f"more than {size - 1:,} bytes" in (found["reason"] or "")) == ("FAILED", True)
+    assert await left(database) == {}
+    assert (await read(large, "u"))["messageCount"] == 7
+
+
+async def test_a_portion_of_a_fork_has_few_bytes(
+    large: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forking, "AT_ONCE", 100)
+    await add(large, "x " * 12_500, "y " * 10_000, "z", "a " * 10_500)
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"seq": {"$lte": 9}}},
+        {"$project": {"bytes": {"$bsonSize": "$$ROOT"}}},
+    ]
+    size = sum(one["bytes"] for one in await database.messages.aggregate(pipeline))
+    monkeypatch.setattr(forking, "PORTION_BYTES", size, raising=False)
+    await fork(large, 12)
+    add_portion, portions = Staging.add, []
+
+    async def noted(self: Staging, contents: Contents) -> None:
+        portions.append(len(contents.messages))
+        await add_portion(self, contents)
+
+    monkeypatch.setattr(Staging, "add", noted)
+    await run_jobs(database)
+    assert portions == [9, 2, 1, 0]
+    assert (await read(large, "t"))["messageCount"] == 12
+
+
 async def test_a_fork_is_cancelled_within_the_scope_alone(large: Client, database: Database) -> None:
     await fork(large, 8)
     with pytest.raises(NotFound):

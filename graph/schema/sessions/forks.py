@@ -45,7 +45,7 @@ class ForkSessionInput:
     session_id: strawberry.ID = strawberry.field(description="Your own id of the session with the messages.")
     through_seq: int = strawberry.field(
         description="The `seq` of the last message to copy, at least 1 and at most the newest message's. At most"
-        " 200,000 messages are copied."
+        " 200,000 messages of 1 GiB together are copied."
     )
     new_session_id: strawberry.ID = strawberry.field(description="Your own id of the new session, at most 512 bytes.")
     user_id: strawberry.ID | None = strawberry.field(

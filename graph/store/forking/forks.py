@@ -27,6 +27,8 @@ MOST_BYTES = 16_777_216
 """Maximum bytes of the messages of such a fork, as many as one `addMemory` may have."""
 MOST_COPIED = 200_000
 """Maximum messages of a fork, which a job makes: as many as a search compares."""
+MOST_COPIED_BYTES = 1_073_741_824
+"""Maximum bytes of the messages of such a fork."""
 MOST_UNDER_WAY = 10
 """Maximum forks of one user that are being made."""
 _DONE = ("DONE", "FAILED")

@@ -18,7 +18,7 @@ from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.availability import once
 from graph.store.driver.types import Transaction
 from graph.store.forking.copies import Copier
-from graph.store.forking.forks import Fork, new_session
+from graph.store.forking.forks import MOST_COPIED_BYTES, Fork, new_session
 from graph.store.jobs import erasure, handover
 from graph.store.jobs.documents import ForkDocument
 from graph.store.jobs.lease import Lease, renewing
@@ -33,7 +33,11 @@ _RUNNING = "forks\0"
 """The lock of the runner of this process."""
 
 AT_ONCE = 200
-"""Maximum messages of a portion, which has at most 16 MiB: more would hold the event loop."""
+"""Maximum messages of a portion: more would hold the event loop."""
+PORTION_BYTES = 2_097_152
+"""Maximum bytes of a portion of several messages."""
+SIZES_AT_ONCE = 2_000
+"""Messages whose sizes one read gives."""
 LEASE = timedelta(seconds=60)
 """Time for which a silent runner holds a job: longer than a portion takes."""
 MOST_ATTEMPTS = 5
@@ -144,17 +148,17 @@ async def _make(database: Database, job: ForkDocument, staging: Staging) -> None
     """Copy the messages, and make the session visible.
 
     Raises:
-        Conflict: the session of the new id was made meanwhile, or memories of the source are missing.
+        Conflict: the session of the new id was made meanwhile, memories of the source are missing, or its messages
+            are too large together.
         NotFound: the source was deleted.
     """
     copier, seq, looks = Copier(job["_id"], now()), 0, 0
-    while True:
+    await _refuse_large(database, job)
+    while (last := await _end_of_portion(database, job, seq)) is not None:
         visible = _part(job, await _source(database, job)).beyond(seq)
-        found = await database.messages.find_at_once(
-            visible.match("seq", job["throughSeq"]), limit=AT_ONCE, sort=[("seq", 1)]
-        )
+        found = await database.messages.find_at_once(visible.match("seq", last), limit=AT_ONCE, sort=[("seq", 1)])
         if not found:
-            break
+            continue  # deleted since: the next portion begins at the same place
         wanted = {message["memoryId"] for message in found}
         memories = await database.memories.find({"_id": {"$in": list(wanted)}})
         if len(memories) < len(wanted):
@@ -182,6 +186,42 @@ async def _make(database: Database, job: ForkDocument, staging: Staging) -> None
             raise _Lost
 
     await staging.finish(session, also)
+
+
+async def _refuse_large(database: Database, job: ForkDocument) -> None:
+    """Refuse to copy messages that are too large together, before any is copied."""
+    seq, size = 0, 0
+    while sizes := await _sizes(database, job, seq, SIZES_AT_ONCE):
+        seq, size = sizes[-1][0], size + sum(more for _, more in sizes)
+        if size > MOST_COPIED_BYTES:
+            message = (
+                f"the messages up to throughSeq have more than {MOST_COPIED_BYTES:,} bytes, the maximum of a fork: send"
+                " forkSession with another newSessionId and a smaller seq"
+            )
+            raise Conflict(message)
+
+
+async def _end_of_portion(database: Database, job: ForkDocument, after: int) -> int | None:
+    """Return the number of the last message of the next portion; None after the last portion."""
+    end, left = None, PORTION_BYTES
+    for seq, size in await _sizes(database, job, after, AT_ONCE):
+        left -= size
+        if end is not None and left < 0:
+            break
+        end = seq
+    return end
+
+
+async def _sizes(database: Database, job: ForkDocument, after: int, most: int) -> list[tuple[int, int]]:
+    """Return the numbers and the bytes of the next messages, at most `most`."""
+    visible = _part(job, await _source(database, job)).beyond(after)
+    sizes: list[Document] = [
+        {"$match": visible.match("seq", job["throughSeq"])},
+        {"$sort": {"seq": 1}},
+        {"$limit": most},
+        {"$project": {"_id": 0, "seq": 1, "bytes": {"$bsonSize": "$$ROOT"}}},
+    ]
+    return [(one["seq"], one["bytes"]) for one in await database.messages.aggregate(sizes)]
 
 
 async def _await_look(database: Database, job: ForkDocument, looks: int) -> None:

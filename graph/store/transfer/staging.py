@@ -7,6 +7,7 @@ job erases the stored part: a writer of the session, the next run of the import,
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -141,10 +142,13 @@ class Staging:
 
     async def _add_entities(self) -> None:
         """Store the entities of the contents, invisibly."""
-        messages = [message for entity in self._mentions.values() for message in entity.messages()]
-        writes = mentions.of_new_session(self._session_id, messages)
+        writes = await asyncio.to_thread(self._writes_of_entities)  # of many names, it would hold the event loop
         for first in range(0, len(writes), ENTITIES_AT_ONCE):
             await self._write_entities(writes[first : first + ENTITIES_AT_ONCE])
+
+    def _writes_of_entities(self) -> list[Any]:
+        messages = [message for entity in self._mentions.values() for message in entity.messages()]
+        return mentions.of_new_session(self._session_id, messages)
 
     async def _write_entities(self, writes: Sequence[Any]) -> None:
         async def attempt(tx: Transaction) -> None:

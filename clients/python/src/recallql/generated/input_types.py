@@ -257,7 +257,7 @@ class ForkSessionInput(BaseModel):
     session_id: str = Field(alias="sessionId")
     "Your own id of the session with the messages."
     through_seq: int = Field(alias="throughSeq")
-    "The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 200,000 messages are copied."
+    "The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 200,000 messages of 1 GiB together are copied."
     new_session_id: str = Field(alias="newSessionId")
     "Your own id of the new session, at most 512 bytes."
     user_id: Optional[str] = Field(alias="userId", default=None)
