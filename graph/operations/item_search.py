@@ -156,9 +156,11 @@ async def _complete(backend: Backend, scope: Scope, found: Sequence[ItemDocument
     except (Unavailable, StartupError, ValueError) as error:
         logger.warning("a search of items compares words alone: %s", error)
         read = await read_texts(chosen, None)
-    changed = [item for item in due if item["_id"] in read]
-    for item in changed:
+    changed: list[ItemDocument] = []
+    for item in (item for item in due if item["_id"] in read):
         facts = read[item["_id"]]
+        if facts.model is not None or item["layout"] != facts.layout:
+            changed.append(item)  # the others would be stored as they are, by each search without the model
         item["texts"], item["layout"] = facts.texts, facts.layout
         item.pop("model", None)
         if facts.model is not None:

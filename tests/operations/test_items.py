@@ -301,6 +301,19 @@ async def test_a_text_that_the_model_refuses_keeps_no_other_from_its_vector(
             assert (await vectors())["piano"] == (False, [False])
 
 
+async def test_searches_store_nothing_while_the_model_is_away(
+    settings: Settings, mongodb_uri: str, database: Database, commands: Commands
+) -> None:
+    del database
+    with EmbeddingServer(503) as server:
+        changes = {"embedding_base_url": server.base_url, "embedding_model": "m"}
+        async with served_with(settings, mongodb_uri, **changes) as client:
+            await put(client, "ann", *(item("facts", key, value) for key, value in FOOD.items()))
+            with commands.recorded() as seen:
+                assert (await keys(client, "ann", text="pizza"))[0] == "pizza"
+            assert {name for name, _ in seen} <= {"find", "aggregate"}
+
+
 OTHER = {"language": "english", "terms": b"", "vector": b"\x7f" * 384, "scale": 0.01}
 
 
