@@ -53,7 +53,7 @@ export type ForkSessionInput = {
   newSessionId: string | number;
   /** Your own id of the session with the messages. */
   sessionId: string | number;
-  /** The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 200,000 messages are copied. */
+  /** The `seq` of the last message to copy, at least 1 and at most the newest message's. At most 200,000 messages of 1 GiB together are copied. */
   throughSeq: number;
   /** The user of the new session; by default, and at most, the user of the source. */
   userId?: string | number | null | undefined;
