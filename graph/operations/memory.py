@@ -160,6 +160,7 @@ async def check_messages(backend: Backend, scope: Scope, sent: Sequence[MessageT
                 validation.check_optional(message.parent_uuid, f"{name}.parentUuid", validation.check_uuid),
             )
         )
+    await yielder.yield_if_due()
     return await _counted(backend, checked)
 
 

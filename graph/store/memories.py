@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -273,7 +274,7 @@ class _Add:
 
     async def _append(self, plan: Append, tx: Transaction) -> Added:
         """Store new messages in a new memory, and change stored ones."""
-        self._refuse_larger_fresh(plan.fresh)
+        await self._refuse_larger_fresh(plan.fresh)
         at = now()
         self._removed = await self._remove_replaced(len(plan.edits), tx)
         session = await self._open_session(plan, at, tx)
@@ -282,12 +283,12 @@ class _Add:
         memory, session = await self._insert(plan.fresh, session, at, tx)
         return Added(memory, session, replayed=False, removed=self._removed)
 
-    def _refuse_larger_fresh(self, fresh: Sequence[NewMessage]) -> None:
-        """Refuse new messages that do not fit into the answer."""
-        if (answer := self._answer) is None:
+    async def _refuse_larger_fresh(self, fresh: Sequence[NewMessage]) -> None:
+        """Refuse new messages that do not fit into the answer: on a thread, since a call may have 16 MB of contents."""
+        if (answer := self._answer) is None or not answer.reads:
             return
-        newest_first = (Contents(message.content, message.metadata, message.parts) for message in reversed(fresh))
-        answer.refuse(sum(answer.size(place, contents) for place, contents in enumerate(newest_first)))
+        contents = (Contents(message.content, message.metadata, message.parts) for message in reversed(fresh))
+        answer.refuse(await asyncio.to_thread(sum, map(answer.size, range(len(fresh)), contents)))
 
     async def _refuse_larger_memory(self, plan: Update, tx: Transaction) -> None:
         """Refuse changes of stored messages where the messages of their memory would not fit into the answer."""
