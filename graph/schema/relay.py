@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
@@ -29,6 +29,9 @@ from graph.store.documents import Document
 from graph.store.reading.keyset import Key, Listing, Page, Window
 
 T = TypeVar("T")
+
+Paging: TypeAlias = tuple[int | None, str | None, int | None, str | None]
+"""The arguments `first`, `after`, `last` and `before`."""
 
 First: TypeAlias = Annotated[
     int | None,
@@ -192,6 +195,29 @@ def window_of(
     """
     keys = {"after": cursors.read(after, "after"), "before": cursors.read(before, "before")}
     return pages.window_of(first, last, **keys, most=most)
+
+
+def cut_range(window: Window, start: int, stop: int) -> tuple[int, int, bool]:
+    """Return the part of a range of places that a window takes, and whether the window cuts the range."""
+    if stop - start <= window.size:
+        return start, stop, False
+    return (stop - window.size, stop, True) if window.backwards else (start, start + window.size, True)
+
+
+def page_info_of(window: Window, cursors: Sequence[str], *, more: bool) -> Document:
+    """Return the source of `PageInfo` for a list in memory; an item is taken to be on each side that has a cursor.
+
+    Args:
+        window: the requested part.
+        cursors: the cursors of the page, in order; the first and the last are enough.
+        more: whether the window cut the list.
+    """
+    return {
+        "hasNextPage": window.before is not None if window.backwards else more,
+        "hasPreviousPage": more if window.backwards else window.after is not None,
+        "startCursor": cursors[0] if cursors else None,
+        "endCursor": cursors[-1] if cursors else None,
+    }
 
 
 async def connect(

@@ -25,7 +25,7 @@ from graph.schema.messages.types import Message
 from graph.schema.metadata_filter import MetadataFilter, checked_conditions
 from graph.schema.node import DocumentType
 from graph.schema.offsets import end_field, start_field
-from graph.schema.relay import After, Before, Cursors, PageInfo, window_of
+from graph.schema.relay import After, Before, Cursors, PageInfo, Paging, cut_range, page_info_of, window_of
 from graph.store.documents import Document
 from graph.store.messages import ANY_MESSAGE
 from graph.store.messages import MessageFilter as StoredFilter
@@ -33,8 +33,6 @@ from graph.store.reading.keyset import Key, Window
 
 RESULTS = Size(recall.MAX_RESULTS, recall.DEFAULT_RESULTS, ("first", "last"))
 _MATCHES = Size(20, 20)
-Paging = tuple[int | None, str | None, int | None, str | None]
-"""The arguments `first`, `after`, `last` and `before`."""
 
 
 described_enum(
@@ -262,21 +260,13 @@ def _cursors_of(*named_by: str | None) -> Cursors:
 async def _page(info: Info, cursors: Cursors, results: Results, window: Window) -> Document:
     """Return a page of the results, without messages that were deleted meanwhile."""
     start, stop = results.between(_place(window.after), _place(window.before))
-    is_cut = stop - start > window.size
-    if is_cut and window.backwards:
-        start = stop - window.size
-    elif is_cut:
-        stop = start + window.size
+    start, stop, is_cut = cut_range(window, start, stop)
     shown = list(results.part(start, stop))
+    ends = shown[:1] + shown[-1:]
     selected = Selection.of(info).below("edges")
     return {
         "edges": [] if selected is None else await _edges(info, cursors, results, shown, selected),
-        "pageInfo": {
-            "hasNextPage": window.before is not None if window.backwards else is_cut,
-            "hasPreviousPage": is_cut if window.backwards else window.after is not None,
-            "startCursor": _cursor(cursors, shown[0]) if shown else None,
-            "endCursor": _cursor(cursors, shown[-1]) if shown else None,
-        },
+        "pageInfo": page_info_of(window, [_cursor(cursors, one) for one in ends], more=is_cut),
         "totalCount": len(results),
     }
 

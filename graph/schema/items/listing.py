@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import strawberry
 
@@ -15,14 +15,11 @@ from graph.operations import item_search, items, validation
 from graph.operations.filters import MAX_CONDITIONS, FilterBounds, check_segments
 from graph.operations.items import ItemSelection, NamespaceMatch
 from graph.schema.context import Info
-from graph.schema.relay import Cursors, connect, window_of
+from graph.schema.relay import Cursors, Paging, connect, cut_range, page_info_of, window_of
 from graph.schema.scalars import JSON
 from graph.store.documents import Document
 from graph.store.reading.keyset import Window
 from graph.store.reading.metadata import ComparedValue, Condition, Existence, Key, Order, Ordered, Unequal
-
-Paging: TypeAlias = tuple[int | None, str | None, int | None, str | None]
-"""The arguments `first`, `after`, `last` and `before`."""
 
 _ITEMS = Cursors("item", (str, str))
 _NAMESPACES = Cursors("itemNamespace", (str,))
@@ -184,12 +181,9 @@ async def connect_items(info: Info, arguments: ItemArguments, paging: Paging) ->
 async def _found_page(info: Info, found: Sequence[item_search.FoundItem], cursors: Cursors, window: Window) -> Document:
     """Return a page of the found items, without items that were deleted meanwhile."""
     start, stop = item_search.part_of(found, window.after, window.before)
-    is_cut = stop - start > window.size
-    if is_cut and window.backwards:
-        start = stop - window.size
-    elif is_cut:
-        stop = start + window.size
+    start, stop, is_cut = cut_range(window, start, stop)
     shown = found[start:stop]
+    ends = (*shown[:1], *shown[-1:])
     selected = Selection.of(info).below("edges")
     edges: list[Document] = []
     if selected is not None and shown:
@@ -211,12 +205,7 @@ async def _found_page(info: Info, found: Sequence[item_search.FoundItem], cursor
         ]
     return {
         "edges": edges,
-        "pageInfo": {
-            "hasNextPage": window.before is not None if window.backwards else is_cut,
-            "hasPreviousPage": is_cut if window.backwards else window.after is not None,
-            "startCursor": cursors.write(shown[0].order) if shown else None,
-            "endCursor": cursors.write(shown[-1].order) if shown else None,
-        },
+        "pageInfo": page_info_of(window, [cursors.write(one.order) for one in ends], more=is_cut),
         "totalCount": len(found),
     }
 
@@ -226,14 +215,9 @@ async def connect_namespaces(info: Info, user_id: str, match: NamespaceMatch, pa
     context = info.context
     window = window_of(_NAMESPACES, *paging)
     page, total = await items.list_namespaces(context.backend, context.scope, user_id, match, window)
-    edges = [{"cursor": _NAMESPACES.write(items.place_of_namespace(item)), "node": item} for item in page.items]
+    cursors = [_NAMESPACES.write(items.place_of_namespace(item)) for item in page.items]
     return {
-        "edges": edges,
-        "pageInfo": {
-            "hasNextPage": window.before is not None if window.backwards else page.more,
-            "hasPreviousPage": page.more if window.backwards else window.after is not None,
-            "startCursor": edges[0]["cursor"] if edges else None,
-            "endCursor": edges[-1]["cursor"] if edges else None,
-        },
+        "edges": [{"cursor": cursor, "node": item} for cursor, item in zip(cursors, page.items, strict=True)],
+        "pageInfo": page_info_of(window, cursors, more=page.more),
         "totalCount": total,
     }
