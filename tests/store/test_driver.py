@@ -103,3 +103,29 @@ async def test_all_cancelled_reads_end_while_mongodb_refuses_connections(name: D
     await driver.close(client)
     await asyncio.gather(*reads, return_exceptions=True)
     assert not left
+
+
+# PyMongo leaves the socket of a cancelled connect to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")
+@pytest.mark.parametrize("name", ["motor", "pymongo"])
+async def test_a_read_that_is_cancelled_at_any_turn_of_the_loop_ends_its_task(
+    mongodb_uri: str, name: DriverName
+) -> None:
+    client = driver.connect(mongodb_uri, pool_size=8, timeout=20.0, driver=name)
+    users: Collection[Any] = Collection(client.get_database("test_cancelled").get_collection("users"))
+
+    async def read_and_stay() -> None:
+        await users.find_one({})
+        await asyncio.Event().wait()
+
+    with driver.time_limit(20.0):
+        tasks = [asyncio.create_task(read_and_stay()) for _ in range(600)]
+    for task in tasks:
+        await asyncio.sleep(0)
+        task.cancel()
+    _, left = await asyncio.wait(tasks, timeout=20)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await driver.close(client)
+    assert not left

@@ -20,6 +20,7 @@ from pymongo.errors import (
 )
 
 from graph.errors import TooCostly, Unavailable
+from graph.store.driver.waiting import lost_cancellation_raised
 
 _UNAVAILABLE = (
     AutoReconnect,
@@ -56,9 +57,13 @@ def _may_pass(error: PyMongoError) -> bool:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the driver's errors that are temporary into `Unavailable`; others pass unchanged."""
+    """Turn the driver's errors that are temporary into `Unavailable`; others pass unchanged.
+
+    A cancellation that the driver lost is raised at the end of the block.
+    """
     try:
-        yield
+        with lost_cancellation_raised():
+            yield
     except PyMongoError as error:
         if _may_pass(error):
             raise Unavailable("MongoDB can't answer at the moment: try again") from error
