@@ -182,6 +182,13 @@ def check_seq(value: int, name: str = "seq") -> int:
     return value
 
 
+def check_place(value: int, name: str) -> int:
+    """Check a number before or after the messages of a list."""
+    if value < 0:
+        raise BadUserInput(f"{name} must be 0 or more, not {value:,}")
+    return value
+
+
 def check_limit(value: int) -> int:
     """Check a maximum number of items of a page."""
     if not 0 <= value <= MAX_PAGE:

@@ -239,6 +239,60 @@ async def test_new_messages_do_not_move_a_page(client: Client) -> None:
     assert len((await read(client, "messages", after=cursor))["edges"]) == 6
 
 
+AT_A_SEQ = """
+query($first: Int, $after: String, $last: Int, $before: String, $afterSeq: Int, $beforeSeq: Int) {
+  session(sessionId: "s") {
+    list: messages(
+      first: $first, after: $after, last: $last, before: $before, afterSeq: $afterSeq, beforeSeq: $beforeSeq
+    ) {
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+      edges { cursor node { seq } }
+    }
+  }
+}
+"""
+
+
+async def test_a_page_of_messages_begins_at_any_seq_whether_its_message_is_there_or_not(client: Client) -> None:
+    messages = [{"role": "human", "content": str(number)} for number in range(1, 10)]
+    await client.data(ADD, input={"sessionId": "s", "messages": messages})
+    there = (await client.data(LISTS["messages"]))["session"]["list"]["edges"]
+    cursors = {seq: edge["cursor"] for seq, edge in enumerate(there, 1)}
+    for seq in (4, 5):
+        uuid = there[seq - 1]["node"]["key"]
+        await client.data(f'mutation {{ deleteMessage(input: {{ uuid: "{uuid}" }}) {{ deletedId }} }}')
+
+    async def page(**variables: Any) -> Any:
+        return (await client.data(AT_A_SEQ, **variables))["session"]["list"]
+
+    for seq in range(1, 10):
+        at = {"first": 3, "afterSeq": seq}
+        assert await page(**at) == await page(first=3, after=cursors[seq])
+        assert await page(last=3, beforeSeq=seq) == await page(last=3, before=cursors[seq])
+    both = await page(first=9, afterSeq=2, before=cursors[8])
+    assert [edge["node"]["seq"] for edge in both["edges"]] == [3, 6, 7]
+    assert both["pageInfo"]["hasPreviousPage"] is True
+    assert await page(first=9, afterSeq=0, beforeSeq=2**31 - 1) == await page()
+    assert (await page(afterSeq=9))["edges"] == (await page(beforeSeq=0))["edges"] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"afterSeq": -1}, "afterSeq must be 0 or more, not -1"),
+        ({"beforeSeq": -1_000}, "beforeSeq must be 0 or more, not -1,000"),
+        ({"afterSeq": 1, "after": "x"}, "give either after or afterSeq"),
+        ({"beforeSeq": 1, "before": "x"}, "give either before or beforeSeq"),
+    ],
+)
+async def test_a_place_in_a_history_is_a_cursor_or_a_seq(
+    client: Client, variables: dict[str, Any], reason: str
+) -> None:
+    await client.data(ADD, input={"sessionId": "s", "messages": [{"role": "human", "content": "x"}]})
+    error = await client.error(AT_A_SEQ, **variables)
+    assert (error["code"], error["message"]) == ("BAD_USER_INPUT", reason)
+
+
 @pytest.mark.new_database
 async def test_every_page_is_read_from_an_index_in_its_order(client: Client, database: Database) -> None:
     """No plan sorts, and none looks at more than the page and the item that says that there is more."""

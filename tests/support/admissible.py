@@ -323,6 +323,9 @@ def _codes(node: FieldNode, parent: Any, things: Things) -> tuple[set[str], set[
     wrong |= any(not 0 <= given[name] <= 1_000 for name in ("first", "last") if name in given)
     cursor = things.cursor if (parent.name, node.name.value) == ("Session", "messages") else None
     wrong |= any(given[name] not in {cursor, ""} for name in ("after", "before") if name in given)
+    if node.name.value == "messages":
+        wrong |= any(given.get(f"{name}Seq", 0) < 0 for name in ("after", "before"))
+        wrong |= any(bool(given.get(name)) and f"{name}Seq" in given for name in ("after", "before"))
     wrong |= not 1 <= given.get("length", 1) <= 1_000
     if node.name.value == "search":
         wrong |= not _is_search(given)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from graph.errors import BadUserInput
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.operations.enrichment import session_progress
@@ -17,6 +18,7 @@ from graph.operations.messages import list_messages, list_messages_meeting
 from graph.operations.overviews import newest_messages, titles, unread_counts
 from graph.operations.recall import SearchMode
 from graph.operations.summaries import list_summaries
+from graph.operations.validation import check_place
 from graph.schema.context import Info
 from graph.schema.enrichment.types import EnrichmentProgress
 from graph.schema.entities.listing import Labels, Search, connect_entities
@@ -38,6 +40,32 @@ from graph.store.visible import Visible
 MESSAGE_CURSORS = Cursors("message", (int,))
 _SUMMARY_CURSORS = Cursors("summary", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
+
+
+AfterSeq = Annotated[
+    int | None,
+    strawberry.argument(
+        description="Only messages with a greater `seq`, whether or not a message has it: a page at a linked message,"
+        " or at `Session.readSeq`. Not together with `after`."
+    ),
+]
+BeforeSeq = Annotated[
+    int | None,
+    strawberry.argument(description="Only messages with a smaller `seq`. Not together with `before`."),
+]
+
+
+def _place(cursor: str | None, seq: int | None, name: str) -> str | None:
+    """Return the cursor of a place in the messages of a session, which a cursor or a `seq` gives.
+
+    Raises:
+        BadUserInput: both are given, or no message can have the `seq`.
+    """
+    if seq is None:
+        return cursor
+    if cursor:
+        raise BadUserInput(f"give either {name} or {name}Seq")
+    return MESSAGE_CURSORS.write((check_place(seq, f"{name}Seq"),))
 
 
 class MessageBranch(Enum):
@@ -176,6 +204,8 @@ class Session(Node, DocumentType):
         after: After = None,
         last: Last = None,
         before: Before = None,
+        after_seq: AfterSeq = None,
+        before_seq: BeforeSeq = None,
         filter: Filter = None,  # noqa: A002
         branch: Annotated[
             MessageBranch, strawberry.argument(description="The messages on the path to `head`, or all.")
@@ -187,7 +217,8 @@ class Session(Node, DocumentType):
             owner = await context.session(root["_id"], {"messageCount"})
             return 0 if owner is None else owner["messageCount"]
 
-        window = window_of(MESSAGE_CURSORS, first, after, last, before)
+        start, end = _place(after, after_seq, "after"), _place(before, before_seq, "before")
+        window = window_of(MESSAGE_CURSORS, first, start, last, end)
         visible = Visible.of_head(root) if branch is MessageBranch.HEAD else Visible.of(root)
         if filter is None:
             listing = list_messages(context.backend, visible)
