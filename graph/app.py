@@ -9,16 +9,16 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route, WebSocketRoute
 
 from graph.console import console_routes
 from graph.enrichment.tokens import load_counter
-from graph.errors import Unavailable
 from graph.explorer import explorer_routes
 from graph.mcp.endpoint import MCPEndpoint
 from graph.operations.backend import Backend
 from graph.operations.opening import opened
+from graph.operations.readiness import Readiness
 from graph.request.guards import Guards
 from graph.request.pipeline import Pipeline
 from graph.settings import Settings
@@ -31,7 +31,6 @@ from graph.transport.security import middleware
 from graph.zep.routes import ZepPaths, zep_routes
 
 _GRAPHQL = ("/graphql", "/graphql/")
-_HEALTH_SECONDS = 1.5  # for MongoDB's answer: clients of a health check wait for 2 seconds or more
 
 
 def create_app(settings: Settings, uri: str) -> Starlette:
@@ -50,6 +49,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             interrupt = partial(interrupt_silent, database, tokens.count_message_async)
             database.run(keep_running(database, ("silent streams", interrupt)))
             app.state.backend = backend = Backend(settings, database, tokens)
+            app.state.readiness = Readiness(backend)
             app.state.guards = guards = Guards(settings, database)
             app.state.pipeline = Pipeline(backend, guards)
             open_parts.push_async_callback(backend.close)
@@ -71,6 +71,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             Route("/mcp", mcp, methods=None),
             Route("/", _home),
             Route("/health", _health),
+            Route("/ready", _ready),
             *(explorer_routes() if settings.explorer else ()),
             *(console_routes() if settings.console else ()),
             *zep_routes(),
@@ -90,10 +91,12 @@ async def _home(_request: Request) -> RedirectResponse:
     return RedirectResponse("/graphql")
 
 
-async def _health(request: Request) -> PlainTextResponse:
-    """Answer with 200 while MongoDB answers, else with 503."""
-    try:
-        await request.app.state.backend.database.ping(_HEALTH_SECONDS)
-    except Unavailable as error:
-        return PlainTextResponse(str(error), 503)
+async def _health(_request: Request) -> PlainTextResponse:
+    """Answer with 200: the process is alive. A restart would not help one whose MongoDB is away."""
     return PlainTextResponse("ok")
+
+
+async def _ready(request: Request) -> JSONResponse:
+    """Answer with 200 where the process can serve requests, else with 503 and the reasons."""
+    reasons = await request.app.state.readiness.reasons()
+    return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)

@@ -38,6 +38,7 @@ _SESSION_KINDS = {
     ChangeKind.SESSION_CHANGED: SessionUpdateKind.CHANGED,
 }
 _PAUSE = 0.2  # seconds before a change stream that failed is opened again
+_MOST_SILENCE = 5.0  # seconds without an answer of the change stream, of which MongoDB sends one each second
 
 
 class Hub:
@@ -59,6 +60,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._open = asyncio.Event()
+        self._answered_at = 0.0  # by the clock of the loop
         self._changed_messages: dict[tuple[str, UpdateKind], Change] = {}  # in the order of the commits
         self._revisions: dict[str, int] = {}  # by session, the greatest that was published of its changed messages
         self._changed_sessions: dict[str, SessionUpdateKind] = {}
@@ -72,6 +74,11 @@ class Hub:
     def is_watching(self) -> bool:
         """Whether the change stream is open or being opened."""
         return bool(self._tasks)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are followers, and MongoDB has sent no answer of the change stream lately."""
+        return self.is_watching and asyncio.get_running_loop().time() - self._answered_at > _MOST_SILENCE
 
     def follow(self, source: Source, request: Hashable, execute: Execute, outlet: Outlet | None = None) -> Follower:
         """Follow a source from now on; close the follower after use.
@@ -91,6 +98,7 @@ class Hub:
         group.followers += 1
         self._followers += 1
         if not self._tasks:
+            self._note_answer()  # the stream has some seconds to open
             self._tasks = [asyncio.create_task(self._follow_changes()), asyncio.create_task(self._look_up())]
         return Follower(self, group, source, outlet or Outlet())
 
@@ -146,12 +154,15 @@ class Hub:
 
         async def follow() -> None:
             nonlocal lost
-            async with aclosing(watch(self._database)) as changes:
+            async with aclosing(watch(self._database, self._note_answer)) as changes:
                 was_lost, lost = lost, True
                 async for change in changes:
                     self._hand_out(change, lost=was_lost)
 
         await repeatedly(("the change stream", follow), pause=_PAUSE)
+
+    def _note_answer(self) -> None:
+        self._answered_at = asyncio.get_running_loop().time()
 
     def _hand_out(self, change: Change | Opened, *, lost: bool) -> None:
         # Nothing is awaited between the two: a follower that finds this moment finds these events in its group, too.

@@ -11,7 +11,7 @@ from graph.store.database import Database
 from graph.store.documents import Document, now
 from graph.store.driver import client as driver
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
-from graph.store.indexes import INDEXES
+from graph.store.indexes import missing_indexes
 from graph.store.jobs import progress
 
 
@@ -101,11 +101,7 @@ async def _look(client: Client, name: str, found: Checkup, model: str | None, re
     database = client.get_database(name)
     found.empty = not await database.list_collection_names()
     if not found.empty:
-        for collection, models in INDEXES.items():
-            there = set(await database[collection].index_information())
-            missing = [model.document["name"] for model in models if model.document["name"] not in there]
-            if missing:
-                found.missing[collection] = missing
+        found.missing = await missing_indexes(database)
     stats: Document = await database.command("dbStats")
     if stats.get("fsTotalSize"):  # absent for a database that does not exist
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))

@@ -28,7 +28,7 @@ from graph.store.driver.presence import Presence
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.entities.documents import EntityCountDocument
 from graph.store.expiry import existing
-from graph.store.indexes import ensure_indexes
+from graph.store.indexes import ensure_indexes, missing_indexes
 from graph.store.item_documents import ItemDocument
 from graph.store.jobs.documents import ErasureDocument, ForkDocument, HandoverDocument, RetentionDocument
 from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
@@ -159,6 +159,18 @@ class Database:
             Unavailable: MongoDB did not answer in time.
         """
         await driver.require_answer(self.client, seconds)
+
+    async def missing_indexes(self, seconds: float) -> dict[str, list[str]]:
+        """Return the names of the missing indexes, by collection.
+
+        Args:
+            seconds: the maximum time, the selection of a server included.
+
+        Raises:
+            Unavailable: MongoDB did not answer in time.
+        """
+        with driver.answering_within(seconds):
+            return await missing_indexes(self.client.get_database(self.name))
 
     async def close(self) -> None:
         """Cancel the background tasks, and close the connections."""

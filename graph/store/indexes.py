@@ -172,6 +172,17 @@ async def ensure_indexes(database: RawDatabase) -> None:
             await _drop(database, name, retired)
 
 
+async def missing_indexes(database: RawDatabase) -> dict[str, list[str]]:
+    """Return the names of the missing indexes of `INDEXES`, by collection."""
+    missing = {}
+    for collection, models in INDEXES.items():
+        there = set(await database[collection].index_information()) if models else set()
+        names = [model.document["name"] for model in models if model.document["name"] not in there]
+        if names:
+            missing[collection] = names
+    return missing
+
+
 async def _create(database: RawDatabase, name: str) -> None:
     try:
         # The driver's own method checks first, and raises another error for an existing collection.

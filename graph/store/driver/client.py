@@ -136,6 +136,13 @@ async def ping(client: Client, seconds: float, *, secondary: bool = False) -> No
         await client.admin.command("ping", read_preference=preference)
 
 
+@contextmanager
+def answering_within(seconds: float) -> Iterator[None]:
+    """Bound the total time of the commands within the block, and name temporary errors as `Unavailable`."""
+    with translated_errors(), commands_within(seconds):
+        yield
+
+
 async def require_answer(client: Client, seconds: float) -> None:
     """Wait for an answer of MongoDB's primary to a ping.
 

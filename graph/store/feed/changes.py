@@ -6,7 +6,7 @@ causally after the moment of an event sees the change of the event.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -95,16 +95,23 @@ async def current_moment(database: Database) -> Moment:
     return await latest_commit(database.client)
 
 
-async def watch(database: Database) -> AsyncGenerator[Change | Opened, None]:
+async def watch(
+    database: Database, answered: Callable[[], None] = lambda: None
+) -> AsyncGenerator[Change | Opened, None]:
     """Yield `Opened`, and then the changes, until the iterator is closed.
 
     After fail-overs and restarts, the stream resumes. If it can't resume, it yields `Opened` again, with `lost`.
+
+    Args:
+        database: the open database.
+        answered: called with each answer of MongoDB, which comes about once a second where nothing changes.
     """
     at = await until_available(partial(current_moment, database))
     yield Opened(at, lost=False)
     async with aclosing(_Stream(database, at)) as stream:
         while True:
             batch = await until_available(stream.next_batch)
+            answered()
             if stream.began_after != at:
                 at = stream.began_after
                 yield Opened(at, lost=True)
