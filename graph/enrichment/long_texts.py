@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graph.enrichment.entities import ExtractionFailure
+from graph.enrichment.outcomes import read_in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from graph.enrichment.entities import ExtractedEntity, Extractor
+    from graph.enrichment.entities import Extractor
+    from graph.enrichment.outcomes import Found
     from graph.store.documents import MessageDocument
     from graph.store.jobs.enrichment import Claim
 
-    _Result = list[ExtractedEntity] | ExtractionFailure
+    _Result = Found | ExtractionFailure
     _Parts = Generator[None, None, _Result]
 
 
@@ -44,7 +46,8 @@ class LongText:
 
 def long_text(held: Claim, extractor: Extractor) -> LongText:
     """Begin with the message of a claim."""
-    return LongText(held, extractor.extract_in_parts(held.messages[0]["content"]))
+    message = held.messages[0]
+    return LongText(held, read_in_parts(extractor, message["content"], held.tool_texts.get(message["_id"], "")))
 
 
 def _next(parts: _Parts) -> _Result | None:

@@ -1,6 +1,7 @@
 """The parts of a message in the form of model APIs: their text, and the JSON that counts as tokens besides.
 
-Searches read the arguments and results of tools in addition to the content, if they are set to.
+Searches and the extraction of entities read the arguments and results of tools in addition to the content, if they are
+set to.
 """
 
 from __future__ import annotations
@@ -55,7 +56,13 @@ _MOST_CHARACTERS: Final = 50_000
 
 
 def searched_text(content: str, parts: Sequence[JSONObject]) -> str:
-    """Return a content, with a line for each value in the arguments and results of tools in the parts.
+    """Return a content, followed by the lines of `text_of_tools`."""
+    lines = text_of_tools(parts)
+    return f"{content}\n{lines}" if lines else content
+
+
+def text_of_tools(parts: Sequence[JSONObject]) -> str:
+    """Return a line for each value in the arguments and results of tools in the parts.
 
     The lines have at most `_MOST_CHARACTERS`: a list of many short values under one long name would be much larger than
     the message.
@@ -68,7 +75,7 @@ def searched_text(content: str, parts: Sequence[JSONObject]) -> str:
         left -= len(line) + 1
         if left <= 0:
             break
-    return "\n".join([content, *lines]) if lines else content
+    return "\n".join(lines)
 
 
 def _lines(name: str, value: JSON, depth: int = 0) -> Iterator[str]:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 from graph.enrichment.documents import entity_documents
 from graph.enrichment.embedding import Embedder, EmbeddingJobs
 from graph.enrichment.long_texts import LongText, long_text
+from graph.enrichment.outcomes import MessageReader
+from graph.enrichment.parts import text_of_tools
 from graph.enrichment.summaries import SummaryJobs
 from graph.errors import Unavailable
-from graph.store.documents import EntityDocument, MessageDocument, now
+from graph.store.documents import EntityDocument, now
 from graph.store.driver.availability import until_available
 from graph.store.feed.wake import wait_for_work
 from graph.store.jobs import enrichment, summarising
@@ -32,7 +34,7 @@ from graph.store.jobs.lease import Retries, renewing
 from graph.store.jobs.turns import Turns
 
 if TYPE_CHECKING:
-    from graph.enrichment.entities import ExtractedEntity, ExtractionFailure, Extractor
+    from graph.enrichment.entities import Extractor
     from graph.enrichment.summariser import Summariser
     from graph.settings import Settings
     from graph.store.database import Database
@@ -84,7 +86,7 @@ class Worker:
         self._session_id = session_id
         self._on_progress = on_progress
         self._limits = Limits(_BATCH_MESSAGES, _BATCH_TOKENS, settings.enrichment_attempts)
-        self._retries = Retries(settings.enrichment_attempts, settings.enrichment_backoff)
+        self._reader = MessageReader(extractor, Retries(settings.enrichment_attempts, settings.enrichment_backoff))
         self._held: dict[str, Claim] = {}
         self._long: LongText | None = None
         self._turns, self._turns_of_long = Turns(), Turns()
@@ -149,7 +151,7 @@ class Worker:
         ahead = asyncio.create_task(self._claim(stop, fresh=True))
         try:
             async with self._model:
-                outcomes = await asyncio.to_thread(self._extract, held.messages)
+                outcomes = await asyncio.to_thread(self._reader.read, held.messages, held.tool_texts)
             await self._stored()
             self._storing = asyncio.create_task(self._store(held, outcomes, stop))
         finally:
@@ -160,7 +162,7 @@ class Worker:
         """Read messages that may end this worker. It holds no other messages then: they would be suspected as well."""
         await self._stored()
         async with self._model:
-            outcomes = await asyncio.to_thread(self._extract, held.messages)
+            outcomes = await asyncio.to_thread(self._reader.read, held.messages, held.tool_texts)
         await self._store(held, outcomes, stop)
         return await self._claim(stop)
 
@@ -171,7 +173,7 @@ class Worker:
         if long.result is not None:
             self._long = None
             await self._stored()
-            outcome = self._outcome(long.message, long.result)
+            outcome = self._reader.outcome(long.message, long.result)
             self._storing = asyncio.create_task(self._store(long.held, [outcome], stop))
 
     async def _claim(self, stop: asyncio.Event, *, fresh: bool = False) -> Claim | None:
@@ -213,6 +215,7 @@ class Worker:
             fresh=fresh,
             long=long,
             turns=self._turns_of_long if long else self._turns,
+            text_of_tools=text_of_tools if self._settings.entity_tools else None,
         )
 
     async def _claim_long(self) -> None:
@@ -220,28 +223,6 @@ class Worker:
         if held.messages:
             self._held[held.lease] = held
             self._long = long_text(held, self._extractor)
-
-    def _extract(self, messages: Sequence[MessageDocument]) -> list[Outcome]:
-        """Read the messages with the model. Any exception is the failure of a message, not of the worker."""
-        try:
-            results = self._extractor.extract([message["content"] for message in messages])
-        except Exception as error:
-            if len(messages) > 1:
-                return [outcome for message in messages for outcome in self._extract([message])]
-            logger.warning("message %s can't be read", messages[0]["_id"], exc_info=True)
-            return [self._failure(messages[0], f"{type(error).__name__}: {error}"[:300])]
-        return [self._outcome(message, result) for message, result in zip(messages, results, strict=True)]
-
-    def _outcome(self, message: MessageDocument, result: list[ExtractedEntity] | ExtractionFailure) -> Outcome:
-        if isinstance(result, list):
-            return Outcome(
-                message["_id"], message["enrichment"]["attempts"], entity_documents(result, message["content"])
-            )
-        return self._failure(message, result.reason)
-
-    def _failure(self, message: MessageDocument, reason: str) -> Outcome:
-        attempts = message["enrichment"]["attempts"]
-        return Outcome(message["_id"], attempts, failure=reason, due_at=self._retries.due_at(attempts))
 
     async def _store(self, held: Claim, outcomes: list[Outcome], stop: asyncio.Event) -> None:
         """Store a batch; until the database takes it, or the worker has to end."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.backend import Backend
-from graph.store.documents import Document
+from graph.store.documents import Document, EntityDocument, mention_count
 from graph.store.entities import reading as store
 from graph.store.jobs import expiry
 from graph.store.reading.keyset import Listing
@@ -15,6 +15,11 @@ from graph.store.visible import Visible
 
 _MOST_LABELS = 100
 _MOST_SEARCH_BYTES = 256
+
+
+def count_mentions(entity: EntityDocument) -> int:
+    """Return the number of mentions of an entity in a message, in its content and in its tools."""
+    return mention_count(entity)
 
 
 def list_session_entities(

@@ -32,6 +32,7 @@ async def opened(settings: Settings, uri: str) -> AsyncIterator[Database]:
         tombstones_kept=timedelta(days=settings.tombstone_days),
         retention=settings.retention,
         silence=settings.mongodb_silence,
+        entity_tools=settings.entity_tools,
     )
     try:
         yield database

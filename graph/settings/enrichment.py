@@ -36,6 +36,11 @@ class EnrichmentSettings(CheckedSettings):
         description='Models for texts of other languages, as JSON: {"de": "de_core_news_sm"}. Any other text is read by'
         " spacy_model. Needs the package lingua-language-detector.",
     )
+    entity_tools: bool = Field(
+        False,
+        description="Whether entities are extracted from the arguments and results of tools in the parts of messages,"
+        " too. All processes need the same value; it applies to messages that are stored or edited from then on.",
+    )
     enrichment_lease: float = Field(
         60.0, ge=1, le=3600, description="Seconds after which another worker takes over the work of one that stopped."
     )

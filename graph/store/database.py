@@ -50,6 +50,7 @@ class Database:
         tombstones_kept: how long the announcement of a deletion is kept for subscribers that come back.
         retention: how long a session is kept after its last change; None for no bound.
         silence: seconds for which MongoDB may answer nothing until reads are refused; 0 disables the limit.
+        entity_tools: whether entities are extracted from the arguments and results of tools, too.
         presence: refuses these reads.
         sessions: the sessions that have not expired: an expired one is as deleted to all who read or write it.
         all_sessions: the expired sessions, too, for upserts and for erasures.
@@ -63,6 +64,7 @@ class Database:
     tombstones_kept: timedelta = timedelta(days=7)
     retention: timedelta | None = None
     silence: float = 0.0
+    entity_tools: bool = False
     presence: Presence = field(init=False)
     sessions: Collection[SessionDocument] = field(init=False)
     all_sessions: Collection[SessionDocument] = field(init=False)
@@ -191,6 +193,7 @@ async def open_database(
     tombstones_kept: timedelta = timedelta(days=7),
     retention: timedelta | None = None,
     silence: float = 0.0,
+    entity_tools: bool = False,
 ) -> Database:
     """Connect, check the deployment, and create missing collections and indexes.
 
@@ -202,7 +205,7 @@ async def open_database(
     try:
         # One after the other: of two concurrent checks, the error of the second could be lost.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
-        database = Database(client, name, write_deadline, tombstones_kept, retention, silence)
+        database = Database(client, name, write_deadline, tombstones_kept, retention, silence, entity_tools)
         await ensure_indexes(client.get_database(name))
     except OperationFailure as error:
         await driver.close(client)

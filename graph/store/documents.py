@@ -52,6 +52,14 @@ class EntityDocument(TypedDict):
     name: str
     label: str
     matches: list[MatchDocument]
+    """In the content."""
+    inTools: NotRequired[int]
+    """The number of mentions in the arguments and results of tools; missing for 0."""
+
+
+def mention_count(entity: EntityDocument) -> int:
+    """Return the number of mentions of an entity in a message."""
+    return len(entity["matches"]) + entity.get("inTools", 0)
 
 
 class EnrichmentDocument(TypedDict):

@@ -170,6 +170,7 @@ class _Entity(TypedDict):
     name: str
     label: str
     matches: list[_Match]
+    inTools: NotRequired[Count]
 
 
 @with_config(_OPEN)

@@ -75,9 +75,9 @@ def message_of(message: MessageDocument) -> Document:
 
 
 def metadata_of(message: MessageDocument) -> Document:
-    """A message's metadata with its entities, which are not stored there."""
+    """A message's metadata with the entities in its content, which are not stored there."""
     metadata: Document = own_metadata(message["metadata"])
-    if entities := message["entities"]:
+    if entities := [entity for entity in message["entities"] if entity["matches"]]:
         metadata = dict(metadata)
         metadata[_SYSTEM] = {
             "entities": [

@@ -13,7 +13,7 @@ from graph.errors import RecallQLError
 from graph.store import sessions, users
 from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.database import Database
-from graph.store.documents import Document, EntityDocument, MessageDocument, now
+from graph.store.documents import Document, EntityDocument, MessageDocument, mention_count, now
 from graph.store.editing import edits
 from graph.store.editing.edits import Edit
 from graph.store.entities.names import entity_key, resolve_aliases
@@ -68,7 +68,7 @@ def _own(messages: list[MessageDocument]) -> dict[str, Document]:
         for entity in message["entities"]:
             place = {"seq": message["seq"], "at": message["createdAt"], "name": entity["name"]}
             document = own.setdefault(entity["key"], {"count": 0, "first": place})
-            document["count"] += len(entity["matches"])
+            document["count"] += mention_count(entity)
             document["last"] = place
     return own
 

@@ -10,7 +10,7 @@ import strawberry
 
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
-from graph.operations.entities import list_messages_that_mention, list_sessions_that_mention
+from graph.operations.entities import count_mentions, list_messages_that_mention, list_sessions_that_mention
 from graph.operations.messages import list_messages_with
 from graph.operations.sessions import one_session
 from graph.operations.validation import DEFAULT_MATCHES, check_first
@@ -71,10 +71,8 @@ def _with_message(entity: Document, matches: list[Any]) -> list[Any]:
 
 
 def _message_ids(entity: Document) -> list[str]:
-    """Return the ids of the messages with the matches, in ascending order."""
-    if "messageId" in entity:
-        return [entity["messageId"]]
-    return sorted({match["messageId"] for match in entity["matches"]})
+    """Return the ids of the messages that mention an entity of a message or a memory, in ascending order."""
+    return [entity["messageId"]] if "messageId" in entity else sorted(entity["messageIds"])
 
 
 _WITHIN = (
@@ -107,7 +105,11 @@ class Entity(Node, DocumentType):
     )
     name: str = stored("name", description="The name, spelled as at its first mention in the scope.")
     label: str = stored("label", description="spaCy's label: PERSON, ORG, GPE, DATE, WORK_OF_ART, …")
-    mention_count: int = stored("mentionCount", description="Number of mentions in the scope.")
+    mention_count: int = stored(
+        "mentionCount",
+        description="Number of mentions in the scope. A mention in the arguments or results of a tool, which"
+        " `RECALLQL_ENTITY_TOOLS` adds, has no match.",
+    )
     first_seen_at: datetime = stored(
         "firstSeenAt", description="`createdAt` of the first message that mentions the entity."
     )
@@ -117,8 +119,8 @@ class Entity(Node, DocumentType):
 
     @resolved(
         *_WITHIN,
-        description="The mentions in messages of the scope, in order of appearance; for a summary's entity, in the"
-        " messages that the summary covers.",
+        description="The mentions in the contents of messages of the scope, in order of appearance; for a summary's"
+        " entity, of the messages that the summary covers.",
         read=_matches,
         path="matches",
         size=MATCHES,
@@ -186,7 +188,7 @@ def message_entities(message: MessageDocument, first: int | None = None) -> list
     """Return the entities of a message read with `_id`, `createdAt` and `entities`, as sources of `Entity`."""
     uuid, at, found = message["_id"], message["createdAt"], message["entities"][: check_first(first)]
     view = {"scope": f"m:{uuid}", "firstSeenAt": at, "lastSeenAt": at, "messageId": uuid}
-    return [{**entity, **view, "mentionCount": len(entity["matches"])} for entity in found]
+    return [{**entity, **view, "mentionCount": count_mentions(entity)} for entity in found]
 
 
 def summary_entities(summary: SummaryDocument, first: int | None = None) -> list[Document]:

@@ -101,7 +101,9 @@ class Message(Node, DocumentType):
         "entities",
         "_id",
         "createdAt",
-        description="Names found in the content, in order of appearance; empty while enrichment is PENDING.",
+        description="Names found in the content, in order of appearance, and then, with"
+        " `RECALLQL_ENTITY_TOOLS`, names that only the arguments and results of tools have; empty while"
+        " enrichment is PENDING.",
         read=message_entities,
         size=LIST,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from graph.store.adding.tool_pairs import is_of_tool, pairs_of
 from graph.store.database import Database
 from graph.store.documents import (
     EnrichmentState,
+    EntityDocument,
     JSONObject,
     MessageChanges,
     MessageDocument,
@@ -124,6 +125,7 @@ async def apply_edit(
         The whole message after the edit.
     """
     role, content = edit.text(old)
+    changes_tools = edit.parts is not None and _tools_in(old) != _tools_in({**old, **edit.fields()})
     changes: MessageChanges = {
         "role": role,
         "tokenCount": token_count,
@@ -139,6 +141,10 @@ async def apply_edit(
         if is_streaming(old):
             changes["status"] = MessageStatus.COMPLETE.value
             await forget_streams(database, [old], tx)
+    elif changes_tools:
+        changes["entities"] = _of_content(old["entities"])
+        if database.entity_tools and not is_streaming(old):
+            changes["enrichment"] = pending(at)
     if edit.parts is not None or edit.tool_call_id is not None:
         said: MessageDocument = {**old, **changes}
         changes = {**changes, **pairs_of(said.get("parts", ()), said.get("toolCallId"))}
@@ -148,20 +154,28 @@ async def apply_edit(
         await database.memories.update_one(
             {"_id": old["memoryId"]}, {"$inc": {"tokenCount": token_count - old["tokenCount"]}}, session=tx
         )
-    if content != old["content"]:
+    if content != old["content"] or changes_tools:
         await forget_vectors(database, [old["_id"]], tx)
+        if new["enrichment"]["state"] != _PENDING:
+            await await_vectors(database, [new], tx)
         await mentions.replace_mentions(database, old, new, tx)
-    elif edit.parts is not None and new["enrichment"]["state"] != _PENDING and _tools_in(old) != _tools_in(new):
-        await forget_vectors(database, [old["_id"]], tx)
-        await await_vectors(database, [new], tx)
     if (role, content) != (old["role"], old["content"]):
         await summaries.mark_stale(database, session, old, tx)
     return new
 
 
 def _tools_in(message: MessageDocument) -> list[bytes]:
-    """Return the parts of tools, which searches may read, as JSON."""
+    """Return the parts of tools, which searches and the extraction of entities may read, as JSON."""
     return [orjson.dumps(part) for part in message.get("parts", ()) if is_of_tool(part)]
+
+
+def _of_content(entities: Sequence[EntityDocument]) -> list[EntityDocument]:
+    """Return the entities in the content, without their mentions in tools."""
+    return [
+        {"key": one["key"], "name": one["name"], "label": one["label"], "matches": one["matches"]}
+        for one in entities
+        if one["matches"]
+    ]
 
 
 async def edit_message(

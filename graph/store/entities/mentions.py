@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
 from graph.store.database import Database
-from graph.store.documents import EntityDocument, MentioningMessage, SessionDocument
+from graph.store.documents import EntityDocument, MentioningMessage, SessionDocument, mention_count
 from graph.store.driver.types import DeleteOne, ReplaceOne, Transaction, UpdateOne
 from graph.store.entities.documents import EntityCountDocument, MentionPlace
 from graph.store.entities.names import resolve_aliases
@@ -51,7 +51,7 @@ def _differences(changes: Iterable[Change]) -> dict[str, dict[str, _Difference]]
                 continue
             for entity in message["entities"]:
                 difference = found[message["sessionId"]].setdefault(entity["key"], _Difference())
-                difference.count += sign * len(entity["matches"])
+                difference.count += sign * mention_count(entity)
                 difference.messages.add(message["_id"])
                 if sign > 0:
                     difference.after.append(_place(message, entity))

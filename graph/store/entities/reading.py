@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from operator import attrgetter
 
 from graph.store.database import Database
@@ -126,6 +127,12 @@ def list_messages_that_mention(
     return Listing(database.messages, match, ("seq",), ("sessionId", "entities.key", "seq"))
 
 
+def _with_matches(listing: Listing, keys: Collection[str]) -> Listing:
+    """Return the messages of a listing that mention an entity in their content."""
+    in_content = {"$elemMatch": {"key": {"$in": list(keys)}, "matches.0": {"$exists": True}}}
+    return replace(listing, match={**listing.match, "entities": in_content})
+
+
 def list_messages(database: Database, uuids: Sequence[str]) -> Listing:
     """These messages of one session, oldest first."""
     return Listing(database.messages, {"_id": {"$in": list(uuids)}}, ("seq",), ("_id",))
@@ -218,6 +225,7 @@ async def _read(database: Database, entity: Document, first: int | None) -> list
         listing = list_messages_that_mention(database, visible, entity["keys"], last_seq=entity.get("lastSeq"))
     else:
         listing = await list_messages_of_user_that_mention(database, entity)
+    listing = _with_matches(listing, entity["keys"])
     messages = (await page(listing, Window(limit), _MENTIONING, whole=True)).items
     return [match for message in messages for match in _matches(message, entity["keys"])][:limit]
 
@@ -236,6 +244,12 @@ def _matches(message: Document, keys: Collection[str]) -> list[Document]:
     return sorted(matches, key=lambda match: (match["start"], match["end"]))
 
 
+_IS_MATCH = {"$cond": [{"$isNumber": "$place"}, 1, 0]}
+_IN_TOOLS = {"$cond": [{"$in": ["$place", [0, None]]}, {"$ifNull": ["$entities.inTools", 0]}, 0]}
+"""The mentions in tools, once for each message."""
+_ONLY_MATCHES = {"$filter": {"input": "$matches", "cond": {"$isNumber": "$$this.start"}}}
+
+
 async def entities_in_range(
     database: Database,
     visible: Visible,
@@ -247,8 +261,8 @@ async def entities_in_range(
 ) -> list[Document]:
     """The entities of the messages of a persisted memory, merged by their key, most mentioned first.
 
-    Each has `scope`, `key`, `name`, `label`, `mentionCount`, `firstSeenAt`, `lastSeenAt` and `matches`, which have
-    `messageId`.
+    Each has `scope`, `key`, `name`, `label`, `mentionCount`, `firstSeenAt`, `lastSeenAt`, `messageIds`, and `matches`,
+    which have `messageId`.
     """
     found = await database.messages.aggregate(
         [
@@ -256,23 +270,31 @@ async def entities_in_range(
             {"$sort": {"seq": 1}},
             {"$unwind": "$entities"},
             *([] if labels is None else [{"$match": {"entities.label": {"$in": list(labels)}}}]),
-            {"$unwind": "$entities.matches"},
+            {
+                "$unwind": {
+                    "path": "$entities.matches",
+                    "includeArrayIndex": "place",
+                    "preserveNullAndEmptyArrays": True,  # mentioned in tools alone
+                }
+            },
             {
                 "$group": {
                     "_id": "$entities.key",
                     "name": {"$first": "$entities.name"},
                     "label": {"$first": "$entities.label"},
-                    "mentionCount": {"$sum": 1},
+                    "mentionCount": {"$sum": {"$add": [_IS_MATCH, _IN_TOOLS]}},
                     "firstSeenAt": {"$first": "$createdAt"},
                     "lastSeenAt": {"$last": "$createdAt"},
+                    "messageIds": {"$addToSet": "$_id"},
                     "matches": {
                         "$firstN": {
                             "input": {"$mergeObjects": ["$entities.matches", {"messageId": "$_id"}]},
-                            "n": MOST,
+                            "n": 2 * MOST,  # a message adds at most one null, and a memory has at most 1,000 messages
                         }
                     },
                 }
             },
+            {"$set": {"matches": {"$slice": [_ONLY_MATCHES, MOST]}}},
             {"$sort": {"mentionCount": -1, "_id": 1}},
             {"$limit": limit},
             {"$set": {"key": "$_id", "scope": {"$literal": scope}}},

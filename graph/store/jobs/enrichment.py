@@ -7,7 +7,7 @@ The state is a field of the message, so that no queue can disagree with the mess
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -33,6 +33,7 @@ from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities.mentions import Change, replace_all
 from graph.store.jobs.batches import Limits, batch, is_exhausted, is_long
 from graph.store.jobs.lease import Lease
+from graph.store.jobs.tool_texts import TextOfTools, read_tool_texts
 from graph.store.jobs.turns import Turns
 from graph.store.reading.projection import projection
 from graph.store.vectors import await_vectors
@@ -83,6 +84,8 @@ class Claim:
         suspect: whether one of them may have ended an earlier worker.
         contended: whether other workers claimed due messages first.
         long_waits: whether a long message is due that this claim did not ask for.
+        tool_texts: the text of the tools in the parts, by the uuid of the message; without a text, a message is left
+            out.
     """
 
     lease: str
@@ -90,6 +93,7 @@ class Claim:
     suspect: bool = False
     contended: bool = False
     long_waits: bool = False
+    tool_texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def uuids(self) -> list[str]:
@@ -135,6 +139,7 @@ async def claim(
     fresh: bool = False,
     long: bool = False,
     turns: Turns | None = None,
+    text_of_tools: TextOfTools | None = None,
 ) -> Claim:
     """Claim due messages, by turns of their users and sessions.
 
@@ -149,6 +154,7 @@ async def claim(
         fresh: only messages whose lease never ran out.
         long: only one long message, whose lease never ran out.
         turns: the shares that the caller has taken lately.
+        text_of_tools: returns the text of the tools in parts; None to read no parts.
     """
     turns = turns or Turns()
     at = now()
@@ -178,7 +184,14 @@ async def claim(
     fields = {"sessionId": 1, "content": 1, "enrichment": 1}
     held = await database.messages.find({**ids, **LEASE.held(token)}, fields)
     turns.note(chosen, sessions)
-    return Claim(token, held, any(message["enrichment"]["attempts"] > 1 for message in held), long_waits=long_waits)
+    texts: dict[str, str] = {}
+    if text_of_tools is not None:
+        texts, unread = await read_tool_texts(database, [one["_id"] for one in held], LEASE.held(token), text_of_tools)
+        if unread:
+            await _release(database, {"_id": {"$in": unread}, **LEASE.held(token)})
+            held = [message for message in held if message["_id"] not in unread]
+    is_suspect = any(message["enrichment"]["attempts"] > 1 for message in held)
+    return Claim(token, held, is_suspect, long_waits=long_waits, tool_texts=texts)
 
 
 async def _look(database: Database, due: Document, limits: Limits) -> list[MessageDocument]:
@@ -262,7 +275,11 @@ async def renew(database: Database, held: Claim, *, lease_seconds: float) -> Non
 
 async def release(database: Database, held: Claim) -> None:
     """Give back claimed messages that were not begun, as if they had never been claimed."""
-    await LEASE.release(database.messages, held.match, unset={"enrichment.together": ""})
+    await _release(database, held.match)
+
+
+async def _release(database: Database, held: Document) -> None:
+    await LEASE.release(database.messages, held, unset={"enrichment.together": ""})
 
 
 async def complete(database: Database, lease: str, outcomes: Sequence[Outcome]) -> int:

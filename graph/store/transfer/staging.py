@@ -22,6 +22,7 @@ from graph.store.documents import (
     MentioningMessage,
     MessageDocument,
     SessionDocument,
+    mention_count,
     new_uuid,
     now,
 )
@@ -217,14 +218,13 @@ class _Mentions:
             "sessionId": message["sessionId"],
             "seq": message["seq"],
             "createdAt": message["createdAt"],
-            "entities": [{**entity, "matches": entity["matches"][:1]}],
+            "entities": [{**entity, "matches": [], "inTools": 1}],
         }
         self.places[1:] = [place]
-        self.count += len(entity["matches"])
+        self.count += mention_count(entity)
 
     def messages(self) -> list[MentioningMessage]:
         """Return at most two messages with the same counts as all messages together."""
-        first = self.places[0]["entities"][0]
-        rest = self.count - sum(len(place["entities"][0]["matches"]) for place in self.places[1:])
-        first["matches"] = first["matches"][:1] * rest
+        # Only their counts matter here, not where the mentions are.
+        self.places[0]["entities"][0]["inTools"] = self.count - len(self.places[1:])
         return self.places
