@@ -8,9 +8,10 @@ from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store.documents import Document, EntityDocument, mention_count
+from graph.store.entities import on_path
 from graph.store.entities import reading as store
 from graph.store.jobs import expiry
-from graph.store.reading.keyset import Listing
+from graph.store.reading.keyset import Items, Listing
 from graph.store.visible import Visible
 
 _MOST_LABELS = 100
@@ -25,11 +26,11 @@ def count_mentions(entity: EntityDocument) -> int:
 def list_session_entities(
     backend: Backend, visible: Visible, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
-    """Return the visible entities of a session, most mentioned first.
+    """Return the visible entities of a session whose messages form one line, most mentioned first.
 
     Args:
         backend: the open parts of this process.
-        visible: the part of the session.
+        visible: the part of the session, without a path.
         labels: only entities with one of these labels.
         search: only names that contain this text, ignoring case.
 
@@ -38,6 +39,19 @@ def list_session_entities(
     """
     _check(labels, search)
     return store.list_session_entities(backend.database, visible, labels=labels, search=search)
+
+
+async def entities_on_path(backend: Backend, visible: Visible) -> list[Document]:
+    """Return the entities of the newest messages on the path of a session with branches, most mentioned first."""
+    return await on_path.entities_on_path(backend.database, visible)
+
+
+def choose_entities(
+    entities: Sequence[Document], *, labels: Collection[str] | None = None, search: str | None = None
+) -> Items:
+    """Return some of the entities of `entities_on_path`, as `list_session_entities` chooses entities of a session."""
+    _check(labels, search)
+    return on_path.among(entities, labels, search)
 
 
 async def list_user_entities(
@@ -57,7 +71,10 @@ def _check(labels: Collection[str] | None, search: str | None = None) -> None:
 
 
 async def find_session_entity(backend: Backend, visible: Visible, key: str) -> Document | None:
-    """Return a visible entity of a session by its key; for a short name, the entity of the full name."""
+    """Return a visible entity of a session whose messages form one line, by its key.
+
+    For a short name, it is the entity of the full name.
+    """
     return await store.find_session_entity(backend.database, visible, key)
 
 

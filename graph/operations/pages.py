@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from graph.operations import validation
 from graph.store.reading import keyset
-from graph.store.reading.keyset import Key, Listing, Page, Window
+from graph.store.reading.keyset import Items, Key, Listing, Page, Window
 
 
 def window_of(
@@ -25,7 +25,7 @@ def window_of(
     return Window(validation.check_page(first, last, most), last is not None, after, before)
 
 
-async def read_page(listing: Listing, window: Window, fields: Collection[str], *, whole: bool = False) -> Page:
+async def read_page(listing: Listing | Items, window: Window, fields: Collection[str], *, whole: bool = False) -> Page:
     """Read one page, each item with `fields` and the keys of the list; shorter if the answer can't hold its bytes.
 
     Args:
@@ -42,11 +42,11 @@ async def read_page(listing: Listing, window: Window, fields: Collection[str], *
     return await keyset.page(listing, window, fields, whole=whole)
 
 
-async def any_outside(listing: Listing, *, until: Key | None = None, since: Key | None = None) -> bool:
+async def any_outside(listing: Listing | Items, *, until: Key | None = None, since: Key | None = None) -> bool:
     """Whether the list has an item at or before `until`, or at or after `since`."""
     return await keyset.any_outside(listing, until=until, since=since)
 
 
-async def count(listing: Listing) -> int:
+async def count(listing: Listing | Items) -> int:
     """Return the number of items of a list."""
     return await keyset.count(listing)

@@ -24,7 +24,9 @@ from graph.store.documents import (
     UserDocument,
 )
 from graph.store.item_documents import ItemDocument
+from graph.store.reading.keyset import Items, Listing
 from graph.store.scope import Scope
+from graph.store.visible import Visible
 
 D = TypeVar("D", MemoryDocument, MessageDocument, SessionDocument, SummaryDocument, UserDocument, ItemDocument)
 T = TypeVar("T")
@@ -103,6 +105,31 @@ class Context:
         """A persisted memory within the scope."""
         found = await self._find(memories.find_memories, uuid, fields)
         return None if found is None else memories.as_memory(found)
+
+    async def session_entities(
+        self, visible: Visible, *, labels: Collection[str] | None = None, search: str | None = None
+    ) -> Listing | Items:
+        """The entities of a session on its path, most mentioned first, see `entities.list_session_entities`."""
+        if visible.path is None:
+            return entities.list_session_entities(self.backend, visible, labels=labels, search=search)
+        return entities.choose_entities(await self._on_path(visible), labels=labels, search=search)
+
+    async def session_entity(self, visible: Visible, key: str) -> Document | None:
+        """An entity of a session on its path, by its key or the key of a short name."""
+        if visible.path is None:
+            return await entities.find_session_entity(self.backend, visible, key)
+        return next((entity for entity in await self._on_path(visible) if key in entity["keys"]), None)
+
+    async def _on_path(self, visible: Visible) -> list[Document]:
+        """The entities on a path, read once for all fields of a query."""
+        loader: DataLoader[Any, list[Document]] | None = self._loaders.get(entities.entities_on_path)
+        if loader is None:
+            loader = DataLoader(partial(self._load_on_path), cache=not self.changes)
+            self._loaders[entities.entities_on_path] = loader
+        return await asyncio.shield(loader.load(visible))
+
+    async def _load_on_path(self, parts: list[Visible]) -> list[list[Document]]:
+        return [await entities.entities_on_path(self.backend, visible) for visible in parts]
 
     async def mentions(self, entity: Document, first: int | None) -> list[Document]:
         """The matches of an entity that was read within the scope."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TypeAlias
 
 from graph.errors import BadUserInput
-from graph.operations.entities import entities_of_memory, find_session_entity, find_user_entity
+from graph.operations.entities import entities_of_memory, find_user_entity
 from graph.operations.memory_window import find_session_memory
 from graph.operations.validation import MAX_PAGE, check_uuid, is_id
 from graph.schema.context import Context
@@ -66,8 +66,8 @@ async def _entity(context: Context, key: str, fields: Collection[str]) -> Docume
         return None
     scope, entity_key = parsed
     kind, _, name = scope.partition(":")
-    if kind == "s" and (session := await _session(context, name, Visible.FIELDS)):
-        return await find_session_entity(context.backend, Visible.of(session), entity_key)
+    if kind == "s" and (session := await _session(context, name, Visible.HEAD_FIELDS)):
+        return await context.session_entity(Visible.of_head(session), entity_key)
     if kind == "u" and await _user(context, name, {"_id"}):
         return await find_user_entity(context.backend, name, entity_key)
     for entity in await _entities_of(context, scope):

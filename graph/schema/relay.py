@@ -26,7 +26,7 @@ from graph.operations.validation import DEFAULT_MATCHES, DEFAULT_PAGE, MAX_PAGE
 from graph.schema.context import Info
 from graph.schema.node import DocumentType
 from graph.store.documents import Document
-from graph.store.reading.keyset import Key, Listing, Page, Window
+from graph.store.reading.keyset import Items, Key, Listing, Page, Window
 
 T = TypeVar("T")
 
@@ -222,7 +222,7 @@ def page_info_of(window: Window, cursors: Sequence[str], *, more: bool) -> Docum
 
 async def connect(
     info: Info,
-    listing: Listing,
+    listing: Listing | Items,
     cursors: Cursors,
     window: Window,
     *,
@@ -251,7 +251,7 @@ async def connect(
 
 
 async def _page_info(
-    listing: Listing, window: Window, page: Page, edges: list[Document], selected: Selection | None
+    listing: Listing | Items, window: Window, page: Page, edges: list[Document], selected: Selection | None
 ) -> Document:
     """Return Relay's `HasNextPage` and `HasPreviousPage`; the side that did not cut the page is read if selected."""
     info: Document = {

@@ -66,8 +66,9 @@ class Visible:
         """Return the part of a session from the first mention of an entity, read with `sessionId` and `firstSeq`.
 
         The counted mentions were visible at the read: an erasure removes entities that only erased messages mention.
+        An entity of a session with branches has the `path` that its mentions are on.
         """
-        return cls(entity["sessionId"], entity["firstSeq"] - 1)
+        return cls(entity["sessionId"], entity["firstSeq"] - 1, entity.get("path"))
 
     @classmethod
     def nothing_of(cls, session_id: str) -> Visible:

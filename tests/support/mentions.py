@@ -73,6 +73,26 @@ def _own(messages: list[MessageDocument]) -> dict[str, Document]:
     return own
 
 
+def entities_of(messages: list[MessageDocument]) -> dict[str, Any]:
+    """The entities of some messages of a session by key: count, name, first and last seen."""
+    own = _own(messages)
+    canonical = resolve_aliases(
+        (key.partition(":")[0], document["first"]["name"], document["count"]) for key, document in own.items()
+    )
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for key in own:
+        groups[canonical[key]].append(key)
+    return {
+        key: (
+            sum(own[member]["count"] for member in members),
+            own[key]["first"]["name"],
+            min((own[member]["first"] for member in members), key=lambda place: place["seq"])["at"],
+            max((own[member]["last"] for member in members), key=lambda place: place["seq"])["at"],
+        )
+        for key, members in groups.items()
+    }
+
+
 async def recount(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entities that sessions and users have to have, by owner and key: count, name, first and last seen."""
     found = await database.sessions.find()
@@ -86,21 +106,7 @@ async def recount(database: Database) -> tuple[dict[str, Any], dict[str, Any]]:
     of_users: defaultdict[str, defaultdict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for session_id, messages in by_session.items():
         own = _own(messages)
-        canonical = resolve_aliases(
-            (key.partition(":")[0], document["first"]["name"], document["count"]) for key, document in own.items()
-        )
-        groups: defaultdict[str, list[str]] = defaultdict(list)
-        for key in own:
-            groups[canonical[key]].append(key)
-        of_sessions[session_id] = {
-            key: (
-                sum(own[member]["count"] for member in members),
-                own[key]["first"]["name"],
-                min((own[member]["first"] for member in members), key=lambda place: place["seq"])["at"],
-                max((own[member]["last"] for member in members), key=lambda place: place["seq"])["at"],
-            )
-            for key, members in groups.items()
-        }
+        of_sessions[session_id] = entities_of(messages)
         if (user_id := owners[session_id]) is not None:
             for key, document in own.items():
                 of_users[user_id][key].append((session_id, document))

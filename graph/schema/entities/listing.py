@@ -9,7 +9,7 @@ import strawberry
 from graph.schema.context import Info
 from graph.schema.relay import Cursors, connect, window_of
 from graph.store.documents import Document
-from graph.store.reading.keyset import Listing
+from graph.store.reading.keyset import Items, Listing
 
 Labels: TypeAlias = Annotated[list[str] | None, strawberry.argument(description="Only these labels, at most 100.")]
 Search: TypeAlias = Annotated[
@@ -21,7 +21,7 @@ _CURSORS = Cursors("entity", (int, str))
 
 
 async def connect_entities(
-    info: Info, listing: Listing, page: tuple[int | None, str | None, int | None, str | None]
+    info: Info, listing: Listing | Items, page: tuple[int | None, str | None, int | None, str | None]
 ) -> Document:
     """Return the connection of the entities of a session or a user.
 

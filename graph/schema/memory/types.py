@@ -10,7 +10,7 @@ import strawberry
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.execution.size import Size
-from graph.operations.entities import entities_of_memory, list_session_entities
+from graph.operations.entities import entities_of_memory
 from graph.operations.memories import messages_of_memory
 from graph.operations.memory_window import (
     find_session_memory,
@@ -135,8 +135,8 @@ class Memory(Node, DocumentType):
         *Visible.MEMORY_FIELDS,
         "uuid",
         "lastSeq",
-        description="Names in its messages, merged by label and name, most mentioned first; for a session memory, in"
-        " the messages of all branches, as `Session.entities`.",
+        description="Names in its messages, merged by label and name, most mentioned first; for a session memory, as"
+        " `Session.entities`.",
         size=LIST,
     )
     async def entities(
@@ -149,7 +149,7 @@ class Memory(Node, DocumentType):
         if not limit:
             return []
         if not _is_persisted(root):
-            listing = list_session_entities(backend, Visible.of_memory(root), labels=labels)
+            listing = await info.context.session_entities(Visible.of_memory(root), labels=labels)
             page = await read_page(listing, Window(limit), Selection.of(info).reads(), whole=True)
             return as_source(page.items)
         return as_source(await entities_of_memory(backend, root, labels=labels, limit=limit))

@@ -12,7 +12,6 @@ from graph.errors import BadUserInput
 from graph.execution.fields import as_source, computed, resolved, stored
 from graph.execution.selection import Selection
 from graph.operations.enrichment import session_progress
-from graph.operations.entities import list_session_entities
 from graph.operations.memories import list_memories
 from graph.operations.messages import list_messages, list_messages_meeting
 from graph.operations.overviews import newest_messages, titles, unread_counts
@@ -229,9 +228,10 @@ class Session(Node, DocumentType):
         return as_source(await connect(info, listing, MESSAGE_CURSORS, window))
 
     @resolved(
-        *Visible.FIELDS,
+        *Visible.HEAD_FIELDS,
         size=CONNECTION,
-        description="Names in its messages, merged by label and name, most mentioned first.",
+        description="Names in its messages, merged by label and name, most mentioned first. In a session with branches:"
+        " in the newest 20,000 messages on the path to `head`, at most 5,000 names.",
     )
     async def entities(
         root: strawberry.Parent[Any],
@@ -244,7 +244,7 @@ class Session(Node, DocumentType):
         last: Last = None,
         before: Before = None,
     ) -> Connection[Entity]:
-        listing = list_session_entities(info.context.backend, Visible.of(root), labels=labels, search=search)
+        listing = await info.context.session_entities(Visible.of_head(root), labels=labels, search=search)
         return as_source(await connect_entities(info, listing, (first, after, last, before)))
 
     @resolved(

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NotRequired, TypeAlias, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypeAlias, TypedDict
 
 from graph.store.database import Database
 from graph.store.documents import EntityDocument, MentioningMessage, SessionDocument, mention_count
@@ -107,7 +107,7 @@ async def replace_all(database: Database, changes: Iterable[Change], tx: Transac
     }
     writes = [lock(session_owner(session_id), session_id) for session_id in live]
     for owner, pairs in changed.items():
-        writes += _shown(owner, pairs, people.get(owner))
+        writes += _writes(owner, pairs, people.get(owner))
     await database.entities.bulk_write(writes, ordered=False, session=tx)
     await follow(database, moved, tx)
 
@@ -130,7 +130,23 @@ def of_new_session(session_id: str, messages: Iterable[MentioningMessage]) -> li
     """The writes that store the entities of a session which has no others, in any order and number of transactions."""
     found = _differences((None, message) for message in messages).get(session_id, {})
     new = [_entity(session_id, key, entity.count, entity.after) for key, entity in found.items()]
-    return _shown(session_owner(session_id), [(None, entity) for entity in new], [])
+    return _writes(session_owner(session_id), [(None, entity) for entity in new], [])
+
+
+class Counted(NamedTuple):
+    """The mentions of an entity in some messages of a session."""
+
+    key: str
+    mentions: int
+    first: MentionPlace
+    last: MentionPlace
+
+
+def listed(session_id: str, counted: Iterable[Counted]) -> list[EntityCountDocument]:
+    """Return the entities of some messages of a session, as `of_new_session` stores the entities of all messages."""
+    new = [_entity(session_id, one.key, one.mentions, [one.first, one.last]) for one in counted]
+    _, documents = _shown(session_owner(session_id), [(None, entity) for entity in new], [])
+    return [document for document in documents if "rank" in document]
 
 
 _Pair: TypeAlias = tuple[
@@ -244,8 +260,19 @@ async def _people_of(
     return people
 
 
-def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocument] | None) -> list[Any]:
-    """Return the writes of a session's changed entities, with their listed fields: short names count for full ones.
+def _writes(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocument] | None) -> list[Any]:
+    """Return the writes of a session's changed entities, with the arguments of `_shown`."""
+    removed, changed = _shown(owner, pairs, people)
+    return [
+        *(DeleteOne({"_id": _id}) for _id in removed),
+        *(ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in changed),
+    ]
+
+
+def _shown(
+    owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocument] | None
+) -> tuple[list[str], list[EntityCountDocument]]:
+    """Return the ids of a session's entities that are gone, and the changed ones: short names count for full ones.
 
     Args:
         owner: the session.
@@ -272,7 +299,8 @@ def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocum
             groups[entity_id(owner, stands_for)].append(person)
             if stands_for != key:
                 aliases[person["_id"]] = stands_for
-    writes: list[Any] = [DeleteOne({"_id": _id}) for _id in stored if _id not in documents]
+    removed = [_id for _id in stored if _id not in documents]
+    changed: list[EntityCountDocument] = []
     for _id, members in groups.items():
         document = _unshown(documents[_id])
         if _id in aliases:
@@ -280,8 +308,8 @@ def _shown(owner: str, pairs: Sequence[_Pair], people: Sequence[EntityCountDocum
         else:
             document = {**document, **_view(document, members)}
         if document != stored.get(_id):
-            writes.append(ReplaceOne({"_id": _id}, document, upsert=True))
-    return writes
+            changed.append(document)
+    return removed, changed
 
 
 def _unshown(entity: EntityCountDocument) -> EntityCountDocument:

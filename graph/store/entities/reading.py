@@ -26,11 +26,11 @@ MOST = 1_000
 def list_session_entities(
     database: Database, visible: Visible, *, labels: Collection[str] | None = None, search: str | None = None
 ) -> Listing:
-    """Visible entities of a session, most mentioned first, equals by their key.
+    """Visible entities of a session whose messages form one line, most mentioned first, equals by their key.
 
     Args:
         database: the open database.
-        visible: the part of the session.
+        visible: the part of the session, without a path.
         labels: only entities with one of these labels.
         search: only names that contain this text, ignoring case.
     """
@@ -172,15 +172,15 @@ async def mentions(database: Database, entity: Document, *, first: int | None = 
 async def mentions_of_all(database: Database, asked: Sequence[tuple[Document, int | None]]) -> list[list[Document]]:
     """The matches of several entities, as `mentions` returns the matches of one entity.
 
-    Entities of one session are read together. If the read does not find all, in a session with very many messages,
-    the others are read one by one.
+    Entities of one session, on one path, are read together. If the read does not find all, in a session with very many
+    messages, the others are read one by one.
     """
     found: list[list[Document] | None] = [None] * len(asked)
-    by_session: defaultdict[str, list[int]] = defaultdict(list)
+    by_part: defaultdict[Visible, list[int]] = defaultdict(list)
     for number, (entity, _) in enumerate(asked):
         if "sessionId" in entity:
-            by_session[entity["sessionId"]].append(number)
-    for numbers in by_session.values():
+            by_part[replace(Visible.of_entity(entity), after_seq=0)].append(number)
+    for numbers in by_part.values():
         if len(numbers) > 1:
             together = [asked[number] for number in numbers]
             for number, matches in zip(numbers, await _read_together(database, together), strict=True):

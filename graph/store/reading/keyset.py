@@ -5,6 +5,7 @@ A page is found by its first key, not by the number of items before it, so each 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -52,6 +53,39 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Items:
+    """A list that was read whole, in the order of its keys.
+
+    Attributes:
+        items: the items.
+        keys: the names of the fields of the order, the last one unique.
+    """
+
+    items: Sequence[Document]
+    keys: tuple[str, ...]
+
+    def place(self, item: Document) -> Key:
+        """Return the key of an item."""
+        return tuple(item[name] for name in self.keys)
+
+    def page(self, window: Window) -> Page:
+        """Return one page."""
+        start = 0 if window.after is None else bisect_right(self.items, window.after, key=self.place)
+        stop = len(self.items) if window.before is None else bisect_left(self.items, window.before, key=self.place)
+        size = max(0, stop - start)
+        if window.backwards:
+            start = max(start, stop - window.size)
+        return Page(list(self.items[start : min(stop, start + window.size)]), size > window.size)
+
+    def any_outside(self, until: Key | None, since: Key | None) -> bool:
+        """Whether there is an item at or before `until`, and at or after `since`."""
+        return any(
+            (until is None or self.place(item) <= until) and (since is None or self.place(item) >= since)
+            for item in self.items
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The requested part of a listing.
 
@@ -81,7 +115,7 @@ class Page:
     more: bool
 
 
-async def page(listing: Listing, window: Window, fields: Collection[str], *, whole: bool = False) -> Page:
+async def page(listing: Listing | Items, window: Window, fields: Collection[str], *, whole: bool = False) -> Page:
     """Read one page, each item with `fields` and the listing's keys; shorter if the answer can't hold its bytes.
 
     Args:
@@ -93,6 +127,8 @@ async def page(listing: Listing, window: Window, fields: Collection[str], *, who
     Raises:
         TooCostly: the page is refused, or not even one item fits.
     """
+    if isinstance(listing, Items):
+        return listing.page(window)
     back = {stored: name for name, stored in listing.rename.items()}
     paths = {*fields, *(back.get(path, path) for path in listing.keys)}
     direction = -1 if listing.descending is not window.backwards else 1
@@ -113,8 +149,10 @@ async def page(listing: Listing, window: Window, fields: Collection[str], *, who
     return Page(items, more)
 
 
-async def any_outside(listing: Listing, *, until: Key | None = None, since: Key | None = None) -> bool:
+async def any_outside(listing: Listing | Items, *, until: Key | None = None, since: Key | None = None) -> bool:
     """Whether the listing has an item at or before `until`, or at or after `since`."""
+    if isinstance(listing, Items):
+        return listing.any_outside(until, since)
     found = await listing.collection.find_one(
         _between(listing, since, until, inclusive=True),
         projection(listing.keys),
@@ -124,8 +162,10 @@ async def any_outside(listing: Listing, *, until: Key | None = None, since: Key 
     return found is not None
 
 
-async def count(listing: Listing) -> int:
+async def count(listing: Listing | Items) -> int:
     """Return the number of items of the listing."""
+    if isinstance(listing, Items):
+        return len(listing.items)
     if listing.hint is None:
         return await listing.collection.count_documents(listing.match)
     return await listing.collection.count_documents(listing.match, hint=listing.hint)
