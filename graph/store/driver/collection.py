@@ -7,15 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
-import bson
 from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 from graph.store.documents import Document
 from graph.store.driver.abandoned import marked
 from graph.store.driver.answer import count_bytes, refuse_answer
 from graph.store.driver.client import CODEC
+from graph.store.driver.decoding import RAW, decoded_cursor
 from graph.store.driver.errors import translated_errors
 from graph.store.driver.types import RawDatabase, ReturnDocument, Transaction, Write, awaited
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 D = TypeVar("D", bound=Mapping[str, Any])
 
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-"""For the answer of a command, which the driver decodes without the types of `CODEC`."""
 
 Filter: TypeAlias = Mapping[str, object]
 Fields: TypeAlias = Mapping[str, object] | None
@@ -150,7 +147,8 @@ class Collection(Generic[D]):
         if answer is None:
             # With a negative limit, the driver reads one batch.
             return await self.find(match, fields, limit=-limit, batch_size=limit + 1, **options)
-        return cast("list[D]", bson.decode(answer, CODEC)["firstBatch"])
+        _, found = await decoded_cursor(answer, CODEC)
+        return cast("list[D]", found)
 
     async def batches(
         self, match: Filter, fields: Fields = None, *, size: int, **options: Unpack[ReadOptions]
@@ -248,15 +246,15 @@ class Collection(Generic[D]):
         command = {"aggregate": self.name, "pipeline": self._of_those(pipeline), "cursor": {"batchSize": most + 1}}
         with translated_errors():
             answer = await self._answer(command)
-            found = None if answer is None else bson.decode(answer, codec)
-            if found is not None and found["id"]:
-                await self._raw.database.command("killCursors", self.name, cursors=[found["id"]])
+            if answer is not None:
+                cursor, found = await decoded_cursor(answer, codec)
+                if not cursor:
+                    count_bytes(len(answer))
+                    return found
+                await self._raw.database.command("killCursors", self.name, cursors=[cursor])
                 refuse_answer()  # more than 16 MiB
-            if answer is None or found is None or found["id"]:
-                again = self._raw.with_options(codec_options=codec)
-                return await _aggregate(again, self._of_those(pipeline), **self._marked({}))
-        count_bytes(len(answer))
-        return cast("list[Document]", found["firstBatch"])
+            again = self._raw.with_options(codec_options=codec)
+            return await _aggregate(again, self._of_those(pipeline), **self._marked({}))
 
     async def _answer(self, command: Document) -> bytes | None:
         """Return the cursor of a read's answer, with its first batch, as BSON; None if the connection failed.
@@ -266,7 +264,7 @@ class Collection(Generic[D]):
         """
         majority = {**command, "readConcern": {"level": "majority"}}
         try:
-            answer = await self._raw.database.command(self._marked(majority), codec_options=_RAW)
+            answer = await self._raw.database.command(self._marked(majority), codec_options=RAW)
         except ServerSelectionTimeoutError:
             raise  # a subclass of AutoReconnect, but the driver has waited for a server already
         except AutoReconnect:
