@@ -86,7 +86,7 @@ class ForkMutations:
         " and 16 MiB, the session exists on return. A larger one is made by a job: `session` is null, `fork` is"
         " MAKING, the query `fork` has the progress, and the session appears whole, with a CREATED of"
         " `sessionUpdated`. The copies have new UUIDs, and the `seq` 1, 2, 3, …; they keep their times, contents,"
-        " metadata and entities. Title, metadata and expiry of the session are copied; its summaries and vectors are"
+        " metadata and entities. Title, metadata and expiry of the session are copied; its summaries are"
         " made again. Sent again, it changes nothing. NOT_FOUND for an unknown session; CONFLICT if the new id is in"
         " use, and for other writes to it while the session is being made."
     )

@@ -12,6 +12,7 @@ from graph.store.documents import Document, SessionDocument, new_uuid, now
 from graph.store.driver.types import Transaction
 from graph.store.entities import mentions
 from graph.store.forking.copies import Copier
+from graph.store.forking.recall_copies import copied_recall, recall_of
 from graph.store.jobs import erasure
 from graph.store.jobs.documents import ForkDocument
 from graph.store.messages import whole_messages
@@ -230,9 +231,9 @@ async def _create(database: Database, source: SessionDocument, fork: Fork, tx: T
         await database.memories.insert_many(memories, session=tx)
         await database.messages.insert_many(messages, session=tx)
         await mentions.replace_all(database, [(None, message) for message in messages], tx)
-        # The text is embedded again: a vector belongs to one message.
         done = [message for message in messages if message["enrichment"]["state"] in _DONE]
-        await await_vectors(database, done, tx)
+        known = copied_recall(await recall_of(database, found, tx), list(zip(found, messages, strict=True)))
+        await await_vectors(database, done, tx, known)
     return session
 
 

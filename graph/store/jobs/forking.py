@@ -19,6 +19,7 @@ from graph.store.driver.availability import once
 from graph.store.driver.types import Transaction
 from graph.store.forking.copies import Copier
 from graph.store.forking.forks import MOST_COPIED_BYTES, Fork, new_session
+from graph.store.forking.recall_copies import copied_recall, recall_of
 from graph.store.jobs import erasure, handover
 from graph.store.jobs.documents import ForkDocument
 from graph.store.jobs.lease import Lease, renewing
@@ -165,8 +166,10 @@ async def _make(database: Database, job: ForkDocument, staging: Staging) -> None
             await _await_look(database, job, looks)
             continue
         looks = 0
+        recall = await recall_of(database, found)
         ended, copies = copier.copy(found, memories)
-        await staging.add(Contents(ended, copies, []))
+        copied = copied_recall(recall, list(zip(found, copies, strict=True)))
+        await staging.add(Contents(ended, copies, [], copied))
         seq = found[-1]["seq"]
         progress = {"copied": copier.count, "dueAt": now() + LEASE}
         if not (await database.forks.update_one(_held(job), {"$set": progress})).matched_count:

@@ -20,6 +20,7 @@ from graph.store.documents import (
     EnrichmentState,
     MemoryDocument,
     MessageDocument,
+    RecallDocument,
     SessionDocument,
     SummaryDocument,
     UserDocument,
@@ -50,6 +51,8 @@ class Contents:
     memories: list[MemoryDocument] = field(default_factory=list)
     messages: list[MessageDocument] = field(default_factory=list)
     summaries: list[SummaryDocument] = field(default_factory=list)
+    recall: dict[str, RecallDocument] = field(default_factory=dict)
+    """By the uuid of the message; of copied messages alone."""
 
 
 async def count(database: Database, match: Document) -> int:
@@ -292,7 +295,7 @@ async def insert_contents(database: Database, contents: Contents, tx: Transactio
     if contents.summaries:
         await database.summaries.insert_many(contents.summaries, ordered=False, session=tx)
     # The worker that extracts the entities creates the documents of the others.
-    await await_vectors(database, [one for one in contents.messages if not _is_pending(one)], tx)
+    await await_vectors(database, [one for one in contents.messages if not _is_pending(one)], tx, contents.recall)
 
 
 def _is_pending(message: MessageDocument) -> bool:

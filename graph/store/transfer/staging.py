@@ -98,7 +98,10 @@ class Staging:
         """
         due = now() + HELD_BACK
         staged = Contents(
-            contents.memories, [_held_back(message, due) for message in contents.messages], contents.summaries
+            contents.memories,
+            [_held_back(message, due) for message in contents.messages],
+            contents.summaries,
+            contents.recall,
         )
 
         async def attempt(tx: Transaction) -> None:
