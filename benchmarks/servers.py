@@ -32,6 +32,7 @@ from graph.schema.context import Context
 from graph.settings import Settings
 from graph.store.documents import new_uuid, now, pending
 from graph.store.driver.types import DriverName
+from graph.telemetry.logs import Format, configure
 
 
 def recallql(uri: str, database: str, driver: DriverName = "motor") -> Starlette:
@@ -58,6 +59,22 @@ def stock(uri: str, database: str) -> Starlette:
 def pymongo(uri: str, database: str) -> Starlette:
     """RecallQL over PyMongo's own asynchronous client."""
     return recallql(uri, database, "pymongo")
+
+
+def silent(uri: str, database: str) -> Starlette:
+    """RecallQL without a line for each request."""
+    return recallql(uri, database)
+
+
+def logging(uri: str, database: str, form: Format = "text") -> Starlette:
+    """RecallQL as `recallql serve` runs it: with a line for each request, and the commands of slow ones."""
+    configure("info", form, 1.0)
+    return recallql(uri, database)
+
+
+def logging_json(uri: str, database: str) -> Starlette:
+    """The same with lines of JSON."""
+    return logging(uri, database, "json")
 
 
 _EVERYTHING = {"_id": 1, "seq": 1, "role": 1, "content": 1, "metadata": 1, "tokenCount": 1, "createdAt": 1}
@@ -184,6 +201,9 @@ KINDS: dict[str, Callable[[str, str], Starlette]] = {
     "recallql": recallql,
     "stock": stock,
     "pymongo": pymongo,
+    "silent": silent,
+    "logging": logging,
+    "logging_json": logging_json,
     "rest": rest,
     "langchain": langchain,
 }

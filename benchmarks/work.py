@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from benchmarks import data
-from benchmarks.load import Contest, Load, contest, run
+from benchmarks.load import Contest, Load, contest, run, spread
 from benchmarks.running import APOLLO, Bench, graphql
 from tests.support.server_process import served
 
@@ -89,6 +89,33 @@ def memory(bench: Bench) -> None:
         target(f"{what}: RecallQL / langchain", result.ratios("RecallQL", "langchain-mongodb"), least=1)
         if with_apollo:
             target(f"{what}: RecallQL / Apollo", result.ratios("RecallQL", "Apollo Server"), least=1)
+
+
+def observed(bench: Bench) -> None:
+    """The cost of the line for each request, with the commands of slow ones: in processor time of the server."""
+    kinds = ("silent", "logging", "logging_json")
+    for what, query in (("100 messages", EVERYTHING), ("last 5 messages", FEW)):
+        bench.report.head(f"observed: {what}, processor time of a request")
+        loads = {kind: graphql(bench.server(kind), query, _sessions(), connections=8) for kind in kinds}
+        spent: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for number in range(bench.rounds + 1):  # the first one is a warm-up
+            for kind in kinds if number % 2 == 0 else reversed(kinds):
+                spent[kind].append(_processor_time(loads[kind], bench.seconds))
+        for kind in kinds:
+            bench.report.row(kind, spread([1e6 * seconds for seconds in spent[kind][1:]], "{:,.0f} us"), "")
+        for kind in kinds[1:]:
+            ratios = [one / other for one, other in zip(spent[kind][1:], spent["silent"][1:], strict=True)]
+            bench.report.target(f"{what}: {kind} / silent", ratios, most=1.03)
+
+
+def _processor_time(load: Load, seconds: float) -> float:
+    """The processor time in seconds that a server takes for a request: other processes of the machine count little."""
+    port = load.base.rpartition(":")[2]
+    (server,) = (child for child in psutil.Process().children() if child.cmdline()[-1] == port)
+    before = server.cpu_times()
+    requests = run(load, seconds).requests
+    after = server.cpu_times()
+    return (after.user + after.system - before.user - before.system) / requests
 
 
 def add(bench: Bench) -> None:
@@ -232,6 +259,7 @@ def _answer(url: str, query: str, **variables: Any) -> None:
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "memory": memory,
+    "observed": observed,
     "add": add,
     "writers": writers,
     "pages": pages,

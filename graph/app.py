@@ -22,6 +22,7 @@ from graph.operations.readiness import Readiness
 from graph.request.guards import Guards
 from graph.request.pipeline import Pipeline
 from graph.settings import Settings
+from graph.store.driver.availability import observed
 from graph.store.jobs.pending import keep_running
 from graph.store.streams.writing import interrupt_silent
 from graph.transport.endpoint import GraphQLEndpoint
@@ -47,7 +48,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             database = await open_parts.enter_async_context(opened(settings, uri))
             tokens = load_counter(settings.token_encoding)
             interrupt = partial(interrupt_silent, database, tokens.count_message_async)
-            database.run(keep_running(database, ("silent streams", interrupt)))
+            database.run(keep_running(database, ("silent streams", observed("streams", interrupt))))
             app.state.backend = backend = Backend(settings, database, tokens)
             app.state.readiness = Readiness(backend)
             app.state.guards = guards = Guards(settings, database)

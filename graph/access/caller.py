@@ -46,6 +46,13 @@ class Caller:
         return None if self.expires_at is None else max(0.0, self.expires_at - time.time())
 
     @property
+    def kind(self) -> str:
+        """The kind of caller for logs and metrics: user, service, anyone or nobody; never a name."""
+        if self.key_id is not None:
+            return "service"
+        return self.name if self in (ANYONE, NOBODY) else "user"
+
+    @property
     def may_know_settings(self) -> bool:
         """Whether errors name the settings that decide: for backends, and where no authentication is needed."""
         return self.scope.user_id is None

@@ -16,6 +16,7 @@ from graph.store.driver.availability import sleep, sleep_until_any, until_availa
 from graph.store.jobs import embedding
 from graph.store.jobs.embedding import Claimed, TextToEmbed, Vector, Words
 from graph.store.jobs.lease import Retries, renewing
+from graph.telemetry.steps import Kind, step
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -151,14 +152,17 @@ class EmbeddingJobs:
         )
         if not claimed.texts:
             return claimed.looked > 0
-        try:
-            async with renewing(partial(embedding.renew, self._database, claimed, lease_seconds=lease), seconds=lease):
-                vectors = await self._embed(claimed, model, claimed.texts)
-                stored = await self._store(claimed, model, vectors, stop)
-        except BaseException:
-            with contextlib.suppress(Unavailable):
-                await embedding.release(self._database, claimed)
-            raise
+        with step(Kind.JOB, "embeddings") as job:
+            try:
+                renewal = partial(embedding.renew, self._database, claimed, lease_seconds=lease)
+                async with renewing(renewal, seconds=lease):
+                    vectors = await self._embed(claimed, model, claimed.texts)
+                    stored = await self._store(claimed, model, vectors, stop)
+            except BaseException:
+                with contextlib.suppress(Unavailable):
+                    await embedding.release(self._database, claimed)
+                raise
+            job.note(items=len(claimed.texts), failed=len(claimed.texts) - len(vectors))
         if self._on_stored is not None:
             self._on_stored(stored)
         return True

@@ -20,6 +20,7 @@ from graph.store.driver.availability import sleep, sleep_until_any, until_availa
 from graph.store.jobs import summarising
 from graph.store.jobs.lease import Retries, renewing
 from graph.store.jobs.summarising import ClaimedSession, Standing
+from graph.telemetry.steps import Kind, outcome_of, step
 
 if TYPE_CHECKING:
     from graph.settings import Settings
@@ -112,19 +113,24 @@ class SummaryJobs:
             logger.error("session %r can't be summarised: the worker ended at each attempt", due.session_id)
             await summarising.give_up(self._database, due)
             return True
-        async with renewing(
-            partial(summarising.renew_session, self._database, due, lease_seconds=lease), seconds=lease
-        ):
-            try:
-                while not await self._step(due):
-                    if stop.is_set():
-                        await summarising.postpone(self._database, due, now())  # for another worker, at once
-                        break
-            except Unavailable:
-                raise
-            except Exception:
-                logger.exception("session %r can't be summarised", due.session_id)
-                await self._put_off(due)
+        before = self.written
+        with step(Kind.JOB, "summaries") as job:
+            async with renewing(
+                partial(summarising.renew_session, self._database, due, lease_seconds=lease), seconds=lease
+            ):
+                try:
+                    while not await self._step(due):
+                        if stop.is_set():
+                            await summarising.postpone(self._database, due, now())  # for another worker, at once
+                            break
+                except Unavailable:
+                    raise
+                except Exception as error:
+                    logger.exception("session %r can't be summarised", due.session_id)
+                    job.fail(outcome_of(error))
+                    job.note(reasons=[type(error).__name__])
+                    await self._put_off(due)
+            job.note(items=self.written - before)
         return True
 
     async def _put_off(self, due: ClaimedSession) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from graph.store.jobs.batches import Limits
 from graph.store.jobs.enrichment import Claim, Outcome
 from graph.store.jobs.lease import Retries, renewing
 from graph.store.jobs.turns import Turns
+from graph.telemetry.steps import Kind, reason_of, step
 
 if TYPE_CHECKING:
     from graph.enrichment.entities import Extractor
@@ -150,10 +152,9 @@ class Worker:
         """Read a batch while the one before it is stored and the next one claimed; returns that one."""
         ahead = asyncio.create_task(self._claim(stop, fresh=True))
         try:
-            async with self._model:
-                outcomes = await asyncio.to_thread(self._reader.read, held.messages, held.tool_texts)
+            outcomes, earlier = await self._read(held)
             await self._stored()
-            self._storing = asyncio.create_task(self._store(held, outcomes, stop))
+            self._storing = asyncio.create_task(self._store(held, outcomes, stop, earlier))
         finally:
             following = await ahead
         return following or await self._claim(stop)
@@ -161,10 +162,16 @@ class Worker:
     async def _read_alone(self, held: Claim, stop: asyncio.Event) -> Claim | None:
         """Read messages that may end this worker. It holds no other messages then: they would be suspected as well."""
         await self._stored()
-        async with self._model:
-            outcomes = await asyncio.to_thread(self._reader.read, held.messages, held.tool_texts)
-        await self._store(held, outcomes, stop)
+        outcomes, earlier = await self._read(held)
+        await self._store(held, outcomes, stop, earlier)
         return await self._claim(stop)
+
+    async def _read(self, held: Claim) -> tuple[list[Outcome], float]:
+        """Read messages with the model; returns the outcomes, and the seconds that the model took."""
+        async with self._model:
+            began = time.perf_counter()
+            outcomes = await asyncio.to_thread(self._reader.read, held.messages, held.tool_texts)
+        return outcomes, time.perf_counter() - began
 
     async def _read_part(self, long: LongText, stop: asyncio.Event) -> None:
         """Read the next part of a long message, and store the outcome after the last one."""
@@ -224,11 +231,21 @@ class Worker:
             self._held[held.lease] = held
             self._long = long_text(held, self._extractor)
 
-    async def _store(self, held: Claim, outcomes: list[Outcome], stop: asyncio.Event) -> None:
-        """Store a batch; until the database takes it, or the worker has to end."""
-        with contextlib.suppress(Unavailable):  # `stop` is set: the lease runs out
+    async def _store(self, held: Claim, outcomes: list[Outcome], stop: asyncio.Event, earlier: float = 0.0) -> None:
+        """Store a batch; until the database takes it, or the worker has to end.
+
+        Args:
+            held: the batch.
+            outcomes: the outcomes of its messages.
+            stop: ends the attempts.
+            earlier: seconds for which the model has read the batch.
+        """
+        with step(Kind.JOB, "entities", earlier=earlier) as job, contextlib.suppress(Unavailable):
+            # Where it is unavailable, `stop` is set: the lease runs out.
             self.done.stored += await until_available(partial(self._store_once, held, outcomes), stop)
-            self.done.failed += sum(outcome.failure is not None for outcome in outcomes)
+            failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+            self.done.failed += len(failures)
+            job.note(items=len(outcomes), failed=len(failures), reasons=[reason_of(text) for text in failures])
         self._held.pop(held.lease, None)
         self._wake_others()
         self._report()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Hashable
 from contextlib import aclosing
+from contextvars import Context
 from typing import Any, cast
 
 from graph.live.follower import Follower
@@ -99,7 +100,9 @@ class Hub:
         self._followers += 1
         if not self._tasks:
             self._note_answer()  # the stream has some seconds to open
-            self._tasks = [asyncio.create_task(self._follow_changes()), asyncio.create_task(self._look_up())]
+            # In new contexts: they outlive the request of the first follower.
+            works = (self._follow_changes(), self._look_up())
+            self._tasks = [asyncio.create_task(work, context=Context()) for work in works]
         return Follower(self, group, source, outlet or Outlet())
 
     def leave(self, topic: Topic, group: Group) -> None:

@@ -23,6 +23,7 @@ from graph.operations.concurrency import run_on_thread
 from graph.request.guards import Guards
 from graph.request.masking import public_failure
 from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
+from graph.telemetry.steps import note
 from graph.transport import http
 from graph.transport.http import RequestRefused
 from graph.transport.origins import Origins
@@ -95,6 +96,7 @@ class MCPEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
+        note(protocol="mcp")
         with suppress(ClientDisconnect):
             try:
                 caller = await _caller_of(request)

@@ -11,6 +11,7 @@ from graph.request.guards import Guards
 from graph.request.operation import Operation
 from graph.schema.context import Context
 from graph.settings import Settings
+from graph.telemetry.steps import Kind, note, step
 
 
 async def admit(
@@ -34,22 +35,31 @@ async def admit(
         BadUserInput: a list in the variables is too long.
         TooCostly: the cost exceeds the maximum of an operation, or the rest of the caller's budget.
     """
-    guards.trusted.require_trusted(text)
-    if context.caller.seconds_left() == 0:
-        raise expired()
-    context.caller.require(operation.right)
-    context.changes = operation.changes
-    operation.lists.refuse_long(variables)
-    cost = await operation.cost(variables, guards.settings)
-    most = guards.settings.max_cost
+    with step(Kind.ADMISSION):
+        guards.trusted.require_trusted(text)
+        if context.caller.seconds_left() == 0:
+            raise expired()
+        context.caller.require(operation.right)
+        context.changes = operation.changes
+        operation.lists.refuse_long(variables)
+        cost = await operation.cost(variables, guards.settings)
+        try:
+            _refuse_above(guards.settings.max_cost, cost)
+            await guards.budgets.spend(context.caller, cost)
+        except TooCostly:
+            note(refused=cost)
+            raise
+        note(cost=cost)
+        return cost
+
+
+def _refuse_above(most: int, cost: int) -> None:
     if most and cost > most:
         message = (
             f"the operation can return {cost:,} objects, and at most {most:,} are accepted:"
             " ask for fewer with first or last"
         )
         raise TooCostly(message, cost={"requested": cost, "allowed": most}, setting="RECALLQL_MAX_COST")
-    await guards.budgets.spend(context.caller, cost)
-    return cost
 
 
 def cost_report(cost: int | None, settings: Settings, *, requested: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from graph.request.presence import Presence
 from graph.request.trusted import TrustedDocuments
 from graph.settings import Settings
 from graph.store.database import Database
+from graph.telemetry.steps import note
 
 
 class Guards:
@@ -43,4 +44,6 @@ class Guards:
             Unauthenticated: the credentials are missing or wrong.
             Unavailable: the credentials can't be verified now.
         """
-        return await self.authenticator.authenticate(self._database, authorization)
+        caller = await self.authenticator.authenticate(self._database, authorization)
+        note(caller=caller.kind)
+        return caller

@@ -14,6 +14,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 
 from graph.access.caller import Caller
 from graph.errors import ErrorCode, OperationError
+from graph.telemetry.steps import fail
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,9 @@ def public_error(error: GraphQLError, *, names_settings: bool = False) -> GraphQ
 def public_failure(failure: Exception, caller: Caller) -> GraphQLError:
     """Return the public error of an operation that did not start, or that ended with this failure."""
     raised = GraphQLError(str(failure), original_error=failure)
-    return public_error(raised, names_settings=caller.may_know_settings)
+    found = public_error(raised, names_settings=caller.may_know_settings)
+    fail(_code_of(found))
+    return found
 
 
 def public_errors(
@@ -124,9 +127,15 @@ def public_errors(
         names_settings: whether `extensions.setting` is kept.
     """
     found = [public_error(error, names_settings=names_settings) for error in errors]
+    if found:
+        fail(_code_of(found[0]))
     if changes:
         found = [_after_commit(error) for error in found]
     return found if suggestions else [_without_suggestion(error) for error in found]
+
+
+def _code_of(error: GraphQLError) -> str:
+    return str((error.extensions or {}).get("code", ErrorCode.INTERNAL.value))
 
 
 def _after_commit(error: GraphQLError) -> GraphQLError:

@@ -25,6 +25,7 @@ from graph.request.masking import public_errors, public_failure
 from graph.request.operation import Operation
 from graph.schema.build import build_schema
 from graph.schema.context import Context
+from graph.telemetry.steps import Kind, note, step
 
 ONE_ANSWER = frozenset({OperationType.QUERY, OperationType.MUTATION})
 """The kinds of operation that have one answer."""
@@ -93,7 +94,7 @@ class Pipeline:
             WrongKind: the operation is of another kind.
         """
         try:
-            operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
+            operation = await self._prepared(request, kinds)
         except InvalidDocument as invalid:
             return Answer(None, self._public(invalid.errors, context))
         return await self._run(operation, request, context)
@@ -124,7 +125,7 @@ class Pipeline:
         try:
             async with read_bounds(self._backend, changes=False):
                 await self._guards.standing.require_valid(context.caller)
-            operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
+            operation = await self._prepared(request, kinds)
             if operation.kind is not OperationType.SUBSCRIPTION:
                 answer = await self._run(operation, request, context)
                 if answer.is_refusal:
@@ -145,6 +146,13 @@ class Pipeline:
             raise OperationFailed(self._public(invalid.errors, context)) from None
         except OperationError as error:
             raise OperationFailed([public_failure(error, context.caller)]) from None
+
+    async def _prepared(self, request: OperationRequest, kinds: Collection[OperationType]) -> Operation:
+        with step(Kind.PARSE):
+            operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
+        name = operation.node.name
+        note(kind=operation.kind.value, operation="" if name is None else name.value)
+        return operation
 
     async def _run(self, operation: Operation, request: OperationRequest, context: Context) -> Answer:
         cost, data = None, None

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 from graph.settings import Settings, unknown_settings
+from graph.telemetry import logs
 
 logger = logging.getLogger(__name__)
 
 
 def configure_logging(settings: Settings) -> None:
-    """One line an event on standard error."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("pymongo").setLevel(logging.WARNING)
+    """One line an event on standard error, and one for each request and job."""
+    logs.configure(settings.log_level, settings.log_format, settings.slow_operation)
 
 
 def warn_of_unknown_settings() -> None:

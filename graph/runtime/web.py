@@ -120,6 +120,7 @@ def run(
     config = uvicorn.Config(
         app,
         lifespan="off",
+        log_config=None,  # its lines are as all others
         log_level=_LEVELS.get(settings.log_level, settings.log_level),
         access_log=False,
         http=cast("type[asyncio.Protocol]", bounded_http(settings)),  # uvicorn only calls it

@@ -321,6 +321,16 @@ class MCPSettings(CheckedSettings):
 
 
 class LoggingSettings(CheckedSettings):
-    """The level and the format of the log."""
+    """The level, the format and the contents of the log."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum log level.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Format of the log, which goes to standard error: text, or a JSON object a line."
+    )
+    slow_operation: float = Field(
+        1.0,
+        ge=0,
+        le=3_600,
+        description="Seconds from which an operation or job is logged as slow, with its commands of MongoDB; 0 disables"
+        " that.",
+    )

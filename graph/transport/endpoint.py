@@ -22,6 +22,7 @@ from graph.request.guards import Guards
 from graph.request.masking import InternalError, public_failure
 from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
 from graph.settings import Settings
+from graph.telemetry.steps import INTERNAL, fail, note
 from graph.transport import http
 from graph.transport.http import RequestRefused
 from graph.transport.lines import Lines
@@ -58,6 +59,7 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: Request) -> ASGIApp:
         accept = request.headers.get("accept", "")
+        note(protocol="graphql")
         media_type = http.response_type(accept)
         try:
             if "text/html" in accept and self._settings.explorer and http.opens_page(request):
@@ -78,6 +80,7 @@ class GraphQLEndpoint:
             raise
         except Exception as failure:  # noqa: BLE001 - it is logged
             internal = InternalError.logged(failure, "the answer to a request")
+            fail(INTERNAL)
             masked = {"message": internal.message, "extensions": internal.extensions}
             return http.json_response({"errors": [masked]}, media_type=media_type, status=500)
         return http.refusal_response(refusal, media_type=media_type)

@@ -30,6 +30,7 @@ from graph.operations.concurrency import run_on_thread
 from graph.request.answer import Answer, encode_json
 from graph.request.persisted import OperationTexts
 from graph.request.pipeline import OperationRequest
+from graph.telemetry.steps import fail
 
 _Scan: TypeAlias = Callable[[str, int], tuple[Any, int]]
 
@@ -386,6 +387,7 @@ def json_response(
 def refusal_response(refusal: RequestRefused, *, media_type: str) -> Response:
     """Return the response to a request that was refused before its operation ran."""
     # The errors name no settings: the caller of a refused request may be unknown.
+    fail(refusal.error.code.value)
     error = {"message": str(refusal.error), "extensions": refusal.error.extensions_for(names_settings=False)}
     status = refusal.status
     if media_type == JSON_TYPE and isinstance(refusal.error, PersistedQueryNotFound | PersistedQueryNotSupported):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
+from itertools import count
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +28,7 @@ from graph.settings import Settings
 from graph.transport import http
 from graph.transport.http import RequestRefused
 from graph.transport.open_connections import OpenConnections
+from graph.transport.requests import part_of
 
 _KINDS: Final = frozenset({OperationType.MUTATION})
 _LINE_END: Final = b"\n"
@@ -85,6 +87,7 @@ class Lines:
         self._reports_cost = http.COST_HEADER in request.headers
         self._end: OperationError | None = None
         self._waiting: asyncio.Timeout | None = None
+        self._numbers = count(1)
 
     @staticmethod
     def asked_for(request: Request) -> bool:
@@ -138,6 +141,10 @@ class Lines:
 
     async def _answer(self, line: bytearray) -> bytes:
         """Execute the mutation of a line; return its answer."""
+        with part_of(self._request.scope, next(self._numbers), self._caller):
+            return await self._answer_of(line)
+
+    async def _answer_of(self, line: bytearray) -> bytes:
         try:
             data = http.check_request(await http.decode_large_json(line, "The line"))
             asked = http.operation_request(data, self._guards.texts, reports_cost=self._reports_cost)

@@ -149,7 +149,7 @@ class Cors(CORSMiddleware):
             "allow_origins": allowed,
             "allow_methods": ["GET", "POST", "PATCH", "DELETE"],
             "allow_headers": [*HEADERS, *headers],
-            "expose_headers": ["retry-after"],
+            "expose_headers": ["retry-after", "x-request-id"],
             "max_age": 600,
         }
         super().__init__(app, **options)

@@ -16,6 +16,7 @@ from graph.errors import Forbidden
 from graph.settings import Settings
 from graph.transport import http
 from graph.transport.origins import CheckOrigins, Cors, OnceLog, Origins
+from graph.transport.requests import Requests
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -32,7 +33,7 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEAD
 
 def middleware(settings: Settings, origins: Origins) -> list[Middleware]:
     """Return the middleware of all routes, outermost first."""
-    layers = [Middleware(SecurityHeaders)]
+    layers = [Middleware(Requests), Middleware(SecurityHeaders)]
     if not authentication_is_on(settings):
         layers.append(Middleware(LocalHostsOnly, origins=settings.allowed_origins))
     layers.append(Middleware(CheckOrigins, origins=origins))

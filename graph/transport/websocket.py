@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing, suppress
+from itertools import count
 from typing import Any
 
 import orjson
@@ -25,6 +26,7 @@ from graph.request.pipeline import OperationFailed, OperationRequest, Pipeline
 from graph.settings import Settings
 from graph.transport.http import RequestRefused, check_request, decode_large_json, is_unicode, operation_request
 from graph.transport.open_connections import OpenConnections
+from graph.transport.requests import part_of
 
 SUBPROTOCOL = "graphql-transport-ws"
 
@@ -83,6 +85,7 @@ class GraphQLSocket:
         self._initialised = asyncio.Event()
         self._is_acknowledged = False
         self._outlet = Outlet()
+        self._numbers = count(1)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._until_closed = ExitStack()
 
@@ -218,7 +221,7 @@ class GraphQLSocket:
 
     async def _run(self, operation_id: str, request: OperationRequest) -> None:
         """Send the results of an operation until its end, or until the client disconnects."""
-        with suppress(_Gone):
+        with part_of(self._socket.scope, next(self._numbers), self._caller), suppress(_Gone):
             try:
                 await self._send_results(operation_id, request)
             except OperationFailed as failure:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from graph.access.caller import Caller, Right
-from graph.errors import BadUserInput, ErrorCode, OperationError
+from graph.errors import BadUserInput, ErrorCode, OperationError, TooCostly
 from graph.execution.size import MUTATION
 from graph.operations.backend import Backend
 from graph.operations.bounds import read_bounds
@@ -22,6 +22,7 @@ from graph.request.guards import Guards
 from graph.request.masking import InternalError
 from graph.settings import Settings
 from graph.store.scope import Scope
+from graph.telemetry.steps import fail, note
 from graph.transport.http import RequestRefused, read_json_body
 from graph.transport.origins import Origins
 from graph.transport.watch import Watch
@@ -160,7 +161,13 @@ async def _caller_of(request: Request, right: Right, items: int) -> Caller:
     caller.require(right)
     asked = number_of(request, "limit"), number_of(request, "lastn") or None
     items = min(max((number for number in asked if number is not None), default=items), MAX_PAGE)
-    await guards.budgets.spend(caller, items + (MUTATION if right > Right.READ else 0))
+    cost = items + (MUTATION if right > Right.READ else 0)
+    try:
+        await guards.budgets.spend(caller, cost)
+    except TooCostly:
+        note(refused=cost)
+        raise
+    note(cost=cost)
     return caller
 
 
@@ -172,9 +179,11 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
         right: the right that the caller needs.
         items: how many items the answer usually has, where the request does not say.
     """
+    name = f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}"
 
     @wraps(handler)
     async def answer(request: Request) -> Response:
+        note(protocol="zep", operation=name)
         try:
             call = Call(request, await _caller_of(request, right, items), changes=right != Right.READ)
             if call.changes:  # is carried through without its client, and has a deadline
@@ -199,6 +208,7 @@ def endpoint(handler: Handler, right: Right, items: int) -> Endpoint:
 
 def refusal(message: str, status: int, error: OperationError | None = None) -> Response:
     """An error as one line of text."""
+    fail(f"HTTP_{status}" if error is None else error.code.value)
     line = " ".join(message.split()).encode(errors="backslashreplace")
     headers = {"WWW-Authenticate": 'Bearer realm="recallql"'} if status == 401 else {}
     if error is not None and "retryAfter" in error.extensions:

@@ -19,6 +19,7 @@ from tenacity import (
 )
 
 from graph.errors import Unavailable
+from graph.telemetry.steps import Kind, step
 
 T = TypeVar("T")
 
@@ -105,6 +106,23 @@ async def once(name: str, work: Callable[[], Awaitable[object]]) -> None:
         logger.warning("%s: put off: %s", name, error)
     except Exception:  # the cause of any failure may pass
         logger.exception("%s: put off", name)
+
+
+def observed(name: str, work: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+    """Return work that is observed as a job.
+
+    Args:
+        name: the name of the job.
+        work: the work; its result is the number of its items, or else it has one item.
+    """
+
+    async def run() -> object:
+        with step(Kind.JOB, name) as job:
+            found = await work()
+            job.note(items=found if isinstance(found, int) else 1)
+            return found
+
+    return run
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -22,6 +22,7 @@ from graph.errors import StartupError, Unavailable
 from graph.store.driver.abandoned import ended_when_cancelled
 from graph.store.driver.deadline import commands_within
 from graph.store.driver.errors import translated_errors
+from graph.store.driver.listening import listeners
 from graph.store.driver.types import Client, DriverName, Transaction, awaited, is_motor
 from graph.store.driver.waiting import lose_no_cancellation
 
@@ -81,6 +82,7 @@ def connect(
                 maxPoolSize=pool_size,
                 serverSelectionTimeoutMS=milliseconds,
                 waitQueueTimeoutMS=milliseconds,
+                event_listeners=listeners(),
             )
     except KeyError as error:  # of an option whose value is not in its list of values
         raise StartupError(f"{named} has an option with the unknown value {error}") from None

@@ -25,7 +25,7 @@ from typing import Any
 from graph.errors import Conflict, ErasureUnderWay, shown
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, new_uuid, now
-from graph.store.driver.availability import once
+from graph.store.driver.availability import observed, once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction, UpdateOne
 from graph.store.entities import ownership
@@ -293,7 +293,7 @@ async def run_pending(database: Database) -> int:
 
 def begin(database: Database, job: str) -> asyncio.Task[None]:
     """Run a job in the background. If it fails, `run_pending` resumes it after the end of its lease."""
-    return database.run(once("an erasure", partial(_finish_with_sessions, database, job)))
+    return database.run(once("an erasure", observed("erasures", partial(_finish_with_sessions, database, job))))
 
 
 async def _finish_with_sessions(database: Database, job: str) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from graph.errors import Conflict, NotFound, OperationError
 from graph.store.database import Database
 from graph.store.documents import Document, SessionDocument, new_uuid, now
-from graph.store.driver.availability import once
+from graph.store.driver.availability import observed, once
 from graph.store.driver.types import Transaction
 from graph.store.forking.copies import Copier
 from graph.store.forking.forks import MOST_COPIED_BYTES, Fork, new_session
@@ -57,7 +57,7 @@ class _Lost(Exception):
 
 def begin(database: Database) -> asyncio.Task[None]:
     """Run the due jobs in the background. If that fails, `resume` begins them after the end of their leases."""
-    return database.run(once("a fork", partial(run_pending, database)))
+    return database.run(once("a fork", observed("forks", partial(run_pending, database))))
 
 
 async def resume(database: Database) -> None:

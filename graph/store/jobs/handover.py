@@ -16,7 +16,7 @@ from functools import partial
 
 from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now
-from graph.store.driver.availability import once
+from graph.store.driver.availability import observed, once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
 from graph.store.entities import ownership
@@ -50,7 +50,7 @@ async def give_to_user(database: Database, session_id: str, user_id: str, tx: Tr
 
 async def settle(database: Database, session_id: str) -> None:
     """Run the job of a session, and wait at most as long as for a write; the job continues in the background."""
-    task = database.run(once("a handover of entities", partial(finish, database, session_id)))
+    task = database.run(once("a handover of entities", observed("handovers", partial(finish, database, session_id))))
     await asyncio.wait([task], timeout=database.write_deadline)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeAlias
 
 from graph.store.database import Database
-from graph.store.driver.availability import repeatedly
+from graph.store.driver.availability import observed, repeatedly
 from graph.store.jobs import erasure, expiry, forking, handover, retention
 
 Job: TypeAlias = tuple[str, Callable[[], Awaitable[object]]]
@@ -25,10 +25,10 @@ async def keep_running(database: Database, *more: Job, pause: float = PAUSE) -> 
     others, since one may take minutes.
     """
     await repeatedly(
-        ("erasures of expired sessions", partial(expiry.run_pending, database)),
-        ("erasures", partial(erasure.run_pending, database)),
-        ("handovers of entities", partial(handover.run_pending, database)),
-        ("retentions of users", partial(retention.run_pending, database)),
+        ("erasures of expired sessions", observed("expiries", partial(expiry.run_pending, database))),
+        ("erasures", observed("erasures", partial(erasure.run_pending, database))),
+        ("handovers of entities", observed("handovers", partial(handover.run_pending, database))),
+        ("retentions of users", observed("retentions", partial(retention.run_pending, database))),
         ("forks", partial(forking.resume, database)),
         *more,
         pause=pause,

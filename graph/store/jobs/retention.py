@@ -14,7 +14,7 @@ from functools import partial
 
 from graph.store.database import Database
 from graph.store.documents import Document, new_uuid, now
-from graph.store.driver.availability import once
+from graph.store.driver.availability import observed, once
 from graph.store.driver.transactions import in_transaction
 from graph.store.driver.types import Transaction
 from graph.store.jobs.documents import RetentionDocument
@@ -41,7 +41,7 @@ async def forget(database: Database, user_id: str, tx: Transaction) -> None:
 
 async def settle(database: Database, user_id: str) -> None:
     """Run the job of a user, and wait at most as long as for a write; the job continues in the background."""
-    task = database.run(once("a retention of a user", partial(finish, database, user_id)))
+    task = database.run(once("a retention of a user", observed("retentions", partial(finish, database, user_id))))
     await asyncio.wait([task], timeout=database.write_deadline)
 
 

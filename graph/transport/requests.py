@@ -1,0 +1,85 @@
+"""The id of each request, which the log has in each line, and the step that the request is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from secrets import token_hex
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from graph.access.caller import Caller
+from graph.telemetry.steps import Kind, begin_request, request_id, step
+
+HEADER: Final = b"x-request-id"
+_SANE = re.compile(rb"[A-Za-z0-9._:+=/-]{1,128}")
+_STARTS = frozenset({"http.response.start", "websocket.accept"})
+
+
+class Requests:
+    """Middleware that gives each request an id, the client's own where it sends a sane one, and observes the request.
+
+    The operations of a WebSocket have the id of its handshake, with a number.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application, and add the id to its response."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        id_, traceparent = _sent(scope)
+        begin_request(id_.decode())
+        status = 200
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] in _STARTS:
+                status = message.get("status", 101)
+                message["headers"] = [*message.get("headers", ()), (HEADER, id_)]
+            await send(message)
+
+        if scope["type"] == "websocket":  # its operations are the requests
+            await self._app(scope, receive, send_with_id)
+            return
+        with step(Kind.REQUEST, traceparent=traceparent) as request:
+            request.request_id = id_.decode()
+            await self._app(scope, receive, send_with_id)
+            if status >= 400:
+                request.fail(f"HTTP_{status}")
+
+
+@contextmanager
+def part_of(scope: Scope, number: int, caller: Caller) -> Iterator[None]:
+    """Observe one of several operations of a connection as a request, with an id of its own.
+
+    Args:
+        scope: of the connection.
+        number: of the operation.
+        caller: of the connection.
+    """
+    id_ = request_id().partition("#")[0]
+    begin_request(f"{id_}#{number}")
+    _, traceparent = _sent(scope)
+    with step(Kind.REQUEST, traceparent=traceparent) as request:
+        request.request_id = request_id()
+        request.note(protocol="graphql", caller=caller.kind)
+        yield
+
+
+def _sent(scope: Scope) -> tuple[bytes, str]:
+    """Return the id of a request, and its `traceparent` header, or an empty text."""
+    id_, traceparent = b"", ""
+    for name, value in scope["headers"]:
+        if name == HEADER and _SANE.fullmatch(value):
+            id_ = value
+        elif name == b"traceparent":
+            traceparent = value.decode("latin-1")[:_LONGEST_PARENT]
+    return id_ or token_hex(16).encode(), traceparent
+
+
+_LONGEST_PARENT = 100  # characters: the header has 55, and later versions may have more
