@@ -7,7 +7,7 @@ from graph.operations.backend import Backend
 from graph.operations.sessions import check_user_id
 from graph.store.documents import Document
 from graph.store.forking import forks
-from graph.store.forking.forks import Fork, Forked
+from graph.store.forking.forks import Charge, Fork, Forked
 from graph.store.jobs import forking
 from graph.store.scope import Scope
 
@@ -19,6 +19,7 @@ async def fork_session(
     through_seq: int,
     new_session_id: str,
     *,
+    charge: Charge,
     user_id: str | None = None,
 ) -> Forked:
     """Create a session with copies of the messages of another one, up to a number; begin to create a large one.
@@ -29,6 +30,7 @@ async def fork_session(
         session_id: the session with the messages.
         through_seq: the number of the last message that is copied.
         new_session_id: the id of the new session.
+        charge: charges the caller for the number of messages to copy; a fork that exists costs nothing more.
         user_id: the user of the new session, for a source without a user.
 
     Raises:
@@ -36,7 +38,7 @@ async def fork_session(
         Conflict: the new id is in use, or the source belongs to another user.
         Forbidden: the caller may not create a session with the new id, or not for the user.
         NotFound: the source is not in the caller's scope.
-        TooCostly: the user has too many forks that are being made.
+        TooCostly: the user has too many forks that are being made, or the caller's budget is spent.
     """
     fork = Fork(
         validation.check_id(session_id, "sessionId"),
@@ -44,7 +46,7 @@ async def fork_session(
         validation.check_id(new_session_id, "newSessionId"),
         check_user_id(scope, user_id),
     )
-    forked = await forks.fork_session(backend.database, scope, fork)
+    forked = await forks.fork_session(backend.database, scope, fork, charge)
     if forked.session is None:
         forking.begin(backend.database)
     return forked

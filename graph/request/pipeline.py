@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError
@@ -77,7 +78,7 @@ class Pipeline:
 
     def context(self, caller: Caller) -> Context:
         """Create the context of one operation of a caller."""
-        return Context(self._backend, caller)
+        return Context(self._backend, caller, charge=partial(self._guards.budgets.spend, caller))
 
     async def execute(
         self, request: OperationRequest, context: Context, kinds: Collection[OperationType] = ONE_ANSWER

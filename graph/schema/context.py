@@ -36,6 +36,11 @@ _RelativesOf: TypeAlias = Callable[[Backend, Sequence[relatives.Asked]], Awaitab
 _Key: TypeAlias = tuple[str, frozenset[str]]
 
 
+async def _charge_nothing(cost: int) -> None:
+    """Take nothing: the caller has no budget."""
+    del cost
+
+
 @dataclass
 class Context:
     """One request: the caller, and the loaders that combine the look-ups of one query into one read.
@@ -47,12 +52,14 @@ class Context:
         backend: the open parts of the process.
         caller: the caller of the request.
         changes: whether the operation is a mutation.
+        charge: takes a cost that is known only during the execution from the caller's budget.
         filter_bounds: counts the values of all filters of the operation.
     """
 
     backend: Backend
     caller: Caller = ANYONE
     changes: bool = False
+    charge: Callable[[int], Awaitable[None]] = _charge_nothing
 
     # Not arguments, so that `dataclasses.replace` makes a context with loaders of its own.
     filter_bounds: FilterBounds = field(init=False, default_factory=FilterBounds)

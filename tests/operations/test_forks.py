@@ -277,6 +277,37 @@ async def test_a_fork_whose_maker_died_is_made_once(
     assert (await read(large, "t"))["messageCount"] == 8
 
 
+@unbegun
+async def test_a_fork_costs_the_messages_that_it_copies(
+    settings: Settings, mongodb_uri: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.request.budget._PERIOD", 1e6)  # seconds: nothing is given back during the test
+    given = {"jwt_secret": SecretStr(SECRET), "user_budget": 120}
+    async with served_with(settings, mongodb_uri, **given) as client:
+        for user, least in (("ada", 3), ("bob", 9)):
+            _, key = await create_key(database, f"backend of {user}", Right.WRITE)
+            as_caller(client, key)
+            await add(client, *["0"] * least, session_id=user, userId=user)
+            as_caller(client, token(user))
+            made = 0
+            while True:
+                sent = {"sessionId": user, "throughSeq": least, "newSessionId": f"{user} {made}"}
+                answer = await client.send(FORK, i=sent)
+                if "errors" in answer:
+                    break
+                made += 1
+                if made == 1:
+                    assert (await client.data(FORK, i=sent))["forkSession"]["replayed"]  # copies nothing
+            (error,) = answer["errors"]
+            assert error["extensions"]["code"] == "TOO_COSTLY"
+            assert await database.sessions.count_documents({"_id": f"{user} {made}"}) == 0
+            assert await database.forks.count_documents({"_id": f"{user} {made}"}) == 0
+            own = 13  # of the mutation, its payload and its objects
+            assert (error["extensions"]["cost"]["requested"], made) == (
+                (own, 6) if user == "ada" else (least, 4)  # 120 less a replay, in parts of 16 or 22
+            )
+
+
 DELETIONS = {
     "the source": 'mutation { deleteSession(input: { sessionId: "s" }) { deletedId } }',
     "the user": 'mutation { deleteUser(input: { userId: "ada" }) { deletedId } }',

@@ -87,7 +87,8 @@ class ForkMutations:
         " MAKING, the query `fork` has the progress, and the session appears whole, with a CREATED of"
         " `sessionUpdated`. The copies have new UUIDs, and the `seq` 1, 2, 3, …; they keep their times, contents,"
         " metadata and entities. Title, metadata and expiry of the session are copied; its summaries are"
-        " made again. Sent again, it changes nothing. NOT_FOUND for an unknown session; CONFLICT if the new id is in"
+        " made again. Sent again, it changes nothing. Each copied message costs 1 of the caller's"
+        " budget. NOT_FOUND for an unknown session; CONFLICT if the new id is in"
         " use, and for other writes to it while the session is being made."
     )
     async def fork_session(
@@ -101,6 +102,7 @@ class ForkMutations:
             input.session_id,
             input.through_seq,
             input.new_session_id,
+            charge=info.context.charge,
             user_id=input.user_id,
         )
         return ForkSessionPayload(

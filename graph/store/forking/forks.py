@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from graph.errors import BadUserInput, Conflict, Forbidden, TooCostly, shown
 from graph.store import users
@@ -33,6 +35,8 @@ MOST_COPIED_BYTES = 1_073_741_824
 MOST_UNDER_WAY = 10
 """Maximum forks of one user that are being made."""
 _DONE = ("DONE", "FAILED")
+Charge: TypeAlias = Callable[[int], Awaitable[None]]
+"""Takes a cost from the budget of the caller, or raises `TooCostly`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,16 @@ class Forked:
     replayed: bool
 
 
-async def fork_session(database: Database, scope: Scope, fork: Fork) -> Forked:
+async def fork_session(database: Database, scope: Scope, fork: Fork, charge: Charge) -> Forked:
     """Create a session with copies of the visible messages on the path to the head of another one, up to a number.
 
     Many messages are left to a job, see `graph.store.jobs.forking`.
+
+    Args:
+        database: the open database.
+        scope: the data that the caller may see.
+        fork: the fork.
+        charge: charges the caller for the number of messages to copy, before the first copy.
 
     Raises:
         BadUserInput: the source never had a message with the number, or the messages are too many.
@@ -86,8 +96,15 @@ async def fork_session(database: Database, scope: Scope, fork: Fork) -> Forked:
             source belongs to another user.
         Forbidden: the new session exists outside the caller's scope, or its id lacks the caller's prefix.
         NotFound: the source is not within the scope.
-        TooCostly: the user has too many forks that are being made.
+        TooCostly: the user has too many forks that are being made, or the caller's budget is spent.
     """
+    charged = 0
+
+    async def charge_once(number: int) -> None:
+        nonlocal charged  # a write conflict repeats the transaction
+        if number > charged:
+            await charge(number - charged)
+            charged = number
 
     async def attempt(tx: Transaction) -> Forked:
         source = await session_to_change(database, scope, fork.source_id, tx)
@@ -99,8 +116,10 @@ async def fork_session(database: Database, scope: Scope, fork: Fork) -> Forked:
         _refuse_later(fork, source)
         await _refuse_many(database, source.get("userId") or fork.user_id, tx)  # before the reads that cost most
         await erasure.refuse_while_under_way(database, erasure.session_job(fork.session_id), tx)
-        if await _is_large(database, Visible.of_head(source), fork, tx):
-            return Forked(None, of_job(await _leave_job(database, source, fork, tx)), replayed=False)
+        number, is_large = await _size(database, Visible.of_head(source), fork, tx)
+        await charge_once(number)
+        if is_large:
+            return Forked(None, of_job(await _leave_job(database, source, fork, number, tx)), replayed=False)
         created = await _create(database, source, fork, tx)
         return Forked(created, of_session(created), replayed=False)
 
@@ -155,17 +174,11 @@ async def _under_way(database: Database, scope: Scope, fork: Fork, tx: Transacti
     return job
 
 
-async def _leave_job(database: Database, source: SessionDocument, fork: Fork, tx: Transaction) -> ForkDocument:
-    """Within a transaction, leave a job that makes the fork."""
+async def _leave_job(
+    database: Database, source: SessionDocument, fork: Fork, total: int, tx: Transaction
+) -> ForkDocument:
+    """Within a transaction, leave a job that makes the fork of a number of messages."""
     visible = Visible.of_head(source)
-    match = visible.match("seq", fork.through_seq)
-    total = await database.messages.count_documents(match, limit=MOST_COPIED + 1, session=tx)
-    if total > MOST_COPIED:
-        message = (
-            f"throughSeq is {fork.through_seq:,}, and the messages up to it are more than {MOST_COPIED:,}, the maximum"
-            " of a fork: send a smaller seq"
-        )
-        raise BadUserInput(message)
     job: ForkDocument = {
         "_id": fork.session_id,
         "dueAt": now(),
@@ -237,15 +250,29 @@ async def _create(database: Database, source: SessionDocument, fork: Fork, tx: T
     return session
 
 
-async def _is_large(database: Database, visible: Visible, fork: Fork, tx: Transaction) -> bool:
-    """Return whether the messages are too many or too large for one transaction."""
+async def _size(database: Database, visible: Visible, fork: Fork, tx: Transaction) -> tuple[int, bool]:
+    """Return the number of messages, and whether they are too many or too large for one transaction.
+
+    Raises:
+        BadUserInput: the messages are too many for a fork.
+    """
     size: list[Document] = [
         {"$match": visible.match("seq", fork.through_seq)},
         {"$limit": MOST_AT_ONCE + 1},
         {"$group": {"_id": None, "messages": {"$sum": 1}, "bytes": {"$sum": {"$bsonSize": "$$ROOT"}}}},
     ]
     found = await database.messages.aggregate(size, session=tx)
-    return any(one["messages"] > MOST_AT_ONCE or one["bytes"] > MOST_BYTES for one in found)
+    if not any(one["messages"] > MOST_AT_ONCE or one["bytes"] > MOST_BYTES for one in found):
+        return sum(one["messages"] for one in found), False
+    match = visible.match("seq", fork.through_seq)
+    total = await database.messages.count_documents(match, limit=MOST_COPIED + 1, session=tx)
+    if total > MOST_COPIED:
+        message = (
+            f"throughSeq is {fork.through_seq:,}, and the messages up to it are more than {MOST_COPIED:,}, the maximum"
+            " of a fork: send a smaller seq"
+        )
+        raise BadUserInput(message)
+    return total, True
 
 
 def new_session(source: SessionDocument, fork: Fork, copied: Copier) -> SessionDocument:
