@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from graph.store.database import Database, open_database
 from graph.store.driver import client as driver
 from tests.support.driver import DRIVER
 
-_RESTING = 8
+_RESTING = 4
 """Tests between two uses of one database: by then, all that the first test left to MongoDB is done."""
 _WRITE_DEADLINE = 20.0  # seconds, as `open_database` has it
 
@@ -53,7 +53,7 @@ class Databases:
     async def _open(self, name: str) -> Database:
         if name in self._to_empty:
             self._to_empty.discard(name)
-            self._empty(self._client[name])  # it was given back with every collection and index
+            self._empty(self._client[name])  # it was given back with all collections and indexes
             return Database(driver.connect(self._uri, pool_size=32, timeout=10.0, driver=DRIVER), name, _WRITE_DEADLINE)
         database = await open_database(self._uri, name=name, driver_name=DRIVER)
         self._shape = self._shape or _shape(self._client[name])
@@ -67,7 +67,7 @@ class Databases:
             self._client.drop_database(name)
 
     def _empty(self, opened: Opened[dict[str, Any]]) -> None:
-        for name in self._shape or ():
+        for name in _with_documents(opened, self._shape or ()):
             opened.get_collection(name, write_concern=_AT_ONCE).delete_many({})
             opened.command("planCacheClear", name)
         # Reads are of what a majority has: with one wait for that, all deletions before have it too.
@@ -90,10 +90,21 @@ def databases_of(uri: str) -> Iterator[Databases]:
         yield Databases(uri, client)
 
 
+def _with_documents(opened: Opened[dict[str, Any]], names: Iterable[str]) -> list[str]:
+    """The collections that have a document, by one command for all."""
+    looks = [
+        {"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$project": {"_id": {"$literal": name}}}]}}
+        for name in names
+    ]
+    return [found["_id"] for found in opened.aggregate([{"$documents": []}, *looks])]
+
+
 def _shape(opened: Opened[dict[str, Any]]) -> dict[str, Any]:
-    """The options and indexes of each collection."""
-    return {info["name"]: (info["options"], _indexes(opened, info)) for info in opened.list_collections()}
+    """The options and indexes of each collection, by one command for all."""
+    catalog = opened.client.admin.aggregate([{"$listCatalog": {}}, {"$match": {"db": opened.name}}])
+    return {entry["name"]: (entry["type"], *_options(entry.get("md", {}))) for entry in catalog}
 
 
-def _indexes(opened: Opened[dict[str, Any]], info: Any) -> Any:
-    return opened[info["name"]].index_information() if info["type"] == "collection" else None
+def _options(stored: dict[str, Any]) -> tuple[Any, list[Any]]:
+    indexes = sorted((index["spec"] for index in stored.get("indexes", ())), key=lambda spec: str(spec["name"]))
+    return {**stored.get("options", {}), "uuid": None}, indexes
