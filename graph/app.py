@@ -9,14 +9,16 @@ from functools import partial
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from graph.console import console_routes
 from graph.enrichment.tokens import load_counter
+from graph.errors import Forbidden, OperationError
 from graph.explorer import explorer_routes
 from graph.mcp.endpoint import MCPEndpoint
 from graph.operations.backend import Backend
+from graph.operations.concurrency import run_on_thread
 from graph.operations.opening import opened
 from graph.operations.readiness import Readiness
 from graph.request.guards import Guards
@@ -25,7 +27,9 @@ from graph.settings import Settings
 from graph.store.driver.availability import observed
 from graph.store.jobs.pending import keep_running
 from graph.store.streams.writing import interrupt_silent
+from graph.telemetry.exposition import BY_KEY, TYPE, page
 from graph.transport.endpoint import GraphQLEndpoint
+from graph.transport.http import JSON_TYPE, refusal_response, refused
 from graph.transport.open_connections import OpenConnections
 from graph.transport.origins import Origins
 from graph.transport.security import middleware
@@ -73,6 +77,7 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             Route("/", _home),
             Route("/health", _health),
             Route("/ready", _ready),
+            *([Route("/metrics", _metrics)] if settings.metrics == BY_KEY else ()),
             *(explorer_routes() if settings.explorer else ()),
             *(console_routes() if settings.console else ()),
             *zep_routes(),
@@ -101,3 +106,14 @@ async def _ready(request: Request) -> JSONResponse:
     """Answer with 200 where the process can serve requests, else with 503 and the reasons."""
     reasons = await request.app.state.readiness.reasons()
     return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+
+async def _metrics(request: Request) -> Response:
+    """Answer with the metrics, to a service key; end users get no figures of others."""
+    try:
+        caller = await request.app.state.guards.authenticate(request.headers.get("authorization"))
+        if caller.scope.user_id is not None:
+            raise Forbidden("metrics are for service keys")
+    except OperationError as error:
+        return refusal_response(refused(error), media_type=JSON_TYPE)
+    return Response(await run_on_thread(page), media_type=TYPE)

@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "store",
         "transport",
         "zep",
+        "telemetry",
     },
     "runtime": {
         "access",
@@ -273,6 +274,21 @@ def test_the_schema_and_the_zep_routes_know_only_types_of_the_store() -> None:
 def test_one_module_applies_the_rule_that_hides_what_is_being_erased() -> None:
     naming = {str(path.relative_to(PACKAGE)) for path in modules() if "erasedSeq" in path.read_text(encoding="utf-8")}
     assert naming == {"store/documents.py", "store/visible.py"}
+
+
+OF_TELEMETRY = {"prometheus_client": "telemetry/metrics.py", "opentelemetry": "telemetry/tracing.py"}
+"""Packages that a process imports where an operator wants metrics or traces, and the module that imports each."""
+
+
+def test_nothing_of_metrics_is_imported_where_they_are_off() -> None:
+    program = "import graph.runtime.serve, graph.runtime.web, graph.runtime.worker, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert not OF_TELEMETRY.keys() & {name.partition(".")[0] for name in loaded.split()}
+
+
+def test_one_package_knows_how_the_service_is_observed() -> None:
+    others = [path for path in modules() if package(path) != "telemetry" and name_of(path) != "runtime/metrics.py"]
+    assert broken({name_of(path): roots(path) & OF_TELEMETRY.keys() for path in others}) == {}
 
 
 def test_a_web_process_without_a_search_imports_neither_spacy_nor_numpy() -> None:

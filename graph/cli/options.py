@@ -21,6 +21,7 @@ from graph.settings import (
     MongoDBSettings,
     RecallSettings,
     SummarySettings,
+    TelemetrySettings,
     TokenSettings,
     load_settings,
 )
@@ -151,5 +152,6 @@ with_worker_settings = with_settings(
     SummarySettings,
     LLMSettings,
     LoggingSettings,
+    TelemetrySettings,
 )
 """Give a command the flags of an enrichment worker."""

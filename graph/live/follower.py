@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, Protocol
 
 from graph.errors import OperationError
-from graph.live.group import DELETION, Group
+from graph.live.group import DELETION, Group, KeptPayload
 from graph.live.memory import SMALL, Memory, Outlet
 from graph.live.source import Gone, Place, Source, Topic
-from graph.store.documents import Document
+from graph.store.documents import Document, now
 from graph.store.driver.availability import attempts, until_available
 from graph.store.feed.changes import Moment
+from graph.telemetry.steps import Kind, record
 
 
 class Changes(Protocol):
@@ -106,6 +107,7 @@ class Follower:
                         source.place = entry.place
                         yield payload
                         del payload
+                        _note_delivery(entry)
                         continue
                 is_gone = True
             if is_gone:
@@ -164,3 +166,10 @@ class Follower:
             self._closed = True
             self._group.place_follower(self._number, None)
             self._changes.leave(self._source.topic, self._group)
+
+
+def _note_delivery(entry: KeptPayload) -> None:
+    """Observe the time from the commit of a change until its payload was taken, by two clocks if there are two."""
+    if entry.committed is not None:
+        lag = (now() - entry.committed).total_seconds()
+        record(Kind.DELIVERY, "event", max(0.0, lag))

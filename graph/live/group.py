@@ -7,6 +7,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from sys import getsizeof
 from typing import Any, TypeAlias
 
@@ -38,10 +39,12 @@ class KeptPayload:
     Attributes:
         place: of its event.
         size: bytes of the payload.
+        committed: the time of the commit of its change, where deliveries are observed.
     """
 
     place: Place
     size: int
+    committed: datetime | None
 
 
 class Group:
@@ -115,14 +118,14 @@ class Group:
                 continue  # overrun meanwhile
             self._waiting.popleft()
             self._waiting_bytes -= event.size
-            self._keep(place, payload)
+            self._keep(place, payload, event.committed)
             del event, payload
             self.wake()
             # The followers take their turn: of many events at once, only as many are kept as the bounds allow.
             await asyncio.sleep(0)
 
-    def _keep(self, place: Place, payload: object) -> None:
-        entry = KeptPayload(place, getsizeof(payload))
+    def _keep(self, place: Place, payload: object, committed: datetime | None) -> None:
+        entry = KeptPayload(place, getsizeof(payload), committed)
         if payload is not None:
             self._memory.keep((self, self._first + len(self._entries)), payload, entry.size)
         self._entries.append(entry)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Hashable
 from contextlib import aclosing
 from contextvars import Context
+from datetime import datetime
 from typing import Any, cast
 
 from graph.live.follower import Follower
@@ -75,6 +76,11 @@ class Hub:
     def is_watching(self) -> bool:
         """Whether the change stream is open or being opened."""
         return bool(self._tasks)
+
+    @property
+    def followers(self) -> int:
+        """The number of subscribers."""
+        return self._followers
 
     @property
     def is_behind(self) -> bool:
@@ -186,7 +192,7 @@ class Hub:
         document = change.document
         match change.kind:
             case ChangeKind.MESSAGE_ADDED:
-                self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document)
+                self._publish((Feed.ADDED, document["sessionId"]), document["seq"], document, change.committed)
             case ChangeKind.PIECES_ADDED | ChangeKind.STREAM_ENDED:
                 self._change_stream(change)
             case ChangeKind.TYPING:
@@ -228,7 +234,7 @@ class Hub:
             key = change.document["sessionId"], change.document["messageId"]
             if key in self._feeds[Feed.PIECES]:
                 for index, text in indexed(cast("PiecesDocument", change.document)):
-                    self._publish((Feed.PIECES, key), index, piece_of(index, text))
+                    self._publish((Feed.PIECES, key), index, piece_of(index, text), change.committed)
         elif self._feeds[Feed.PIECES]:
             self._ended_streams.add(change.id)
             self._look.set()
@@ -239,12 +245,12 @@ class Hub:
             if isinstance(key, tuple) and key == (session_id, uuid or key[1]):
                 self._publish((Feed.PIECES, key), DELETION, {})
 
-    def _publish(self, topic: Topic, place: object, event: Any) -> None:
+    def _publish(self, topic: Topic, place: object, event: Any, committed: datetime | None = None) -> None:
         feed, key = topic
         groups = self._feeds[feed].get(key)
         if not groups:
             return
-        shared = self.memory.event(event)
+        shared = self.memory.event(event, committed)
         if self.memory.is_full:
             logger.warning("events wait for slow results: subscribers read the store")
             for group in self._groups():
@@ -300,7 +306,7 @@ class Hub:
         session_id = change.document["sessionId"]
         revision = self._revision_of(session_id, reached(made, change.document))
         place = UpdatePlace(revision, now(), made)
-        self._publish((Feed.UPDATED, session_id), place, deletion_of(change.document, revision))
+        self._publish((Feed.UPDATED, session_id), place, deletion_of(change.document, revision), change.committed)
 
     def _publish_change(self, kind: UpdateKind, change: Change, message: MessageDocument) -> None:
         # The message was read later than the event, so its stamp may be that of a change whose event is yet to come.
@@ -311,7 +317,7 @@ class Hub:
             least = 0 if "editedAt" in message else message.get("sessionRevision", 0)
         revision = self._revision_of(message["sessionId"], least)
         place = UpdatePlace(revision, now(), made)
-        self._publish((Feed.UPDATED, message["sessionId"]), place, update_of(kind, message, revision))
+        self._publish((Feed.UPDATED, message["sessionId"]), place, update_of(kind, message, revision), change.committed)
 
     def _revision_of(self, session_id: str, least: int) -> int:
         """Return the revision up to which all changes of a session's messages are published with the next event."""

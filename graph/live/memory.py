@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from sys import getsizeof
 from typing import Any
 
@@ -51,10 +52,12 @@ class Event:
     Attributes:
         document: the event.
         size: approximate bytes in memory.
+        committed: the time of the commit of its change, where deliveries are observed.
     """
 
     document: Document
     size: int
+    committed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,9 @@ class Memory:
         """Whether more events wait than may be kept."""
         return self.waiting > self._half
 
-    def event(self, document: Document) -> Event:
+    def event(self, document: Document, committed: datetime | None = None) -> Event:
         """Return a live event; its bytes count until the last reference is gone."""
-        event = Event(document, memory_of(document))
+        event = Event(document, memory_of(document), committed)
         self.waiting += event.size
         weakref.finalize(event, self._forget, event.size)
         return event

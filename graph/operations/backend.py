@@ -13,6 +13,7 @@ from graph.operations.search_cache import SearchCache
 from graph.recall.embedding import Embedder, embedder_of
 from graph.settings import Settings
 from graph.store.database import Database
+from graph.telemetry.steps import set_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Backend:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hub", Hub(self.database, Memory(self.settings.live_memory)))
+        set_level("subscribers", lambda: self.hub.followers)
         object.__setattr__(self, "embedder", embedder_of(self.settings))
         object.__setattr__(self, "search_cache", SearchCache(self.database, tools=self.settings.search_tools))
 

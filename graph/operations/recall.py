@@ -22,6 +22,7 @@ from graph.store.messages import ANY_MESSAGE, MessageFilter
 from graph.store.recall import messages_meeting, messages_of, searched_sessions
 from graph.store.scope import Scope
 from graph.store.visible import Visible
+from graph.telemetry.steps import Kind, Step, step
 
 if TYPE_CHECKING:
     from graph.recall.columns import Columns
@@ -143,6 +144,22 @@ async def search(
     """
     check_query(text)
     check_message_filter(filter_)
+    with step(Kind.SEARCH, mode.value) as seen:
+        return await _search(backend, scope, text, user_id, session_id, filter_, mode, seen, by_session=by_session)
+
+
+async def _search(  # noqa: PLR0917 - as `search`
+    backend: Backend,
+    scope: Scope,
+    text: str,
+    user_id: str | None,
+    session_id: str | None,
+    filter_: MessageFilter,
+    mode: SearchMode,
+    seen: Step,
+    *,
+    by_session: bool,
+) -> Results:
     if not all(validation.is_id(name) for name in (user_id, session_id) if name is not None):
         return Results()
     sessions = await searched_sessions(
@@ -156,6 +173,7 @@ async def search(
     if not sessions:
         return Results()
     key = (user_id if scope.user_id is None else scope.user_id, session_id)
+    seen.note(cache="hit" if key in backend.search_cache else "miss")
     columns = await backend.search_cache.columns(key, sessions, await backend.embedding_model())
     query = await run_on_thread(_read_query, text, columns)
     vector = None if mode is SearchMode.LEXICAL else await _meaning_of(backend, query, mode)

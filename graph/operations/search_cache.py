@@ -75,6 +75,9 @@ class SearchCache:
     def __len__(self) -> int:
         return len(self._scopes)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._scopes
+
     async def columns(self, key: Key, sessions: Sequence[SessionDocument], model: str | None) -> Columns:
         """Return the current messages of a scope.
 

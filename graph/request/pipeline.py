@@ -153,6 +153,8 @@ class Pipeline:
             operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
         name = operation.node.name
         note(kind=operation.kind.value, operation="" if name is None else name.value)
+        if not self._guards.trusted.names_series(request.text):
+            note(trusted=0)
         return operation
 
     async def _run(self, operation: Operation, request: OperationRequest, context: Context) -> Answer:

@@ -48,6 +48,10 @@ class TrustedDocuments:
             raise BadUserInput("the documentId is unknown: send the documentId of a trusted document")
         return text
 
+    def names_series(self, text: str) -> bool:
+        """Whether the operations of a text may have time series of their own: where there is a manifest, its own."""
+        return not self._trusted or text in self._trusted
+
     def require_trusted(self, text: str | None) -> None:
         """Refuse a text outside the manifest, if only trusted documents are accepted.
 

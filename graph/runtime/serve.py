@@ -19,6 +19,7 @@ from graph.recall.embedding import embedder_of
 from graph.request.trusted import TrustedDocuments
 from graph.runtime.deployment import mongodb, mongodb_of_server
 from graph.runtime.logs import configure_logging, warn_of_unknown_settings
+from graph.runtime.metrics import collected
 from graph.runtime.served import Store, noted
 from graph.runtime.supervisor import web_processes, workers
 from graph.runtime.threads import check_threads
@@ -44,6 +45,7 @@ def serve(settings: Settings) -> None:
     preparing.start()
     with (
         listener,
+        collected(settings, "web") as metrics,
         mongodb_of_server(settings) as (uri, wake),
         noted(Store.of(settings, uri)),
         ExitStack() as children,
@@ -63,7 +65,7 @@ def serve(settings: Settings) -> None:
             for kind in kinds:
                 kind.stop()
 
-        run(settings, uri, listener, then=then, ending=ending)
+        run(settings, uri, listener, metrics=metrics, then=then, ending=ending)
 
 
 def check(settings: Settings) -> None:
@@ -117,8 +119,8 @@ def serve_on_socket(settings: Settings, descriptor: int) -> None:
     configure_logging(settings)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     prepare(settings)
-    with listener, mongodb(settings) as uri:
-        run(settings, uri, listener)
+    with listener, collected(settings, "web", child=True) as metrics, mongodb(settings) as uri:
+        run(settings, uri, listener, metrics=metrics)
 
 
 def _end_with_stdin() -> None:

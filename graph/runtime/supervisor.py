@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from graph.errors import StartupError, named_thread_limit
 from graph.settings import PREFIX, Settings
+from graph.telemetry.exposition import forget_process
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +139,7 @@ class Children:
         finally:
             with self._lock:
                 self._running.discard(process)
+            forget_process(process.pid)
             if process.stdin:
                 process.stdin.close()
 

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from graph.app import create_app
 from graph.enrichment.tokens import load_counter
+from graph.runtime.metrics import Collected
 from graph.schema.build import build_schema
 from graph.settings import Settings
 from graph.transport.connection import bounded_http, bounded_websockets
@@ -28,16 +29,19 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         app: Starlette,
+        metrics: Collected,
         then: Callable[[], None] | None,
         ending: Callable[[], None] | None,
     ) -> None:
         super().__init__(config)
         self._app = app
+        self._metrics = metrics
         self._then = then
         self._ending = ending
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         async with self._app.router.lifespan_context(self._app):
+            self._metrics.start(self._app.state.backend.database)
             await super().serve(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -100,6 +104,7 @@ def run(
     uri: str,
     listener: socket.socket,
     *,
+    metrics: Collected,
     then: Callable[[], None] | None = None,
     ending: Callable[[], None] | None = None,
 ) -> None:
@@ -109,6 +114,7 @@ def run(
         settings: how it is set.
         uri: the MongoDB to use.
         listener: where to accept connections.
+        metrics: the metrics of this process.
         then: called once requests are answered.
         ending: called when the server begins to stop.
 
@@ -134,4 +140,4 @@ def run(
     # Objects that exist by now stay: the collector need not visit the schema and the modules each time.
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)  # an answer is a thousand objects that all go at once
-    _Server(config, app, then, ending).run(sockets=[listener])
+    _Server(config, app, metrics, then, ending).run(sockets=[listener])

@@ -22,6 +22,7 @@ from graph.operations.opening import opened
 from graph.recall.embedding import Embedder, embedder_of
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging, warn_of_unknown_settings
+from graph.runtime.metrics import Collected, collected
 from graph.store.database import Database
 from graph.store.driver.availability import repeatedly
 from graph.store.jobs import progress
@@ -50,8 +51,9 @@ def run(settings: Settings, *, quiet: bool, end_with_input: bool = False) -> Non
     configure_logging(settings)
     if not end_with_input:  # the process that started this one has warned
         warn_of_unknown_settings()
-    with mongodb(settings, attach=True) as uri:
-        asyncio.run(_run(settings, uri, quiet=quiet, end_with_input=end_with_input))
+    metrics = collected(settings, "worker", child=end_with_input)
+    with metrics as found, mongodb(settings, attach=True) as uri:
+        asyncio.run(_run(settings, uri, found, quiet=quiet, end_with_input=end_with_input))
 
 
 def drain(settings: Settings, *, failed: bool, session_id: str | None) -> int:
@@ -73,7 +75,7 @@ def drain(settings: Settings, *, failed: bool, session_id: str | None) -> int:
         return asyncio.run(_drain(settings, uri, failed=failed, session_id=session_id))
 
 
-async def _run(settings: Settings, uri: str, *, quiet: bool, end_with_input: bool) -> None:
+async def _run(settings: Settings, uri: str, metrics: Collected, *, quiet: bool, end_with_input: bool) -> None:
     stop = _stop_on_signals()
     if end_with_input:
         loop = asyncio.get_running_loop()
@@ -83,6 +85,7 @@ async def _run(settings: Settings, uri: str, *, quiet: bool, end_with_input: boo
         open_summariser(settings) as summariser,
         _loaded_embedder(settings) as embedder,
     ):
+        metrics.start(database)
         with progress_bar(Console(stderr=True, quiet=quiet)) as report:
             worker = Worker(database, extractor, settings, summariser=summariser, embedder=embedder, on_progress=report)
             async with _counting(database, worker, report, session_id=None, shown=not quiet and sys.stderr.isatty()):

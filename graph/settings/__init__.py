@@ -12,6 +12,7 @@ from graph.settings.server import (
     MCPSettings,
     MongoDBSettings,
     ServerSettings,
+    TelemetrySettings,
 )
 from graph.settings.types import NO_FLAG, PREFIX
 
@@ -32,6 +33,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SummarySettings",
+    "TelemetrySettings",
     "TokenSettings",
     "load_settings",
     "unknown_settings",

@@ -22,10 +22,12 @@ from graph.settings.server import (
     MCPSettings,
     MongoDBSettings,
     ServerSettings,
+    TelemetrySettings,
 )
 
 
 class Settings(
+    TelemetrySettings,
     LoggingSettings,
     MCPSettings,
     LLMSettings,

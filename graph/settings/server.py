@@ -15,6 +15,7 @@ from graph.settings.types import (
     DatabaseName,
     HeaderNames,
     Host,
+    MetricsAddress,
     Origins,
     Roles,
     SessionPrefix,
@@ -333,4 +334,14 @@ class LoggingSettings(CheckedSettings):
         le=3_600,
         description="Seconds from which an operation or job is logged as slow, with its commands of MongoDB; 0 disables"
         " that.",
+    )
+
+
+class TelemetrySettings(CheckedSettings):
+    """The metrics of the service."""
+
+    metrics: MetricsAddress | None = Field(
+        None,
+        description="Where Prometheus reads the metrics of a server with its workers: an address with a port, as"
+        " 127.0.0.1:9464, or key for /metrics of the API, with a service key. Without it, there are no metrics.",
     )

@@ -21,6 +21,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NUL = re.compile(r"\x00")
 # Of a number that has no bound of its own: far above use, exact as a float, and a time that every library takes.
 _MOST: Mapping[type, float] = {int: 10**12, float: 31_536_000}
+_METRICS_ADDRESS = re.compile(r"(?:[^\s:\[\]]{1,253}|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+_MOST_PORT = 65_535
 _LONGEST_HOST = 253  # characters, the most that DNS has
 _LONGEST_DATABASE_NAME = 38  # bytes: with the name of a collection, within the limit of MongoDB
 _RESERVED_DATABASES = ("admin", "config", "local")  # MongoDB has no transactions in them
@@ -90,6 +92,13 @@ def _web_address(value: str) -> str:
     return value
 
 
+def _metrics_address(value: str) -> str:
+    found = _METRICS_ADDRESS.fullmatch(value)
+    if value != "key" and (found is None or int(found[1]) > _MOST_PORT):
+        raise ValueError("metrics are served at an address with a port, as 127.0.0.1:9464, or to a service key: key")
+    return value
+
+
 def _models(value: Any) -> Any:
     if isinstance(value, str):
         try:
@@ -110,6 +119,7 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)]
 Roles = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_roles)]
 HeaderNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_header_names)]
+MetricsAddress = Annotated[str, AfterValidator(_metrics_address)]
 LanguageModels = Annotated[dict[str, str], NoDecode, BeforeValidator(_models)]
 
 

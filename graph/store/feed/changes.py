@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ from graph.store.driver.batches import Batch
 from graph.store.driver.client import CODEC, latest_commit, session_of
 from graph.store.driver.streams import change_stream, next_batch
 from graph.store.driver.types import ChangeStream, Client, OperationFailure, PyMongoError, Transaction
+from graph.telemetry.steps import Kind, is_observed
 
 Moment: TypeAlias = Any
 """A cluster time; later ones are greater."""
@@ -56,12 +58,14 @@ class Change:
         at: the time of the commit.
         document: the message, pieces or notice of typing at the time of the change, the `Stamp` of an edit, or the
             `DeletionDocument` of a deletion.
+        committed: the same time by the clock of MongoDB's machine, where deliveries are observed.
     """
 
     kind: ChangeKind
     id: str
     at: Moment
     document: Document = field(default_factory=dict)
+    committed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,8 @@ async def watch(
                     await stream.restart()
                     break
                 for change in _changes_of(event):
-                    yield change
+                    seen = is_observed(Kind.DELIVERY)
+                    yield replace(change, committed=event.get("wallTime")) if seen else change
 
 
 class _Stream:
@@ -212,7 +217,6 @@ _PIPELINE: list[Document] = [
             "updateDescription.truncatedArrays",
             "lsid",
             "txnNumber",
-            "wallTime",
         ]
     },
 ]
