@@ -14,7 +14,7 @@ from graph.live.follower import Follower
 from graph.live.group import DELETION, Execute, Group
 from graph.live.memory import Memory, Outlet
 from graph.live.messages import UpdatePlace, deletion_of, reached, update_of
-from graph.live.pieces import END, end_of, piece_of
+from graph.live.pieces import END, end_of, event_of
 from graph.live.sessions import session_update_of
 from graph.live.source import Feed, Key, SessionUpdateKind, Source, Topic, UpdateKind
 from graph.live.typing_notices import notice_of
@@ -23,7 +23,7 @@ from graph.store.documents import MessageDocument, SessionDocument, now
 from graph.store.driver.availability import repeatedly, until_available
 from graph.store.feed import following
 from graph.store.feed.changes import Change, ChangeKind, Moment, Opened, watch
-from graph.store.streams.documents import PiecesDocument, indexed
+from graph.store.streams.documents import PiecesDocument, pieces_in
 from graph.store.streams.reading import is_streaming
 
 logger = logging.getLogger(__name__)
@@ -233,8 +233,8 @@ class Hub:
         if change.kind is ChangeKind.PIECES_ADDED:
             key = change.document["sessionId"], change.document["messageId"]
             if key in self._feeds[Feed.PIECES]:
-                for index, text in indexed(cast("PiecesDocument", change.document)):
-                    self._publish((Feed.PIECES, key), index, piece_of(index, text), change.committed)
+                for piece in pieces_in(cast("PiecesDocument", change.document)):
+                    self._publish((Feed.PIECES, key), piece.index, event_of(piece), change.committed)
         elif self._feeds[Feed.PIECES]:
             self._ended_streams.add(change.id)
             self._look.set()

@@ -16,7 +16,7 @@ from graph.live.source import Feed, Gone, InSession, Place, Topic, no_mark
 from graph.store.documents import Document, MessageDocument
 from graph.store.feed import following
 from graph.store.feed.changes import Moment
-from graph.store.streams.documents import MessageStatus, PiecesDocument, indexed
+from graph.store.streams.documents import MessageStatus, Piece, PiecesDocument, pieces_in
 from graph.store.streams.reading import is_streaming
 from graph.store.visible import Visible
 
@@ -29,7 +29,7 @@ _END_MARK = "end"
 
 @dataclass(slots=True, kw_only=True)
 class MessageStreamed(InSession):
-    """The pieces of a message, by index, and the end; an event has `index`, `text`, `done`, `status` and `message`.
+    """The pieces of a message, by index, and its end; events have `index`, `text`, `data`, `done`, `status`, `message`.
 
     The pieces go with the end of the message, so that a follower behind some of them gets the end next.
 
@@ -83,16 +83,16 @@ class MessageStreamed(InSession):
 
         async with aclosing(paged(memory, read)) as items:
             async for item in items:
-                found = deque(indexed(cast("PiecesDocument", item.document)))
+                found = deque(pieces_in(cast("PiecesDocument", item.document)))
                 del item
                 while found:
-                    index, text = found.popleft()
-                    if index <= self.place:
+                    piece = found.popleft()
+                    if piece.index <= self.place:
                         continue
-                    if not self.is_next(index):
+                    if not self.is_next(piece.index):
                         return
-                    self.place = index
-                    yield piece_of(index, text)
+                    self.place = piece.index
+                    yield event_of(piece)
 
     def is_next(self, place: Place) -> bool | None:
         """By index: they have no gaps, and the end is published after all of them."""
@@ -120,11 +120,12 @@ class MessageStreamed(InSession):
         return visible, message
 
 
-def piece_of(index: int, text: str) -> Document:
+def event_of(piece: Piece) -> Document:
     """Return the event of a piece."""
     return {
-        "index": index,
-        "text": text,
+        "index": piece.index,
+        "text": piece.text,
+        "data": piece.data,
         "done": False,
         "status": MessageStatus.STREAMING.value,
         "message": None,
@@ -134,4 +135,4 @@ def piece_of(index: int, text: str) -> Document:
 def end_of(message: MessageDocument) -> Document:
     """The event of the end of a message."""
     status = message.get("status", MessageStatus.COMPLETE.value)
-    return {"index": None, "text": "", "done": True, "status": status, "message": message}
+    return {"index": None, "text": "", "data": None, "done": True, "status": status, "message": message}

@@ -17,8 +17,8 @@ from graph.store.documents import MessageDocument, new_uuid, now
 from graph.store.memories import Added
 from graph.store.scope import Scope
 from graph.store.streams import typing_notices, writing
-from graph.store.streams.documents import MessageStatus
-from graph.store.streams.writing import Appended, Count, Ending, Piece
+from graph.store.streams.documents import MessageStatus, Piece
+from graph.store.streams.writing import Appended, Count, Ending
 
 MAX_PIECE_BYTES = 65_536
 MAX_PIECES_AT_ONCE = writing.MOST_AT_ONCE
@@ -90,12 +90,12 @@ async def start_message(
     return Started(uuid, await memories.add_memory(backend.database, scope, new, session_fields))
 
 
-async def append_pieces(backend: Backend, scope: Scope, uuid: str, sent: Sequence[tuple[int, str]]) -> Appended:
-    """Store the next pieces of a message, each an index and a text; stored pieces may be sent again.
+async def append_pieces(backend: Backend, scope: Scope, uuid: str, sent: Sequence[Piece]) -> Appended:
+    """Check and store the next pieces of a message; stored pieces may be sent again.
 
     Raises:
         BadUserInput: a piece is refused; nothing was stored.
-        Conflict: the message is not being written, pieces before these are missing, or a stored one has another text.
+        Conflict: the message is not being written, pieces before these are missing, or a stored one differs.
         Forbidden: the caller may not write messages of its role.
         NotFound: the message is not in the caller's scope.
     """
@@ -172,17 +172,16 @@ def _silence_until(backend: Backend) -> datetime:
     return now() + timedelta(seconds=backend.settings.stream_timeout)
 
 
-def _check_pieces(sent: Sequence[tuple[int, str]]) -> list[Piece]:
+def _check_pieces(sent: Sequence[Piece]) -> list[Piece]:
     if not 1 <= len(sent) <= MAX_PIECES_AT_ONCE:
         raise BadUserInput(f"pieces has {len(sent):,} items, and 1 to {MAX_PIECES_AT_ONCE:,} are accepted")
-    first = sent[0][0]
+    first = sent[0].index
     if first < 0:
         raise BadUserInput(f"the index of a piece must be 0 or more, not {first}")
-    pieces = []
-    for place, (index, text) in enumerate(sent):
-        if index != first + place:
-            message = f"pieces[{place}].index is {index}, and after {first + place - 1} comes {first + place}"
+    for place, piece in enumerate(sent):
+        if piece.index != first + place:
+            message = f"pieces[{place}].index is {piece.index}, and after {first + place - 1} comes {first + place}"
             raise BadUserInput(message)
-        checked = validation.check_text(text, f"pieces[{place}].text", most_bytes=MAX_PIECE_BYTES, empty=True, nul=True)
-        pieces.append(Piece(index, checked))
-    return pieces
+        for name, value in (("text", piece.text), ("data", piece.data or "")):
+            validation.check_text(value, f"pieces[{place}].{name}", most_bytes=MAX_PIECE_BYTES, empty=True, nul=True)
+    return list(sent)

@@ -16,6 +16,7 @@ from graph.schema.messages.types import Message
 from graph.schema.rights import mutation
 from graph.schema.scalars import JSON, METADATA_PATCH, UUID
 from graph.schema.sessions.types import Session
+from graph.store.streams.documents import Piece
 
 
 @strawberry.input(description="A message whose text comes in pieces.")
@@ -63,6 +64,11 @@ class PieceInput:
 
     index: int = strawberry.field(description="Place of the piece in the message: 0, 1, 2, …")
     text: str = strawberry.field(description="The text of the piece, at most 64 KiB.")
+    data: str | None = strawberry.field(
+        default=None,
+        description="A text for readers of `messageStream`, at most 64 KiB: the event of a model API as"
+        " JSON, for example. It is no part of the content, and goes with the pieces.",
+    )
 
 
 @compiled_input
@@ -72,7 +78,8 @@ class AppendMessageInput:
 
     uuid: UUID = strawberry.field(description="UUID of the message.")
     pieces: list[PieceInput] = strawberry.field(
-        description="1 to 1,000 pieces with consecutive indexes. A message has at most 20,000 pieces and 1 MiB."
+        description="1 to 1,000 pieces with consecutive indexes. A message has at most 20,000 pieces, with texts and"
+        " data of 1 MiB together."
     )
 
 
@@ -157,9 +164,9 @@ class StreamingMutations:
         )
 
     @mutation(
-        description="Add the next pieces to a message that was started. A piece that is stored with the same text is"
-        " ignored. CONFLICT, with `extensions.expectedIndex`, where an earlier piece is missing or a stored one has"
-        " another text; CONFLICT, with `extensions.status`, where the message has ended. NOT_FOUND for an unknown"
+        description="Add the next pieces to a message that was started. A piece that is stored with the same text and"
+        " data is ignored. CONFLICT, with `extensions.expectedIndex`, where an earlier piece is missing or a stored one"
+        " differs; CONFLICT, with `extensions.status`, where the message has ended. NOT_FOUND for an unknown"
         " message."
     )
     async def append_message(
@@ -168,7 +175,7 @@ class StreamingMutations:
         input: Annotated[AppendMessageInput, strawberry.argument(description="The pieces.")],  # noqa: A002
     ) -> AppendMessagePayload:
         context = info.context
-        sent = [(piece.index, piece.text) for piece in input.pieces]
+        sent = [Piece(piece.index, piece.text, piece.data) for piece in input.pieces]
         appended = await streaming.append_pieces(context.backend, context.scope, input.uuid, sent)
         return AppendMessagePayload(uuid=UUID(appended.uuid), next_index=appended.next_index)
 

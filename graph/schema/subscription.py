@@ -84,6 +84,7 @@ class MessagePiece(DocumentType):
         "index", description="Place of the piece in the message: 0, 1, 2, …; null for the end. `afterIndex` later."
     )
     text: str = stored("text", description="The text of the piece; empty for the end.")
+    data: str | None = stored("data", description="The `data` that its writer sent, or null.")
     done: bool = stored("done", description="Whether this is the end: the last event.")
     status: MessageStatus = stored("status", description="STREAMING, or at the end how the message ended.")
     message: Message | None = stored(

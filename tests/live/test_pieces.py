@@ -66,6 +66,27 @@ async def test_stored_pieces_come_first_then_live_ones_and_the_message(client: C
         assert message["tokenCount"] == finished["tokenCount"]
 
 
+async def test_data_of_pieces_comes_with_them(client: Client) -> None:
+    uuid = (await started(client))["uuid"]
+    await append(client, uuid, 0, "a")
+    await append(client, uuid, 1, "b", "", data='{"type": "text"}')
+    async with socket_to(url(client)) as socket:
+        wanted = "subscription S($u: UUID!) { messageStream(uuid: $u) { index text data done } }"
+        await socket.subscribe(wanted, {"u": uuid})
+        stored = [await piece(socket) for _ in range(3)]
+        await append(client, uuid, 3, "d", data="live")
+        await append(client, uuid, 4, "e")
+        live = [await piece(socket) for _ in range(2)]
+        await finish(client, uuid)
+        last = await piece(socket)
+    assert [(one["text"], one["data"]) for one in stored] == [
+        ("a", None),
+        *((t, '{"type": "text"}') for t in ("b", "")),
+    ]
+    assert [(one["text"], one["data"]) for one in live] == [("d", "live"), ("e", None)]
+    assert (last["done"], last["data"]) == (True, None)
+
+
 async def test_a_reader_comes_back_after_an_index(client: Client) -> None:
     uuid = (await started(client))["uuid"]
     await append(client, uuid, 0, "a", "b", "c")

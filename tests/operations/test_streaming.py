@@ -22,7 +22,8 @@ from graph.store.documents import now
 from graph.store.jobs import enrichment
 from graph.store.jobs.batches import Limits
 from graph.store.scope import EVERYTHING
-from graph.store.streams.writing import MOST_BYTES, Appended, Piece, append_pieces, interrupt_silent
+from graph.store.streams.documents import Piece
+from graph.store.streams.writing import MOST_BYTES, Appended, append_pieces, interrupt_silent
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.commands import Commands
 from tests.support.contents import exported, imported
@@ -125,8 +126,14 @@ async def test_gaps_are_refused_and_repeats_are_ignored(client: Client) -> None:
         [{"index": index, "text": ""} for index in range(operations.MAX_PIECES_AT_ONCE + 1)],
         [{"index": index, "text": "a" * operations.MAX_PIECE_BYTES} for index in range(17)],
         [{"index": 0, "text": "\ud800"}],
+        [{"index": 0, "text": "a", "data": "a" * (operations.MAX_PIECE_BYTES + 1)}],
+        [{"index": index, "text": "", "data": "a" * operations.MAX_PIECE_BYTES} for index in range(17)],
+        [{"index": 0, "text": "a", "data": "\ud800"}],
     ],
-    ids=["no piece", "negative", "holes", "long piece", "many pieces", "long message", "surrogate"],
+    ids=[
+        *("no piece", "negative", "holes", "long piece", "many pieces", "long message", "surrogate"),
+        *("long data", "much data", "surrogate in data"),
+    ],
 )
 async def test_wrong_pieces_are_refused_and_change_nothing(client: Client, sent: list[dict[str, Any]]) -> None:
     uuid = (await started(client))["uuid"]
@@ -143,6 +150,20 @@ async def test_the_pieces_together_are_bounded(client: Client) -> None:
     await append(client, uuid, 8, *half)
     assert (await client.error(APPEND, i=pieces(uuid, 16, "a")))["code"] == "BAD_USER_INPUT"
     assert len((await finish(client, uuid))["content"]) == MOST_BYTES
+
+
+async def test_data_is_beside_the_text(client: Client, database: Database) -> None:
+    uuid = (await started(client))["uuid"]
+    await append(client, uuid, 0, "a")
+    assert await append(client, uuid, 1, "b", "c", data="\0{}") == 3
+    assert await append(client, uuid, 1, "b", "c", data="\0{}") == 3
+    others: list[dict[str, str]] = [{}, {"data": ""}, {"data": "{}"}]
+    for other in others:
+        error = await client.error(APPEND, i=pieces(uuid, 2, "c", **other))
+        assert (error["code"], error["extensions"]["expectedIndex"]) == ("CONFLICT", 3)
+        assert "another data" in error["message"]
+    assert (await finish(client, uuid))["content"] == "abc"
+    await assert_nothing_left(database)
 
 
 async def test_a_finished_message_ends_once(client: Client) -> None:

@@ -149,7 +149,7 @@ async def plant_stream(client: Client, database: Database, session_id: str) -> N
         toolCallId=planted("call"),
         metadata={planted("key"): planted("value")},
     )
-    assert await append(client, message["uuid"], 0, planted("piece")) == 1
+    assert await append(client, message["uuid"], 0, planted("piece"), data=planted("data")) == 1
     assert await append(client, message["uuid"], 1, planted("piece"), planted("piece")) == 3
     sent = {"sessionId": session_id, "name": planted("writer")}
     await client.data("mutation($i: SetTypingInput!) { setTyping(input: $i) { accepted } }", i=sent)

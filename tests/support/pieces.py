@@ -20,13 +20,14 @@ async def started(client: Client, **more: Any) -> dict[str, Any]:
     return message
 
 
-async def append(client: Client, uuid: str, first: int, *texts: str) -> int:
-    index: int = (await client.data(APPEND, i=pieces(uuid, first, *texts)))["appendMessage"]["nextIndex"]
+async def append(client: Client, uuid: str, first: int, *texts: str, **more: str) -> int:
+    index: int = (await client.data(APPEND, i=pieces(uuid, first, *texts, **more)))["appendMessage"]["nextIndex"]
     return index
 
 
-def pieces(uuid: str, first: int, *texts: str) -> dict[str, Any]:
-    return {"uuid": uuid, "pieces": [{"index": index, "text": text} for index, text in enumerate(texts, first)]}
+def pieces(uuid: str, first: int, *texts: str, **more: str) -> dict[str, Any]:
+    """The argument of `appendMessage`; the fields of `more` are those of each piece."""
+    return {"uuid": uuid, "pieces": [{"index": index, "text": text, **more} for index, text in enumerate(texts, first)]}
 
 
 async def finish(client: Client, uuid: str, **more: Any) -> dict[str, Any]:

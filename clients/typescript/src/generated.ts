@@ -3,6 +3,12 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+/** The message to abort. */
+export type AbortMessageInput = {
+  /** UUID of the message. */
+  uuid: string;
+};
+
 /** Messages to add to a session. */
 export type AddMemoryInput = {
   /** Wait for the entities, at most some seconds; `enrichment` has their state afterwards. */
@@ -23,6 +29,36 @@ export type AddMemoryInput = {
   userId?: string | null | undefined;
 };
 
+/** The next pieces of a message. */
+export type AppendMessageInput = {
+  /** 1 to 1,000 pieces with consecutive indexes. A message has at most 20,000 pieces, with texts and data of 1 MiB together. */
+  pieces: Array<PieceInput>;
+  /** UUID of the message. */
+  uuid: string;
+};
+
+/** A session to create. */
+export type CreateSessionInput = {
+  /** A time to come: from then on, the session is as deleted. */
+  expiresAt?: string | null | undefined;
+  /** Any JSON object, at most 256 KiB. */
+  metadata?: unknown;
+  /** Your own id of the session, at most 512 bytes. */
+  sessionId: string;
+  /** Its title, at most 1,024 bytes. */
+  title?: string | null | undefined;
+  /** Your own id of the user that the session belongs to; an unknown user is created. It can't change later. */
+  userId?: string | null | undefined;
+};
+
+/** A span of time, without a limit on a side that is left out. */
+export type DateTimeRange = {
+  /** The start, included. */
+  since?: string | null | undefined;
+  /** The end, excluded. */
+  until?: string | null | undefined;
+};
+
 /** Items of a user to delete. */
 export type DeleteItemsInput = {
   /** The places of 1 to 100 items. */
@@ -35,6 +71,24 @@ export type DeleteItemsInput = {
 export type DeleteMemoryInput = {
   /** Your own id of the session. */
   sessionId: string;
+};
+
+/** The session to delete. */
+export type DeleteSessionInput = {
+  /** Your own id of the session. */
+  sessionId: string;
+};
+
+/** The end of a message. */
+export type FinishMessageInput = {
+  /** The text, at most 1 MiB; by default the text of the parts, or else of the pieces. */
+  content?: string | null | undefined;
+  /** A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key. */
+  metadata?: unknown;
+  /** The content in the form of model APIs, as `addMemory` takes it. */
+  parts?: Array<unknown> | null | undefined;
+  /** UUID of the message. */
+  uuid: string;
 };
 
 /** A condition on the value at a path in an item: give path or segments, and one of the comparisons. Numbers are in an order with numbers, and texts with texts, by code points. */
@@ -150,6 +204,16 @@ export type MetadataFilter = {
   segments?: Array<string> | null | undefined;
 };
 
+/** A piece of a message. */
+export type PieceInput = {
+  /** A text for readers of `messageStream`, at most 64 KiB: the event of a model API as JSON, for example. It is no part of the content, and goes with the pieces. */
+  data?: string | null | undefined;
+  /** Place of the piece in the message: 0, 1, 2, … */
+  index: number;
+  /** The text of the piece, at most 64 KiB. */
+  text: string;
+};
+
 /** The session whose newest message is to be deleted. */
 export type PopMessageInput = {
   /** The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. It makes a retry safe: without it, each call deletes a message. */
@@ -183,14 +247,66 @@ export type SearchMode =
   /** Embeddings alone. UNAVAILABLE without an embedding model. */
   | 'VECTOR';
 
-export type MessageFieldsFragment = { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number };
+/** The sessions to list: each meets all given conditions. */
+export type SessionFilter = {
+  /** true: only archived sessions; false: only other sessions. */
+  archived?: boolean | null | undefined;
+  /** Only sessions that were created in this range. */
+  createdAt?: DateTimeRange | null | undefined;
+  /** Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64 texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower. */
+  metadata?: Array<MetadataFilter> | null | undefined;
+  /** Only sessions that last changed within this span. */
+  updatedAt?: DateTimeRange | null | undefined;
+  /** Only sessions of this user. */
+  userId?: string | null | undefined;
+};
+
+/** A message whose text comes in pieces. */
+export type StartMessageInput = {
+  /** Any JSON object, at most 256 KiB. */
+  metadata?: unknown;
+  /** The name of the speaker, at most 256 bytes. */
+  name?: string | null | undefined;
+  /** UUID of the message that this one follows, as in `MessageInput`; by default the session's `head`. */
+  parentUuid?: string | null | undefined;
+  /** The role of the speaker, at most 256 bytes. End users may send only the configured roles. */
+  role: string;
+  /** Your own id of the session, at most 512 bytes. An unknown session is created. */
+  sessionId: string;
+  /** The tool call that the message answers, at most 512 bytes. */
+  toolCallId?: string | null | undefined;
+  /** Your own id of the user that the session belongs to. */
+  userId?: string | null | undefined;
+  /** Your own UUID for the message. A repeated call with the same UUID, role, name and toolCallId changes nothing; a UUID in use is refused otherwise (CONFLICT). */
+  uuid?: string | null | undefined;
+};
+
+/** Changes of a message. A field that is absent or null stays unchanged. */
+export type UpdateMessageInput = {
+  /** The text, at most 1 MiB. Entities are extracted from a new text again; until then the message has no entities. */
+  content?: string | null | undefined;
+  /** A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null removes its key. */
+  metadata?: unknown;
+  /** The speaker, at most 256 bytes. */
+  name?: string | null | undefined;
+  /** The parts, which replace all that there are; without content, the content becomes their text. An empty list takes them away. A message with parts gets another role or content with parts alone. */
+  parts?: Array<unknown> | null | undefined;
+  /** The role of the speaker, at most 256 bytes. */
+  role?: string | null | undefined;
+  /** The tool call that the message answers, at most 512 bytes. */
+  toolCallId?: string | null | undefined;
+  /** UUID of the message. */
+  uuid: string;
+};
+
+export type MessageFieldsFragment = { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus };
 
 export type AddMemoryMutationVariables = Exact<{
   input: AddMemoryInput;
 }>;
 
 
-export type AddMemoryMutation = { addMemory: { replayed: boolean, memory: { uuid: string, tokenCount: number, messages: Array<{ id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number }> }, session: { sessionId: string, revision: number, messageCount: number } } };
+export type AddMemoryMutation = { addMemory: { replayed: boolean, memory: { uuid: string, tokenCount: number, messages: Array<{ id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus }> }, session: { sessionId: string, revision: number, messageCount: number } } };
 
 export type MessagesQueryVariables = Exact<{
   sessionId: string;
@@ -202,7 +318,7 @@ export type MessagesQueryVariables = Exact<{
 }>;
 
 
-export type MessagesQuery = { session: { messages: { edges: Array<{ cursor: string, node: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+export type MessagesQuery = { session: { messages: { edges: Array<{ cursor: string, node: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
 
 export type ContextQueryVariables = Exact<{
   maxTokens: number;
@@ -213,7 +329,7 @@ export type ContextQueryVariables = Exact<{
 }>;
 
 
-export type ContextQuery = { context: { text: string, tokenCount: number, omittedMessages: number, messages: Array<{ id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number }>, recalled: Array<{ score: number, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, session: { sessionId: string } } }> } };
+export type ContextQuery = { context: { text: string, tokenCount: number, omittedMessages: number, messages: Array<{ id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus }>, recalled: Array<{ score: number, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus, session: { sessionId: string } } }> } };
 
 export type SearchQueryVariables = Exact<{
   query: string;
@@ -226,7 +342,7 @@ export type SearchQueryVariables = Exact<{
 }>;
 
 
-export type SearchQuery = { search: { edges: Array<{ cursor: string, score: number, node: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, session: { sessionId: string } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type SearchQuery = { search: { edges: Array<{ cursor: string, score: number, node: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus, session: { sessionId: string } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type FollowSubscriptionVariables = Exact<{
   sessionId: string;
@@ -234,7 +350,7 @@ export type FollowSubscriptionVariables = Exact<{
 }>;
 
 
-export type FollowSubscription = { messageAdded: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } };
+export type FollowSubscription = { messageAdded: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } };
 
 export type FollowStreamSubscriptionVariables = Exact<{
   uuid: string;
@@ -242,7 +358,74 @@ export type FollowStreamSubscriptionVariables = Exact<{
 }>;
 
 
-export type FollowStreamSubscription = { messageStream: { index: number | null, text: string, done: boolean, status: MessageStatus, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number } | null } };
+export type FollowStreamSubscription = { messageStream: { index: number | null, text: string, data: string | null, done: boolean, status: MessageStatus, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } | null } };
+
+export type SessionFieldsFragment = { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number };
+
+export type CreateSessionMutationVariables = Exact<{
+  input: CreateSessionInput;
+}>;
+
+
+export type CreateSessionMutation = { createSession: { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number } } };
+
+export type SessionQueryVariables = Exact<{
+  sessionId: string;
+}>;
+
+
+export type SessionQuery = { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number } | null };
+
+export type SessionsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: SessionFilter | null | undefined;
+}>;
+
+
+export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type DeleteSessionMutationVariables = Exact<{
+  input: DeleteSessionInput;
+}>;
+
+
+export type DeleteSessionMutation = { deleteSession: { deletedId: string } };
+
+export type StartMessageMutationVariables = Exact<{
+  input: StartMessageInput;
+}>;
+
+
+export type StartMessageMutation = { startMessage: { replayed: boolean, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } } };
+
+export type AppendMessageMutationVariables = Exact<{
+  input: AppendMessageInput;
+}>;
+
+
+export type AppendMessageMutation = { appendMessage: { nextIndex: number } };
+
+export type FinishMessageMutationVariables = Exact<{
+  input: FinishMessageInput;
+}>;
+
+
+export type FinishMessageMutation = { finishMessage: { message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } } };
+
+export type AbortMessageMutationVariables = Exact<{
+  input: AbortMessageInput;
+}>;
+
+
+export type AbortMessageMutation = { abortMessage: { message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } } };
+
+export type UpdateMessageMutationVariables = Exact<{
+  input: UpdateMessageInput;
+}>;
+
+
+export type UpdateMessageMutation = { updateMessage: { message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } } };
 
 export type DeleteMemoryMutationVariables = Exact<{
   input: DeleteMemoryInput;
@@ -347,8 +530,19 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
   parts
   metadata
   tokenCount
+  status
 }
     `, {"fragmentName":"MessageFields"}) as unknown as TypedDocumentString<MessageFieldsFragment, unknown>;
+export const SessionFieldsFragmentDoc = new TypedDocumentString(`
+    fragment SessionFields on Session {
+  sessionId
+  createdAt
+  updatedAt
+  revision
+  metadata
+  messageCount
+}
+    `, {"fragmentName":"SessionFields"}) as unknown as TypedDocumentString<SessionFieldsFragment, unknown>;
 export const ItemFieldsFragmentDoc = new TypedDocumentString(`
     fragment ItemFields on Item {
   namespace
@@ -393,6 +587,7 @@ export const AddMemoryDocument = new TypedDocumentString(`
   parts
   metadata
   tokenCount
+  status
 }`) as unknown as TypedDocumentString<AddMemoryMutation, AddMemoryMutationVariables>;
 export const MessagesDocument = new TypedDocumentString(`
     query Messages($sessionId: ID!, $first: Int, $after: String, $last: Int, $before: String, $filter: MessageFilter) {
@@ -433,6 +628,7 @@ export const MessagesDocument = new TypedDocumentString(`
   parts
   metadata
   tokenCount
+  status
 }`) as unknown as TypedDocumentString<MessagesQuery, MessagesQueryVariables>;
 export const ContextDocument = new TypedDocumentString(`
     query Context($maxTokens: Int!, $query: String, $userId: ID, $sessionId: ID, $recent: Int) {
@@ -474,6 +670,7 @@ export const ContextDocument = new TypedDocumentString(`
   parts
   metadata
   tokenCount
+  status
 }`) as unknown as TypedDocumentString<ContextQuery, ContextQueryVariables>;
 export const SearchDocument = new TypedDocumentString(`
     query Search($query: String!, $userId: ID, $sessionId: ID, $first: Int, $after: String, $filter: MessageFilter, $mode: SearchMode) {
@@ -516,6 +713,7 @@ export const SearchDocument = new TypedDocumentString(`
   parts
   metadata
   tokenCount
+  status
 }`) as unknown as TypedDocumentString<SearchQuery, SearchQueryVariables>;
 export const FollowDocument = new TypedDocumentString(`
     subscription Follow($sessionId: ID!, $afterSeq: Int) {
@@ -537,12 +735,14 @@ export const FollowDocument = new TypedDocumentString(`
   parts
   metadata
   tokenCount
+  status
 }`) as unknown as TypedDocumentString<FollowSubscription, FollowSubscriptionVariables>;
 export const FollowStreamDocument = new TypedDocumentString(`
     subscription FollowStream($uuid: UUID!, $afterIndex: Int) {
   messageStream(uuid: $uuid, afterIndex: $afterIndex) {
     index
     text
+    data
     done
     status
     message {
@@ -564,7 +764,171 @@ export const FollowStreamDocument = new TypedDocumentString(`
   parts
   metadata
   tokenCount
+  status
 }`) as unknown as TypedDocumentString<FollowStreamSubscription, FollowStreamSubscriptionVariables>;
+export const CreateSessionDocument = new TypedDocumentString(`
+    mutation CreateSession($input: CreateSessionInput!) {
+  createSession(input: $input) {
+    session {
+      ...SessionFields
+    }
+  }
+}
+    fragment SessionFields on Session {
+  sessionId
+  createdAt
+  updatedAt
+  revision
+  metadata
+  messageCount
+}`) as unknown as TypedDocumentString<CreateSessionMutation, CreateSessionMutationVariables>;
+export const SessionDocument = new TypedDocumentString(`
+    query Session($sessionId: ID!) {
+  session(sessionId: $sessionId) {
+    ...SessionFields
+  }
+}
+    fragment SessionFields on Session {
+  sessionId
+  createdAt
+  updatedAt
+  revision
+  metadata
+  messageCount
+}`) as unknown as TypedDocumentString<SessionQuery, SessionQueryVariables>;
+export const SessionsDocument = new TypedDocumentString(`
+    query Sessions($first: Int, $after: String, $filter: SessionFilter) {
+  sessions(first: $first, after: $after, filter: $filter) {
+    edges {
+      node {
+        ...SessionFields
+      }
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+    fragment SessionFields on Session {
+  sessionId
+  createdAt
+  updatedAt
+  revision
+  metadata
+  messageCount
+}`) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
+export const DeleteSessionDocument = new TypedDocumentString(`
+    mutation DeleteSession($input: DeleteSessionInput!) {
+  deleteSession(input: $input) {
+    deletedId
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteSessionMutation, DeleteSessionMutationVariables>;
+export const StartMessageDocument = new TypedDocumentString(`
+    mutation StartMessage($input: StartMessageInput!) {
+  startMessage(input: $input) {
+    replayed
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+  status
+}`) as unknown as TypedDocumentString<StartMessageMutation, StartMessageMutationVariables>;
+export const AppendMessageDocument = new TypedDocumentString(`
+    mutation AppendMessage($input: AppendMessageInput!) {
+  appendMessage(input: $input) {
+    nextIndex
+  }
+}
+    `) as unknown as TypedDocumentString<AppendMessageMutation, AppendMessageMutationVariables>;
+export const FinishMessageDocument = new TypedDocumentString(`
+    mutation FinishMessage($input: FinishMessageInput!) {
+  finishMessage(input: $input) {
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+  status
+}`) as unknown as TypedDocumentString<FinishMessageMutation, FinishMessageMutationVariables>;
+export const AbortMessageDocument = new TypedDocumentString(`
+    mutation AbortMessage($input: AbortMessageInput!) {
+  abortMessage(input: $input) {
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+  status
+}`) as unknown as TypedDocumentString<AbortMessageMutation, AbortMessageMutationVariables>;
+export const UpdateMessageDocument = new TypedDocumentString(`
+    mutation UpdateMessage($input: UpdateMessageInput!) {
+  updateMessage(input: $input) {
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+  status
+}`) as unknown as TypedDocumentString<UpdateMessageMutation, UpdateMessageMutationVariables>;
 export const DeleteMemoryDocument = new TypedDocumentString(`
     mutation DeleteMemory($input: DeleteMemoryInput!) {
   deleteMemory(input: $input) {

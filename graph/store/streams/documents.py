@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class MessageStatus(StrEnum):
@@ -15,6 +16,26 @@ class MessageStatus(StrEnum):
     STREAMING = "STREAMING"
     INTERRUPTED = "INTERRUPTED"
     ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a message.
+
+    Attributes:
+        index: the place of the piece in the message, from 0.
+        text: a part of the content.
+        data: a text for readers of the pieces, which the message does not keep.
+    """
+
+    index: int
+    text: str
+    data: str | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of the text and of the data."""
+        return len(self.text.encode()) + len((self.data or "").encode())
 
 
 class StreamDocument(TypedDict):
@@ -58,8 +79,13 @@ class PiecesDocument(TypedDict):
     index: int
     """The index of the last piece."""
     texts: list[str]
+    data: NotRequired[list[str | None]]
+    """The data of each piece; absent where no piece has data."""
 
 
-def indexed(document: PiecesDocument) -> Iterator[tuple[int, str]]:
-    """Yield the pieces of a document, each with its index."""
-    yield from enumerate(document["texts"], document["index"] - len(document["texts"]) + 1)
+def pieces_in(document: PiecesDocument) -> Iterator[Piece]:
+    """Yield the pieces of a document, in order."""
+    texts = document["texts"]
+    data = document.get("data") or [None] * len(texts)
+    for index, (text, own) in enumerate(zip(texts, data, strict=True), document["index"] - len(texts) + 1):
+        yield Piece(index, text, own)

@@ -21,12 +21,12 @@ from graph.store.editing.merge import merged_metadata
 from graph.store.editing.stamps import stamp_of
 from graph.store.messages import find_meant
 from graph.store.scope import EVERYTHING, Scope
-from graph.store.streams.documents import MessageStatus, PiecesDocument, StreamDocument, indexed
+from graph.store.streams.documents import MessageStatus, Piece, PiecesDocument, StreamDocument, pieces_in
 from graph.store.streams.reading import forget_streams, is_streaming
 from graph.store.writes import next_revision, write, write_session
 
 MOST_BYTES = 1_048_576
-"""Maximum bytes of the pieces of a message together, as of a content."""
+"""Maximum bytes of the texts and data of the pieces of a message together, as of a content."""
 MOST_PIECES = 20_000
 """Maximum pieces of a message: the transaction of its end deletes them."""
 MOST_AT_ONCE = 1_000
@@ -35,14 +35,6 @@ _AT_ONCE = 100  # silent streams that one look finds
 
 Count: TypeAlias = Callable[[str, str], Awaitable[int]]
 """Returns the tokens of a role and a content."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A checked piece of a message."""
-
-    index: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +84,7 @@ class WaitingAppend:
 async def append_pieces(
     database: Database, scope: Scope, chosen: str, pieces: Sequence[Piece], silence_until: datetime
 ) -> Appended:
-    """Store the next pieces of a message; pieces that are stored with the same text are left out.
+    """Store the next pieces of a message; pieces that are stored with the same text and data are left out.
 
     The calls of this process for one message are executed in their order. Of the calls that wait, the first one stores
     the pieces of the next ones with its own; where that is refused, each call stores its own pieces.
@@ -106,7 +98,7 @@ async def append_pieces(
 
     Raises:
         BadUserInput: the message would have too many bytes or pieces.
-        Conflict: the message is not being written, pieces before these are missing, or a stored one has another text.
+        Conflict: the message is not being written, pieces before these are missing, or a stored one differs.
         Forbidden: the caller does not write messages of its role.
         NotFound: the message is not within the scope.
     """
@@ -203,7 +195,7 @@ async def _taking(
 
 
 def _size(pieces: Sequence[Piece]) -> int:
-    return sum(len(piece.text.encode()) for piece in pieces)
+    return sum(piece.size for piece in pieces)
 
 
 async def end_stream(database: Database, scope: Scope, chosen: str, ending: Ending) -> MessageDocument:
@@ -321,7 +313,7 @@ async def _fresh(
     """Return the pieces that are not stored yet.
 
     Raises:
-        Conflict: pieces before these are missing, or a stored one has another text.
+        Conflict: pieces before these are missing, or a stored one differs.
     """
     expected, first = stream["nextIndex"], pieces[0].index
     if first > expected:
@@ -331,16 +323,18 @@ async def _fresh(
         return pieces
     found = await database.pieces.find(
         {"sessionId": stream["sessionId"], "seq": stream["seq"], "index": {"$gte": first}},
-        {"index": 1, "texts": 1},
+        {"index": 1, "texts": 1, "data": 1},
         sort=[("index", 1)],
         limit=len(pieces),  # each document has at least one piece
         session=tx,
     )
-    stored = dict(piece for document in found for piece in indexed(document))
+    stored = {piece.index: piece for document in found for piece in pieces_in(document)}
     for piece in pieces:
-        if stored.get(piece.index, piece.text) != piece.text:
+        before = stored.get(piece.index, piece)
+        if before != piece:
+            other = "text" if before.text != piece.text else "data"
             message = (
-                f"piece {piece.index} was sent before with another text: the next one of the message is {expected}"
+                f"piece {piece.index} was sent before with another {other}: the next one of the message is {expected}"
             )
             raise Conflict(message, expectedIndex=expected)
     return [piece for piece in pieces if piece.index >= expected]
@@ -355,7 +349,7 @@ def _refuse_too_much(count: int, size: int) -> None:
 
 
 def _document(stream: StreamDocument, pieces: Sequence[Piece]) -> PiecesDocument:
-    return {
+    document: PiecesDocument = {
         "_id": f"{stream['memoryId']}:{pieces[0].index}",
         "messageId": stream["_id"],
         "memoryId": stream["memoryId"],
@@ -364,6 +358,9 @@ def _document(stream: StreamDocument, pieces: Sequence[Piece]) -> PiecesDocument
         "index": pieces[-1].index,
         "texts": [piece.text for piece in pieces],
     }
+    if any(piece.data is not None for piece in pieces):
+        document["data"] = [piece.data for piece in pieces]
+    return document
 
 
 async def _ended(database: Database, message: MessageDocument, tx: Transaction) -> Conflict | NotFound:

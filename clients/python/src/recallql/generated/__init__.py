@@ -1,3 +1,8 @@
+from .abort_message import (
+    AbortMessage,
+    AbortMessageAbortMessage,
+    AbortMessageAbortMessageMessage,
+)
 from .add_memory import (
     AddMemory,
     AddMemoryAddMemory,
@@ -5,6 +10,7 @@ from .add_memory import (
     AddMemoryAddMemoryMemoryMessages,
     AddMemoryAddMemorySession,
 )
+from .append_message import AppendMessage, AppendMessageAppendMessage
 from .base import Transport
 from .base_model import BaseModel, Upload
 from .context import (
@@ -15,8 +21,14 @@ from .context import (
     ContextContextRecalledMessage,
     ContextContextRecalledMessageSession,
 )
+from .create_session import (
+    CreateSession,
+    CreateSessionCreateSession,
+    CreateSessionCreateSessionSession,
+)
 from .delete_items import DeleteItems, DeleteItemsDeleteItems
 from .delete_memory import DeleteMemory, DeleteMemoryDeleteMemory
+from .delete_session import DeleteSession, DeleteSessionDeleteSession
 from .enums import (
     EnrichmentState,
     ForkState,
@@ -30,13 +42,18 @@ from .enums import (
     SessionUpdateKind,
     SummarySource,
 )
+from .finish_message import (
+    FinishMessage,
+    FinishMessageFinishMessage,
+    FinishMessageFinishMessageMessage,
+)
 from .follow import Follow, FollowMessageAdded
 from .follow_stream import (
     FollowStream,
     FollowStreamMessageStream,
     FollowStreamMessageStreamMessage,
 )
-from .fragments import ItemFields, MessageFields
+from .fragments import ItemFields, MessageFields, SessionFields
 from .input_types import (
     AbortMessageInput,
     AddMemoryInput,
@@ -111,8 +128,29 @@ from .search import (
     SearchSearchEdgesNodeSession,
     SearchSearchPageInfo,
 )
+from .session import Session, SessionSession
+from .sessions import (
+    Sessions,
+    SessionsSessions,
+    SessionsSessionsEdges,
+    SessionsSessionsEdgesNode,
+    SessionsSessionsPageInfo,
+)
+from .start_message import (
+    StartMessage,
+    StartMessageStartMessage,
+    StartMessageStartMessageMessage,
+)
+from .update_message import (
+    UpdateMessage,
+    UpdateMessageUpdateMessage,
+    UpdateMessageUpdateMessageMessage,
+)
 
 __all__ = [
+    "AbortMessage",
+    "AbortMessageAbortMessage",
+    "AbortMessageAbortMessageMessage",
     "AbortMessageInput",
     "AddMemory",
     "AddMemoryAddMemory",
@@ -120,6 +158,8 @@ __all__ = [
     "AddMemoryAddMemoryMemoryMessages",
     "AddMemoryAddMemorySession",
     "AddMemoryInput",
+    "AppendMessage",
+    "AppendMessageAppendMessage",
     "AppendMessageInput",
     "BaseModel",
     "Context",
@@ -128,6 +168,9 @@ __all__ = [
     "ContextContextRecalled",
     "ContextContextRecalledMessage",
     "ContextContextRecalledMessageSession",
+    "CreateSession",
+    "CreateSessionCreateSession",
+    "CreateSessionCreateSessionSession",
     "CreateSessionInput",
     "CreateUserInput",
     "DateTimeRange",
@@ -138,9 +181,14 @@ __all__ = [
     "DeleteMemoryDeleteMemory",
     "DeleteMemoryInput",
     "DeleteMessageInput",
+    "DeleteSession",
+    "DeleteSessionDeleteSession",
     "DeleteSessionInput",
     "DeleteUserInput",
     "EnrichmentState",
+    "FinishMessage",
+    "FinishMessageFinishMessage",
+    "FinishMessageFinishMessageMessage",
     "FinishMessageInput",
     "Follow",
     "FollowMessageAdded",
@@ -204,15 +252,29 @@ __all__ = [
     "SearchSearchEdgesNode",
     "SearchSearchEdgesNodeSession",
     "SearchSearchPageInfo",
+    "Session",
+    "SessionFields",
     "SessionFilter",
     "SessionOrder",
     "SessionOrderField",
+    "SessionSession",
     "SessionUpdateKind",
+    "Sessions",
+    "SessionsSessions",
+    "SessionsSessionsEdges",
+    "SessionsSessionsEdgesNode",
+    "SessionsSessionsPageInfo",
     "SetTypingInput",
+    "StartMessage",
     "StartMessageInput",
+    "StartMessageStartMessage",
+    "StartMessageStartMessageMessage",
     "SummarySource",
     "Transport",
+    "UpdateMessage",
     "UpdateMessageInput",
+    "UpdateMessageUpdateMessage",
+    "UpdateMessageUpdateMessageMessage",
     "UpdateSessionInput",
     "UpdateUserInput",
     "Upload",

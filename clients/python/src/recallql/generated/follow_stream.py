@@ -14,6 +14,7 @@ class FollowStream(BaseModel):
 class FollowStreamMessageStream(BaseModel):
     index: Optional[int]
     text: str
+    data: Optional[str]
     done: bool
     status: MessageStatus
     message: Optional["FollowStreamMessageStreamMessage"]

@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from .base_model import BaseModel
+from .enums import MessageStatus
 
 
 class ItemFields(BaseModel):
@@ -32,7 +33,18 @@ class MessageFields(BaseModel):
     parts: list[Any]
     metadata: Any
     token_count: int = Field(alias="tokenCount")
+    status: MessageStatus
+
+
+class SessionFields(BaseModel):
+    session_id: str = Field(alias="sessionId")
+    created_at: datetime = Field(alias="createdAt")
+    updated_at: datetime = Field(alias="updatedAt")
+    revision: int
+    metadata: Any
+    message_count: int = Field(alias="messageCount")
 
 
 ItemFields.model_rebuild()
 MessageFields.model_rebuild()
+SessionFields.model_rebuild()

@@ -291,7 +291,7 @@ class AppendMessageInput(BaseModel):
     uuid: UUID
     "UUID of the message."
     pieces: list["PieceInput"]
-    "1 to 1,000 pieces with consecutive indexes. A message has at most 20,000 pieces and 1 MiB."
+    "1 to 1,000 pieces with consecutive indexes. A message has at most 20,000 pieces, with texts and data of 1 MiB together."
 
 
 class PieceInput(BaseModel):
@@ -301,6 +301,8 @@ class PieceInput(BaseModel):
     "Place of the piece in the message: 0, 1, 2, …"
     text: str
     "The text of the piece, at most 64 KiB."
+    data: Optional[str] = None
+    "A text for readers of `messageStream`, at most 64 KiB: the event of a model API as JSON, for example. It is no part of the content, and goes with the pieces."
 
 
 class FinishMessageInput(BaseModel):

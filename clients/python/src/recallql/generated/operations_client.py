@@ -2,24 +2,37 @@ from collections.abc import AsyncIterator
 from typing import Any, Optional, Union
 from uuid import UUID
 
+from .abort_message import AbortMessage
 from .add_memory import AddMemory
+from .append_message import AppendMessage
 from .base import Transport
 from .base_model import UNSET, UnsetType
 from .context import Context
+from .create_session import CreateSession
 from .delete_items import DeleteItems
 from .delete_memory import DeleteMemory
+from .delete_session import DeleteSession
 from .enums import SearchMode
+from .finish_message import FinishMessage
 from .follow import Follow
 from .follow_stream import FollowStream
 from .input_types import (
+    AbortMessageInput,
     AddMemoryInput,
+    AppendMessageInput,
+    CreateSessionInput,
     DeleteItemsInput,
     DeleteMemoryInput,
+    DeleteSessionInput,
+    FinishMessageInput,
     ItemFilter,
     MessageFilter,
     PopMessageInput,
     PutItemsInput,
     RenewItemsInput,
+    SessionFilter,
+    StartMessageInput,
+    UpdateMessageInput,
 )
 from .item import Item
 from .item_namespaces import ItemNamespaces
@@ -29,6 +42,10 @@ from .pop_message import PopMessage
 from .put_items import PutItems
 from .renew_items import RenewItems
 from .search import Search
+from .session import Session
+from .sessions import Sessions
+from .start_message import StartMessage
+from .update_message import UpdateMessage
 
 
 def gql(q: str) -> str:
@@ -70,6 +87,7 @@ class Operations(Transport):
               parts
               metadata
               tokenCount
+              status
             }
             """)
         variables: dict[str, object] = {"input": input}
@@ -129,6 +147,7 @@ class Operations(Transport):
               parts
               metadata
               tokenCount
+              status
             }
             """)
         variables: dict[str, object] = {
@@ -195,6 +214,7 @@ class Operations(Transport):
               parts
               metadata
               tokenCount
+              status
             }
             """)
         variables: dict[str, object] = {
@@ -263,6 +283,7 @@ class Operations(Transport):
               parts
               metadata
               tokenCount
+              status
             }
             """)
         variables: dict[str, object] = {
@@ -307,6 +328,7 @@ class Operations(Transport):
               parts
               metadata
               tokenCount
+              status
             }
             """)
         variables: dict[str, object] = {"sessionId": session_id, "afterSeq": after_seq}
@@ -326,6 +348,7 @@ class Operations(Transport):
               messageStream(uuid: $uuid, afterIndex: $afterIndex) {
                 index
                 text
+                data
                 done
                 status
                 message {
@@ -348,6 +371,7 @@ class Operations(Transport):
               parts
               metadata
               tokenCount
+              status
             }
             """)
         variables: dict[str, object] = {"uuid": uuid, "afterIndex": after_index}
@@ -355,6 +379,279 @@ class Operations(Transport):
             query=query, operation_name="FollowStream", variables=variables, **kwargs
         ):
             yield FollowStream.model_validate(data)
+
+    async def create_session(
+        self, input: CreateSessionInput, **kwargs: Any
+    ) -> CreateSession:
+        query = gql("""
+            mutation CreateSession($input: CreateSessionInput!) {
+              createSession(input: $input) {
+                session {
+                  ...SessionFields
+                }
+              }
+            }
+
+            fragment SessionFields on Session {
+              sessionId
+              createdAt
+              updatedAt
+              revision
+              metadata
+              messageCount
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="CreateSession", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return CreateSession.model_validate(data)
+
+    async def session(self, session_id: str, **kwargs: Any) -> Session:
+        query = gql("""
+            query Session($sessionId: ID!) {
+              session(sessionId: $sessionId) {
+                ...SessionFields
+              }
+            }
+
+            fragment SessionFields on Session {
+              sessionId
+              createdAt
+              updatedAt
+              revision
+              metadata
+              messageCount
+            }
+            """)
+        variables: dict[str, object] = {"sessionId": session_id}
+        response = await self.execute(
+            query=query, operation_name="Session", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Session.model_validate(data)
+
+    async def sessions(
+        self,
+        first: Union[Optional[int], UnsetType] = UNSET,
+        after: Union[Optional[str], UnsetType] = UNSET,
+        filter_: Union[Optional[SessionFilter], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Sessions:
+        query = gql("""
+            query Sessions($first: Int, $after: String, $filter: SessionFilter) {
+              sessions(first: $first, after: $after, filter: $filter) {
+                edges {
+                  node {
+                    ...SessionFields
+                  }
+                }
+                pageInfo {
+                  hasNextPage
+                  endCursor
+                }
+              }
+            }
+
+            fragment SessionFields on Session {
+              sessionId
+              createdAt
+              updatedAt
+              revision
+              metadata
+              messageCount
+            }
+            """)
+        variables: dict[str, object] = {
+            "first": first,
+            "after": after,
+            "filter": filter_,
+        }
+        response = await self.execute(
+            query=query, operation_name="Sessions", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Sessions.model_validate(data)
+
+    async def delete_session(
+        self, input: DeleteSessionInput, **kwargs: Any
+    ) -> DeleteSession:
+        query = gql("""
+            mutation DeleteSession($input: DeleteSessionInput!) {
+              deleteSession(input: $input) {
+                deletedId
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="DeleteSession", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return DeleteSession.model_validate(data)
+
+    async def start_message(
+        self, input: StartMessageInput, **kwargs: Any
+    ) -> StartMessage:
+        query = gql("""
+            mutation StartMessage($input: StartMessageInput!) {
+              startMessage(input: $input) {
+                replayed
+                message {
+                  ...MessageFields
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+              status
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="StartMessage", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return StartMessage.model_validate(data)
+
+    async def append_message(
+        self, input: AppendMessageInput, **kwargs: Any
+    ) -> AppendMessage:
+        query = gql("""
+            mutation AppendMessage($input: AppendMessageInput!) {
+              appendMessage(input: $input) {
+                nextIndex
+              }
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="AppendMessage", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return AppendMessage.model_validate(data)
+
+    async def finish_message(
+        self, input: FinishMessageInput, **kwargs: Any
+    ) -> FinishMessage:
+        query = gql("""
+            mutation FinishMessage($input: FinishMessageInput!) {
+              finishMessage(input: $input) {
+                message {
+                  ...MessageFields
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+              status
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="FinishMessage", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return FinishMessage.model_validate(data)
+
+    async def abort_message(
+        self, input: AbortMessageInput, **kwargs: Any
+    ) -> AbortMessage:
+        query = gql("""
+            mutation AbortMessage($input: AbortMessageInput!) {
+              abortMessage(input: $input) {
+                message {
+                  ...MessageFields
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+              status
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="AbortMessage", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return AbortMessage.model_validate(data)
+
+    async def update_message(
+        self, input: UpdateMessageInput, **kwargs: Any
+    ) -> UpdateMessage:
+        query = gql("""
+            mutation UpdateMessage($input: UpdateMessageInput!) {
+              updateMessage(input: $input) {
+                message {
+                  ...MessageFields
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+              status
+            }
+            """)
+        variables: dict[str, object] = {"input": input}
+        response = await self.execute(
+            query=query, operation_name="UpdateMessage", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return UpdateMessage.model_validate(data)
 
     async def delete_memory(
         self, input: DeleteMemoryInput, **kwargs: Any
