@@ -11,29 +11,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import expect
 from pydantic import SecretStr
 from recallql import AsyncRecallQL
-from starlette.applications import Starlette
-from starlette.responses import HTMLResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from graph.settings import Settings
 from graph.store.database import Database
 from tests.support.access import SECRET, served_with, token
-from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
+from tests.support.client_page import PATIENCE, chat_page
 from tests.support.cuts import Cuts, cuts_before
-from tests.support.graphql_client import Client, serving
+from tests.support.graphql_client import Client
 from tests.support.node_project import PACKAGE, USER, install, install_packed, run, run_script
 from tests.support.paths import ROOT
 from tests.support.pieces import append, finish, started
 
 CLARA = "My sister Clara works at the harbour office."
 GENERATED = Path("src", "generated.ts")
-PAGE = '<!doctype html><meta charset="utf-8"><div id="app"></div><script src="/page.js"></script>'
-PATIENCE = 90_000
-"""Milliseconds for a step of the browser, whose first one reads all of it from the disk."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +62,17 @@ def test_the_generated_part_is_that_of_the_schema(tmp_path: Path) -> None:
 
 
 def test_the_types_accept_and_refuse() -> None:
-    options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom"]
+    options = [
+        "--noEmit",
+        "--strict",
+        "--skipLibCheck",
+        "--module",
+        "nodenext",
+        "--target",
+        "es2022",
+        "--lib",
+        "es2023,dom",
+    ]
     run(["npx", "--no-install", "tsc", *options, "typed.ts"], USER)
 
 
@@ -153,29 +156,6 @@ async def test_a_reader_of_a_streamed_answer_goes_on_after_cuts(client: Client, 
         whole = "".join(pieces)
         assert json.loads(await process.stdout.readline()) == [whole, whole, "COMPLETE"]
         assert await process.wait() == 0
-
-
-@asynccontextmanager
-async def chat_page(settings: Settings, mongodb_uri: str, made: Path) -> AsyncIterator[tuple[Page, Client, Cuts]]:
-    """A page of another origin than the server's, which it reaches through a proxy."""
-    run(
-        ["npx", "--no-install", "esbuild", "page.jsx", "--bundle", "--jsx=automatic", f"--outfile={made}/page.js"], USER
-    )
-    routes = [Route("/", lambda _: HTMLResponse(PAGE)), Mount("/", StaticFiles(directory=made))]
-    async with serving(Starlette(routes=routes)) as site, async_playwright() as playwright:
-        origin = str(site.http.base_url).rstrip("/")
-        async with served_with(settings, mongodb_uri, allowed_origins=(origin,)) as client:
-            port = client.http.base_url.port
-            assert port is not None
-            async with cuts_before(port) as cuts:
-                browser = await playwright.chromium.launch(
-                    executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS
-                )
-                page = await browser.new_page()
-                page.set_default_timeout(PATIENCE)
-                await page.goto(f"{origin}/?url={cuts.url}&session=s")
-                yield page, client, cuts
-                await browser.close()
 
 
 @pytest.mark.slow

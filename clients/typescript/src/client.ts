@@ -64,7 +64,7 @@ export class RecallQL {
     options: Omit<AddMemoryInput, "sessionId" | "messages"> & { signal?: AbortSignal } = {},
   ): Promise<AddedMemory> {
     const { signal, ...optional } = options;
-    const idempotencyKey = optional.idempotencyKey ?? newKey();
+    const idempotencyKey = optional.idempotencyKey ?? newUUID();
     const input = { ...optional, sessionId, messages: [messages].flat(), idempotencyKey };
     return (await this.transport.execute(AddMemoryDocument, { input }, { signal })).addMemory;
   }
@@ -213,10 +213,13 @@ async function* resumed<TResult, TPlace>(
   }
 }
 
-/** A key of 128 random bits. `randomUUID` is missing in pages without HTTPS. */
-function newKey(): string {
+/** A random UUID of version 4. `randomUUID` is missing in pages without HTTPS. */
+export function newUUID(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
 function ifUnknown<T>(value: T): (error: unknown) => T {

@@ -1,0 +1,156 @@
+// AI SDK: a transport for `useChat` that stores the messages, and follows an answer that is being written.
+
+import type { ChatTransport, UIMessage, UIMessageChunk } from "ai";
+
+import type { Message, RecallQL } from "../client.js";
+import { rest, restOfText } from "./built.js";
+import { fromStored, rowsOf, toInput } from "./messages.js";
+import { Decoder, keep } from "./pieces.js";
+import { recorded } from "./recording.js";
+import { stored } from "./rows.js";
+
+export { fromStored, toInput };
+
+/** What `sendMessages` of a transport gets. */
+export type Sent<M extends UIMessage> = Parameters<ChatTransport<M>["sendMessages"]>[0];
+type Reconnecting<M extends UIMessage> = Parameters<ChatTransport<M>["reconnectToStream"]>[0];
+/** Makes the answer: another transport, such as a `DefaultChatTransport` to your endpoint, or a function. */
+export type Answer<M extends UIMessage> =
+  | Pick<ChatTransport<M>, "sendMessages">
+  | ((sent: Sent<M>) => ReadableStream<UIMessageChunk> | Promise<ReadableStream<UIMessageChunk>>);
+
+/** The settings of a transport. */
+export interface ChatOptions<M extends UIMessage> {
+  /** The client, which may write messages of assistants if the transport stores. */
+  client: RecallQL;
+  /** What makes the answers: RecallQL has no model. */
+  answer: Answer<M>;
+  /** The user to whom a new session belongs. */
+  userId?: string;
+  /** Whether the transport stores; false in a page whose endpoint stores with a transport of its own. */
+  store?: boolean;
+}
+
+/** The latest messages among which an answer that is being written is looked for. */
+const RECENT = 20;
+
+/**
+ * The messages of a chat in the session with the chat's id.
+ *
+ * `sendMessages` stores the messages that are not stored yet, lets `answer` make the answer, and stores it piece by
+ * piece while it passes it on. `reconnectToStream` follows an answer from its beginning, whoever writes it.
+ */
+export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements ChatTransport<M> {
+  /** A resumed stream has the whole answer, which replaces a part of it that is shown. */
+  readonly resumeStreamIsReplay = true;
+  readonly #client: RecallQL;
+  readonly #answer: Answer<M>;
+  readonly #userId: string | undefined;
+  readonly #stores: boolean;
+  /** The answers that were being written when the messages were read, by chat. */
+  readonly #running = new Map<string, Running>();
+
+  constructor({ client, answer, userId, store = true }: ChatOptions<M>) {
+    this.#client = client;
+    this.#answer = answer;
+    this.#userId = userId;
+    this.#stores = store;
+  }
+
+  /**
+   * Return the messages of a chat for `useChat`, oldest first: all of them, or those of the `last` stored ones.
+   *
+   * An answer that is being written is not among them: `reconnectToStream`, or `useChat` with `resume`, brings it.
+   */
+  async messages(chatId: string, options: { last?: number; signal?: AbortSignal } = {}): Promise<M[]> {
+    const messages = await this.#client.messages(chatId, options);
+    const running = runningOf(messages);
+    if (running === undefined) this.#running.delete(chatId);
+    else this.#running.set(chatId, running);
+    return rowsOf<M>(messages.filter(({ status }) => status !== "STREAMING")).map(({ message }) => message);
+  }
+
+  /**
+   * Send the messages of a chat, and return the stream of the answer.
+   *
+   * A cancelled stream does not end the answer, which is stored to its end; the `abortSignal` does. The stream ends
+   * with an error if the answer can't be stored.
+   *
+   * @throws {RecallQLError} the messages are refused; no answer is made
+   */
+  async sendMessages(sent: Sent<M>): Promise<ReadableStream<UIMessageChunk>> {
+    if (!this.#stores) return this.#answered(sent);
+    const place = await stored(this.#client, sent.chatId, sent.messages, this.#userId);
+    return recorded(this.#client, await this.#answered(sent), place, sent.abortSignal);
+  }
+
+  /** Return the stream of the answer that is being written, from its beginning; null without one. */
+  async reconnectToStream({ chatId, abortSignal }: Reconnecting<M>): Promise<ReadableStream<UIMessageChunk> | null> {
+    const running = this.#running.get(chatId) ?? runningOf(await this.#client.messages(chatId, { last: RECENT }));
+    this.#running.delete(chatId);
+    if (running === undefined) return null;
+    const controller = new AbortController();
+    const signal = AbortSignal.any(abortSignal === undefined ? [controller.signal] : [controller.signal, abortSignal]);
+    const chunks = followed(this.#client, running, signal);
+    return new ReadableStream<UIMessageChunk>({
+      async pull(to) {
+        const { done, value } = await chunks.next();
+        if (done === true) to.close();
+        else to.enqueue(value);
+      },
+      async cancel() {
+        controller.abort();
+        await chunks.return();
+      },
+    });
+  }
+
+  async #answered(sent: Sent<M>): Promise<ReadableStream<UIMessageChunk>> {
+    return typeof this.#answer === "function" ? this.#answer(sent) : this.#answer.sendMessages(sent);
+  }
+}
+
+/** An answer that is being written. */
+interface Running {
+  message: Message;
+  /** What it goes on with. */
+  base: UIMessage | undefined;
+}
+
+function runningOf(messages: Message[]): Running | undefined {
+  const place = messages.findLastIndex(({ status, role }) => status === "STREAMING" && role !== "user");
+  const message = messages[place];
+  if (message === undefined) return undefined;
+  const before = rowsOf(messages.slice(0, place)).at(-1)?.message;
+  const isBase = before?.role === "assistant" && before.id === fromStored(message)?.id;
+  return { message, base: isBase ? before : undefined };
+}
+
+/** Yield the chunks of an answer from its beginning; the end of its message has what pieces had no time to bring. */
+async function* followed(
+  client: RecallQL,
+  { message, base }: Running,
+  signal: AbortSignal,
+): AsyncGenerator<UIMessageChunk, void, undefined> {
+  if (base !== undefined) yield* rest([], base); // the page shows the answer from its beginning
+  const decoder = new Decoder(fromStored(message)?.id ?? message.uuid);
+  const seen: UIMessageChunk[] = [];
+  for await (const piece of client.stream(message.uuid, { signal })) {
+    if (!piece.done) {
+      for (const chunk of decoder.decode({ text: piece.text, data: piece.data ?? null })) {
+        keep(seen, chunk);
+        yield chunk;
+      }
+      continue;
+    }
+    const whole = piece.message == null ? null : fromStored(piece.message);
+    if (piece.message?.parts.length === 0) yield* restOfText(seen, piece.message.content);
+    else if (whole !== null && !seen.some(({ type }) => type === "finish")) yield* rest(seen, whole);
+    if (piece.status === "INTERRUPTED") yield { type: "error", errorText: "the writer of the answer was interrupted" };
+    else if (!seen.some(({ type }) => type === "finish" || type === "abort" || type === "error")) {
+      yield { type: piece.status === "ABORTED" ? "abort" : "finish" };
+    }
+    return;
+  }
+  if (!signal.aborted) yield { type: "abort" }; // the message was deleted
+}
