@@ -10,6 +10,7 @@ import httpx
 
 from graph.addresses import is_loopback_name, web_address
 from graph.errors import StartupError
+from graph.telemetry.steps import traceparent
 
 _BRACKETS = str.maketrans("", "", "[]")
 
@@ -71,11 +72,18 @@ def client_of(url: httpx.URL, **options: Any) -> httpx.AsyncClient:
     verify = httpx.create_ssl_context()
     variable, proxy = _proxy_of(url)
     try:
-        return httpx.AsyncClient(trust_env=False, verify=verify, proxy=proxy, **options)
+        hooks = {"request": [_add_traceparent]}
+        return httpx.AsyncClient(trust_env=False, verify=verify, proxy=proxy, event_hooks=hooks, **options)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # Without its value: that may hold a password.
         message = f"{variable} names a proxy that can't be used ({_reason(error)})"
         raise UnusableProxyError(message) from None
+
+
+async def _add_traceparent(request: httpx.Request) -> None:
+    """Let the other service continue the present trace, if there is one."""
+    if sent := traceparent():
+        request.headers["traceparent"] = sent
 
 
 def _proxy_of(url: httpx.URL) -> tuple[str, str | None]:

@@ -152,7 +152,7 @@ class EmbeddingJobs:
         )
         if not claimed.texts:
             return claimed.looked > 0
-        with step(Kind.JOB, "embeddings") as job:
+        with step(Kind.JOB, "embeddings", links=list(claimed.traces)) as job:
             try:
                 renewal = partial(embedding.renew, self._database, claimed, lease_seconds=lease)
                 async with renewing(renewal, seconds=lease):

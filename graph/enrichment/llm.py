@@ -21,6 +21,7 @@ import tenacity
 from graph.enrichment.tokens import clip, load_counter
 from graph.errors import RecallQLError, StartupError
 from graph.outgoing import UnusableProxyError, bearer, client_of, server_url
+from graph.telemetry.steps import Kind, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -222,8 +223,9 @@ class ChatCompletionsSummariser:
     async def _attempt(self, client: httpx.AsyncClient, body: bytes) -> str:
         try:
             # httpx bounds each read, not their sum: a byte now and then would hold a worker for ever.
-            async with asyncio.timeout(self._options.timeout):
-                status, headers, answer = await self._post(client, body)
+            with step(Kind.CALL, "llm"):
+                async with asyncio.timeout(self._options.timeout):
+                    status, headers, answer = await self._post(client, body)
         except (TimeoutError, httpx.TimeoutException):
             raise _Retryable(f"no answer within {self._options.timeout:g} s") from None
         except httpx.TransportError as error:

@@ -114,7 +114,7 @@ class SummaryJobs:
             await summarising.give_up(self._database, due)
             return True
         before = self.written
-        with step(Kind.JOB, "summaries") as job:
+        with step(Kind.JOB, "summaries", links=[due.trace] if due.trace else []) as job:
             async with renewing(
                 partial(summarising.renew_session, self._database, due, lease_seconds=lease), seconds=lease
             ):

@@ -240,7 +240,8 @@ class Worker:
             stop: ends the attempts.
             earlier: seconds for which the model has read the batch.
         """
-        with step(Kind.JOB, "entities", earlier=earlier) as job, contextlib.suppress(Unavailable):
+        links = [trace for message in held.messages if (trace := message["enrichment"].get("trace"))]
+        with step(Kind.JOB, "entities", earlier=earlier, links=links) as job, contextlib.suppress(Unavailable):
             # Where it is unavailable, `stop` is set: the lease runs out.
             self.done.stored += await until_available(partial(self._store_once, held, outcomes), stop)
             failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]

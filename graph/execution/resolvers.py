@@ -6,7 +6,7 @@ the resolver's signature at every call. The functions here read the signature on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import strawberry
@@ -15,6 +15,7 @@ from graphql import GraphQLField, GraphQLObjectType
 from graph.execution.arguments import arguments_of
 from graph.execution.fields import definition_of
 from graph.execution.internals import core_schema
+from graph.telemetry.steps import Kind, is_observed, step
 
 
 def replace_resolvers(strawberry_schema: strawberry.Schema) -> None:
@@ -25,10 +26,10 @@ def replace_resolvers(strawberry_schema: strawberry.Schema) -> None:
             for field in type_.fields.values():
                 definition = definition_of(field)
                 if definition.base_resolver and definition.is_async and not definition.extensions:
-                    field.resolve = _resolver(field, strawberry_schema)
+                    field.resolve = _resolver(type_.name, field, strawberry_schema)
 
 
-def _resolver(field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]:
+def _resolver(type_name: str, field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]:
     definition = definition_of(field)
     declared = definition.base_resolver
     function = declared.wrapped_func
@@ -37,6 +38,7 @@ def _resolver(field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]
     source_names = [found.name for found in (declared.parent_parameter, declared.root_parameter) if found]
     info_name = declared.info_parameter.name if declared.info_parameter else None
     takes_self = bool(declared.self_parameter)
+    place = f"{type_name}.{definition.python_name}"
 
     def resolve(source: object, raw_info: object, **values: object) -> Any:
         info = info_class(raw_info, definition)
@@ -45,6 +47,12 @@ def _resolver(field: GraphQLField, strawberry_schema: Any) -> Callable[..., Any]
             keywords[name] = source
         if info_name is not None:
             keywords[info_name] = info
-        return function(source, **keywords) if takes_self else function(**keywords)
+        found = function(source, **keywords) if takes_self else function(**keywords)
+        return _observed(place, found) if is_observed(Kind.RESOLVER) else found
 
     return resolve
+
+
+async def _observed(name: str, found: Awaitable[object]) -> object:
+    with step(Kind.RESOLVER, name):
+        return await found

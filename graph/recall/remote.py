@@ -10,6 +10,7 @@ import orjson
 
 from graph.errors import StartupError, Unavailable
 from graph.outgoing import bearer, client_of, server_url
+from graph.telemetry.steps import Kind, step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,8 @@ class RemoteModel:
         # Servers refuse an empty text.
         asked = {"model": self._model, "input": [text or " " for text in texts], "encoding_format": "float"}
         try:
-            answer = await self._client.post(self._url, content=orjson.dumps(asked))
+            with step(Kind.CALL, "embedding"):
+                answer = await self._client.post(self._url, content=orjson.dumps(asked))
         except httpx.HTTPError as error:
             raise Unavailable(
                 f"the embedding server {self._url.host} can't be reached: {type(error).__name__}"

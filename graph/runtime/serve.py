@@ -23,6 +23,7 @@ from graph.runtime.metrics import collected
 from graph.runtime.served import Store, noted
 from graph.runtime.supervisor import web_processes, workers
 from graph.runtime.threads import check_threads
+from graph.runtime.tracing import traced
 from graph.settings import Settings
 
 _WEB = "graph.runtime.web"
@@ -46,6 +47,7 @@ def serve(settings: Settings) -> None:
     with (
         listener,
         collected(settings, "web") as metrics,
+        traced(settings, "web"),
         mongodb_of_server(settings) as (uri, wake),
         noted(Store.of(settings, uri)),
         ExitStack() as children,
@@ -119,7 +121,8 @@ def serve_on_socket(settings: Settings, descriptor: int) -> None:
     configure_logging(settings)
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     prepare(settings)
-    with listener, collected(settings, "web", child=True) as metrics, mongodb(settings) as uri:
+    metered = collected(settings, "web", child=True)
+    with listener, metered as metrics, traced(settings, "web"), mongodb(settings) as uri:
         run(settings, uri, listener, metrics=metrics)
 
 

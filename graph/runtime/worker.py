@@ -23,6 +23,7 @@ from graph.recall.embedding import Embedder, embedder_of
 from graph.runtime.deployment import mongodb
 from graph.runtime.logs import configure_logging, warn_of_unknown_settings
 from graph.runtime.metrics import Collected, collected
+from graph.runtime.tracing import traced
 from graph.store.database import Database
 from graph.store.driver.availability import repeatedly
 from graph.store.jobs import progress
@@ -52,7 +53,7 @@ def run(settings: Settings, *, quiet: bool, end_with_input: bool = False) -> Non
     if not end_with_input:  # the process that started this one has warned
         warn_of_unknown_settings()
     metrics = collected(settings, "worker", child=end_with_input)
-    with metrics as found, mongodb(settings, attach=True) as uri:
+    with metrics as found, traced(settings, "worker"), mongodb(settings, attach=True) as uri:
         asyncio.run(_run(settings, uri, found, quiet=quiet, end_with_input=end_with_input))
 
 

@@ -338,10 +338,22 @@ class LoggingSettings(CheckedSettings):
 
 
 class TelemetrySettings(CheckedSettings):
-    """The metrics of the service."""
+    """The metrics and traces of the service."""
 
     metrics: MetricsAddress | None = Field(
         None,
         description="Where Prometheus reads the metrics of a server with its workers: an address with a port, as"
         " 127.0.0.1:9464, or key for /metrics of the API, with a service key. Without it, there are no metrics.",
+    )
+    otlp_endpoint: WebAddress | None = Field(
+        None,
+        description="URL of an OpenTelemetry collector that gets traces by OTLP over HTTP: http://localhost:4318."
+        " Without it, there are no traces. Needs the packages of recallql[otel].",
+    )
+    trace_share: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the requests and jobs that are traced; one whose client sends a traceparent is traced if"
+        " that says so.",
     )

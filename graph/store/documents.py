@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NotRequired, TypeAlias, TypedDict
 
+from graph.store.traced import traced
+
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 """A value of JSON."""
 
@@ -77,6 +79,8 @@ class EnrichmentDocument(TypedDict):
     at: NotRequired[datetime]
     """The time of the end of the enrichment."""
     reason: NotRequired[str]
+    trace: NotRequired[str]
+    """While pending: see `Traced`."""
     """Of the last failure."""
 
 
@@ -140,6 +144,8 @@ class RecallDocument(OwnedMessage):
 
     dueAt: datetime
     """The time from which a worker may claim the message; with a vector, a worker with another model."""
+    trace: NotRequired[str]
+    """Until there is a vector: see `Traced`."""
     model: NotRequired[str]
     vector: NotRequired[bytes]
     """8-bit integers."""
@@ -212,6 +218,8 @@ class Summarising(TypedDict):
     dueAt: datetime
     attempts: int
     lease: NotRequired[str]
+    trace: NotRequired[str]
+    """See `Traced`."""
 
 
 class BranchDocument(TypedDict):
@@ -385,5 +393,8 @@ def now() -> datetime:
 
 
 def pending(at: datetime) -> EnrichmentDocument:
-    """Return the enrichment state of a message with new content."""
-    return {"state": EnrichmentState.PENDING.value, "attempts": 0, "dueAt": at}
+    """Return the enrichment state of a message with new content, which the present request or job writes."""
+    state: EnrichmentDocument = {"state": EnrichmentState.PENDING.value, "attempts": 0, "dueAt": at}
+    if trace := traced().get("trace"):
+        state["trace"] = trace
+    return state

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from graph.store.database import Database
 from graph.store.documents import Document, OwnedMessage, RecallDocument, now
 from graph.store.driver.types import DeleteMany, Transaction, UpdateOne
+from graph.store.traced import traced
 
 LAYOUT = 1
 """The version of the terms in a document: workers write the documents of messages with another one again."""
@@ -48,6 +49,7 @@ async def await_vectors(
                     "sessionId": message["sessionId"],
                     "seq": message["seq"],
                     "dueAt": at,
+                    **traced(),
                 }
             },
             upsert=True,

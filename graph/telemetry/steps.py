@@ -176,6 +176,7 @@ _keeping: set[Kind] = set()
 _observers: list[tuple[Observer, ...]] = [() for _ in Kind]  # by kind
 _current: ContextVar[Step | None] = ContextVar("step", default=None)
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+_carriers: list[Callable[[Step], str]] = []  # one at most
 _levels: dict[str, Callable[[], float]] = {}
 
 
@@ -272,6 +273,17 @@ def observed_by(*observers: Observer) -> Iterator[None]:
         yield
     finally:
         _observers[:] = before
+
+
+def carry_by(carrier: Callable[[Step], str]) -> None:
+    """Set the function that returns the `traceparent` of a step, see the W3C's Trace Context."""
+    _carriers[:] = [carrier]
+
+
+def traceparent() -> str:
+    """The `traceparent` for the work that the present step causes; empty without traces, or outside of a step."""
+    step = _current.get()
+    return _carriers[0](step) if _carriers and step is not None else ""
 
 
 def set_level(name: str, read: Callable[[], float]) -> None:

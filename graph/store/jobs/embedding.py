@@ -62,6 +62,7 @@ class Claimed:
     texts: Sequence[TextToEmbed] = ()
     looked: int = 0
     of_tools: bool = False
+    traces: Sequence[str] = ()
 
     @property
     def held(self) -> Document:
@@ -135,7 +136,7 @@ async def claim(
     chosen = _together([one for one in found if one["_id"] not in exhausted])
     ids = {"_id": {"$in": [one["_id"] for one in chosen]}}
     await LEASE.claim(database.recall, {**ids, **due}, token, seconds=lease_seconds)
-    held = await database.recall.find({**ids, **LEASE.held(token)}, {"memoryId": 1, "attempts": 1})
+    held = await database.recall.find({**ids, **LEASE.held(token)}, {"memoryId": 1, "attempts": 1, "trace": 1})
     contents, unread = await _contents(database, [one["_id"] for one in held], parts=of_tools)
     if unread:
         await LEASE.release(database.recall, {"_id": {"$in": unread}, **LEASE.held(token)})
@@ -148,7 +149,7 @@ async def claim(
         for one in read
         if (message := contents.get((one["_id"], one["memoryId"]))) is not None
     ]
-    return Claimed(token, texts, len(found), of_tools)
+    return Claimed(token, texts, len(found), of_tools, [one["trace"] for one in read if "trace" in one])
 
 
 def _together(found: Sequence[RecallDocument]) -> Sequence[RecallDocument]:
@@ -204,7 +205,7 @@ async def complete(database: Database, claimed: Claimed, model: str, vectors: Ma
                     **({"ofTools": True} if claimed.of_tools else {}),
                 },
                 "$currentDate": {"at": True},
-                "$unset": {**_CLAIM, "failure": "", **({} if claimed.of_tools else {"ofTools": ""})},
+                "$unset": {**_CLAIM, "trace": "", "failure": "", **({} if claimed.of_tools else {"ofTools": ""})},
             },
         )
         for uuid, vector in vectors.items()

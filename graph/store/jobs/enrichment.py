@@ -63,6 +63,7 @@ _GIVEN_UP: Document = {
             "reason": {"$ifNull": ["$enrichment.reason", {"$literal": _KILLED}]},
             "lease": "$$REMOVE",
             "together": "$$REMOVE",
+            "trace": "$$REMOVE",
             "dueAt": "$$REMOVE",
         },
         "revision": {"$add": [{"$ifNull": ["$revision", 0]}, 1]},

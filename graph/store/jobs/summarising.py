@@ -19,6 +19,7 @@ from graph.store.driver.types import DuplicateKeyError, Transaction
 from graph.store.jobs.lease import Lease
 from graph.store.reading.projection import projection
 from graph.store.streams.reading import is_streaming
+from graph.store.traced import traced
 from graph.store.visible import AFTER_SEQ, Visible
 
 LEASE = Lease("summarising")
@@ -39,6 +40,7 @@ class ClaimedSession:
     session_id: str
     lease: str
     attempts: int
+    trace: str | None = None
 
     @property
     def held(self) -> Document:
@@ -80,7 +82,7 @@ async def mark_due(database: Database, window: int, session_ids: Collection[str]
             "summarising.dueAt": {"$exists": False},
             "$expr": {"$gte": [{"$subtract": ["$lastSeq", _COVERED]}, window]},
         },
-        {"$set": {"summarising": {"dueAt": now(), "attempts": 0}}},
+        {"$set": {"summarising": {"dueAt": now(), "attempts": 0, **traced()}}},
     )
 
 
@@ -91,7 +93,11 @@ async def claim_session(
     token = new_uuid()
     within: Document = {} if session_id is None else {"_id": session_id}
     found = await LEASE.claim_next(database.sessions, within, token, seconds=lease_seconds, fields={"summarising": 1})
-    return None if found is None else ClaimedSession(found["_id"], token, found["summarising"]["attempts"])
+    return (
+        None
+        if found is None
+        else ClaimedSession(found["_id"], token, found["summarising"]["attempts"], found["summarising"].get("trace"))
+    )
 
 
 async def renew_session(database: Database, due: ClaimedSession, *, lease_seconds: float) -> None:
