@@ -459,10 +459,12 @@ export type ItemsQueryVariables = Exact<{
   query?: string | null | undefined;
   first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
 }>;
 
 
-export type ItemsQuery = { items: { edges: Array<{ score: number | null, node: { namespace: Array<string>, key: string, value: unknown, revision: number, createdAt: string, updatedAt: string, ttl: number | null, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type ItemsQuery = { items: { edges: Array<{ score: number | null, node: { namespace: Array<string>, key: string, value: unknown, revision: number, createdAt: string, updatedAt: string, ttl: number | null, expiresAt: string | null } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } };
 
 export type ItemNamespacesQueryVariables = Exact<{
   userId: string;
@@ -972,7 +974,7 @@ export const ItemDocument = new TypedDocumentString(`
   expiresAt
 }`) as unknown as TypedDocumentString<ItemQuery, ItemQueryVariables>;
 export const ItemsDocument = new TypedDocumentString(`
-    query Items($userId: ID!, $namespacePrefix: [String!], $filter: [ItemFilter!], $query: String, $first: Int, $after: String) {
+    query Items($userId: ID!, $namespacePrefix: [String!], $filter: [ItemFilter!], $query: String, $first: Int, $after: String, $last: Int, $before: String) {
   items(
     userId: $userId
     namespacePrefix: $namespacePrefix
@@ -980,6 +982,8 @@ export const ItemsDocument = new TypedDocumentString(`
     query: $query
     first: $first
     after: $after
+    last: $last
+    before: $before
   ) {
     edges {
       score
@@ -989,6 +993,8 @@ export const ItemsDocument = new TypedDocumentString(`
     }
     pageInfo {
       hasNextPage
+      hasPreviousPage
+      startCursor
       endCursor
     }
   }

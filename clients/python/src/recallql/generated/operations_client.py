@@ -737,10 +737,12 @@ class Operations(Transport):
         query: Union[Optional[str], UnsetType] = UNSET,
         first: Union[Optional[int], UnsetType] = UNSET,
         after: Union[Optional[str], UnsetType] = UNSET,
+        last: Union[Optional[int], UnsetType] = UNSET,
+        before: Union[Optional[str], UnsetType] = UNSET,
         **kwargs: Any,
     ) -> Items:
         _query = gql("""
-            query Items($userId: ID!, $namespacePrefix: [String!], $filter: [ItemFilter!], $query: String, $first: Int, $after: String) {
+            query Items($userId: ID!, $namespacePrefix: [String!], $filter: [ItemFilter!], $query: String, $first: Int, $after: String, $last: Int, $before: String) {
               items(
                 userId: $userId
                 namespacePrefix: $namespacePrefix
@@ -748,6 +750,8 @@ class Operations(Transport):
                 query: $query
                 first: $first
                 after: $after
+                last: $last
+                before: $before
               ) {
                 edges {
                   score
@@ -757,6 +761,8 @@ class Operations(Transport):
                 }
                 pageInfo {
                   hasNextPage
+                  hasPreviousPage
+                  startCursor
                   endCursor
                 }
               }
@@ -780,6 +786,8 @@ class Operations(Transport):
             "query": query,
             "first": first,
             "after": after,
+            "last": last,
+            "before": before,
         }
         response = await self.execute(
             query=_query, operation_name="Items", variables=variables, **kwargs
