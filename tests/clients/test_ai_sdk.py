@@ -44,6 +44,8 @@ def packed() -> None:
         ("tools", [2, ["Where am I?", "I look.", "You are in Kyōto."]]),
         ("stop", ["ABORTED", True]),
         ("gone", 14),
+        ("large", ["COMPLETE", "error", "BadUserInput"]),
+        ("partial", [1, 6]),
         ("endpoint", [True, ["COMPLETE", "COMPLETE"]]),
         (
             "failure",

@@ -295,6 +295,46 @@ const scenarios = {
     return [seen < chat.messages[1].parts.length, (await client.messages(chat.id)).map(({ status }) => status)];
   },
 
+  // The pieces would have more than the service takes, and the message has not.
+  async large() {
+    const call = {
+      type: "tool-input-available",
+      toolCallId: "c1",
+      toolName: "draw",
+      input: {},
+      providerExecuted: true,
+    };
+    const outputs = Array.from({ length: 12 }, (_, number) => ({
+      type: "tool-output-available",
+      toolCallId: "c1",
+      output: `${number} ${"x".repeat(150_000)}`,
+      preliminary: number < 11,
+    }));
+    const [chat, transport] = chatWith(answered(call, ...outputs, ...said("Drawn. ".repeat(30))), { wait: 60 });
+    await chat.sendMessage({ text: "Draw" });
+    deepStrictEqual(chat.error, undefined);
+    deepStrictEqual(await transport.messages(chat.id), json(chat.messages));
+    const [huge] = chatWith(answered(...said("x".repeat(1_100_000))));
+    await huge.sendMessage({ text: "Too much" });
+    return [(await client.messages(chat.id)).at(-1).status, huge.status, huge.error.name];
+  },
+
+  // A page that shows a part of an answer goes on, and the stored answer stays whole.
+  async partial() {
+    const [chat, transport] = chatWith(answered(...said("the whole answer"), ...said("and more", "u")));
+    await chat.sendMessage({ text: "Tell" });
+    const [question, whole] = chat.messages;
+    const shown = [question, { ...whole, parts: whole.parts.slice(0, 1) }];
+    for await (const _ of await transport.sendMessages({
+      chatId: chat.id,
+      messages: shown,
+      trigger: "submit-message",
+    }));
+    const stored = await transport.messages(chat.id);
+    deepStrictEqual(stored[1].parts.slice(0, 3), json(whole.parts));
+    return stored.map(({ parts }) => parts.length);
+  },
+
   async failure() {
     const [chat, transport] = chatWith(answered(...said("as far as")).slice(0, 4), {
       wait: 20,
@@ -359,10 +399,12 @@ const scenarios = {
     const { uuid } = startMessage.message;
     const append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { nextIndex } }";
     await send(append, { uuid, pieces: [{ index: 0, text: "It " }] });
-    const opening = reopened("foreign");
+    const transport = other();
+    const chat = new Chat({ id: "foreign", transport, messages: await transport.messages("foreign") });
+    const following = chat.resumeStream();
     await send(append, { uuid, pieces: [{ index: 1, text: "streams." }] });
     await send("mutation($input: FinishMessageInput!) { finishMessage(input: $input) { message { uuid } } }", { uuid });
-    const chat = await opening;
+    await following;
     return [chat.messages.map(({ role, parts }) => [role, parts]), chat.messages[0].id === uuid];
   },
 };

@@ -57,11 +57,11 @@ class RecallQLSessionService(BaseSessionService):
     service key then. State with `temp:` is never stored.
 
     One append is one transaction for the event and the state of the session: both are stored or neither, and only
-    while the session is as it was read. The states of the user and of the application follow, each in a transaction
-    of its own for 100 keys: where one of them fails, the append raises its error, the event is stored, and the state
-    lacks what the event says until the event is appended again. Of two appends to different sessions, each key has the
-    later value. `create_session` stores the session first and these states then; what is missing after an error there
-    stays missing.
+    while the session is as it was read, also by others than ADK. The states of the user and of the application follow,
+    each in a transaction of its own for 100 keys: where one of them fails, the append raises its error, the event is
+    stored, and the state lacks what the event says until the event is appended again. Of two appends to different
+    sessions, each key has the later value. `create_session` stores the session first and these states then; what is
+    missing after an error there stays missing.
 
     An event that the session has, with equal fields, is not appended again.
 

@@ -76,7 +76,7 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
    * A cancelled stream does not end the answer, which is stored to its end; the `abortSignal` does. The stream ends
    * with an error if the answer can't be stored.
    *
-   * @throws {RecallQLError} the messages are refused; no answer is made
+   * @throws {RecallQLError} the messages are refused, and no answer is made; or the caller may not write an answer
    */
   async sendMessages(sent: Sent<M>): Promise<ReadableStream<UIMessageChunk>> {
     if (!this.#stores) return this.#answered(sent);
@@ -118,7 +118,7 @@ interface Running {
 }
 
 function runningOf(messages: Message[]): Running | undefined {
-  const place = messages.findLastIndex(({ status, role }) => status === "STREAMING" && role !== "user");
+  const place = messages.findLastIndex((one) => one.status === "STREAMING" && fromStored(one)?.role === "assistant");
   const message = messages[place];
   if (message === undefined) return undefined;
   const before = rowsOf(messages.slice(0, place)).at(-1)?.message;

@@ -72,7 +72,8 @@ export class Decoder {
     const lines = (this.#line + data).split("\n");
     this.#line = lines.pop() ?? "";
     for (const line of lines) {
-      const read = JSON.parse(line) as UIMessageChunk;
+      const read = parsed(line);
+      if (read === undefined) continue;
       const chunk = read.type === "text-delta" ? { ...read, delta: (read as Partial<TextDelta>).delta ?? text } : read;
       if (chunk.type === "text-start" || chunk.type === "text-delta") this.#textId = chunk.id;
       this.#hasStarted = true;
@@ -88,6 +89,16 @@ export class Decoder {
       yield { type: "text-start", id: this.#textId };
     }
     yield { type: "text-delta", id: this.#textId, delta };
+  }
+}
+
+/** The chunk of a line; undefined for the data of another writer. */
+function parsed(line: string): UIMessageChunk | undefined {
+  try {
+    const read = JSON.parse(line) as UIMessageChunk | null;
+    return typeof read?.type === "string" ? read : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -43,7 +43,10 @@ export async function recorded<M extends UIMessage>(
   place: Place<M>,
   signal: AbortSignal | undefined,
 ): Promise<ReadableStream<UIMessageChunk>> {
-  const recording = await Recording.start(client, place);
+  const recording = await Recording.start(client, place).catch((error: unknown) => {
+    void source.cancel(error).catch(() => undefined);
+    throw error;
+  });
   let isRead = true;
   return new ReadableStream<UIMessageChunk>({
     start(controller) {
@@ -132,13 +135,15 @@ class Recording<M extends UIMessage> {
   #store(chunk: UIMessageChunk): void {
     if ("transient" in chunk && chunk.transient === true) return; // no part of the message
     keep(this.#chunks, chunk);
+    if (this.#isRefused) return;
     this.#queue.push(chunk);
     this.#draining ??= this.#drain();
   }
 
   async #drain(): Promise<void> {
+    await Promise.resolve(); // the end below comes after the assignment of this promise
     try {
-      while (this.#queue.length > 0 && !this.#isRefused) {
+      while (this.#queue.length > 0) {
         const pieces = this.#encoder.encode(this.#queue.splice(0));
         for (let first = 0; first < pieces.length; first += MOST_PIECES) {
           await this.#append(pieces.slice(first, first + MOST_PIECES));
@@ -146,6 +151,7 @@ class Recording<M extends UIMessage> {
       }
     } catch {
       this.#isRefused = true; // the end stores the whole message, or fails
+      this.#queue = [];
     } finally {
       this.#draining = undefined;
     }

@@ -37,8 +37,18 @@ export async function stored<M extends UIMessage>(
   }
   const last = shown.at(-1);
   if (before === undefined || last?.role !== "assistant") return place;
-  await updateRow(client, before, last.parts);
-  return { ...place, base: { ...before, message: last } };
+  const message = { ...before.message, parts: withResults(before.message.parts, last.parts) };
+  await updateRow(client, before, message.parts);
+  return { ...place, base: { ...before, message } };
+}
+
+/** The parts with what the page made of its tools; it may show a part of the answer alone. */
+function withResults<M extends UIMessage>(parts: M["parts"], shown: M["parts"]): M["parts"] {
+  return parts.map((part) => {
+    if (!("toolCallId" in part) || part.state.startsWith("output")) return part;
+    const results = shown.filter((one) => "toolCallId" in one && one.toolCallId === part.toolCallId);
+    return results.find((one) => "state" in one && /^output|^approval-responded/.test(one.state ?? "")) ?? part;
+  });
 }
 
 /** Store the parts of an answer, each at the stored message that has it. */
