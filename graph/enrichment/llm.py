@@ -222,8 +222,8 @@ class ChatCompletionsSummariser:
 
     async def _attempt(self, client: httpx.AsyncClient, body: bytes) -> str:
         try:
-            # httpx bounds each read, not their sum: a byte now and then would hold a worker for ever.
             with step(Kind.CALL, "llm"):
+                # httpx bounds each read, not their sum: a byte now and then would hold a worker for ever.
                 async with asyncio.timeout(self._options.timeout):
                     status, headers, answer = await self._post(client, body)
         except (TimeoutError, httpx.TimeoutException):

@@ -11,7 +11,7 @@ from graph.request.guards import Guards
 from graph.request.operation import Operation
 from graph.schema.context import Context
 from graph.settings import Settings
-from graph.telemetry.steps import Kind, note, step
+from graph.telemetry.steps import Kind, add, step
 
 
 async def admit(
@@ -43,18 +43,14 @@ async def admit(
         context.changes = operation.changes
         operation.lists.refuse_long(variables)
         cost = await operation.cost(variables, guards.settings)
-        try:
-            _refuse_above(guards.settings.max_cost, cost)
-            await guards.budgets.spend(context.caller, cost)
-        except TooCostly:
-            note(refused=cost)
-            raise
-        note(cost=cost)
+        _refuse_above(guards.settings.max_cost, cost)
+        await guards.budgets.spend(context.caller, cost)
         return cost
 
 
 def _refuse_above(most: int, cost: int) -> None:
     if most and cost > most:
+        add("refused", cost)
         message = (
             f"the operation can return {cost:,} objects, and at most {most:,} are accepted:"
             " ask for fewer with first or last"

@@ -10,6 +10,7 @@ from cachetools import LRUCache
 from graph.access.caller import Caller
 from graph.errors import TooCostly
 from graph.settings import Settings
+from graph.telemetry.steps import add
 
 _PERIOD = 60.0  # seconds
 _CALLERS = 100_000
@@ -29,6 +30,14 @@ class Budgets:
         Raises:
             TooCostly: less is left; `extensions.retryAfter` has the seconds until the cost can be taken.
         """
+        try:
+            await self._spend(caller, cost)
+        except TooCostly:
+            add("refused", cost)
+            raise
+        add("cost", cost)
+
+    async def _spend(self, caller: Caller, cost: int) -> None:
         is_user = caller.scope.user_id is not None
         most = self._of_users if is_user else self._of_services
         setting = "RECALLQL_USER_BUDGET" if is_user else "RECALLQL_SERVICE_BUDGET"

@@ -12,7 +12,7 @@ from graphql import GraphQLError
 from strawberry.types.graphql import OperationType
 
 from graph.access.caller import Caller
-from graph.errors import OperationError
+from graph.errors import ErrorCode, OperationError
 from graph.execution.internals import core_schema
 from graph.live.memory import Outlet
 from graph.operations.backend import Backend
@@ -149,8 +149,12 @@ class Pipeline:
             raise OperationFailed([public_failure(error, context.caller)]) from None
 
     async def _prepared(self, request: OperationRequest, kinds: Collection[OperationType]) -> Operation:
-        with step(Kind.PARSE):
-            operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
+        with step(Kind.PARSE) as parsing:
+            try:
+                operation = await self._documents.operation(request.text, request.name, kinds, self._guards.settings)
+            except InvalidDocument:
+                parsing.fail(ErrorCode.BAD_USER_INPUT.value)
+                raise
         name = operation.node.name
         note(kind=operation.kind.value, operation="" if name is None else name.value)
         if not self._guards.trusted.names_series(request.text):

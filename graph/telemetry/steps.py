@@ -228,6 +228,14 @@ def note(**facts: Fact) -> None:
         request.note(**facts)
 
 
+def add(fact: str, number: int) -> None:
+    """Add a number to a fact of the present request."""
+    request = _request()
+    if request is not None:
+        before = request.facts.get(fact, 0)
+        request.facts[fact] = number + (before if isinstance(before, int) else 0)
+
+
 def fail(outcome: str) -> None:
     """Set the outcome of the present request, unless it has one that is no success."""
     request = _request()

@@ -15,6 +15,8 @@ from graph.telemetry.steps import Kind, begin_request, request_id, step
 
 HEADER: Final = b"x-request-id"
 _SANE = re.compile(rb"[A-Za-z0-9._:+=/-]{1,128}")
+_UNSEEN = frozenset({"/health", "/healthz", "/ready", "/metrics"})
+"""Paths that machines ask for every few seconds."""
 _STARTS = frozenset({"http.response.start", "websocket.accept"})
 
 
@@ -43,7 +45,7 @@ class Requests:
                 message["headers"] = [*message.get("headers", ()), (HEADER, id_)]
             await send(message)
 
-        if scope["type"] == "websocket":  # its operations are the requests
+        if scope["type"] == "websocket" or scope["path"] in _UNSEEN:  # of a WebSocket, the operations are the requests
             await self._app(scope, receive, send_with_id)
             return
         with step(Kind.REQUEST, traceparent=traceparent) as request:

@@ -114,6 +114,19 @@ async def test_a_zep_route_continues_a_trace_and_a_refusal_is_an_error(
     assert continued.attributes["error.type"] == "NOT_FOUND"
 
 
+async def test_an_invalid_document_is_the_error_of_its_parsing(
+    settings: Settings, mongodb_uri: str, database: Database, spans: InMemorySpanExporter
+) -> None:
+    del database
+    async with served_with(settings, mongodb_uri) as client:
+        await client.error("query Wrong { nothing }")
+        assert (await client.http.get("/health")).status_code == 200
+    assert named(spans, "http") == []  # checks of health are no work
+    (parsing,) = named(spans, "parse")
+    assert parsing.attributes is not None
+    assert parsing.attributes["error.type"] == "BAD_USER_INPUT"
+
+
 async def test_a_message_carries_the_trace_of_its_write_until_its_job_is_done(
     settings: Settings, mongodb_uri: str, database: Database, spans: InMemorySpanExporter
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final
 
 from pymongo import monitoring
@@ -54,22 +55,26 @@ class Connections(monitoring.ConnectionPoolListener):
 
     def __init__(self) -> None:
         self._open = self._used = 0
+        self._lock = threading.Lock()  # Motor's events come from several threads
         set_level("mongodb_connections_open", lambda: self._open)
         set_level("mongodb_connections_used", lambda: self._used)
 
     def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
         """Count it."""
         del event
-        self._open += 1
+        with self._lock:
+            self._open += 1
 
     def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
         """Count it no longer."""
         del event
-        self._open -= 1
+        with self._lock:
+            self._open -= 1
 
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
         """Record the wait."""
-        self._used += 1
+        with self._lock:
+            self._used += 1
         record(Kind.CHECKOUT, "connection", event.duration or 0.0)
 
     def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
@@ -79,7 +84,8 @@ class Connections(monitoring.ConnectionPoolListener):
     def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
         """Count it as unused."""
         del event
-        self._used -= 1
+        with self._lock:
+            self._used -= 1
 
     def pool_created(self, event: monitoring.PoolCreatedEvent) -> None:
         """Do nothing."""
