@@ -15,6 +15,8 @@ from graph.settings import Settings
 from graph.store.database import Database
 from graph.telemetry.steps import set_level
 
+_MIB = 1_048_576
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -36,7 +38,12 @@ class Backend:
         object.__setattr__(self, "hub", Hub(self.database, Memory(self.settings.live_memory)))
         set_level("subscribers", lambda: self.hub.followers)
         object.__setattr__(self, "embedder", embedder_of(self.settings))
-        object.__setattr__(self, "search_cache", SearchCache(self.database, tools=self.settings.search_tools))
+        cache = SearchCache(
+            self.database,
+            tools=self.settings.search_tools,
+            most_bytes=self.settings.search_cache_mb * _MIB,
+        )
+        object.__setattr__(self, "search_cache", cache)
 
     async def close(self) -> None:
         """Close the parts that the backend opened."""

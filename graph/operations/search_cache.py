@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from graph.recall.columns import Columns
     from graph.recall.entries import Entry
 
-MOST_BYTES = 402_653_184
-"""Maximum bytes of the cache of a process."""
 SECONDS = 60.0
 """Seconds for which a scope is cached after its last search."""
 MAX_READ = 33_554_432
@@ -63,12 +61,14 @@ class SearchCache:
         database: the open database.
         seconds: the time for which a scope is cached after its last search.
         tools: whether the arguments and results of tools are searched, too.
+        most_bytes: maximum bytes of the cache; a larger scope is read at each search.
     """
 
-    def __init__(self, database: Database, *, seconds: float = SECONDS, tools: bool = False) -> None:
+    def __init__(self, database: Database, *, seconds: float = SECONDS, tools: bool = False, most_bytes: int) -> None:
         self._database = database
         self._tools = tools
-        self._scopes: TTLCache[Key, CachedScope] = TTLCache(MOST_BYTES, seconds, time.monotonic, _size_of)
+        self._most_bytes = most_bytes
+        self._scopes: TTLCache[Key, CachedScope] = TTLCache(most_bytes, seconds, time.monotonic, _size_of)
         self._locks: weakref.WeakValueDictionary[Key, asyncio.Lock] = weakref.WeakValueDictionary()
         self._expiring: asyncio.Task[None] | None = None
 
@@ -100,7 +100,7 @@ class SearchCache:
             return columns
 
     def _keep(self, key: Key, scope: CachedScope) -> None:
-        if _size_of(scope) <= MOST_BYTES:
+        if _size_of(scope) <= self._most_bytes:
             self._scopes[key] = scope
         if self._expiring is None or self._expiring.done():
             self._expiring = self._database.run(self._expire())

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.recall.entries import Entry
+from graph.recall.vectors import signs_of
 
 _BYTES_OF_PAIR = 8
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -61,6 +62,7 @@ class Columns:
         postings: the terms.
         by_id: the rows in the order of their ids, which is the order of rows with equal scores.
         vectors: the vector of each row, of shape (rows, dimension); zeros for a row without a vector.
+        signs: the signs of each row's vector, of shape (words, rows), see `recall.prefilter`.
         scales: the scale of each row's vector; 0 for a row without a vector.
     """
 
@@ -79,6 +81,7 @@ class Columns:
     postings: Postings
     by_id: NDArray[np.int32]
     vectors: NDArray[np.int8]
+    signs: NDArray[np.uint64]
     scales: NDArray[np.float32]
 
     @property
@@ -120,6 +123,7 @@ def columns_of(entries: Iterable[Entry], dimension: int) -> Columns:
         postings=postings,
         by_id=np.argsort(np.array([entry.message_id for entry in ordered], np.str_)).astype(np.int32),
         vectors=vectors,
+        signs=signs_of(vectors),
         scales=scales,
     )
 
@@ -157,6 +161,7 @@ def updated(columns: Columns, entries: Iterable[Entry]) -> Columns:
         postings=moved.joined_postings(columns.postings, fresh.postings),
         by_id=moved.joined_order(columns.by_id, fresh.by_id, message_ids),
         vectors=moved.joined(columns.vectors, fresh.vectors),
+        signs=moved.joined_words(columns.signs, fresh.signs),
         scales=moved.joined(columns.scales, fresh.scales),
     )
 
@@ -197,6 +202,11 @@ class _Moved:
         column[self.places] = former if len(self.kept) == len(former) else former[self.kept]
         column[self.fresh] = fresh
         return column
+
+    def joined_words(self, former: NDArray[np.uint64], fresh: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return columns of shape (words, rows)."""
+        words = [self.joined(*each) for each in zip(former, fresh, strict=True)]
+        return np.array(words, np.uint64).reshape(len(words), len(self.places) + len(self.fresh))
 
     def joined_postings(self, former: Postings, fresh: Postings) -> Postings:
         """Return the postings of both."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from graph.recall import weights
 from graph.recall.columns import Columns, Postings
 from graph.recall.dates import Named, NamedDay, NamedMonth, NamedSpan, NamedYear
+from graph.recall.prefilter import MOST_COMPARED, candidates, estimated_cosines
 from graph.recall.query import Query
 from graph.recall.questions import Flag
 
@@ -95,27 +96,43 @@ class Signals:
 _SIGNALS = [each.name for each in fields(Signals)]
 
 
-def signals(columns: Columns, query: Query, vector: Floats | None = None) -> Signals:
+def signals(
+    columns: Columns, query: Query, vector: Floats | None = None, *, most_compared: int = MOST_COMPARED
+) -> Signals:
     """Return the signals of every row.
 
     Args:
         columns: the messages.
         query: the parts of the query.
         vector: the embedding of the query, of length 1; without one, embeddings are not compared.
+        most_compared: maximum rows whose cosines are all computed. Among more rows, those of the best candidates are,
+            by an estimate; the cosine of each other row is 0.
     """
-    cosine = None if vector is None else _cosine(columns, vector)
-    return Signals(
+    by_words = Signals(
         bm25=_message_bm25(columns, query.words),
         session_bm25=_session_bm25(columns, query.words)[columns.session],
-        cosine=cosine,
-        before=None if cosine is None else _shifted(columns, cosine, 1),
-        after=None if cosine is None else _shifted(columns, cosine, -1),
+        cosine=None,
+        before=None,
+        after=None,
         speaker=_spoken_by(columns, query),
         date=_dated(columns, query.dates),
         answer=((columns.flags & query.asked) != 0).astype(np.float32),
         question=((columns.flags & Flag.QUESTION) != 0).astype(np.float32),
         length=np.log1p(columns.lengths),
     )
+    if vector is None:
+        return by_words
+    if len(columns.scales) <= most_compared:
+        return _with_cosines(by_words, columns, _cosines(columns.vectors, columns.scales, vector))
+    estimated = estimated_cosines(columns.signs, columns.scales, vector)
+    rows = candidates(estimated, _with_cosines(by_words, columns, estimated).total())
+    cosines = np.zeros(len(columns.scales), np.float32)
+    cosines[rows] = _cosines(columns.vectors[rows], columns.scales[rows], vector)
+    return _with_cosines(by_words, columns, cosines)
+
+
+def _with_cosines(by_words: Signals, columns: Columns, cosines: Floats) -> Signals:
+    return replace(by_words, cosine=cosines, before=_shifted(columns, cosines, 1), after=_shifted(columns, cosines, -1))
 
 
 def _message_bm25(columns: Columns, words: Sequence[frozenset[int]]) -> Floats:
@@ -155,13 +172,12 @@ def _bm25(
 _ROWS_AT_ONCE = 2_048  # as floats they take 3 MiB, and stay in a processor's cache: three times as fast as 8,192
 
 
-def _cosine(columns: Columns, vector: Floats) -> Floats:
-    count = len(columns.scales)
-    found = np.zeros(count, np.float32)
-    for start in range(0, count, _ROWS_AT_ONCE):
+def _cosines(vectors: NDArray[np.int8], scales: Floats, vector: Floats) -> Floats:
+    found = np.zeros(len(scales), np.float32)
+    for start in range(0, len(scales), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
-        found[part] = columns.vectors[part].astype(np.float32) @ vector
-    return found * columns.scales
+        found[part] = vectors[part].astype(np.float32) @ vector
+    return found * scales
 
 
 def _shifted(columns: Columns, values: Floats, by: int) -> Floats:

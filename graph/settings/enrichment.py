@@ -87,6 +87,13 @@ class RecallSettings(CheckedSettings):
         description="Whether searches read the arguments and results of tools in the parts of messages, too. All"
         " processes need the same value; after a change, workers embed all messages again.",
     )
+    search_cache_mb: int = Field(
+        384,
+        ge=16,
+        le=1_048_576,
+        description="Maximum size of the messages that a web process caches for searches, in MiB: about 2 MiB for 1,000"
+        " messages. A search of more messages reads all of them from MongoDB.",
+    )
     embedding_api_key: Annotated[SecretStr | None, NO_FLAG, SEVERAL_LINES] = Field(
         None, description="API key of the embedding API."
     )

@@ -36,6 +36,7 @@ from tests.support.columns import check_columns, entries_in
 from tests.support.commands import Commands
 from tests.support.embedding_server import EmbeddingServer
 
+BYTES = 16_777_216
 SPOKEN = ("My sister found a job in Berlin", "She is a nurse", "It rained on the mountain", "We ate soup")
 
 
@@ -130,7 +131,7 @@ async def test_mode_vector_without_a_model_is_refused(backend: Backend, settings
 async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extractor) -> None:
     """Against a reading without memory, after each of many changes."""
     chance = random.Random(7)
-    kept = SearchCache(backend.database)
+    kept = SearchCache(backend.database, most_bytes=BYTES)
     uuids: list[str] = []
     for step in range(60):
         session_id = f"s{chance.randrange(3)}"
@@ -150,7 +151,10 @@ async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extra
         elif step % 3 == 1:
             await sessions.delete_session(backend, EVERYTHING, session_id)
             uuids = await still_there(backend)
-        one, other = await columns(backend, kept), await columns(backend, SearchCache(backend.database))
+        one, other = (
+            await columns(backend, kept),
+            await columns(backend, SearchCache(backend.database, most_bytes=BYTES)),
+        )
         assert entries_in(one) == entries_in(other), step
         assert one.languages == other.languages, step
         assert {*one.speakers} == {*other.speakers}, step
@@ -160,7 +164,7 @@ async def test_what_is_kept_is_what_is_stored(backend: Backend, extractor: Extra
 
 async def test_a_deletion_is_noticed_beside_a_later_one_during_the_search(backend: Backend) -> None:
     """Of a message that the session, as it was read, has; the count of the session is then that of the entries."""
-    cache = SearchCache(backend.database)
+    cache = SearchCache(backend.database, most_bytes=BYTES)
     first, _ = await say(backend, "s", *SPOKEN[:2])
     assert first in {entry.message_id for entry in await snapshot(backend, cache)}
     await messages.delete_message(backend, EVERYTHING, first)
@@ -172,7 +176,7 @@ async def test_a_deletion_is_noticed_beside_a_later_one_during_the_search(backen
 
 
 async def test_a_vector_is_taken_beside_later_ones_of_a_new_session(backend: Backend, extractor: Extractor) -> None:
-    kept = SearchCache(backend.database)
+    kept = SearchCache(backend.database, most_bytes=BYTES)
     for age, session_id in ((300, "s"), (200, "s"), (0, "t")):
         uuids = await say(backend, session_id, SPOKEN[0])
         await embed(backend, extractor)
@@ -187,7 +191,7 @@ async def test_vectors_that_were_read_are_not_read_again(
     backend: Backend, extractor: Extractor, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_cache, "_OVERLAP_OF_VECTORS", timedelta(seconds=0.2))
-    kept = SearchCache(backend.database)
+    kept = SearchCache(backend.database, most_bytes=BYTES)
     await say(backend, "s", *SPOKEN)
     await embed(backend, extractor)
     newest = max(document["at"] for document in await backend.database.recall.find({}))
@@ -208,7 +212,7 @@ async def test_vectors_that_were_read_are_not_read_again(
 async def test_messages_without_terms_cost_one_read_of_their_documents(backend: Backend, commands: Commands) -> None:
     await say(backend, "s", *SPOKEN)
     with commands.recorded() as sent:
-        assert len(await snapshot(backend, SearchCache(backend.database))) == len(SPOKEN)
+        assert len(await snapshot(backend, SearchCache(backend.database, most_bytes=BYTES))) == len(SPOKEN)
     assert [body.get("find") for _, body in sent].count("recall") == 1
 
 
@@ -297,7 +301,7 @@ async def test_two_processes_agree(backend: Backend, extractor: Extractor, setti
 
 async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_cache, "_LOOK_SECONDS", 0.05)
-    kept = SearchCache(backend.database, seconds=2.0)
+    kept = SearchCache(backend.database, seconds=2.0, most_bytes=BYTES)
     await say(backend, "s", *SPOKEN)
     await say(backend, "t", "zebra")
     await snapshot(backend, kept)
@@ -309,11 +313,10 @@ async def test_nothing_of_an_erased_session_is_kept(backend: Backend, monkeypatc
             await asyncio.sleep(0.02)
 
 
-async def test_what_is_kept_is_bounded(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_kept_is_bounded(backend: Backend) -> None:
     await say(backend, "s", *SPOKEN)
-    size = size_of(await columns(backend, SearchCache(backend.database)))
-    monkeypatch.setattr(search_cache, "MOST_BYTES", size - 1)
-    kept = SearchCache(backend.database)
+    size = size_of(await columns(backend, SearchCache(backend.database, most_bytes=BYTES)))
+    kept = SearchCache(backend.database, most_bytes=size - 1)
     assert len(await snapshot(backend, kept)) == len(SPOKEN)
     assert not len(kept)
 
@@ -330,18 +333,18 @@ async def test_a_scope_that_workers_have_read_is_searched_without_its_contents(
     backend: Backend, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await say(backend, "s", *SPOKEN, "Was hat sie über die Arbeit gesagt?", "彼女は東京で働いています")
-    by_content = await columns(backend, SearchCache(backend.database))
+    by_content = await columns(backend, SearchCache(backend.database, most_bytes=BYTES))
     await embed(backend, extractor)
     monkeypatch.setattr(search_cache, "MAX_READ", 0)
-    stored = await columns(backend, SearchCache(backend.database))
+    stored = await columns(backend, SearchCache(backend.database, most_bytes=BYTES))
     assert [entry.terms for entry in entries_in(stored)] == [entry.terms for entry in entries_in(by_content)]
     assert stored.languages == by_content.languages
     assert all(entry.vector for entry in entries_in(stored))
     await backend.database.recall.update_many({}, {"$set": {"layout": 0}})
     with pytest.raises(TooCostly, match="that no worker has read"):
-        await snapshot(backend, SearchCache(backend.database))
+        await snapshot(backend, SearchCache(backend.database, most_bytes=BYTES))
     monkeypatch.setattr(search_cache, "MAX_READ", 1_000)
-    assert await snapshot(backend, SearchCache(backend.database)) == entries_in(stored)
+    assert await snapshot(backend, SearchCache(backend.database, most_bytes=BYTES)) == entries_in(stored)
 
 
 def in_memory(session_id: str) -> int:

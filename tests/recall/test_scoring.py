@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from graph.recall.columns import columns_of, updated
 from graph.recall.dates import NamedDay, NamedMonth, NamedSpan, NamedYear
 from graph.recall.entries import Entry, entry_of, words_of
+from graph.recall.prefilter import MOST_COMPARED
 from graph.recall.query import Query, read_query
 from graph.recall.questions import Flag
 from graph.recall.scoring import signals
@@ -71,12 +72,16 @@ QUERIES = st.builds(
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(entries(), QUERIES, st.none() | VECTORS)
+@given(entries(), QUERIES, st.none() | VECTORS, st.sampled_from([0, MOST_COMPARED]))
 def test_the_engine_computes_the_formula(
-    messages: list[Entry], query: Query, vector: np.ndarray[tuple[int], np.dtype[np.float32]] | None
+    messages: list[Entry],
+    query: Query,
+    vector: np.ndarray[tuple[int], np.dtype[np.float32]] | None,
+    most_compared: int,
 ) -> None:
     columns = columns_of(messages, DIMENSION)
-    found = dict(zip(columns.message_ids, signals(columns, query, vector).total().tolist(), strict=True))
+    totals = signals(columns, query, vector, most_compared=most_compared).total()
+    found = dict(zip(columns.message_ids, totals.tolist(), strict=True))
     expected = scoring_oracle.scores(messages, query, None if vector is None else vector.tolist())
     assert found == pytest.approx(expected, abs=1e-4)
 
