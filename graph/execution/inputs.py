@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any, TypeVar
 
 from strawberry.types.arguments import InputContext, convert_argument
+from strawberry.types.base import StrawberryList, StrawberryOptional
 
 from graph.execution.arguments import Argument, kind_to_convert
 
@@ -26,12 +27,13 @@ class _Plan:
     Attributes:
         registry: the schema's scalars.
         absent: the attributes that are None by default.
-        fields: the conversion of each field's value.
+        fields: the conversion of each field's value, with the class of its items if it is a list of input objects that
+            are constructed here.
     """
 
     registry: Mapping[object, Any]
     absent: dict[str, Any]
-    fields: list[Argument]
+    fields: list[tuple[Argument, type | None]]
 
 
 _plans: dict[tuple[type, int], _Plan] = {}
@@ -44,14 +46,24 @@ def _build(kind: type, value: Mapping[str, object], context: InputContext) -> An
     if plan is None:
         plan = _plans[key] = _plan(kind, context)
     attributes = dict(plan.absent)
-    for name, attribute, type_ in plan.fields:
+    for (name, attribute, type_), class_ in plan.fields:
         if name in value:
-            item = value[name]
-            if item is not None and type_ is not None:
+            item: Any = value[name]
+            if item is not None and class_ is not None:
+                item = [_build(class_, one, context) for one in item]
+            elif item is not None and type_ is not None:
                 path = (*context.path, name)
                 item = convert_argument(item, type_, context.scalar_registry, context.config, context.info, path=path)
             attributes[attribute] = item
     return kind(**attributes)
+
+
+def _class_of_items(type_: Any) -> type | None:
+    """Return the class of the items of a list, if `_build` constructs them and they can't be null."""
+    inner = type_.of_type if isinstance(type_, StrawberryOptional) else type_
+    item: Any = inner.of_type if isinstance(inner, StrawberryList) else None
+    definition = getattr(item, "__strawberry_definition__", None)
+    return item if definition is not None and getattr(definition, "from_input", None) is _build else None
 
 
 def _plan(kind: Any, context: InputContext) -> _Plan:
@@ -64,5 +76,6 @@ def _plan(kind: Any, context: InputContext) -> _Plan:
     fields = []
     for field in definition.fields:
         kind = kind_to_convert(field.resolve_type(type_definition=definition), context.scalar_registry)
-        fields.append(Argument(context.config.name_converter.from_field(field), field.python_name, kind))
+        argument = Argument(context.config.name_converter.from_field(field), field.python_name, kind)
+        fields.append((argument, _class_of_items(kind)))
     return _Plan(context.scalar_registry, absent, fields)

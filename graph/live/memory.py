@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import weakref
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -45,9 +44,9 @@ class Outlet:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-@dataclass(slots=True, weakref_slot=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Event:
-    """A live event, shared by all groups of followers.
+    """A live event, shared by all groups of followers; its bytes count until the last reference is gone.
 
     Attributes:
         document: the event.
@@ -57,7 +56,11 @@ class Event:
 
     document: Document
     size: int
+    _memory: Memory
     committed: datetime | None = None
+
+    def __del__(self) -> None:
+        self._memory.waiting -= self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +99,10 @@ class Memory:
         return self.waiting > self._half
 
     def event(self, document: Document, committed: datetime | None = None) -> Event:
-        """Return a live event; its bytes count until the last reference is gone."""
-        event = Event(document, memory_of(document), committed)
-        self.waiting += event.size
-        weakref.finalize(event, self._forget, event.size)
-        return event
-
-    def _forget(self, size: int) -> None:
-        self.waiting -= size
+        """Return a live event."""
+        size = memory_of(document)
+        self.waiting += size
+        return Event(document, size, self, committed)
 
     def keep(self, key: Hashable, value: object, size: int) -> None:
         """Keep a value until `drop` or until newer values fill the memory; the newest value is always kept."""
@@ -178,7 +177,10 @@ class Memory:
 def memory_of(value: object) -> int:
     """Return the approximate bytes of an event in memory."""
     if isinstance(value, dict):
-        return sum(memory_of(item) for item in value.values()) + 64 * len(value) + 64
+        size = 64 * len(value) + 64
+        for item in value.values():
+            size += memory_of(item) if isinstance(item, dict | list) else getsizeof(item)
+        return size
     if isinstance(value, list):
         return sum(map(memory_of, value)) + 64
     return getsizeof(value)

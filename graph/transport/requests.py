@@ -66,7 +66,7 @@ def part_of(scope: Scope, number: int, caller: Caller) -> Iterator[None]:
     """
     id_ = request_id().partition("#")[0]
     begin_request(f"{id_}#{number}")
-    _, traceparent = _sent(scope)
+    traceparent = _traceparent(scope)
     with step(Kind.REQUEST, traceparent=traceparent) as request:
         request.request_id = request_id()
         request.note(protocol="graphql", caller=caller.kind)
@@ -75,13 +75,19 @@ def part_of(scope: Scope, number: int, caller: Caller) -> Iterator[None]:
 
 def _sent(scope: Scope) -> tuple[bytes, str]:
     """Return the id of a request, and its `traceparent` header, or an empty text."""
-    id_, traceparent = b"", ""
+    id_ = b""
     for name, value in scope["headers"]:
         if name == HEADER and _SANE.fullmatch(value):
             id_ = value
-        elif name == b"traceparent":
-            traceparent = value.decode("latin-1")[:_LONGEST_PARENT]
-    return id_ or token_hex(16).encode(), traceparent
+    return id_ or token_hex(16).encode(), _traceparent(scope)
+
+
+def _traceparent(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            parent: str = value.decode("latin-1")[:_LONGEST_PARENT]
+            return parent
+    return ""
 
 
 _LONGEST_PARENT = 100  # characters: the header has 55, and later versions may have more
