@@ -63,7 +63,9 @@ class RecallQLSessionService(BaseSessionService):
     sessions, each key has the later value. `create_session` stores the session first and these states then; what is
     missing after an error there stays missing.
 
-    An event that the session has, with equal fields, is not appended again.
+    An event that the session has, with equal fields, is not appended again. A stale session is one of another
+    revision; a session that was deleted and made again with its id is not told apart where both have the same number
+    of changes.
 
     Args:
         client: the client.
@@ -114,8 +116,8 @@ class RecallQLSessionService(BaseSessionService):
 
     async def list_sessions(self, *, app_name: str, user_id: str | None = None) -> ListSessionsResponse:
         """Return the sessions of a user, or of all users, without events, in the order of their last updates."""
-        of_app = MetadataFilter(segments=[_KEY, "app"], equals=app_name)
-        where = SessionFilter(metadata=[of_app])
+        wanted = MetadataFilter(segments=[_KEY, "app"], equals=app_name)
+        where = SessionFilter(metadata=[wanted])
         if user_id is not None:
             where.user_id = user_id
         after: str | None = None
@@ -126,11 +128,10 @@ class RecallQLSessionService(BaseSessionService):
             after = page.page_info.end_cursor
             if not page.page_info.has_next_page:
                 break
+        of_app = await self._state(_owner(app_name), app_name, "app") if found else {}
         states: dict[str, dict[str, Any]] = {}
-        for one in found:
-            user = one.metadata[_KEY]["user"]
-            if user not in states:
-                states[user] = await self._shared(app_name, user)
+        for user in {one.metadata[_KEY]["user"] for one in found}:
+            states[user] = _prefixed(of_app, await self._state(user, app_name, "user"))
         sessions = [_session(one, [], states[one.metadata[_KEY]["user"]]) for one in found]
         sessions.sort(key=lambda session: (session.last_update_time, session.user_id, session.id))
         return ListSessionsResponse(sessions=sessions)
@@ -231,11 +232,7 @@ class RecallQLSessionService(BaseSessionService):
     async def _shared(self, app_name: str, user_id: str) -> dict[str, Any]:
         """Return the states of an application and of a user, with their prefixes."""
         of_app = await self._state(_owner(app_name), app_name, "app")
-        of_user = await self._state(user_id, app_name, "user")
-        return {
-            **{State.APP_PREFIX + key: value for key, value in of_app.items()},
-            **{State.USER_PREFIX + key: value for key, value in of_user.items()},
-        }
+        return _prefixed(of_app, await self._state(user_id, app_name, "user"))
 
     async def _state(self, owner: str, app_name: str, kind: str) -> dict[str, Any]:
         after: str | None = None
@@ -304,6 +301,13 @@ def _check(key: str, value: object) -> None:
             f"state[{key[:100]!r}] has {size:,} bytes, and {_VALUE_BYTES:,} are accepted with a key of {_KEY_BYTES}"
         )
         raise ValueError(message)
+
+
+def _prefixed(of_app: Mapping[str, Any], of_user: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{State.APP_PREFIX + key: value for key, value in of_app.items()},
+        **{State.USER_PREFIX + key: value for key, value in of_user.items()},
+    }
 
 
 def _name(app_name: str, user_id: str, session_id: str) -> str:
