@@ -95,6 +95,13 @@ async def test_a_killed_writer_leaves_what_came(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_the_writer_shows_that_it_lives(tmp_path: Path) -> None:
+    with served(tmp_path / "data", RECALLQL_STREAM_TIMEOUT="17") as server:  # the writer is silent for 26 seconds
+        printed = await run_script("ai.mjs", server.url, "silent", home=USER)
+    assert printed == ["at last", ["COMPLETE", "COMPLETE"]]
+
+
+@pytest.mark.slow
 async def test_tabs_follow_an_answer_in_the_browser(
     settings: Settings, mongodb_uri: str, database: Database, tmp_path: Path
 ) -> None:

@@ -368,6 +368,16 @@ const scenarios = {
     return (await client.messages(chat.id)).map(({ content }) => content);
   },
 
+  // A model that is silent for longer than the service waits.
+  async silent() {
+    const pause = { type: "data-pause", data: {}, transient: true };
+    const [first, ...others] = answered(...said("at last"));
+    const chunks = [first, ...Array.from({ length: 26 }, () => pause), ...others];
+    const [chat] = chatWith(chunks, { wait: 1_000 });
+    await chat.sendMessage({ text: "Tell" });
+    return [chat.messages[1].parts[1].text, (await client.messages(chat.id)).map(({ status }) => status)];
+  },
+
   // Prints a line when the answer is under way; the test kills the process.
   async killed() {
     const chunks = [...answered(...said("as far as this")).slice(0, -2)];
