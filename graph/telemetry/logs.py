@@ -123,7 +123,7 @@ class Lines:
         if not logger.isEnabledFor(level):
             return
         said = _facts(step, "protocol", "kind", "operation", "caller", "cost")
-        name = " ".join([str(said[key]) for key in ("protocol", "kind", "operation") if key in said])
+        name = " ".join([str(said[key]) for key in ("protocol", "kind", "operation") if said.get(key)])
         extra = "".join([f", {key} {said[key]}" for key in ("caller", "cost") if key in said])
         text = f"{name or 'http'}: {step.outcome}, {said['ms']} ms{extra}"
         self._write(level, text, said, step)
@@ -144,7 +144,7 @@ class Lines:
         said: dict[str, Any] = {**_facts(step, "kind", "operation"), "commands": commands}
         if step.kind is Kind.JOB:
             said["job"] = step.name
-        name = " ".join(str(said[key]) for key in ("job", "kind", "operation") if key in said)
+        name = " ".join(str(said[key]) for key in ("job", "kind", "operation") if said.get(key))
         listed = ", ".join(f"{one['name']} {one['collection']} {one['ms']} ms" for one in commands)
         self._write(logging.WARNING, f"slow: {name}, {said['ms']} ms; MongoDB: {listed or '-'}", said, step)
 

@@ -91,9 +91,14 @@ def test_a_server_logs_each_request_and_job_as_json_without_any_content(tmp_path
 
 def test_a_log_of_text_has_one_line_for_a_request(tmp_path: Path) -> None:
     with served(tmp_path / "data", "--enrichment-processes", "0") as server:
-        httpx.post(f"{server.url}/graphql", json={"query": FEW}, headers={"x-request-id": "mine"}, timeout=60)
-        (line,) = until(lambda: [line for line in server.stderr().splitlines() if "mine" in line])
-    assert re.search(r" INFO recallql: \[mine\] graphql query Few: OK, [\d.]+ ms, caller anyone, cost \d+$", line)
+        for request_id, query in [("mine", FEW), ("anonymous", "{ __typename }")]:
+            sent = {"x-request-id": request_id}
+            httpx.post(f"{server.url}/graphql", json={"query": query}, headers=sent, timeout=60)
+        until(lambda: "[anonymous]" in server.stderr())
+        lines = [line for line in server.stderr().splitlines() if " graphql " in line]
+    end = r": OK, [\d.]+ ms, caller anyone, cost \d+$"
+    assert re.search(rf" INFO recallql: \[mine\] graphql query Few{end}", lines[0])
+    assert re.search(rf" INFO recallql: \[anonymous\] graphql query{end}", lines[1])
 
 
 @pytest.mark.parametrize("sent", ["", "x" * 129, "a b", 'a"b', "é", "<script>", "a,b"])
