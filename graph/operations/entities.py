@@ -15,6 +15,8 @@ from graph.store.reading.keyset import Items, Listing
 from graph.store.visible import Visible
 
 _MOST_LABELS = 100
+_MESSAGES_OF_COST = 10
+"""Messages that cost 1 where MongoDB counts their entities: an object of an answer takes about as long."""
 _MOST_SEARCH_BYTES = 256
 
 
@@ -39,6 +41,11 @@ def list_session_entities(
     """
     _check(labels, search)
     return store.list_session_entities(backend.database, visible, labels=labels, search=search)
+
+
+def cost_of_path(visible: Visible) -> int:
+    """Return the cost of `entities_on_path`, in addition to the cost of the returned objects."""
+    return on_path.most_messages(visible) // _MESSAGES_OF_COST
 
 
 async def entities_on_path(backend: Backend, visible: Visible) -> list[Document]:

@@ -16,7 +16,7 @@ from graph.operations.bounds import byte_bound
 from graph.request.answer import Result, encode_json
 from graph.request.guards import Guards
 from graph.request.masking import public_error
-from graph.schema.context import Context
+from graph.schema.context import Context, charge_nothing
 from graph.store.documents import Document
 
 _STARTS = frozenset({"afterSeq", "afterIndex", "sinceRevision"})
@@ -60,7 +60,7 @@ def _execution(
 
     async def execute(event: Document) -> str:
         with byte_bound(context.backend):
-            data, errors = await resolved.execute(event_of(event), replace(context))
+            data, errors = await resolved.execute(event_of(event), replace(context, charge=charge_nothing))
         response: dict[str, Any] = {"data": data}
         if errors:
             response["errors"] = [_shared(public_error(error)) for error in errors]

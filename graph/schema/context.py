@@ -36,7 +36,7 @@ _RelativesOf: TypeAlias = Callable[[Backend, Sequence[relatives.Asked]], Awaitab
 _Key: TypeAlias = tuple[str, frozenset[str]]
 
 
-async def _charge_nothing(cost: int) -> None:
+async def charge_nothing(cost: int) -> None:
     """Take nothing: the caller has no budget."""
     del cost
 
@@ -59,7 +59,7 @@ class Context:
     backend: Backend
     caller: Caller = ANYONE
     changes: bool = False
-    charge: Callable[[int], Awaitable[None]] = _charge_nothing
+    charge: Callable[[int], Awaitable[None]] = charge_nothing
 
     # Not arguments, so that `dataclasses.replace` makes a context with loaders of its own.
     filter_bounds: FilterBounds = field(init=False, default_factory=FilterBounds)
@@ -136,7 +136,11 @@ class Context:
         return await asyncio.shield(loader.load(visible))
 
     async def _load_on_path(self, parts: list[Visible]) -> list[list[Document]]:
-        return [await entities.entities_on_path(self.backend, visible) for visible in parts]
+        found = []
+        for visible in parts:
+            await self.charge(entities.cost_of_path(visible))
+            found.append(await entities.entities_on_path(self.backend, visible))
+        return found
 
     async def mentions(self, entity: Document, first: int | None) -> list[Document]:
         """The matches of an entity that was read within the scope."""

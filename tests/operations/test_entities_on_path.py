@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from graph.schema.context import Context
 from graph.store.database import Database
 from graph.store.entities import on_path
+from graph.store.tree.branches import Range
+from graph.store.visible import Visible
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, Client
 from tests.support.mentions import NAMES, entities_of, read_once, recount, shown
@@ -138,6 +141,24 @@ async def test_the_entities_on_a_path_are_of_a_bounded_number_of_messages(
     monkeypatch.setattr(on_path, "MOST_ENTITIES", 2)
     assert len(await names(branched)) == 2
     del database
+
+
+async def test_a_read_costs_a_tenth_of_the_messages(branched: Client, app: Any) -> None:
+    del branched
+    charged = []
+
+    async def charge(cost: int) -> None:
+        charged.append(cost)
+
+    context = Context(app.state.backend, charge=charge)
+    for path in (
+        (Range(0, 1, 95), Range(1, 97, 101)),
+        None,
+        (Range(0, 1, 10**9),),
+        (Range(0, 1, 95), Range(1, 97, 101)),
+    ):
+        await context.session_entities(Visible("s", 0, path))
+    assert charged == [10, 2_000]  # once for each path
 
 
 async def test_one_query_counts_the_entities_on_a_path_once(branched: Client, commands: Commands) -> None:

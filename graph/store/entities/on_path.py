@@ -24,6 +24,11 @@ MOST_ENTITIES = 5_000
 """Maximum entities: the most mentioned ones."""
 
 
+def most_messages(visible: Visible) -> int:
+    """Return the maximum number of messages that a read of the entities on a path takes."""
+    return min(MOST_MESSAGES, sum(part.until - part.first + 1 for part in visible.path or ()))
+
+
 async def entities_on_path(database: Database, visible: Visible) -> list[Document]:
     """Return the entities of the messages on a path, most mentioned first, equals by their key.
 
