@@ -28,12 +28,11 @@ from benchmarks.report import Report
 from graph.mongod.embedded import EmbeddedMongo
 from graph.recall.columns import columns_of
 from graph.recall.embedding import Embedder, embedder_of
-from graph.recall.entries import Entry, Words, entry_of
 from graph.recall.query import read_query
 from graph.recall.ranking import rank
 from graph.settings import Settings
 from graph.store.documents import Document, now
-from tests.support.embedded_messages import DIMENSION, LongSession
+from tests.support.embedded_messages import DIMENSION, LongSession, entry_with
 from tests.support.server_process import ServerProcess, served
 
 DATABASE = "recall_latency"
@@ -150,25 +149,13 @@ class Alone:
     """The engine in this process: reads the query, embeds it, and ranks the messages."""
 
     def __init__(self, pairs: Sequence[tuple[Document, Document]], embedder: Embedder) -> None:
-        self._columns = columns_of([_entry(message, recall) for message, recall in pairs], DIMENSION)
+        self._columns = columns_of([entry_with(*pair) for pair in pairs], DIMENSION)
         self._embedder = embedder
 
     async def search(self, query: str) -> None:
         """Search, and throw the results away."""
         read = read_query(query, self._columns.speakers, self._columns.languages, now())
         rank(self._columns, read, await self._embedder.meaning(read.embedded))
-
-
-def _entry(message: Document, recall: Document) -> Entry:
-    return entry_of(
-        message["_id"],
-        message["sessionId"],
-        message["seq"],
-        role=message["role"],
-        words=Words(recall["language"], recall["terms"], recall["question"]),
-        at=message["createdAt"],
-        embedded=(recall["vector"], recall["scale"]),
-    )
 
 
 def _run(runner: asyncio.Runner, alone: Alone, query: str) -> None:

@@ -16,11 +16,10 @@ import numpy as np
 from benchmarks.report import Report
 from graph.enrichment.models import use_one_thread
 from graph.recall.columns import Columns, columns_of
-from graph.recall.entries import Words, entry_of
 from graph.recall.query import read_query
 from graph.recall.scoring import Floats, signals
 from graph.store.documents import now
-from tests.support.embedded_messages import DIMENSION, LongSession
+from tests.support.embedded_messages import DIMENSION, LongSession, entry_with
 
 FIRST = 10
 ROUNDS = 7
@@ -53,18 +52,7 @@ def main() -> None:
 
 
 def _columns(count: int) -> Columns:
-    entries = (
-        entry_of(
-            message["_id"],
-            message["sessionId"],
-            message["seq"],
-            role=message["role"],
-            words=Words(recall["language"], recall["terms"], recall["question"]),
-            at=message["createdAt"],
-            embedded=(recall["vector"], recall["scale"]),
-        )
-        for message, recall in LongSession(1, "u", count, "model").messages()
-    )
+    entries = (entry_with(*pair) for pair in LongSession(1, "u", count, "model").messages())
     return columns_of(entries, DIMENSION)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
-from graph.recall.entries import words_of
+from graph.recall.entries import Entry, Words, entry_of, words_of
 from graph.recall.vectors import quantise
 from graph.store.documents import Document, now
 from graph.store.vectors import LAYOUT
@@ -81,3 +81,16 @@ class LongSession:
         words = words_of(content)
         stored = {"layout": LAYOUT, "language": words.language, "terms": words.terms, "question": words.question}
         return {**place, "dueAt": at, "at": at, "model": self.model, "vector": whole, "scale": scale, **stored}
+
+
+def entry_with(message: Document, recall: Document) -> Entry:
+    """What a search compares of a message."""
+    return entry_of(
+        message["_id"],
+        message["sessionId"],
+        message["seq"],
+        role=message["role"],
+        words=Words(recall["language"], recall["terms"], recall["question"]),
+        at=message["createdAt"],
+        embedded=(recall["vector"], recall["scale"]),
+    )
