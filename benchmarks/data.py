@@ -116,7 +116,7 @@ def _load(database: Database[dict[str, Any]], sessions: Iterable[tuple[str, Chat
     for session_id, messages in sessions:
         counts = [counter.count(f"{role}: {text}") for role, text, _ in messages]
         documents = [
-            _document(session_id, seq, message, tokens)
+            document_of(session_id, seq, message, tokens)
             for seq, (message, tokens) in enumerate(zip(messages, counts, strict=True), 1)
         ]
         database["sessions"].insert_one(
@@ -137,7 +137,8 @@ def _load(database: Database[dict[str, Any]], sessions: Iterable[tuple[str, Chat
     _note(database)
 
 
-def _document(session_id: str, seq: int, message: tuple[str, str, datetime], tokens: int) -> dict[str, Any]:
+def document_of(session_id: str, seq: int, message: tuple[str, str, datetime], tokens: int) -> dict[str, Any]:
+    """A message in the store's own shape."""
     role, text, at = message
     return {
         "_id": new_uuid(),

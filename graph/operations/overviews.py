@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from graph.operations import validation
 from graph.operations.backend import Backend
 from graph.store import read_marks
-from graph.store.documents import MessageDocument, SessionDocument
+from graph.store.documents import Document, MessageDocument, SessionDocument
 from graph.store.reading import overviews
 from graph.store.scope import Scope
 from graph.store.visible import Visible
@@ -88,6 +88,14 @@ def _unread_of(session: SessionDocument) -> int | None:
     if session["lastSeq"] - after == session["messageCount"]:
         return session["lastSeq"] - read
     return 0 if read == session["lastSeq"] else None
+
+
+async def unfinished_counts(
+    backend: Backend, sessions: Sequence[SessionDocument], _fields: Collection[str] = ()
+) -> dict[str, Document]:
+    """Return the numbers of `pending` and `failed` messages of each session, read with `Visible.FIELDS`, by session."""
+    found = await overviews.unfinished_counts(backend.database, [Visible.of(session) for session in sessions])
+    return {session["_id"]: {"pending": 0, "failed": 0, **found.get(session["_id"], {})} for session in sessions}
 
 
 async def mark_read(backend: Backend, scope: Scope, session_id: str, seq: int) -> SessionDocument:

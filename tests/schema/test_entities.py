@@ -9,6 +9,7 @@ import pytest
 from graph.schema.node import entity_id
 from graph.store.database import Database
 from graph.store.documents import now
+from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, Client
 from tests.support.memory import add
 from tests.support.mentions import NAMES, read_once
@@ -218,6 +219,27 @@ async def test_progress_and_retries(client: Client, database: Database, told: li
     assert (await client.error(retry, sessionId="s", uuid=told[0]["uuid"]))["code"] == "BAD_USER_INPUT"
     assert (await client.error(retry, sessionId="nobody"))["code"] == "NOT_FOUND"
     assert (await client.error(retry, uuid="0b3b9a2e-52e9-4e0c-8f5a-6f2f35a1f0aa"))["code"] == "NOT_FOUND"
+
+
+async def test_a_list_of_sessions_counts_what_is_pending_and_failed_as_each_session_does(
+    client: Client, database: Database, commands: Commands
+) -> None:
+    for number in range(4):
+        messages = [{"role": "human", "content": str(content)} for content in range(5)]
+        await client.data(ADD, input={"sessionId": f"s{number}", "messages": messages})
+        done = {"seq": {"$gt": number}, "sessionId": f"s{number}"}
+        await database.messages.update_many(done, {"$set": {"enrichment.state": "DONE"}})
+    await database.messages.update_many({"seq": 2}, {"$set": {"enrichment.state": "FAILED"}})
+    await database.sessions.update_one({"_id": "s3"}, {"$set": {"erasedSeq": 1}})
+    listed = "{ sessions { edges { node { sessionId enrichment { %s } } } } }"
+    with commands.recorded() as seen:
+        found = await client.data(listed % "pending failed")
+    assert [name for name, _ in seen] == ["find", "aggregate"]
+    each = await client.data(listed % "pending failed done")
+    for few, all_ in zip(found["sessions"]["edges"], each["sessions"]["edges"], strict=True):
+        assert few["node"]["enrichment"].items() <= all_["node"]["enrichment"].items(), few
+    counts = [edge["node"]["enrichment"] for edge in found["sessions"]["edges"]]
+    assert counts == [{"pending": pending, "failed": 1} for pending in (0, 1, 1, 1)]
 
 
 async def test_summaries_are_listed_with_what_they_name(

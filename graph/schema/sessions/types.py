@@ -14,7 +14,7 @@ from graph.execution.selection import Selection
 from graph.operations.enrichment import session_progress
 from graph.operations.memories import list_memories
 from graph.operations.messages import list_messages, list_messages_meeting
-from graph.operations.overviews import newest_messages, titles, unread_counts
+from graph.operations.overviews import newest_messages, titles, unfinished_counts, unread_counts
 from graph.operations.recall import SearchMode
 from graph.operations.summaries import list_summaries
 from graph.operations.validation import check_place
@@ -37,6 +37,8 @@ from graph.schema.users.types import User
 from graph.store.visible import Visible
 
 MESSAGE_CURSORS = Cursors("message", (int,))
+_UNFINISHED = frozenset({"pending", "failed"})
+"""The fields of the progress of enrichment that are read for all sessions of a list at once."""
 _SUMMARY_CURSORS = Cursors("summary", (int,))
 _MEMORY_CURSORS = Cursors("memory", (int,))
 
@@ -266,6 +268,9 @@ class Session(Node, DocumentType):
 
     @resolved(*Visible.FIELDS, description="The progress of entity extraction in its messages.")
     async def enrichment(root: strawberry.Parent[Any], info: Info) -> EnrichmentProgress:
+        if _UNFINISHED.issuperset(Selection.of(info).reads()):
+            counts = await info.context.of_session(unfinished_counts, root)
+            return as_source(counts)
         return as_source(await session_progress(info.context.backend, Visible.of(root)))
 
     @resolved(*Visible.FIELDS, size=CONNECTION, description="The persisted memory of each `addMemory`, oldest first.")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from graph.store.database import Database
-from graph.store.documents import Document, MessageDocument
+from graph.store.documents import Document, EnrichmentState, MessageDocument
 from graph.store.driver.client import CODEC
 from graph.store.driver.collection import Pipeline
 from graph.store.reading.projection import projection
@@ -61,6 +61,28 @@ async def count_beyond(database: Database, places: Mapping[Visible, int], most: 
     counted: list[Document] = [{"$limit": most}, {"$group": {"_id": "$sessionId", "count": {"$sum": 1}}}]
     pipelines = [[_match(part.beyond(seq)), *counted] for part, seq in places.items()]
     return {document["_id"]: document["count"] for document in await of_each(database, pipelines)}
+
+
+async def unfinished_counts(database: Database, parts: Collection[Visible]) -> dict[str, Document]:
+    """Return how many messages are PENDING and FAILED, by session; a session without any is left out.
+
+    An index covers the counts of a session of which nothing is being erased.
+    """
+    counted: list[Document] = [
+        {"$group": {"_id": {"of": "$sessionId", "state": "$enrichment.state"}, "count": {"$sum": 1}}},
+        {"$group": {"_id": "$_id.of", "states": {"$push": {"k": {"$toLower": "$_id.state"}, "v": "$count"}}}},
+        {"$replaceWith": {"$mergeObjects": [{"_id": "$_id"}, {"$arrayToObject": "$states"}]}},
+    ]
+    unfinished = {"$in": [EnrichmentState.PENDING.value, EnrichmentState.FAILED.value]}
+    pipelines = [
+        [
+            {"$match": {"sessionId": part.session_id, "enrichment.state": unfinished}},
+            *([_match(part)] if part.after_seq else ()),
+            *counted,
+        ]
+        for part in parts
+    ]
+    return {document.pop("_id"): document for document in await of_each(database, pipelines)}
 
 
 def _match(part: Visible, **more: object) -> Document:

@@ -200,7 +200,12 @@ export type UpdateMessageInput = {
   uuid: string;
 };
 
-export type MessageFieldsFragment = { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> };
+export type RetryEnrichmentMutationVariables = Exact<{
+  input: RetryEnrichmentInput;
+}>;
+
+
+export type RetryEnrichmentMutation = { retryEnrichment: { retried: number } };
 
 export type SessionQueryVariables = Exact<{
   sessionId: string | number;
@@ -208,30 +213,6 @@ export type SessionQueryVariables = Exact<{
 
 
 export type SessionQuery = { session: { sessionId: string, title: string | null, messageCount: number, tokenCount: number, metadata: unknown, user: { userId: string } | null, forkedFrom: { sessionId: string, seq: number } | null, summaries: { edges: Array<{ node: { uuid: string, content: string, firstSeq: number, lastSeq: number, tokenCount: number, stale: boolean, source: SummarySource } }> }, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
-
-export type MessagesQueryVariables = Exact<{
-  sessionId: string | number;
-  last: number;
-  before?: string | null | undefined;
-}>;
-
-
-export type MessagesQuery = { session: { messages: { edges: Array<{ node: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } }>, pageInfo: { hasPreviousPage: boolean, startCursor: string | null } } } | null };
-
-export type MessageAddedSubscriptionVariables = Exact<{
-  sessionId: string | number;
-  afterSeq: number;
-}>;
-
-
-export type MessageAddedSubscription = { messageAdded: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } };
-
-export type MessageUpdatedSubscriptionVariables = Exact<{
-  sessionId: string | number;
-}>;
-
-
-export type MessageUpdatedSubscription = { messageUpdated: { kind: MessageUpdateKind, uuid: string | null, message: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } | null } };
 
 export type UpdateMessageMutationVariables = Exact<{
   input: UpdateMessageInput;
@@ -254,13 +235,6 @@ export type ForkSessionMutationVariables = Exact<{
 
 export type ForkSessionMutation = { forkSession: { fork: { newSessionId: string } } };
 
-export type RetryEnrichmentMutationVariables = Exact<{
-  input: RetryEnrichmentInput;
-}>;
-
-
-export type RetryEnrichmentMutation = { retryEnrichment: { retried: number } };
-
 export type EntityQueryVariables = Exact<{
   id: string | number;
 }>;
@@ -276,12 +250,34 @@ export type HealthQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type HealthQuery = { enrichment: { pending: number, done: number, failed: number, unembedded: number, oldestPendingAt: string | null }, failedMessages: Array<{ uuid: string, seq: number, enrichment: { reason: string | null }, session: { sessionId: string, title: string | null } }> };
 
-export type RetryFailedMutationVariables = Exact<{
-  input: RetryEnrichmentInput;
+export type MessageFieldsFragment = { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> };
+
+export type MessagesQueryVariables = Exact<{
+  sessionId: string | number;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  afterSeq?: number | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
 }>;
 
 
-export type RetryFailedMutation = { retryEnrichment: { retried: number } };
+export type MessagesQuery = { session: { messages: { edges: Array<{ cursor: string, node: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+
+export type MessageEdgeAddedSubscriptionVariables = Exact<{
+  sessionId: string | number;
+  afterSeq: number;
+}>;
+
+
+export type MessageEdgeAddedSubscription = { messageEdgeAdded: { cursor: string, node: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } } };
+
+export type MessageUpdatedSubscriptionVariables = Exact<{
+  sessionId: string | number;
+}>;
+
+
+export type MessageUpdatedSubscription = { messageUpdated: { kind: MessageUpdateKind, uuid: string | null, message: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } | null } };
 
 export type SearchQueryVariables = Exact<{
   query: string;
@@ -307,13 +303,22 @@ export type ContextQuery = { context: { text: string, tokenCount: number, omitte
 export type SessionRowFragment = { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } };
 
 export type SessionsQueryVariables = Exact<{
-  first: number;
+  first?: number | null | undefined;
   after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
   filter?: SessionFilter | null | undefined;
 }>;
 
 
-export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } };
+
+export type SessionUpdatedSubscriptionVariables = Exact<{
+  userId?: string | number | null | undefined;
+}>;
+
+
+export type SessionUpdatedSubscription = { sessionUpdated: { kind: SessionUpdateKind, sessionId: string } };
 
 export type SessionsFoundQueryVariables = Exact<{
   query: string;
@@ -323,13 +328,6 @@ export type SessionsFoundQueryVariables = Exact<{
 
 
 export type SessionsFoundQuery = { search: { edges: Array<{ node: { role: string, name: string | null, excerpt: string, session: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } } } }> } };
-
-export type SessionUpdatedSubscriptionVariables = Exact<{
-  userId?: string | number | null | undefined;
-}>;
-
-
-export type SessionUpdatedSubscription = { sessionUpdated: { kind: SessionUpdateKind, sessionId: string } };
 
 export type AddSampleMutationVariables = Exact<{
   input: AddMemoryInput;
@@ -415,6 +413,13 @@ export const SessionRowFragmentDoc = new TypedDocumentString(`
   }
 }
     `, {"fragmentName":"SessionRow"}) as unknown as TypedDocumentString<SessionRowFragment, unknown>;
+export const RetryEnrichmentDocument = new TypedDocumentString(`
+    mutation RetryEnrichment($input: RetryEnrichmentInput!) {
+  retryEnrichment(input: $input) {
+    retried
+  }
+}
+    `) as unknown as TypedDocumentString<RetryEnrichmentMutation, RetryEnrichmentMutationVariables>;
 export const SessionDocument = new TypedDocumentString(`
     query Session($sessionId: ID!) {
   session(sessionId: $sessionId) {
@@ -456,122 +461,6 @@ export const SessionDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<SessionQuery, SessionQueryVariables>;
-export const MessagesDocument = new TypedDocumentString(`
-    query Messages($sessionId: ID!, $last: Int!, $before: String) {
-  session(sessionId: $sessionId) {
-    messages(last: $last, before: $before) {
-      edges {
-        node {
-          ...MessageFields
-        }
-      }
-      pageInfo {
-        hasPreviousPage
-        startCursor
-      }
-    }
-  }
-}
-    fragment MessageFields on Message {
-  uuid
-  seq
-  revision
-  createdAt
-  role
-  name
-  content
-  parts
-  metadata
-  toolCallId
-  tokenCount
-  status
-  enrichment {
-    state
-    reason
-  }
-  entities(first: 20) {
-    id
-    name
-    label
-    mentionCount
-    matches(first: 5) {
-      start(unit: UTF16)
-      end(unit: UTF16)
-    }
-  }
-}`) as unknown as TypedDocumentString<MessagesQuery, MessagesQueryVariables>;
-export const MessageAddedDocument = new TypedDocumentString(`
-    subscription MessageAdded($sessionId: ID!, $afterSeq: Int!) {
-  messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {
-    ...MessageFields
-  }
-}
-    fragment MessageFields on Message {
-  uuid
-  seq
-  revision
-  createdAt
-  role
-  name
-  content
-  parts
-  metadata
-  toolCallId
-  tokenCount
-  status
-  enrichment {
-    state
-    reason
-  }
-  entities(first: 20) {
-    id
-    name
-    label
-    mentionCount
-    matches(first: 5) {
-      start(unit: UTF16)
-      end(unit: UTF16)
-    }
-  }
-}`) as unknown as TypedDocumentString<MessageAddedSubscription, MessageAddedSubscriptionVariables>;
-export const MessageUpdatedDocument = new TypedDocumentString(`
-    subscription MessageUpdated($sessionId: ID!) {
-  messageUpdated(sessionId: $sessionId) {
-    kind
-    uuid
-    message {
-      ...MessageFields
-    }
-  }
-}
-    fragment MessageFields on Message {
-  uuid
-  seq
-  revision
-  createdAt
-  role
-  name
-  content
-  parts
-  metadata
-  toolCallId
-  tokenCount
-  status
-  enrichment {
-    state
-    reason
-  }
-  entities(first: 20) {
-    id
-    name
-    label
-    mentionCount
-    matches(first: 5) {
-      start(unit: UTF16)
-      end(unit: UTF16)
-    }
-  }
-}`) as unknown as TypedDocumentString<MessageUpdatedSubscription, MessageUpdatedSubscriptionVariables>;
 export const UpdateMessageDocument = new TypedDocumentString(`
     mutation UpdateMessage($input: UpdateMessageInput!) {
   updateMessage(input: $input) {
@@ -624,13 +513,6 @@ export const ForkSessionDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ForkSessionMutation, ForkSessionMutationVariables>;
-export const RetryEnrichmentDocument = new TypedDocumentString(`
-    mutation RetryEnrichment($input: RetryEnrichmentInput!) {
-  retryEnrichment(input: $input) {
-    retried
-  }
-}
-    `) as unknown as TypedDocumentString<RetryEnrichmentMutation, RetryEnrichmentMutationVariables>;
 export const EntityDocument = new TypedDocumentString(`
     query Entity($id: ID!) {
   node(id: $id) {
@@ -684,13 +566,134 @@ export const HealthDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
-export const RetryFailedDocument = new TypedDocumentString(`
-    mutation RetryFailed($input: RetryEnrichmentInput!) {
-  retryEnrichment(input: $input) {
-    retried
+export const MessagesDocument = new TypedDocumentString(`
+    query Messages($sessionId: ID!, $first: Int, $after: String, $afterSeq: Int, $last: Int, $before: String) {
+  session(sessionId: $sessionId) {
+    messages(
+      first: $first
+      after: $after
+      afterSeq: $afterSeq
+      last: $last
+      before: $before
+    ) {
+      edges {
+        cursor
+        node {
+          ...MessageFields
+        }
+      }
+      pageInfo {
+        hasNextPage
+        hasPreviousPage
+        startCursor
+        endCursor
+      }
+    }
   }
 }
-    `) as unknown as TypedDocumentString<RetryFailedMutation, RetryFailedMutationVariables>;
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessagesQuery, MessagesQueryVariables>;
+export const MessageEdgeAddedDocument = new TypedDocumentString(`
+    subscription MessageEdgeAdded($sessionId: ID!, $afterSeq: Int!) {
+  messageEdgeAdded(sessionId: $sessionId, afterSeq: $afterSeq) {
+    cursor
+    node {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessageEdgeAddedSubscription, MessageEdgeAddedSubscriptionVariables>;
+export const MessageUpdatedDocument = new TypedDocumentString(`
+    subscription MessageUpdated($sessionId: ID!) {
+  messageUpdated(sessionId: $sessionId) {
+    kind
+    uuid
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessageUpdatedSubscription, MessageUpdatedSubscriptionVariables>;
 export const SearchDocument = new TypedDocumentString(`
     query Search($query: String!, $userId: ID, $sessionId: ID, $mode: SearchMode!, $after: String) {
   search(
@@ -764,10 +767,12 @@ export const ContextDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ContextQuery, ContextQueryVariables>;
 export const SessionsDocument = new TypedDocumentString(`
-    query Sessions($first: Int!, $after: String, $filter: SessionFilter) {
+    query Sessions($first: Int, $after: String, $last: Int, $before: String, $filter: SessionFilter) {
   sessions(
     first: $first
     after: $after
+    last: $last
+    before: $before
     filter: $filter
     orderBy: {field: UPDATED_AT, direction: DESC}
   ) {
@@ -778,6 +783,8 @@ export const SessionsDocument = new TypedDocumentString(`
     }
     pageInfo {
       hasNextPage
+      hasPreviousPage
+      startCursor
       endCursor
     }
   }
@@ -802,6 +809,14 @@ export const SessionsDocument = new TypedDocumentString(`
     failed
   }
 }`) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
+export const SessionUpdatedDocument = new TypedDocumentString(`
+    subscription SessionUpdated($userId: ID) {
+  sessionUpdated(userId: $userId) {
+    kind
+    sessionId
+  }
+}
+    `) as unknown as TypedDocumentString<SessionUpdatedSubscription, SessionUpdatedSubscriptionVariables>;
 export const SessionsFoundDocument = new TypedDocumentString(`
     query SessionsFound($query: String!, $userId: ID, $filter: MessageFilter) {
   search(query: $query, userId: $userId, filter: $filter, first: 100) {
@@ -837,14 +852,6 @@ export const SessionsFoundDocument = new TypedDocumentString(`
     failed
   }
 }`) as unknown as TypedDocumentString<SessionsFoundQuery, SessionsFoundQueryVariables>;
-export const SessionUpdatedDocument = new TypedDocumentString(`
-    subscription SessionUpdated($userId: ID) {
-  sessionUpdated(userId: $userId) {
-    kind
-    sessionId
-  }
-}
-    `) as unknown as TypedDocumentString<SessionUpdatedSubscription, SessionUpdatedSubscriptionVariables>;
 export const AddSampleDocument = new TypedDocumentString(`
     mutation AddSample($input: AddMemoryInput!) {
   addMemory(input: $input) {

@@ -1,45 +1,16 @@
-import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Virtuoso, type VirtuosoHandle } from 'react-virtuoso';
-import { execute, follow } from '../api';
+import { execute } from '../api';
 import { countOf } from '../format';
 import { graphql } from '../gql';
-import type { MessagesQuery } from '../gql/graphql';
-import { hrefOf } from '../route';
+import { RETRY } from '../retry';
+import { hrefOf, replaceParameters } from '../route';
+import { useIndexes, usePagesAtEnds } from '../rows';
 import { Failure, Loading } from '../status';
 import { type MessageActions, type MessageFields, MessageView } from './message';
+import { type Anchor, useMessages } from './messages';
 import { SummaryRail } from './summary';
-
-graphql(`
-  fragment MessageFields on Message {
-    uuid
-    seq
-    revision
-    createdAt
-    role
-    name
-    content
-    parts
-    metadata
-    toolCallId
-    tokenCount
-    status
-    enrichment {
-      state
-      reason
-    }
-    entities(first: 20) {
-      id
-      name
-      label
-      mentionCount
-      matches(first: 5) {
-        start(unit: UTF16)
-        end(unit: UTF16)
-      }
-    }
-  }
-`);
 
 const SESSION = graphql(`
   query Session($sessionId: ID!) {
@@ -83,44 +54,6 @@ const SESSION = graphql(`
   }
 `);
 
-const MESSAGES = graphql(`
-  query Messages($sessionId: ID!, $last: Int!, $before: String) {
-    session(sessionId: $sessionId) {
-      messages(last: $last, before: $before) {
-        edges {
-          node {
-            ...MessageFields
-          }
-        }
-        pageInfo {
-          hasPreviousPage
-          startCursor
-        }
-      }
-    }
-  }
-`);
-
-const MESSAGE_ADDED = graphql(`
-  subscription MessageAdded($sessionId: ID!, $afterSeq: Int!) {
-    messageAdded(sessionId: $sessionId, afterSeq: $afterSeq) {
-      ...MessageFields
-    }
-  }
-`);
-
-const MESSAGE_UPDATED = graphql(`
-  subscription MessageUpdated($sessionId: ID!) {
-    messageUpdated(sessionId: $sessionId) {
-      kind
-      uuid
-      message {
-        ...MessageFields
-      }
-    }
-  }
-`);
-
 const UPDATE = graphql(`
   mutation UpdateMessage($input: UpdateMessageInput!) {
     updateMessage(input: $input) {
@@ -149,115 +82,38 @@ const FORK = graphql(`
   }
 `);
 
-const RETRY = graphql(`
-  mutation RetryEnrichment($input: RetryEnrichmentInput!) {
-    retryEnrichment(input: $input) {
-      retried
-    }
-  }
-`);
+const AT_BOTTOM = 120; // pixels from the bottom within which the list follows new messages
+const LEAVING = 500; // milliseconds until a list that is no longer at its bottom does not follow a new message
 
-const PAGE = 40;
-const MOST_SOUGHT = 1_000; // messages that are read to reach the one that the address names
-const FIRST_INDEX = 1_000_000; // Virtuoso counts down from it as earlier messages are put before the list
-
-type Pages = InfiniteData<MessagesQuery>;
-
-/** The messages of all pages, oldest first; of two states of one message, the later. */
-function messagesOf(data: Pages | undefined): MessageFields[] {
-  const byUuid = new Map<string, MessageFields>();
-  for (const page of data?.pages ?? []) {
-    for (const { node } of page.session?.messages.edges ?? []) {
-      const known = byUuid.get(node.uuid);
-      if (!known || known.revision < node.revision) byUuid.set(node.uuid, node);
-    }
-  }
-  return [...byUuid.values()].toSorted((a, b) => a.seq - b.seq);
-}
-
-type Change = (edges: { node: MessageFields }[]) => { node: MessageFields }[];
-
-function changed(pages: Pages | undefined, change: Change, onlyNewest = false): Pages | undefined {
-  if (!pages) return pages;
-  const newest = pages.pages.length - 1;
-  return {
-    ...pages,
-    pages: pages.pages.map((page, index) =>
-      page.session && (!onlyNewest || index === newest)
-        ? { session: { messages: { ...page.session.messages, edges: change(page.session.messages.edges) } } }
-        : page,
-    ),
-  };
+/** The place of the message with a `seq` among some, or of the next one; the last place where none follows. */
+function placeOf(rows: MessageFields[], seq: number | null): number {
+  const place = seq === null ? -1 : rows.findIndex((row) => row.seq >= seq);
+  return place < 0 ? rows.length - 1 : place;
 }
 
 export function Conversation({ sessionId, seq }: { sessionId: string; seq: number | null }) {
-  const client = useQueryClient();
-  const key = useMemo(() => ['messages', sessionId], [sessionId]);
   const [failure, setFailure] = useState<Error | null>(null);
   const [shown, setShown] = useState<{ first: number; last: number } | null>(null);
+  const [anchor, setAnchor] = useState<Anchor>({ seq, turn: 0 });
   const list = useRef<VirtuosoHandle>(null);
   const session = useQuery({
     queryKey: ['session', sessionId],
     queryFn: ({ signal }) => execute(SESSION, { sessionId }, signal),
   });
-  const messages = useInfiniteQuery({
-    queryKey: key,
-    initialPageParam: null as string | null,
-    queryFn: ({ pageParam, signal }) => execute(MESSAGES, { sessionId, last: PAGE, before: pageParam }, signal),
-    getPreviousPageParam: ({ session: found }) =>
-      found?.messages.pageInfo.hasPreviousPage ? found.messages.pageInfo.startCursor : undefined,
-    getNextPageParam: () => undefined,
-  });
-  const { isSuccess } = messages;
-
-  useEffect(() => {
-    if (!isSuccess) return undefined;
-    const refresh = () => {
-      void client.invalidateQueries({ queryKey: key });
-      void client.invalidateQueries({ queryKey: ['session', sessionId] });
-    };
-    const put = (message: MessageFields) => {
-      client.setQueryData<Pages>(key, (pages) =>
-        changed(pages, (edges) => edges.map((edge) => (isOlder(edge.node, message) ? { node: message } : edge))),
-      );
-    };
-    const stops = [
-      follow(
-        MESSAGE_ADDED,
-        // What was added since the read comes first, also after a reconnection.
-        { sessionId, afterSeq: messagesOf(client.getQueryData<Pages>(key)).at(-1)?.seq ?? 0 },
-        ({ messageAdded }) => {
-          client.setQueryData<Pages>(key, (pages) => changed(pages, (edges) => [...edges, { node: messageAdded }], true));
-          void client.invalidateQueries({ queryKey: ['session', sessionId] });
-        },
-        refresh,
-      ),
-      follow(
-        MESSAGE_UPDATED,
-        { sessionId },
-        ({ messageUpdated: { kind, uuid, message } }) => {
-          if (message) put(message);
-          else if (kind === 'DELETED') {
-            client.setQueryData<Pages>(key, (pages) => changed(pages, (edges) => edges.filter((edge) => edge.node.uuid !== uuid)));
-          } else refresh();
-          void client.invalidateQueries({ queryKey: ['session', sessionId] });
-        },
-        refresh,
-      ),
-    ];
-    return () => stops.forEach((stop) => stop());
-  }, [client, isSuccess, key, sessionId]);
+  const messages = useMessages(sessionId, anchor);
+  const { query, rows } = messages;
+  const { hasNextPage, hasPreviousPage } = query;
 
   const onError = (error: Error) => setFailure(error);
   const edit = useMutation({
     mutationFn: ({ uuid, content }: { uuid: string; content: string }) => execute(UPDATE, { input: { uuid, content } }),
     onError,
-    onSuccess: () => client.invalidateQueries({ queryKey: key }),
+    onSuccess: ({ updateMessage }) => messages.put(updateMessage.message),
   });
   const remove = useMutation({
     mutationFn: (uuid: string) => execute(DELETE, { input: { uuid } }),
     onError,
-    onSuccess: () => client.invalidateQueries({ queryKey: key }),
+    onSuccess: (_, uuid) => messages.drop(uuid),
   });
   const fork = useMutation({
     mutationFn: (throughSeq: number) =>
@@ -268,7 +124,7 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
   const retry = useMutation({
     mutationFn: (uuid: string) => execute(RETRY, { input: { uuid } }),
     onError,
-    onSuccess: () => client.invalidateQueries({ queryKey: key }),
+    onSuccess: messages.refresh,
   });
   const actions: MessageActions = {
     onEdit: (message, content) => edit.mutateAsync({ uuid: message.uuid, content }),
@@ -279,19 +135,39 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
     onRetry: (message) => retry.mutate(message.uuid),
   };
 
-  const rows = useMemo(() => messagesOf(messages.data), [messages.data]);
-  const target = seq === null ? -1 : rows.findIndex((row) => row.seq === seq);
+  const [follows, setFollows] = useState(seq === null);
   useEffect(() => {
-    if (target >= 0) list.current?.scrollToIndex(target);
+    if (hasNextPage) {
+      setFollows(false);
+      return undefined;
+    }
+    // Not at once: the last page would be skipped, which is read and not new.
+    const timer = setTimeout(() => setFollows(true), LEAVING);
+    return () => clearTimeout(timer);
+  }, [hasNextPage]);
+  const leaving = useRef<ReturnType<typeof setTimeout>>(undefined);
+  function onBottom(isNow: boolean) {
+    clearTimeout(leaving.current);
+    if (isNow) messages.readsNewest.current = true;
+    else {
+      leaving.current = setTimeout(() => {
+        messages.readsNewest.current = false;
+      }, LEAVING);
+    }
+  }
+
+  const keys = useMemo(() => rows.map((row) => row.uuid), [rows]);
+  const { first, lowest } = useIndexes(keys, { isPinned: false, isWhole: !hasPreviousPage, list: anchor.turn });
+  const readPages = usePagesAtEnds(first, rows.length, query);
+  useEffect(() => {
+    if (seq === null || rows.length === 0) return;
+    const target = rows.findIndex((row) => row.seq === seq);
+    if (target >= 0) list.current?.scrollToIndex(first - lowest + target);
+    else if (anchor.seq !== seq) setAnchor({ seq, turn: anchor.turn + 1 });
     // Not again when messages are added or read: the reader may have scrolled on.
   }, [seq]);
-  const { fetchPreviousPage, hasPreviousPage, isFetchingPreviousPage } = messages;
-  const seeks = seq !== null && target < 0 && hasPreviousPage && (rows[0]?.seq ?? 0) > seq && rows.length < MOST_SOUGHT;
-  useEffect(() => {
-    if (seeks && !isFetchingPreviousPage) void fetchPreviousPage();
-  }, [seeks, fetchPreviousPage, isFetchingPreviousPage]);
 
-  const error = session.error ?? messages.error;
+  const error = session.error ?? query.error;
   if (error) {
     return (
       <main>
@@ -299,7 +175,7 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
       </main>
     );
   }
-  if (session.isPending || messages.isPending || seeks) {
+  if (session.isPending || query.isPending) {
     return (
       <main>
         <Loading />
@@ -348,26 +224,42 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
           ))}
         </ul>
       )}
+      <Notes
+        rows={rows}
+        seq={seq}
+        isStart={!hasPreviousPage}
+        isEnd={!hasNextPage}
+        onNewest={() => {
+          replaceParameters({ seq: '' });
+          setAnchor({ seq: null, turn: anchor.turn + 1 });
+        }}
+      />
       {rows.length === 0 ? (
         <p className="quiet">The session has no messages.</p>
       ) : (
         <div className="columns">
           {found.summaries.edges.length > 0 && <SummaryRail edges={found.summaries.edges} shown={shown} />}
           <Virtuoso
+            key={anchor.turn}
             ref={list}
             className="list messages"
-            data={rows}
-            firstItemIndex={FIRST_INDEX - rows.length}
-            rangeChanged={({ startIndex, endIndex }) => {
-              const first = rows[startIndex - FIRST_INDEX + rows.length];
-              const last = rows[endIndex - FIRST_INDEX + rows.length];
-              if (first && last) setShown({ first: first.seq, last: last.seq });
+            firstItemIndex={lowest}
+            totalCount={first - lowest + rows.length}
+            rangeChanged={(range) => {
+              readPages(range);
+              const [top, bottom] = [rows[range.startIndex - first], rows[range.endIndex - first]];
+              if (top && bottom) setShown({ first: top.seq, last: bottom.seq });
             }}
-            initialTopMostItemIndex={target < 0 ? rows.length - 1 : target}
-            followOutput="auto"
-            computeItemKey={(_, row) => row.uuid}
-            startReached={() => hasPreviousPage && !isFetchingPreviousPage && fetchPreviousPage()}
-            itemContent={(_, row) => <MessageView message={row} actions={actions} isTarget={row.seq === seq} />}
+            initialTopMostItemIndex={first - lowest + placeOf(rows, anchor.seq)}
+            atBottomThreshold={AT_BOTTOM}
+            followOutput={follows && 'auto'}
+            atBottomStateChange={onBottom}
+            computeItemKey={(index) => keys[index - first] ?? index}
+            itemContent={(index) => {
+              const row = rows[index - first];
+              if (!row) return <div className="message gap">…</div>;
+              return <MessageView message={row} actions={actions} isTarget={row.seq === seq} />;
+            }}
           />
         </div>
       )}
@@ -375,6 +267,28 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
   );
 }
 
-function isOlder(known: MessageFields, message: MessageFields): boolean {
-  return known.uuid === message.uuid && known.revision <= message.revision;
+interface NotesProps {
+  rows: MessageFields[];
+  seq: number | null;
+  isStart: boolean;
+  isEnd: boolean;
+  onNewest: () => void;
+}
+
+/** Whether the linked message is not among the read ones, which have its place; and the way to the newest messages. */
+function Notes({ rows, seq, isStart, isEnd, onNewest }: NotesProps) {
+  const [first, last] = [rows[0]?.seq ?? 0, rows.at(-1)?.seq ?? 0];
+  const isRead = seq !== null && (isStart || first < seq) && (isEnd || last > seq);
+  const isMissing = isRead && !rows.some((row) => row.seq === seq);
+  if (isEnd && !isMissing) return null;
+  return (
+    <p className="row">
+      {!isEnd && (
+        <button type="button" onClick={onNewest}>
+          Show the newest messages
+        </button>
+      )}
+      {isMissing && <span className="quiet">Message #{seq} is not in this conversation; these are its neighbours.</span>}
+    </p>
+  );
 }

@@ -4,6 +4,7 @@ import { execute } from '../api';
 import { formatAge, formatDuration, formatNumber } from '../format';
 import { graphql } from '../gql';
 import type { HealthQuery } from '../gql/graphql';
+import { RETRY } from '../retry';
 import { hrefOf } from '../route';
 import { Failure, Loading } from '../status';
 
@@ -26,14 +27,6 @@ const HEALTH = graphql(`
         sessionId
         title
       }
-    }
-  }
-`);
-
-const RETRY_FAILED = graphql(`
-  mutation RetryFailed($input: RetryEnrichmentInput!) {
-    retryEnrichment(input: $input) {
-      retried
     }
   }
 `);
@@ -133,7 +126,7 @@ function Figures({ enrichment, at }: { enrichment: HealthQuery['enrichment']; at
 function Failed({ messages }: { messages: HealthQuery['failedMessages'] }) {
   const client = useQueryClient();
   const retry = useMutation({
-    mutationFn: (uuid: string) => execute(RETRY_FAILED, { input: { uuid } }),
+    mutationFn: (uuid: string) => execute(RETRY, { input: { uuid } }),
     onSettled: () => client.invalidateQueries({ queryKey: ['health'] }),
   });
   if (messages.length === 0) return null;

@@ -1,51 +1,10 @@
-import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useMemo } from 'react';
-import { Virtuoso } from 'react-virtuoso';
-import { execute, follow } from '../api';
-import { countOf, formatAge, formatTime } from '../format';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { execute } from '../api';
 import { graphql } from '../gql';
-import type { MessageFilter, SessionFilter, SessionRowFragment, SessionsQuery } from '../gql/graphql';
+import type { MessageFilter, SessionFilter } from '../gql/graphql';
 import { hrefOf, replaceParameters } from '../route';
 import { Failure, Loading } from '../status';
-
-graphql(`
-  fragment SessionRow on Session {
-    sessionId
-    title
-    updatedAt
-    messageCount
-    unreadCount
-    archived
-    user {
-      userId
-    }
-    lastMessage {
-      role
-      name
-      excerpt
-    }
-    enrichment {
-      pending
-      failed
-    }
-  }
-`);
-
-const SESSIONS = graphql(`
-  query Sessions($first: Int!, $after: String, $filter: SessionFilter) {
-    sessions(first: $first, after: $after, filter: $filter, orderBy: { field: UPDATED_AT, direction: DESC }) {
-      edges {
-        node {
-          ...SessionRow
-        }
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-    }
-  }
-`);
+import { type Row, SessionList, SessionRow } from './session-list';
 
 const SESSIONS_FOUND = graphql(`
   query SessionsFound($query: String!, $userId: ID, $filter: MessageFilter) {
@@ -63,25 +22,6 @@ const SESSIONS_FOUND = graphql(`
     }
   }
 `);
-
-const SESSION_UPDATED = graphql(`
-  subscription SessionUpdated($userId: ID) {
-    sessionUpdated(userId: $userId) {
-      kind
-      sessionId
-    }
-  }
-`);
-
-const PAGE = 50;
-const SETTLING = 300; // milliseconds in which events are answered by one read
-type Row = SessionRowFragment;
-
-function rowsOf(data: InfiniteData<SessionsQuery> | undefined): Row[] {
-  const rows = (data?.pages ?? []).flatMap((page) => page.sessions.edges.map((edge) => edge.node));
-  // A session that changes between two pages moves to the first one, and would be listed twice.
-  return [...new Map(rows.map((row) => [row.sessionId, row])).values()];
-}
 
 /** The start of a day in UTC, some days later. */
 function dayAt(text: string, later = 0): string | null {
@@ -120,6 +60,7 @@ function chosenBy(parameters: URLSearchParams): Chosen {
 export function Sessions({ parameters }: { parameters: URLSearchParams }) {
   const { userId, text, range, metadata } = chosenBy(parameters);
   const hasRange = range.since !== null || range.until !== null;
+  const listed: SessionFilter = { userId, updatedAt: hasRange ? range : null, metadata: metadata && [metadata] };
   return (
     <main className="fill">
       <div className="heading">
@@ -155,7 +96,11 @@ export function Sessions({ parameters }: { parameters: URLSearchParams }) {
       {text ? (
         <Found query={text} userId={userId} filter={{ ...range, metadata: metadata && [metadata] }} />
       ) : (
-        <Listed filter={{ userId, updatedAt: hasRange ? range : null, metadata: metadata && [metadata] }} />
+        <SessionList
+          key={JSON.stringify(listed)}
+          filter={listed}
+          empty={isAny(listed) ? <Empty /> : <p className="quiet">No session meets the filter.</p>}
+        />
       )}
     </main>
   );
@@ -184,98 +129,8 @@ function Found(searched: { query: string; userId: string | null; filter: Message
   );
 }
 
-/** The sessions that meet a filter, newest first, as they change. */
-function Listed({ filter }: { filter: SessionFilter }) {
-  const client = useQueryClient();
-  const asked = JSON.stringify(filter);
-  const key = useMemo(() => ['sessions', asked], [asked]);
-  const { data, error, fetchNextPage, hasNextPage, isFetchingNextPage, isPending } = useInfiniteQuery({
-    queryKey: key,
-    initialPageParam: null as string | null,
-    queryFn: ({ pageParam, signal }) => execute(SESSIONS, { first: PAGE, after: pageParam, filter }, signal),
-    getNextPageParam: ({ sessions: { pageInfo } }) => (pageInfo.hasNextPage ? pageInfo.endCursor : undefined),
-  });
-
-  useEffect(() => {
-    const stored = JSON.parse(asked) as SessionFilter;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    async function readFirstPage() {
-      const first = await execute(SESSIONS, { first: PAGE, after: null, filter: stored });
-      client.setQueryData<InfiniteData<SessionsQuery>>(key, (known) =>
-        known ? { ...known, pages: [first, ...known.pages.slice(1)] } : known,
-      );
-    }
-    function refresh() {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        readFirstPage().catch(() => client.invalidateQueries({ queryKey: key }));
-      }, SETTLING);
-    }
-    const stop = follow(
-      SESSION_UPDATED,
-      { userId: stored.userId ?? null },
-      ({ sessionUpdated }) => {
-        if (sessionUpdated.kind === 'DELETED') {
-          client.setQueryData<InfiniteData<SessionsQuery>>(key, (known) =>
-            known ? without(known, sessionUpdated.sessionId) : known,
-          );
-        }
-        refresh();
-      },
-      refresh,
-    );
-    return () => {
-      clearTimeout(timer);
-      stop();
-    };
-  }, [asked, client, key]);
-
-  const rows = useMemo(() => rowsOf(data), [data]);
-  if (error) return <Failure error={error} />;
-  if (isPending) return <Loading />;
-  if (rows.length === 0) return isAny(filter) ? <Empty /> : <p className="quiet">No session meets the filter.</p>;
-  return (
-    <Virtuoso
-      className="list"
-      data={rows}
-      computeItemKey={(_, row) => row.sessionId}
-      endReached={() => hasNextPage && !isFetchingNextPage && fetchNextPage()}
-      itemContent={(_, row) => <SessionRow row={row} />}
-    />
-  );
-}
-
 function isAny(filter: SessionFilter): boolean {
   return Object.values(filter).every((condition) => condition === null);
-}
-
-function without(known: InfiniteData<SessionsQuery>, sessionId: string): InfiniteData<SessionsQuery> {
-  const pages = known.pages.map((page) => ({
-    ...page,
-    sessions: { ...page.sessions, edges: page.sessions.edges.filter((edge) => edge.node.sessionId !== sessionId) },
-  }));
-  return { ...known, pages };
-}
-
-function SessionRow({ row }: { row: Row }) {
-  const last = row.lastMessage;
-  return (
-    <a className="session" href={hrefOf('sessions', row.sessionId)}>
-      <span className="title">{row.title || row.sessionId}</span>
-      <time dateTime={row.updatedAt} title={formatTime(row.updatedAt)}>
-        {formatAge(row.updatedAt)}
-      </time>
-      <span className="excerpt">{last ? `${last.name ?? last.role}: ${last.excerpt}` : 'No messages'}</span>
-      <span className="facts">
-        {row.user && <span>{row.user.userId}</span>}
-        <span>{countOf(row.messageCount, 'message')}</span>
-        {row.unreadCount > 0 && <span className="badge">{row.unreadCount} unread</span>}
-        {row.enrichment.pending > 0 && <span className="badge">{row.enrichment.pending} pending</span>}
-        {row.enrichment.failed > 0 && <span className="badge bad">{row.enrichment.failed} failed</span>}
-        {row.archived && <span className="badge">archived</span>}
-      </span>
-    </a>
-  );
 }
 
 const ADD_SAMPLE = graphql(`

@@ -1,0 +1,143 @@
+"""The console's lists with more than fits: how much of them is read, kept and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+import pytest
+from playwright.sync_api import Browser, Locator, expect, sync_playwright
+
+from graph.console import console_is_bundled
+from tests.support import server_process
+from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
+from tests.support.console import PATIENCE, Visit, add, said
+from tests.support.console_pages import Cost, ScrolledList
+from tests.support.server_process import ServerProcess
+
+SESSIONS = 400
+MESSAGES = 600
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    if not console_is_bundled():
+        pytest.skip("no bundle to test")
+    with server_process.served(tmp_path_factory.mktemp("lists") / "data", "--enrichment-processes", "0") as server:
+        add(server, "long", *[said(f"message number {number} of many") for number in range(1, MESSAGES + 1)])
+        for number in range(1, SESSIONS + 1):
+            add(server, f"session {number:04}", said(f"the only message of {number:04}"))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        visit = Visit(context.new_page(), server.url)
+        yield visit
+        assert visit.elsewhere == []
+        assert visit.complaints == []
+
+
+def assert_is_bounded(cost: Cost, size: int) -> None:
+    """At most two pages are read ahead; the document stays as large; no step moves the list back, or far."""
+    assert max(cost.ahead) <= 2 * size
+    assert max(cost.elements) <= 1.5 * median(cost.elements)
+    assert all(0 <= moved <= 25 for moved in cost.moved), cost.moved
+
+
+def scroll_to(rows: ScrolledList, row: Locator, size: int, *, down: bool) -> int:
+    """Scroll until a row is there; return the number of pages that were read."""
+    pages = 1
+    for _ in range(12):
+        cost = rows.scroll(20, 900, down=down)
+        assert_is_bounded(cost, size)
+        pages += cost.pages[-1] - 1
+        if row.count():
+            break
+    expect(row).to_be_visible()
+    return pages
+
+
+def test_a_long_list_of_sessions_is_read_kept_and_shown_in_parts(visit: Visit) -> None:
+    rows = ScrolledList(visit.page, "Sessions", 50)
+    visit.open()
+    row = visit.page.locator("a.session")
+    expect(row.first).to_contain_text(f"the only message of {SESSIONS:04}")
+    scroll_to(rows, row.filter(has_text="message number"), 50, down=True)
+    assert len(rows.read) <= SESSIONS // 50 + 2, "a page is read twice"
+    newer = visit.page.get_by_role("button", name="Show the newest sessions")
+    expect(newer).to_be_visible()
+    scroll_to(rows, row.filter(has_text=f"the only message of {SESSIONS:04}"), 50, down=False)
+    expect(row.first).to_contain_text(f"the only message of {SESSIONS:04}")
+    expect(newer).to_have_count(0)
+
+
+def test_a_reader_of_older_sessions_is_told_of_changes_and_not_moved(visit: Visit, server: ServerProcess) -> None:
+    rows = ScrolledList(visit.page, "Sessions", 50)
+    visit.open()
+    row = visit.page.locator("a.session")
+    expect(row.first).to_be_visible()
+    rows.scroll(10, 900, down=True)
+    before = rows.shown()
+    add(server, "session 0001", said("an old session has news"))
+    expect(visit.page.get_by_text("Sessions have changed since.")).to_be_visible()
+    assert rows.shown() == before
+    visit.page.get_by_role("button", name="Show the newest sessions").click()
+    expect(row.first).to_contain_text("an old session has news")
+    expect(row.filter(has_text="the only message of 0001")).to_have_count(1)
+    add(server, "session 0002", said("and another one"))
+    expect(row.first).to_contain_text("and another one")
+
+
+def test_a_link_opens_at_any_message_of_a_long_conversation(visit: Visit) -> None:
+    rows = ScrolledList(visit.page, "Messages", 40)
+    for seq in (300, 3, MESSAGES):
+        visit.open(f"sessions/long?seq={seq}")
+        expect(visit.page.locator("article[data-target]")).to_contain_text(f"message number {seq} of many")
+        expect(visit.page.locator("article[data-target]")).to_be_in_viewport()
+    assert len(rows.read) == 3
+
+
+def test_from_a_linked_message_both_directions_are_read_on_demand(visit: Visit) -> None:
+    rows = ScrolledList(visit.page, "Messages", 40)
+    message = visit.page.locator("article.message")
+    visit.open("sessions/long?seq=300")
+    expect(visit.page.locator("article[data-target]")).to_be_in_viewport()
+    scroll_to(rows, message.filter(has_text=f"message number {MESSAGES} of many"), 40, down=True)
+    scroll_to(rows, message.get_by_text("message number 1 of many", exact=True), 40, down=False)
+    visit.page.get_by_role("button", name="Show the newest messages").click()
+    expect(message.filter(has_text=f"message number {MESSAGES} of many")).to_be_visible()
+
+
+def test_a_link_to_a_message_that_is_gone_shows_its_place(visit: Visit, server: ServerProcess) -> None:
+    add(server, "gone", *[said(f"kept {number}") for number in range(1, 101)])
+    read = '{ session(sessionId: "gone") { messages(afterSeq: 49, first: 1) { edges { node { uuid } } } } }'
+    uuid = server.graphql(read)["session"]["messages"]["edges"][0]["node"]["uuid"]
+    server.graphql(f'mutation {{ deleteMessage(input: {{ uuid: "{uuid}" }}) {{ deletedId }} }}')
+    visit.open("sessions/gone?seq=50")
+    expect(visit.page.get_by_text("Message #50 is not in this conversation")).to_be_visible()
+    expect(visit.page.locator("article.message").get_by_text("kept 51", exact=True)).to_be_in_viewport()
+
+
+def test_new_messages_push_out_the_oldest_ones_of_the_page(visit: Visit, server: ServerProcess) -> None:
+    add(server, "growing", said("growing 0"))
+    visit.open("sessions/growing")
+    message = visit.page.locator("article.message")
+    expect(message).to_have_count(1)
+    for first in range(1, 400, 20):
+        add(server, "growing", *[said(f"growing {number}") for number in range(first, first + 20)])
+        expect(message.get_by_text(f"growing {first + 19}", exact=True)).to_be_in_viewport()
+    rows = ScrolledList(visit.page, "Messages", 40)
+    assert scroll_to(rows, message.get_by_text("growing 0", exact=True), 40, down=False) >= 3
