@@ -122,6 +122,9 @@ function Found(searched: { query: string; userId: string | null; filter: Message
   if (rows.size === 0) return <p className="quiet">No message was found.</p>;
   return (
     <div className="list scrolled">
+      <p className="quiet">
+        The sessions of the 100 best messages for this text, best first. From and To are the times of these messages.
+      </p>
       {[...rows.values()].map((row) => (
         <SessionRow key={row.sessionId} row={row} />
       ))}
