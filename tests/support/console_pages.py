@@ -107,7 +107,8 @@ class ScrolledList:
             self._page.wait_for_timeout(60)
             rows = self.shown() or rows
             furthest = far([furthest, *rows])
-            pages = 1 + len(self.read) - before
+            further = [one for one in self.read[before:] if one.get("after") or one.get("before")]
+            pages = 1 + len(further)  # without the newest page, which is read again when something changes
             cost.ahead.append(pages * self._size - abs(furthest - start) - 1)
             cost.pages.append(pages)
             cost.moved.append(far(rows) - edge if down else edge - far(rows))
