@@ -360,21 +360,21 @@ export type FollowStreamSubscriptionVariables = Exact<{
 
 export type FollowStreamSubscription = { messageStream: { index: number | null, text: string, data: string | null, done: boolean, status: MessageStatus, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } | null } };
 
-export type SessionFieldsFragment = { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number };
+export type SessionFieldsFragment = { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null };
 
 export type CreateSessionMutationVariables = Exact<{
   input: CreateSessionInput;
 }>;
 
 
-export type CreateSessionMutation = { createSession: { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number } } };
+export type CreateSessionMutation = { createSession: { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } } };
 
 export type SessionQueryVariables = Exact<{
   sessionId: string;
 }>;
 
 
-export type SessionQuery = { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number } | null };
+export type SessionQuery = { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } | null };
 
 export type SessionsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -383,7 +383,7 @@ export type SessionsQueryVariables = Exact<{
 }>;
 
 
-export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type DeleteSessionMutationVariables = Exact<{
   input: DeleteSessionInput;
@@ -538,6 +538,9 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
 export const SessionFieldsFragmentDoc = new TypedDocumentString(`
     fragment SessionFields on Session {
   sessionId
+  user {
+    userId
+  }
   createdAt
   updatedAt
   revision
@@ -778,6 +781,9 @@ export const CreateSessionDocument = new TypedDocumentString(`
 }
     fragment SessionFields on Session {
   sessionId
+  user {
+    userId
+  }
   createdAt
   updatedAt
   revision
@@ -792,6 +798,9 @@ export const SessionDocument = new TypedDocumentString(`
 }
     fragment SessionFields on Session {
   sessionId
+  user {
+    userId
+  }
   createdAt
   updatedAt
   revision
@@ -814,6 +823,9 @@ export const SessionsDocument = new TypedDocumentString(`
 }
     fragment SessionFields on Session {
   sessionId
+  user {
+    userId
+  }
   createdAt
   updatedAt
   revision

@@ -23,6 +23,7 @@ from google.adk.sessions.base_session_service import GetSessionConfig
 from google.adk.tools import ToolContext
 from google.genai.types import Blob, Content, FunctionCall, FunctionResponse, Part
 from recallql import AsyncRecallQL
+from recallql.generated.input_types import ItemInput, PutItemsInput
 from recallql.google_adk_sessions import RecallQLSessionService
 
 URL = os.environ["RECALLQL_URL"]
@@ -171,6 +172,41 @@ async def test_too_long_state_changes_nothing(client: AsyncRecallQL, app: str) -
         with pytest.raises(ValueError, match="bytes"):
             await service.create_session(app_name=app, user_id="u", session_id="refused", state=delta)
     assert (await service.list_sessions(app_name=app)).sessions == [session]
+
+
+async def test_the_name_alone_makes_no_session(client: AsyncRecallQL, app: str) -> None:
+    service, victim, eve = RecallQLSessionService(client), f"victim-{app}", f"eve-{app}"
+    about = {"app": app, "user": victim, "id": "main", "made": "x", "updated": 1.0, "state": {"k": ["forged"]}}
+    forged: list[Any] = [about, {"app": app}, {**about, "user": eve}, {**about, "state": {"k": 1}}, [app], None]
+    for number, metadata in enumerate(forged):
+        name = f"google-adk/{app}/{victim}/main" if number == 0 else f"eve/{app}/{number}"
+        await client.add(name, {"role": "user", "content": "forged"}, user_id=eve, metadata={"googleAdk": metadata})
+    own = f"google-adk/{app}/{eve}/half"
+    await client.add(own, {"role": "user", "content": "x"}, user_id=eve, metadata={"googleAdk": {"app": app}})
+    await client.add(
+        f"google-adk/{app}/{victim}/free",
+        {"role": "user", "content": "x"},
+        metadata={"googleAdk": {**about, "id": "free"}},
+    )
+    for user, key in ((victim, "main"), (victim, "free"), (eve, "half")):
+        assert await service.get_session(app_name=app, user_id=user, session_id=key) is None
+        with pytest.raises(AlreadyExistsError):
+            await service.create_session(app_name=app, user_id=user, session_id=key)
+        for marker in (
+            (None, "1") if key == "main" else (None,)
+        ):  # "1" as after a deletion and the other user's creation
+            session = Session(id=key, app_name=app, user_id=user)
+            session._storage_update_marker = marker
+            with pytest.raises(SessionNotFoundError):
+                await service.append_event(session, said("my secret"))
+    assert [one.content for one in await client.messages(f"google-adk/{app}/{victim}/main")] == ["forged"]
+    item = ItemInput(namespace=["google-adk", app, "user"], key="=k", value={"other": 1})
+    await client.operations.put_items(PutItemsInput(user_id=victim, items=[item]))
+    made = await service.create_session(app_name=app, user_id=victim, session_id="real")
+    for whose in (None, victim):
+        assert (await service.list_sessions(app_name=app, user_id=whose)).sessions == [made]
+    await service.delete_session(app_name=app, user_id=victim, session_id="main")
+    await service.create_session(app_name=app, user_id=victim, session_id="main")
 
 
 class Losing(httpx.AsyncHTTPTransport):

@@ -56,6 +56,10 @@ class RecallQLSessionService(BaseSessionService):
     application (`app:`) in items of the user `google-adk/{app_name}`, which end users can't write: the client needs a
     service key then. State with `temp:` is never stored.
 
+    The name alone makes no session: one with such a name that belongs to another user, as an end user can create it, or
+    whose metadata is not that of this service is as one that does not exist. It keeps the name from its user until it
+    is deleted, which `delete_session` does.
+
     One append is one transaction for the event and the state of the session: both are stored or neither, and only
     while the session is as it was read, also by others than ADK. The states of the user and of the application follow,
     each in a transaction of its own for 100 keys: where one of them fails, the append raises its error, the event is
@@ -91,12 +95,12 @@ class RecallQLSessionService(BaseSessionService):
         try:
             await self._client.operations.create_session(CreateSessionInput.model_validate(given))
         except Conflict:
-            found = await self._stored(name)
+            found = await self._stored(name, user_id)
             if found is None or found.metadata[_KEY]["made"] != made:  # else the answer of an attempt was lost
                 message = f"Session with id {session_id} already exists."
                 raise AlreadyExistsError(message) from None
         await self._put(app_name, user_id, delta)
-        created = await self._stored(name)
+        created = await self._stored(name, user_id)
         if created is None:
             message = f"Session {session_id} not found."
             raise SessionNotFoundError(message)
@@ -107,7 +111,7 @@ class RecallQLSessionService(BaseSessionService):
     ) -> Session | None:
         """Return a session with its events; None for an unknown session."""
         name = _name(app_name, user_id, session_id.strip())
-        found = await self._stored(name)
+        found = await self._stored(name, user_id)
         if found is None:
             return None
         # After the revision: an event that comes in between makes the session stale, and is never missed.
@@ -124,7 +128,7 @@ class RecallQLSessionService(BaseSessionService):
         found: list[SessionFields] = []
         while True:
             page = (await self._client.operations.sessions(_PAGE, after, where)).sessions
-            found += [edge.node for edge in page.edges]
+            found += [edge.node for edge in page.edges if _is_own(edge.node, app_name)]
             after = page.page_info.end_cursor
             if not page.page_info.has_next_page:
                 break
@@ -174,21 +178,26 @@ class RecallQLSessionService(BaseSessionService):
         metadata = {_KEY: {"updated": event.timestamp, "state": delta.session, "last": key}}
         try:
             added = await self._client.add(
-                name, message, metadata=metadata, expected_revision=expected, idempotency_key=key
+                name,
+                message,
+                user_id=session.user_id,
+                metadata=metadata,
+                expected_revision=expected,
+                idempotency_key=key,
             )
         except Conflict:
-            if await self._stored(name) is None:
+            if await self._stored(name, session.user_id) is None:
                 raise _unknown(session) from None
             raise _stale() from None
         if not added.replayed:
             return added.session.revision
         # The answer of an attempt was lost. Another append may have followed it, by which the session is stale.
-        found = await self._stored(name)
+        found = await self._stored(name, session.user_id)
         return found.revision if found is not None and found.metadata[_KEY].get("last") == key else expected
 
     async def _matching(self, session: Session, name: str) -> int:
         """Return the revision of a session that was made without this service, if its events are the stored ones."""
-        found = await self._stored(name)
+        found = await self._stored(name, session.user_id)
         if found is None:
             raise _unknown(session)
         if found.metadata[_KEY]["updated"] > session.last_update_time:
@@ -197,9 +206,10 @@ class RecallQLSessionService(BaseSessionService):
                 raise _stale()
         return found.revision
 
-    async def _stored(self, name: str) -> SessionFields | None:
+    async def _stored(self, name: str, user_id: str) -> SessionFields | None:
+        """Return a session; None for an unknown one, one of another user, and one that this service did not make."""
         found = (await self._client.operations.session(name)).session
-        return found if found is not None and _KEY in found.metadata else None
+        return found if found is not None and _is_own(found) and found.metadata[_KEY]["user"] == user_id else None
 
     async def _events(self, name: str, config: GetSessionConfig) -> list[Event]:
         events: list[Event] = []
@@ -241,7 +251,8 @@ class RecallQLSessionService(BaseSessionService):
             page = (
                 await self._client.operations.items(owner, _namespace(app_name, kind), first=_ITEMS, after=after)
             ).items
-            found |= {edge.node.key[1:]: edge.node.value["value"] for edge in page.edges}
+            nodes = [edge.node for edge in page.edges]
+            found |= {node.key[1:]: node.value["value"] for node in nodes if "value" in node.value}
             after = page.page_info.end_cursor
             if not page.page_info.has_next_page:
                 return found
@@ -338,6 +349,23 @@ def _to_input(event: Event) -> MessageInput:
     if event.timestamp <= time.time():
         message.created_at = datetime.fromtimestamp(event.timestamp, UTC)
     return message
+
+
+def _is_own(found: SessionFields, app_name: str | None = None) -> bool:
+    """Whether a session is one of an application, and its metadata says its name and its user as they are."""
+    about = found.metadata.get(_KEY)
+    if found.user is None or not isinstance(about, dict):
+        return False
+    app, user, key, made, state = (about.get(name) for name in ("app", "user", "id", "made", "state"))
+    return (
+        all(isinstance(one, str) for one in (app, user, key, made))
+        and user == found.user.user_id
+        and found.session_id == _name(app, user, key)
+        and app_name in (None, app)
+        and isinstance(about.get("updated"), int | float)
+        and isinstance(state, dict)
+        and all(isinstance(value, list) and len(value) == 1 for value in state.values())
+    )
 
 
 def _session(found: SessionFields, events: list[Event], shared: Mapping[str, Any]) -> Session:

@@ -53,7 +53,7 @@ from .follow_stream import (
     FollowStreamMessageStream,
     FollowStreamMessageStreamMessage,
 )
-from .fragments import ItemFields, MessageFields, SessionFields
+from .fragments import ItemFields, MessageFields, SessionFields, SessionFieldsUser
 from .input_types import (
     AbortMessageInput,
     AddMemoryInput,
@@ -254,6 +254,7 @@ __all__ = [
     "SearchSearchPageInfo",
     "Session",
     "SessionFields",
+    "SessionFieldsUser",
     "SessionFilter",
     "SessionOrder",
     "SessionOrderField",

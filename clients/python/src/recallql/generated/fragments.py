@@ -38,11 +38,16 @@ class MessageFields(BaseModel):
 
 class SessionFields(BaseModel):
     session_id: str = Field(alias="sessionId")
+    user: Optional["SessionFieldsUser"]
     created_at: datetime = Field(alias="createdAt")
     updated_at: datetime = Field(alias="updatedAt")
     revision: int
     metadata: Any
     message_count: int = Field(alias="messageCount")
+
+
+class SessionFieldsUser(BaseModel):
+    user_id: str = Field(alias="userId")
 
 
 ItemFields.model_rebuild()

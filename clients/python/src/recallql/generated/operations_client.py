@@ -394,6 +394,9 @@ class Operations(Transport):
 
             fragment SessionFields on Session {
               sessionId
+              user {
+                userId
+              }
               createdAt
               updatedAt
               revision
@@ -418,6 +421,9 @@ class Operations(Transport):
 
             fragment SessionFields on Session {
               sessionId
+              user {
+                userId
+              }
               createdAt
               updatedAt
               revision
@@ -456,6 +462,9 @@ class Operations(Transport):
 
             fragment SessionFields on Session {
               sessionId
+              user {
+                userId
+              }
               createdAt
               updatedAt
               revision
