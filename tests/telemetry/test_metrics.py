@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ from graph.settings import Settings, load_settings
 from graph.store.database import Database
 from graph.store.documents import now
 from graph.store.jobs.depths import depths
+from graph.store.jobs.embedding import announce
+from graph.store.vectors import LAYOUT
 from graph.telemetry.metrics import MOST_NAMES, FirstNames, Metrics
 from graph.telemetry.steps import Kind, observed_by, record, step
 from tests.support.access import as_caller, served_with, token
+from tests.support.commands import Commands
 from tests.support.live_client import ADDED, socket_to
 from tests.support.paths import ROOT
+from tests.support.plans import explained
 from tests.support.server_process import ServerProcess, served, until
 from tests.support.tcp import free_port
 from tests.support.untyped import untyped
@@ -199,8 +204,6 @@ def test_failures_of_jobs_are_counted_by_their_reason() -> None:
 
 async def test_the_depths_of_queues(database: Database) -> None:
     assert set((await depths(database)).values()) == {(0, 0.0)}
-    from datetime import timedelta
-
     ago = now() - timedelta(seconds=90)
     for name in ("erasures", "forks"):
         await untyped(database, name).insert_many([{"_id": f"{name}{number}", "dueAt": ago} for number in range(3)])
@@ -212,6 +215,50 @@ async def test_the_depths_of_queues(database: Database) -> None:
     assert found["entities"][0] == 1
     assert all(89 < found[kind][1] < 150 for kind in ("erasures", "forks", "entities"))
     assert found["handovers"] == (0, 0.0)
+
+
+async def test_the_oldest_message_without_a_vector_is_found_by_a_few_keys_of_indexes(
+    database: Database, commands: Commands
+) -> None:
+    await announce(database, "b")
+    kinds: list[tuple[dict[str, Any], int]] = [
+        ({}, 10),
+        ({"model": "a", "layout": LAYOUT}, 90),
+        ({"model": "b", "layout": LAYOUT}, 300),
+        ({"model": "b", "layout": LAYOUT - 1}, 70),
+        ({"model": "c", "layout": LAYOUT}, 50),
+    ]
+    for number, (fields, age) in enumerate(kinds):
+        written = [
+            {"_id": f"{number}-{more}", "sessionId": "s", "dueAt": now() - timedelta(seconds=age - more / 10), **fields}
+            for more in range(50)
+        ]
+        await untyped(database, "recall").insert_many(written)
+    with commands.recorded() as sent:
+        depth, oldest = (await depths(database))["embeddings"]
+    assert depth == 200
+    assert 89 < oldest < 150
+    reads = [body for name, body in sent if name == "find" and body["find"] == "recall"]
+    plans = [(await explained(database, body))["executionStats"] for body in reads]
+    assert plans
+    assert all(plan["totalKeysExamined"] <= 1 and plan["totalDocsExamined"] == 0 for plan in plans)
+
+
+@pytest.mark.new_database
+async def test_a_kind_that_cant_be_read_costs_no_other_kind_its_depth(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    await untyped(database, "messages").insert_one({"_id": "m", "enrichment": {"state": "PENDING"}, "createdAt": now()})
+    await untyped(database, "erasures").drop()
+    wrong = [{"$set": {"dueAt": {"$toInt": "$_id"}}}]
+    await database.client.get_database(database.name).command(
+        {"create": "erasures", "viewOn": "messages", "pipeline": wrong}
+    )
+    found = await depths(database)
+    assert "erasures" not in found
+    assert found["entities"][0] == 1
+    assert found["handovers"] == (0, 0.0)
+    assert "the metrics of pending work are without erasures" in caplog.text
 
 
 def test_the_dashboard_shows_metrics_that_are_there() -> None:
