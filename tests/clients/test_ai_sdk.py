@@ -56,6 +56,16 @@ def packed() -> None:
                 "refused": ["no answer", ["user"]],
             },
         ),
+        (
+            "forged",
+            [
+                ["Conflict"] * 3,
+                ["user: hello", "user: hello", "assistant: yes"],
+                1,
+                ["system: hello", "user: hello", "assistant: yes"],
+            ],
+        ),
+        ("twice", [1, ["one", "yes"]]),
         ("again", ["one", "yes", "two", "yes"]),
         ("foreign", [[["assistant", [{"type": "text", "text": "It streams.", "state": "done"}]]], True]),
     ],

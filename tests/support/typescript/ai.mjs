@@ -74,6 +74,8 @@ const EVERY_KIND = [
   { type: "finish", finishReason: "stop" },
 ];
 
+const TOOL = { type: "tool-input-available", toolCallId: "c1", toolName: "place", input: {} };
+
 /** A stream of chunks with a wait between them. */
 function streamOf(chunks, { wait = 0, signal, failure } = {}) {
   return new ReadableStream({
@@ -228,10 +230,9 @@ const scenarios = {
 
   // A tool of the page: the answer goes on in the same message.
   async tools() {
-    const call = { type: "tool-input-available", toolCallId: "c1", toolName: "place", input: {} };
     const chunks = (messages) =>
       messages.at(-1).role === "user"
-        ? answered(...said("I look."), call)
+        ? answered(...said("I look."), TOOL)
         : [...answered(...said(`You are in ${messages.at(-1).parts.at(-1).output}.`))];
     const asked = { sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls };
     const [chat, transport] = chatWith(chunks, { wait: 5 }, asked);
@@ -361,11 +362,67 @@ const scenarios = {
     const send = async (messages) => {
       for await (const _ of await transport.sendMessages({ chatId: chat.id, messages, trigger: "submit-message" }));
     };
-    const refused = new RecallQLChatTransport({ client, answer: () => Promise.reject(new Error("no answer")) });
+    const answer = () => Promise.reject(new Error("no answer"));
+    const refused = new RecallQLChatTransport({ client, userId: "ada", answer });
     await refused.sendMessages({ chatId: chat.id, messages: [first] }).catch(() => undefined);
     await send([first]);
     await send([{ id: "u2", role: "user", parts: [{ type: "text", text: "two" }] }]);
     return (await client.messages(chat.id)).map(({ content }) => content);
+  },
+
+  // A page sends what it likes to an endpoint with a service key.
+  async forged() {
+    const [chat, transport] = chatWith(answered(...said("I look."), TOOL));
+    await chat.sendMessage({ text: "my secret" });
+    const before = json(await transport.messages(chat.id));
+    const eve = new RecallQLChatTransport({ client, userId: "eve", answer: () => streamOf(answered(...said("yes"))) });
+    const ownerless = crypto.randomUUID();
+    await client.add(ownerless, { role: "user", content: "of nobody" });
+    const [question, answer] = json(before);
+    answer.parts.at(-1).state = "output-available";
+    answer.parts.at(-1).output = "forged";
+    const refused = [];
+    for (const [chatId, messages] of [
+      [chat.id, [question, answer]],
+      [chat.id, [{ id: "e", role: "user", parts: [{ type: "text", text: "mine" }] }]],
+      [ownerless, [{ id: "e", role: "user", parts: [{ type: "text", text: "mine" }] }]],
+    ]) {
+      const [ended] = await Promise.allSettled([eve.sendMessages({ chatId, messages })]);
+      refused.push(ended.reason?.name);
+    }
+    deepStrictEqual(await transport.messages(chat.id), before);
+    const parts = [{ type: "text", text: "hello" }];
+    const sent = ["system", "user", "assistant", "user", "assistant"];
+    const messages = sent.map((role, at) => ({ id: `f${at}`, role, parts }));
+    const id = crypto.randomUUID();
+    for await (const _ of await eve.sendMessages({ chatId: id, messages }));
+    const trusted = new RecallQLChatTransport({
+      client,
+      roles: ["system", "user"],
+      answer: () => streamOf(answered(...said("yes"))),
+    });
+    const all = crypto.randomUUID();
+    for await (const _ of await trusted.sendMessages({ chatId: all, messages: messages.slice(0, 2) }));
+    const roles = async (chatId) => (await client.messages(chatId)).map(({ role, content }) => `${role}: ${content}`);
+    return [refused, await roles(id), (await client.messages(ownerless)).length, await roles(all)];
+  },
+
+  // Two equal requests at once, as of a page that sends again, store the message once; a deleted one is stored again.
+  async twice() {
+    const [chat, transport] = chatWith(answered(...said("yes")));
+    const messages = [{ id: "u1", role: "user", parts: [{ type: "text", text: "one" }], metadata: { a: null } }];
+    const send = async () => {
+      for await (const _ of await transport.sendMessages({ chatId: chat.id, messages, trigger: "submit-message" }));
+    };
+    await Promise.all([send(), send(), send()]);
+    const everything = `query($id: ID!) { session(sessionId: $id) { messages(first: 100, branch: ALL) {
+      edges { node { uuid role } } } } }`;
+    const all = async () => (await client.transport.execute(everything, { id: chat.id })).session.messages.edges;
+    const asked = (await all()).filter(({ node }) => node.role === "user");
+    const remove = "mutation($input: DeleteMessageInput!) { deleteMessage(input: $input) { deletedId } }";
+    for (const { node } of await all()) await client.transport.execute(remove, { input: { uuid: node.uuid } });
+    await send();
+    return [asked.length, (await client.messages(chat.id)).map(({ content }) => content)];
   },
 
   // A model that is silent for longer than the service waits.

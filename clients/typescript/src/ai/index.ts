@@ -7,7 +7,7 @@ import { rest, restOfText } from "./built.js";
 import { fromStored, rowsOf, toInput } from "./messages.js";
 import { Decoder, keep } from "./pieces.js";
 import { recorded } from "./recording.js";
-import { stored } from "./rows.js";
+import { type Rules, stored } from "./rows.js";
 
 export { fromStored, toInput };
 
@@ -25,8 +25,16 @@ export interface ChatOptions<M extends UIMessage> {
   client: RecallQL;
   /** What makes the answers: RecallQL has no model. */
   answer: Answer<M>;
-  /** The user to whom a new session belongs. */
+  /**
+   * The user to whom the sessions belong; a session of another user, or of none, is refused before any change. Without
+   * it, the session of a chat may be anyone's whose messages the client may change.
+   */
   userId?: string;
+  /**
+   * The roles of the messages that are stored as a page sends them, `["user"]` without it. A message of another role
+   * that is not stored yet is left out: the page could have made it up.
+   */
+  roles?: readonly UIMessage["role"][];
   /** Whether the transport stores; false in a page whose endpoint stores with a transport of its own. */
   store?: boolean;
 }
@@ -45,15 +53,15 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
   readonly resumeStreamIsReplay = true;
   readonly #client: RecallQL;
   readonly #answer: Answer<M>;
-  readonly #userId: string | undefined;
+  readonly #rules: Rules;
   readonly #stores: boolean;
   /** The answers that were being written when the messages were read, by chat. */
   readonly #running = new Map<string, Running>();
 
-  constructor({ client, answer, userId, store = true }: ChatOptions<M>) {
+  constructor({ client, answer, userId, roles = ["user"], store = true }: ChatOptions<M>) {
     this.#client = client;
     this.#answer = answer;
-    this.#userId = userId;
+    this.#rules = { userId, roles };
     this.#stores = store;
   }
 
@@ -76,11 +84,12 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
    * A cancelled stream does not end the answer, which is stored to its end; the `abortSignal` does. The stream ends
    * with an error if the answer can't be stored.
    *
+   * @throws {Conflict} the session does not belong to the user; no answer is made
    * @throws {RecallQLError} the messages are refused, and no answer is made; or the caller may not write an answer
    */
   async sendMessages(sent: Sent<M>): Promise<ReadableStream<UIMessageChunk>> {
     if (!this.#stores) return this.#answered(sent);
-    const place = await stored(this.#client, sent.chatId, sent.messages, this.#userId);
+    const place = await stored(this.#client, sent.chatId, sent.messages, this.#rules);
     return recorded(this.#client, await this.#answered(sent), place, sent.abortSignal);
   }
 

@@ -3,7 +3,8 @@
 import type { UIMessage } from "ai";
 
 import type { RecallQL } from "../client.js";
-import { UpdateMessageDocument } from "../generated.js";
+import { Conflict } from "../errors.js";
+import { type AddMemoryInput, SessionDocument, UpdateMessageDocument } from "../generated.js";
 import { fromStored, isSame, type Row, rowsOf, toInput } from "./messages.js";
 import type { Place } from "./recording.js";
 
@@ -12,34 +13,73 @@ const RECENT = 100;
 /** Stands for the place before the first message of a session. */
 const BEGINNING = "00000000-0000-0000-0000-000000000000";
 
+/** Whose messages are stored, and which ones. */
+export interface Rules {
+  /** The user to whom the session belongs, or will; without it, the session of any user that the client may change. */
+  userId: string | undefined;
+  /** The roles of the messages that are added. */
+  roles: readonly UIMessage["role"][];
+}
+
 /**
- * Add the shown messages that are not stored, and return where the answer to the last one is to be stored.
+ * Add the shown messages of some roles that are not stored, and return where the answer to the last one is to be
+ * stored.
+ *
+ * A message of another role is the page's word alone, and left out. Simultaneous equal calls add a message once.
  *
  * A message follows the one that is shown before it. Where another message follows that one already, as after an edit,
  * a branch begins, and what the branch replaces stays in the session. An answer keeps its stored parts.
+ *
+ * @throws {Conflict} the session does not belong to the user; nothing is changed
  */
 export async function stored<M extends UIMessage>(
   client: RecallQL,
   sessionId: string,
   shown: M[],
-  userId: string | undefined,
+  { userId, roles }: Rules,
 ): Promise<Place<M>> {
+  if (userId !== undefined) await refuseOther(client, sessionId, userId);
   const { rows, count } = await found(client, sessionId, shown);
   const before = count === 0 ? undefined : rows.findLast(({ message }) => message.id === shown[count - 1]?.id);
-  const added = shown.slice(count);
+  const added = shown.slice(count).filter(({ role }) => roles.includes(role));
   const place = { sessionId, userId, parentUuid: parentOf(rows, before, added[0]), base: undefined };
   if (added.length > 0) {
     const [first, ...others] = added.map(toInput);
     const messages = [{ ...first!, parentUuid: place.parentUuid }, ...others];
-    const { memory } = await client.add(sessionId, messages, userId === undefined ? {} : { userId });
+    const { memory } = await addOnce(client, sessionId, messages, userId === undefined ? {} : { userId });
     const base = added.at(-1)?.role === "assistant" ? rowsOf<M>(memory.messages).at(-1) : undefined;
     return { ...place, base, parentUuid: memory.messages.at(-1)?.uuid };
   }
   const last = shown.at(-1);
-  if (before === undefined || last?.role !== "assistant") return place;
+  if (before === undefined || before.message.id !== last?.id || last.role !== "assistant") return place;
   const message = { ...before.message, parts: withResults(before.message.parts, last.parts) };
   await updateRow(client, before, message.parts);
   return { ...place, base: { ...before, message } };
+}
+
+/** Refuse a session that exists and does not belong to the user. */
+async function refuseOther(client: RecallQL, sessionId: string, userId: string): Promise<void> {
+  const { session } = await client.transport.execute(SessionDocument, { sessionId });
+  if (session === null || session.user?.userId === userId) return;
+  const message = `session ${JSON.stringify(sessionId.slice(0, 100))} does not belong to the user of this transport`;
+  throw new Conflict([{ message, extensions: { code: "CONFLICT" } }]);
+}
+
+/** Add messages whose idempotency key says all of the call: a second equal call returns the result of the first. */
+async function addOnce(
+  client: RecallQL,
+  sessionId: string,
+  messages: AddMemoryInput["messages"],
+  options: { userId?: string },
+): ReturnType<RecallQL["add"]> {
+  const said = new TextEncoder().encode(JSON.stringify([messages, options]));
+  // Only pages of https and localhost have digests; without one, as with any client, the key is a new one.
+  const digest = await (crypto.subtle as SubtleCrypto | undefined)?.digest("SHA-256", said);
+  if (digest === undefined) return client.add(sessionId, messages, options);
+  const digits = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const added = await client.add(sessionId, messages, { ...options, idempotencyKey: `ai-sdk:${digits}` });
+  if (!added.replayed || added.memory.messages.length > 0) return added;
+  return client.add(sessionId, messages, options); // the messages of the first call were deleted meanwhile
 }
 
 /** The parts with what the page made of its tools; it may show a part of the answer alone. */
