@@ -34,6 +34,7 @@ def packed() -> None:
         ("follow", True),
         ("slow", True),
         ("late", True),
+        ("stale", True),
         (
             "branches",
             {

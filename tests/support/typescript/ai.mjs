@@ -210,6 +210,25 @@ const scenarios = {
     return (await transport.reconnectToStream({ chatId: chat.id })) === null;
   },
 
+  // One answer ends and the next begins between the reading of the messages and the reconnection.
+  async stale() {
+    let number = 0;
+    const [chat] = chatWith(() => answered(...said(`answer ${number++} ${"word ".repeat(60)}`)), { wait: 5 });
+    const transport = other();
+    const first = chat.sendMessage({ text: "one" });
+    await until(async () => (await client.messages(chat.id)).length === 2);
+    await transport.messages(chat.id);
+    await first;
+    const second = chat.sendMessage({ text: "two" });
+    await until(async () => (await client.messages(chat.id)).length === 4);
+    const chunks = [];
+    for await (const chunk of await transport.reconnectToStream({ chatId: chat.id })) chunks.push(chunk);
+    await second;
+    deepStrictEqual(json(await built(chunks)), json(chat.messages[3]));
+    await transport.messages(chat.id);
+    return (await transport.reconnectToStream({ chatId: chat.id })) === null;
+  },
+
   async branches() {
     let number = 0;
     const [chat, transport] = chatWith(() => answered(...said(`answer ${number++}`)));

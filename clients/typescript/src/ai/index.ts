@@ -39,8 +39,10 @@ export interface ChatOptions<M extends UIMessage> {
   store?: boolean;
 }
 
-/** The latest messages among which an answer that is being written is looked for. */
-const RECENT = 20;
+/** The latest messages among which an answer that is being written is looked for, with what it goes on with, first. */
+const RECENT = 100;
+/** Chats whose last read answer is remembered: those of one page, or the latest ones of a server. */
+const MOST_CHATS = 1_000;
 
 /**
  * The messages of a chat in the session with the chat's id.
@@ -55,8 +57,8 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
   readonly #answer: Answer<M>;
   readonly #rules: Rules;
   readonly #stores: boolean;
-  /** The answers that were being written when the messages were read, by chat. */
-  readonly #running = new Map<string, Running>();
+  /** The uuids of the answers that were being written when the messages were read, by chat. */
+  readonly #leftOut = new Map<string, string>();
 
   constructor({ client, answer, userId, roles = ["user"], store = true }: ChatOptions<M>) {
     this.#client = client;
@@ -72,9 +74,7 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
    */
   async messages(chatId: string, options: { last?: number; signal?: AbortSignal } = {}): Promise<M[]> {
     const messages = await this.#client.messages(chatId, options);
-    const running = runningOf(messages);
-    if (running === undefined) this.#running.delete(chatId);
-    else this.#running.set(chatId, running);
+    this.#remember(chatId, runningOf(messages)?.message.uuid);
     return rowsOf<M>(messages.filter(({ status }) => status !== "STREAMING")).map(({ message }) => message);
   }
 
@@ -93,10 +93,15 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
     return recorded(this.#client, await this.#answered(sent), place, sent.abortSignal);
   }
 
-  /** Return the stream of the answer that is being written, from its beginning; null without one. */
+  /**
+   * Return the stream of the answer that is being written, from its beginning; null without one.
+   *
+   * An answer that ended since `messages` left it out is followed, too, while it is the last message.
+   */
   async reconnectToStream({ chatId, abortSignal }: Reconnecting<M>): Promise<ReadableStream<UIMessageChunk> | null> {
-    const running = this.#running.get(chatId) ?? runningOf(await this.#client.messages(chatId, { last: RECENT }));
-    this.#running.delete(chatId);
+    const leftOut = this.#leftOut.get(chatId);
+    const running = await this.#found(chatId, leftOut);
+    if (this.#leftOut.get(chatId) === leftOut) this.#leftOut.delete(chatId);
     if (running === undefined) return null;
     const controller = new AbortController();
     const signal = AbortSignal.any(abortSignal === undefined ? [controller.signal] : [controller.signal, abortSignal]);
@@ -114,6 +119,23 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
     });
   }
 
+  #remember(chatId: string, uuid: string | undefined): void {
+    this.#leftOut.delete(chatId); // the latest one is the last in the order of the map
+    if (uuid === undefined) return;
+    this.#leftOut.set(chatId, uuid);
+    const [oldest] = this.#leftOut.keys();
+    if (this.#leftOut.size > MOST_CHATS) this.#leftOut.delete(oldest!);
+  }
+
+  async #found(chatId: string, leftOut: string | undefined): Promise<Running | undefined> {
+    for (const last of [RECENT, Infinity]) {
+      const messages = await this.#client.messages(chatId, { last });
+      const running = runningOf(messages, leftOut);
+      if (running?.first !== messages[0] || messages.length < last) return running;
+    }
+    return undefined;
+  }
+
   async #answered(sent: Sent<M>): Promise<ReadableStream<UIMessageChunk>> {
     return typeof this.#answer === "function" ? this.#answer(sent) : this.#answer.sendMessages(sent);
   }
@@ -122,17 +144,22 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
 /** An answer that is being written. */
 interface Running {
   message: Message;
+  /** The first stored message of what it goes on with, or the message itself. */
+  first: Message;
   /** What it goes on with. */
   base: UIMessage | undefined;
 }
 
-function runningOf(messages: Message[]): Running | undefined {
-  const place = messages.findLastIndex((one) => one.status === "STREAMING" && fromStored(one)?.role === "assistant");
+/** The answer that is being written, or the last message if it is the one that was left out. */
+function runningOf(messages: Message[], leftOut?: string): Running | undefined {
+  const isAnswer = (one: Message | undefined) => one !== undefined && fromStored(one)?.role === "assistant";
+  const written = messages.findLastIndex((one) => one.status === "STREAMING" && isAnswer(one));
+  const place = written < 0 && messages.at(-1)?.uuid === leftOut ? messages.length - 1 : written;
   const message = messages[place];
-  if (message === undefined) return undefined;
-  const before = rowsOf(messages.slice(0, place)).at(-1)?.message;
-  const isBase = before?.role === "assistant" && before.id === fromStored(message)?.id;
-  return { message, base: isBase ? before : undefined };
+  if (message === undefined || !isAnswer(message)) return undefined;
+  const before = rowsOf(messages.slice(0, place)).at(-1);
+  const isBase = before?.message.role === "assistant" && before.message.id === fromStored(message)?.id;
+  return { message, first: isBase ? before.stored[0] : message, base: isBase ? before.message : undefined };
 }
 
 /** Yield the chunks of an answer from its beginning; the end of its message has what pieces had no time to bring. */
