@@ -45,6 +45,11 @@ def candidates(*measures: NDArray[np.float32], most: int = CANDIDATES) -> NDArra
     is_chosen = np.zeros(len(measures[0]), np.bool_)
     for measure in measures:
         is_chosen[np.argpartition(measure, max(0, len(measure) - most))[-most:]] = True
+    return with_neighbours(is_chosen)
+
+
+def with_neighbours(is_chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the chosen rows and the rows next to them, in order."""
     is_next = is_chosen.copy()
     is_next[1:] |= is_chosen[:-1]
     is_next[:-1] |= is_chosen[1:]

@@ -87,7 +87,7 @@ def rank(
     """
     if vector is not None and (mode is SearchMode.LEXICAL or columns.vectors.shape[1] != len(vector)):
         vector = None  # no message has a vector of the model yet
-    measured = signals(columns, query, vector)
+    measured = signals(columns, query, vector, allowed=allowed)
     is_found = _is_found(measured, query, mode, by_session=by_session) | every
     if allowed is not None:
         is_found &= allowed

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from graph.recall import weights
 from graph.recall.columns import Columns, Postings
 from graph.recall.dates import Named, NamedDay, NamedMonth, NamedSpan, NamedYear
-from graph.recall.prefilter import MOST_COMPARED, candidates, estimated_cosines
+from graph.recall.prefilter import MOST_COMPARED, candidates, estimated_cosines, with_neighbours
 from graph.recall.query import Query
 from graph.recall.questions import Flag
 
@@ -97,7 +97,12 @@ _SIGNALS = [each.name for each in fields(Signals)]
 
 
 def signals(
-    columns: Columns, query: Query, vector: Floats | None = None, *, most_compared: int = MOST_COMPARED
+    columns: Columns,
+    query: Query,
+    vector: Floats | None = None,
+    *,
+    allowed: NDArray[np.bool_] | None = None,
+    most_compared: int = MOST_COMPARED,
 ) -> Signals:
     """Return the signals of every row.
 
@@ -105,8 +110,9 @@ def signals(
         columns: the messages.
         query: the parts of the query.
         vector: the embedding of the query, of length 1; without one, embeddings are not compared.
-        most_compared: maximum rows whose cosines are all computed. Among more rows, those of the best candidates are,
-            by an estimate; the cosine of each other row is 0.
+        allowed: the rows whose scores are asked for; None for all.
+        most_compared: maximum rows whose cosines are all computed. Among more allowed rows, those of the best
+            candidates are, by an estimate, and those of their neighbours; the cosine of each other row is 0.
     """
     by_words = Signals(
         bm25=_message_bm25(columns, query.words),
@@ -124,11 +130,23 @@ def signals(
         return by_words
     if len(columns.scales) <= most_compared:
         return _with_cosines(by_words, columns, _cosines(columns.vectors, columns.scales, vector))
-    estimated = estimated_cosines(columns.signs, columns.scales, vector)
-    rows = candidates(estimated, _with_cosines(by_words, columns, estimated).total())
+    rows = _compared(by_words, columns, vector, allowed, most_compared)
     cosines = np.zeros(len(columns.scales), np.float32)
     cosines[rows] = _cosines(columns.vectors[rows], columns.scales[rows], vector)
     return _with_cosines(by_words, columns, cosines)
+
+
+def _compared(
+    by_words: Signals, columns: Columns, vector: Floats, allowed: NDArray[np.bool_] | None, most_compared: int
+) -> NDArray[np.intp]:
+    """Return the rows whose cosines are computed, in a scope with more rows than can all be compared."""
+    if allowed is not None and np.count_nonzero(allowed) <= most_compared:
+        return with_neighbours(allowed)
+    estimated = estimated_cosines(columns.signs, columns.scales, vector)
+    measures = [estimated, _with_cosines(by_words, columns, estimated).total()]
+    if allowed is not None:
+        measures = [np.where(allowed, measure, np.float32(-np.inf)) for measure in measures]
+    return candidates(*measures)
 
 
 def _with_cosines(by_words: Signals, columns: Columns, cosines: Floats) -> Signals:

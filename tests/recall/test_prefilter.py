@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from graph.recall.columns import columns_of, updated
+from graph.recall.columns import Columns, columns_of, updated
 from graph.recall.entries import Entry
 from graph.recall.prefilter import CANDIDATES, candidates, estimated_cosines
 from graph.recall.query import Query
@@ -81,21 +81,49 @@ def entry(number: int, vector: Floats, terms: bytes = b"") -> Entry:
     )
 
 
-def test_the_first_results_are_those_of_a_comparison_with_each_message() -> None:
-    random = np.random.default_rng(2)
-    rows = 6 * CANDIDATES
-    topics = unit(random.standard_normal((300, 384)))
-    vectors = unit(topics[random.integers(0, 300, rows)] + unit(random.standard_normal((rows, 384))))
+ROWS = 6 * CANDIDATES
+
+
+@pytest.fixture(scope="module")
+def topics() -> Floats:
+    return unit(np.random.default_rng(2).standard_normal((300, 384)))
+
+
+@pytest.fixture(scope="module")
+def columns(topics: Floats) -> Columns:
+    """Messages near topics, a hundred to a topic."""
+    random = np.random.default_rng(4)
+    vectors = unit(topics[random.integers(0, 300, ROWS)] + unit(random.standard_normal((ROWS, 384))))
     packed = [pack_terms({COMMON: 1}), pack_terms({RARE: 1}), b""]
     entries = [
         entry(number, vector, packed[0 if number % 3 == 0 else 1 if number % 1_000 == 1 else 2])
         for number, vector in enumerate(vectors)
     ]
-    columns = columns_of(entries, 384)
+    return columns_of(entries, 384)
+
+
+def test_the_first_results_are_those_of_a_comparison_with_each_message(columns: Columns, topics: Floats) -> None:
     for topic in topics[:5]:
         query = query_of(COMMON, RARE)
         exact = signals(columns, query, topic).total()
-        found = signals(columns, query, topic, most_compared=rows - 1).total()
+        found = signals(columns, query, topic, most_compared=ROWS - 1).total()
         first = np.argsort(-exact)[:100]
         assert np.argsort(-found)[:100].tolist() == first.tolist()
         assert found[first].tolist() == pytest.approx(exact[first].tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.9])
+def test_the_candidates_are_among_the_messages_that_a_filter_allows(
+    columns: Columns, topics: Floats, share: float
+) -> None:
+    """Few messages are all compared, however many others are nearer."""
+    exact = signals(columns, query_of(COMMON), topics[0])
+    total = exact.total()
+    allowed = total <= np.quantile(total, share)  # the nearest are not allowed
+    found = signals(columns, query_of(COMMON), topics[0], allowed=allowed, most_compared=ROWS // 2)
+    assert exact.cosine is not None
+    assert found.cosine is not None
+    first, shown = ([row for row in np.argsort(-scores) if allowed[row]][:100] for scores in (total, found.total()))
+    assert len(set(first) & set(shown)) > 90, "those next to the nearest have scores that differ by little"
+    if share < 0.5:
+        assert found.cosine[allowed].tolist() == pytest.approx(exact.cosine[allowed].tolist(), abs=1e-5)
