@@ -7,18 +7,21 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.errors import AutoReconnect
 
 from graph.operations.opening import opened
 from graph.settings import Settings
 from graph.store.driver import client as driver
 from graph.store.driver.collection import Collection
 from graph.store.driver.types import DriverName, is_motor
+from graph.store.driver.waiting import lost_cancellation_raised
 from tests.support.access import changed
 from tests.support.hanging import hanging_mongodb
 from tests.support.tcp import free_port
@@ -129,3 +132,35 @@ async def test_a_read_that_is_cancelled_at_any_turn_of_the_loop_ends_its_task(
     await asyncio.gather(*tasks, return_exceptions=True)
     await driver.close(client)
     assert not left
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_lost_cancellation_is_raised_in_place_of_an_error(fails: bool) -> None:
+    async def command() -> None:
+        with lost_cancellation_raised():
+            with suppress(asyncio.CancelledError):  # as `wait_for` of Python 3.11 does
+                await asyncio.Event().wait()
+            if fails:
+                raise AutoReconnect("the primary stepped down")
+
+    task = asyncio.create_task(command())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_before_a_command_does_not_cancel_it() -> None:
+    """What a cancelled task does to end in order may need MongoDB."""
+
+    async def command() -> str:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        with lost_cancellation_raised():
+            await asyncio.sleep(0)
+        return "done"
+
+    task = asyncio.create_task(command())
+    await asyncio.sleep(0)
+    task.cancel()
+    assert await task == "done"

@@ -35,9 +35,17 @@ def lose_no_cancellation() -> None:
 
 @contextmanager
 def lost_cancellation_raised() -> Iterator[None]:
-    """Raise `asyncio.CancelledError` at the end of the block if the task was cancelled within it to no effect."""
+    """Raise `asyncio.CancelledError` at the end of the block if the task was cancelled within it to no effect.
+
+    An error of the block is then its cause: who catches the error would go on.
+    """
     task = asyncio.current_task()
     requests = task.cancelling() if task is not None else 0
-    yield
+    try:
+        yield
+    except Exception as error:
+        if task is not None and task.cancelling() > requests:
+            raise asyncio.CancelledError from error
+        raise
     if task is not None and task.cancelling() > requests:
         raise asyncio.CancelledError
