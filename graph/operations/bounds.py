@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 
 from graph.operations.backend import Backend
 from graph.store.driver.answer import answer_limit, refuse_larger
@@ -31,6 +31,13 @@ async def read_bounds(backend: Backend, *, changes: bool, copies: int = 1) -> As
         with time_limit(backend.settings.database_timeout):
             async with backend.database.presence.needed():
                 yield
+
+
+@contextmanager
+def event_bounds(backend: Backend) -> Iterator[None]:
+    """Bound the bytes and the time of the reads for one event: its task has no time limit from a request."""
+    with byte_bound(backend), time_limit(backend.settings.database_timeout):
+        yield
 
 
 def byte_bound(backend: Backend, *, copies: int = 1) -> AbstractContextManager[None]:

@@ -9,16 +9,19 @@ from typing import Any, cast
 
 from graphql import GraphQLError
 
+from graph.errors import TooCostly
 from graph.execution.subscription import ResolvedSubscription
 from graph.live.memory import Outlet
 from graph.live.source import Source
-from graph.operations.bounds import byte_bound
+from graph.operations.bounds import event_bounds
 from graph.request.answer import Result, encode_json
 from graph.request.guards import Guards
 from graph.request.masking import public_error
-from graph.schema.context import Context, charge_nothing
+from graph.schema.context import Context
 from graph.store.documents import Document
 
+MOST_COST = 100
+"""Maximum cost of the reads for one event, in addition to the cost of its objects: no caller's budget pays for it."""
 _STARTS = frozenset({"afterSeq", "afterIndex", "sinceRevision"})
 """The arguments for a subscriber's start: the results of events do not depend on their values."""
 
@@ -59,14 +62,30 @@ def _execution(
     """Return a function from an event of the source to the JSON of its result."""
 
     async def execute(event: Document) -> str:
-        with byte_bound(context.backend):
-            data, errors = await resolved.execute(event_of(event), replace(context, charge=charge_nothing))
+        with event_bounds(context.backend):
+            data, errors = await resolved.execute(event_of(event), replace(context, charge=_charge_of_event()))
         response: dict[str, Any] = {"data": data}
         if errors:
             response["errors"] = [_shared(public_error(error)) for error in errors]
         return encode_json(response).decode()
 
     return execute
+
+
+def _charge_of_event() -> Callable[[int], Awaitable[None]]:
+    """Return the charge of one event, which refuses a total cost of more than `MOST_COST`."""
+    left = MOST_COST
+
+    async def charge(cost: int) -> None:
+        nonlocal left
+        left -= cost
+        if left < 0:
+            raise TooCostly(
+                f"the fields of an event may cost {MOST_COST:,} in addition to its objects: read the entities of a long"
+                " session with branches by a query"
+            )
+
+    return charge
 
 
 def _shared(error: GraphQLError) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 
 from graph.schema.context import Context
 from graph.store.database import Database
@@ -14,6 +15,8 @@ from graph.store.tree.branches import Range
 from graph.store.visible import Visible
 from tests.support.commands import Commands
 from tests.support.graphql_client import ADD, Client
+from tests.support.live import url, watching
+from tests.support.live_client import socket_to
 from tests.support.mentions import NAMES, entities_of, read_once, recount, shown
 
 LIST = """query($first: Int, $after: String, $last: Int, $before: String, $labels: [String!], $search: String) {
@@ -167,3 +170,28 @@ async def test_one_query_counts_the_entities_on_a_path_once(branched: Client, co
     with commands.recorded() as sent:
         await branched.data(query)
     assert sum(body.get("aggregate") == "messages" for _, body in sent) == 1
+
+
+EVENTS = 'subscription { sessionUpdated(userId: "ada") { session { messageCount entities(first: 1) { totalCount } } } }'
+
+
+@pytest.mark.parametrize("count", [20, 1_020])
+async def test_an_event_counts_the_entities_of_a_short_path_alone(app: Starlette, client: Client, count: int) -> None:
+    """Nobody pays for the read, and other events wait for it."""
+    parent = await add(client, "Ada met Grace.")
+    for start in range(0, count, 500):
+        messages = [{"role": "user", "content": "Yes."}] * min(500, count - start)
+        added = await client.data(ADD, input={"sessionId": "s", "messages": messages})
+        parent = added["addMemory"]["memory"]["messages"][-2]["uuid"]
+    async with socket_to(url(client)) as socket:
+        await socket.subscribe(EVENTS, {}, "1")
+        await watching(app, followers=1)
+        await add(client, "Another branch.", parent)
+        payload = (await socket.receive())["payload"]
+        while "errors" not in payload and payload["data"]["sessionUpdated"]["session"]["messageCount"] < count + 2:
+            payload = (await socket.receive())["payload"]  # of an earlier add
+    if count > 1_000:
+        assert "errors" in payload, payload
+        assert payload["errors"][0]["extensions"]["code"] == "TOO_COSTLY"
+    else:
+        assert payload["data"]["sessionUpdated"]["session"]["entities"]["totalCount"] == 0
