@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import operator
 import os
 from collections.abc import AsyncIterator
@@ -53,6 +54,29 @@ async def test_long_values_come_back_whole(client: AsyncRecallQL) -> None:
     assert await saver.aget_tuple(config) is None
     left = await client.operations.items(f"langgraph/t%2F%C3%A9%20{thread[4:]}", ["langgraph"])
     assert left.items.edges == []
+
+
+async def test_long_names_are_places_of_their_own(client: AsyncRecallQL) -> None:
+    saver, first = RecallQLSaver(client), f"{uuid4()} é" * 20
+    namespaces = ["", "x" * 255, "x" * 256, "|".join(f"node:{uuid4()}" for _ in range(12))]
+    namespaces.append("sha256:" + hashlib.sha256(namespaces[-1].encode()).hexdigest())
+    for thread in (first, f"{first}!", first[:256]):
+        for step, ns in enumerate(namespaces):
+            config = generate_config(thread, checkpoint_ns=ns)
+            stored = await saver.aput(config, generate_checkpoint(), generate_metadata(step=step), {})
+            assert stored["configurable"]["checkpoint_ns"] == ns
+            await saver.aput_writes(stored, [("a", ns)], "task")
+    for thread in (first, f"{first}!"):
+        config = {"configurable": {"thread_id": thread}}
+        found = [one async for one in saver.alist(config)]
+        assert sorted(one.config["configurable"]["checkpoint_ns"] for one in found) == sorted(namespaces)
+        for one in found:
+            assert one.config["configurable"]["thread_id"] == thread
+            assert one.pending_writes == [("task", "a", one.config["configurable"]["checkpoint_ns"])]
+            assert await saver.aget_tuple(one.config) == one
+    await saver.adelete_thread(first)
+    assert [one async for one in saver.alist({"configurable": {"thread_id": first}})] == []
+    assert len([one async for one in saver.alist({"configurable": {"thread_id": f"{first}!"}})]) == len(namespaces)
 
 
 class State(TypedDict):

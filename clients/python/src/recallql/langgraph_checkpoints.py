@@ -40,11 +40,23 @@ _CHARACTERS = 200_000
 _PAGE = 100
 _BYTES = 4_000_000
 """Characters of one request, whose body has at most 8 MiB."""
+_LABEL_BYTES = 256
+_USER_BYTES = 512
+_HASHED = "sha256:"
 
 
 def _own_user(thread_id: str) -> str:
     """Return the user of a thread: one of its own, as a user has at most 10,000 items."""
-    return f"{_ROOT}/{quote(thread_id, safe='')}"
+    name = quote(thread_id, safe="")
+    return f"{_ROOT}/{_short(name, _USER_BYTES - len(_ROOT) - 1)}"
+
+
+def _short(name: str, most: int) -> str:
+    """Return a name, or the digest of a long one; a name that looks like a digest has one of its own."""
+    data = name.encode()
+    if len(data) <= most and not name.startswith(_HASHED):
+        return name
+    return _HASHED + hashlib.sha256(data).hexdigest()
 
 
 class RecallQLSaver(BaseCheckpointSaver[int]):
@@ -55,7 +67,9 @@ class RecallQLSaver(BaseCheckpointSaver[int]):
     has at most 10,000 items, by which long threads need `delete_thread`, and the client needs a service key.
 
     The item of a checkpoint is stored last, so that a reader finds a checkpoint whole or not at all. Up to 100 writes
-    of one `put_writes` are one transaction. `delete_thread` deletes 100 items at once; after an error, call it again.
+    of one `put_writes` are one transaction. A thread id or namespace of more than 255 bytes, as of a graph within
+    graphs, is a digest in the places of the items, and a checkpoint has its namespace next to it. `delete_thread`
+    deletes 100 items at once; after an error, call it again.
 
     Args:
         client: the client; one without asyncio for the methods without asyncio.
@@ -190,24 +204,35 @@ class RecallQLSaver(BaseCheckpointSaver[int]):
         user_id, wanted = self._user_of(thread_id), get_checkpoint_id(config)
         end = get_checkpoint_id(before) if before else None
         left = limit
-        for ns in await self._namespaces(client, user_id, thread_id) if only is None else [only]:
-            async for item in _backwards(client, user_id, [*_root(thread_id, ns), _CHECKPOINTS]):
+        places = [_root(thread_id, only)] if only is not None else await self._roots(client, user_id, thread_id)
+        for root in places:
+            async for item in _backwards(client, user_id, [*root, _CHECKPOINTS]):
                 if (wanted and item.key != wanted) or (end and item.key >= end):
                     continue
                 if left is not None and left <= 0:
                     return
+                ns = item.value.get("ns", root[-1].removeprefix("/"))  # a short one is in the place alone
                 found = await self._tuple(client, user_id, thread_id, ns, item)
                 metadata: Mapping[str, Any] = found.metadata
                 if all(metadata.get(key) == value for key, value in (where or {}).items()):
                     left = None if left is None else left - 1
                     yield found
 
-    async def _namespaces(self, client: AsyncRecallQL, user_id: str, thread_id: str) -> Sequence[str]:
-        page = await client.operations.item_namespaces(
-            user_id, prefix=[_ROOT, thread_id], suffix=[_CHECKPOINTS], first=1_000
-        )
-        found = [edge.node.namespace for edge in page.item_namespaces.edges]
-        return [namespace[2][1:] for namespace in found if len(namespace) == len(_root("", "")) + 1]
+    async def _roots(self, client: AsyncRecallQL, user_id: str, thread_id: str) -> Sequence[list[str]]:
+        """Return the places of a thread's checkpoints, one for each namespace."""
+        prefix = _root(thread_id, "")[:-1]
+        found: list[list[str]] = []
+        after: str | None = None
+        while True:
+            page = (
+                await client.operations.item_namespaces(
+                    user_id, prefix=prefix, suffix=[_CHECKPOINTS], first=1_000, after=after
+                )
+            ).item_namespaces
+            found += [edge.node.namespace[:-1] for edge in page.edges]
+            after = page.page_info.end_cursor
+            if not page.page_info.has_next_page:
+                return [root for root in found if len(root) == len(prefix) + 1]
 
     async def _tuple(
         self, client: AsyncRecallQL, user_id: str, thread_id: str, ns: str, item: ItemFields
@@ -232,6 +257,8 @@ class RecallQLSaver(BaseCheckpointSaver[int]):
         thread_id, ns = _place(config)
         kept = (checkpoint, get_serializable_checkpoint_metadata(config, metadata))
         about = {"parent": config["configurable"].get("checkpoint_id")}
+        if _root(thread_id, ns)[-1] != f"/{ns}":
+            about["ns"] = ns
         head, chunks = self._items([*_root(thread_id, ns), _CHECKPOINTS], checkpoint["id"], about, kept)
         await _store(client, self._user_of(thread_id), chunks)
         await _store(client, self._user_of(thread_id), [head])
@@ -258,16 +285,19 @@ class RecallQLSaver(BaseCheckpointSaver[int]):
             heads.append(head)
         try:
             await _store(client, user_id, heads)
-        except Conflict:  # some are stored, maybe by an attempt whose answer was lost
+        except Conflict as error:  # some are stored, maybe by an attempt whose answer was lost
+            if not _is_stored(error):
+                raise
             for head in heads:
                 try:
                     await _store(client, user_id, [head])
-                except Conflict:
-                    continue
+                except Conflict as own:
+                    if not _is_stored(own):
+                        raise
 
     async def _delete(self, client: AsyncRecallQL, thread_id: str) -> None:
         user_id = self._user_of(thread_id)
-        while edges := (await client.operations.items(user_id, [_ROOT, thread_id], first=_PAGE)).items.edges:
+        while edges := (await client.operations.items(user_id, _root(thread_id, "")[:-1], first=_PAGE)).items.edges:
             places = [ItemPlace(namespace=edge.node.namespace, key=edge.node.key) for edge in edges]
             given = {"user_id": user_id, "items": places}
             await client.operations.delete_items(DeleteItemsInput.model_validate(given))
@@ -334,7 +364,13 @@ def _place(config: RunnableConfig) -> tuple[str, str]:
 
 
 def _root(thread_id: str, ns: str) -> list[str]:
-    return [_ROOT, thread_id, f"/{ns}"]  # a label is never empty
+    # A label is never empty.
+    return [_ROOT, _short(thread_id, _LABEL_BYTES), f"/{_short(ns, _LABEL_BYTES - 1)}"]
+
+
+def _is_stored(error: Conflict) -> bool:
+    """Whether an item was refused because it exists, rather than for another reason."""
+    return bool(error.extensions.get("revision"))
 
 
 def _config(thread_id: str, ns: str, checkpoint_id: str) -> RunnableConfig:
