@@ -356,11 +356,13 @@ def _is_own(found: SessionFields, app_name: str | None = None) -> bool:
     about = found.metadata.get(_KEY)
     if found.user is None or not isinstance(about, dict):
         return False
-    app, user, key, made, state = (about.get(name) for name in ("app", "user", "id", "made", "state"))
+    app, key, state = about.get("app"), about.get("id"), about.get("state")
     return (
-        all(isinstance(one, str) for one in (app, user, key, made))
-        and user == found.user.user_id
-        and found.session_id == _name(app, user, key)
+        isinstance(app, str)
+        and isinstance(key, str)
+        and isinstance(about.get("made"), str)
+        and about.get("user") == found.user.user_id
+        and found.session_id == _name(app, found.user.user_id, key)
         and app_name in (None, app)
         and isinstance(about.get("updated"), int | float)
         and isinstance(state, dict)

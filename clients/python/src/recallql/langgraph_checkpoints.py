@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -204,7 +205,9 @@ class RecallQLSaver(BaseCheckpointSaver[int]):
         user_id, wanted = self._user_of(thread_id), get_checkpoint_id(config)
         end = get_checkpoint_id(before) if before else None
         left = limit
-        places = [_root(thread_id, only)] if only is not None else await self._roots(client, user_id, thread_id)
+        places: Sequence[Sequence[str]] = (
+            [_root(thread_id, only)] if only is not None else await self._roots(client, user_id, thread_id)
+        )
         for root in places:
             async for item in _backwards(client, user_id, [*root, _CHECKPOINTS]):
                 if (wanted and item.key != wanted) or (end and item.key >= end):
@@ -218,10 +221,10 @@ class RecallQLSaver(BaseCheckpointSaver[int]):
                     left = None if left is None else left - 1
                     yield found
 
-    async def _roots(self, client: AsyncRecallQL, user_id: str, thread_id: str) -> Sequence[list[str]]:
+    async def _roots(self, client: AsyncRecallQL, user_id: str, thread_id: str) -> Sequence[Sequence[str]]:
         """Return the places of a thread's checkpoints, one for each namespace."""
         prefix = _root(thread_id, "")[:-1]
-        found: list[list[str]] = []
+        found: deque[Sequence[str]] = deque()
         after: str | None = None
         while True:
             page = (
@@ -232,7 +235,7 @@ class RecallQLSaver(BaseCheckpointSaver[int]):
             found += [edge.node.namespace[:-1] for edge in page.edges]
             after = page.page_info.end_cursor
             if not page.page_info.has_next_page:
-                return [root for root in found if len(root) == len(prefix) + 1]
+                return tuple(root for root in found if len(root) == len(prefix) + 1)
 
     async def _tuple(
         self, client: AsyncRecallQL, user_id: str, thread_id: str, ns: str, item: ItemFields
