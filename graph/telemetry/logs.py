@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TextIO, TypeAlias
 
 import orjson
 
-from graph.telemetry.steps import OK, Kind, Step, keep_commands, observe, request_id
+from graph.telemetry.steps import CANCELLED, OK, Kind, Step, keep_commands, observe, request_id
 
 Format: TypeAlias = Literal["text", "json"]
 
@@ -129,7 +129,7 @@ class Lines:
         self._write(level, text, said, step)
 
     def _job(self, step: Step) -> None:
-        level = logging.INFO if step.facts.get("items") or step.outcome != OK else logging.DEBUG
+        level = logging.INFO if step.facts.get("items") or step.outcome not in {OK, CANCELLED} else logging.DEBUG
         if not logger.isEnabledFor(level):
             return
         said = {"job": step.name, **_facts(step, "items", "failed")}

@@ -44,7 +44,7 @@ async def missing_events(app: Starlette, ids: set[str]) -> AsyncIterator[None]:
     lost: set[str | None] = set()
     publish, hub._publish = (
         hub._publish,
-        lambda _topic, _place, event: lost.add(event.get("uuid") or event.get("sessionId")),
+        lambda _topic, _place, event, _committed=None: lost.add(event.get("uuid") or event.get("sessionId")),
     )
     yield
     async with asyncio.timeout(60):
