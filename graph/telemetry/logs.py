@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, Literal, TextIO, TypeAlias
 
 import orjson
 
 from graph.telemetry.steps import CANCELLED, OK, Kind, Step, keep_commands, observe, request_id
+from graph.telemetry.writing import Handler, Writer
 
 Format: TypeAlias = Literal["text", "json"]
 
@@ -31,7 +32,7 @@ def configure(level: str, form: Format, slow: float) -> None:
         form: the format of a line.
         slow: the seconds from which an operation is slow, and its commands of MongoDB are logged; 0 for never.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Handler(writer := Writer(_standard_error(), partial(_missing, form)))
     handler.setFormatter(JSONLines() if form == "json" else logging.Formatter(_TEXT))
     handler.addFilter(_add_id)
     logging.basicConfig(level=level.upper(), handlers=[handler])
@@ -39,7 +40,22 @@ def configure(level: str, form: Format, slow: float) -> None:
     logging.getLogger("pymongo").setLevel(logging.WARNING)
     if slow:
         keep_commands()
-    observe(Lines(sys.stderr, form, slow))
+    observe(Lines(writer, form, slow))
+
+
+def _standard_error() -> TextIO:
+    """Return standard error as a file of its own, whose lock others don't wait for."""
+    error = sys.stderr
+    try:
+        return open(error.fileno(), "w", encoding=error.encoding, errors=error.errors, closefd=False)
+    except (OSError, ValueError):  # it is no file
+        return error
+
+
+def _missing(form: Format, dropped: int) -> str:
+    line = _json_line if form == "json" else _text_line
+    text = f"{dropped} lines of the log were dropped: the reader of standard error was too slow"
+    return line(time.time(), "WARNING", logger.name, text, "", {"dropped": dropped}) + "\n"
 
 
 def _add_id(record: logging.LogRecord) -> bool:
@@ -99,7 +115,7 @@ class Lines:
 
     kinds = frozenset({Kind.REQUEST, Kind.JOB})
 
-    def __init__(self, stream: TextIO, form: Format, slow: float) -> None:
+    def __init__(self, stream: TextIO | Writer, form: Format, slow: float) -> None:
         self._stream = stream
         self._line = _json_line if form == "json" else _text_line
         self._slow = slow

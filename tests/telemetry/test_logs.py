@@ -6,6 +6,9 @@ import io
 import json
 import logging
 import re
+import select
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,8 +202,6 @@ def test_a_line_of_json_holds_what_no_encoder_takes() -> None:
     try:
         raise ValueError("the reason")  # noqa: TRY301
     except ValueError:
-        import sys
-
         record = logging.LogRecord("x", logging.ERROR, "", 0, "it failed", (), sys.exc_info())
     line = json.loads(form.format(record))
     assert "the reason" in line["exception"]
@@ -219,6 +220,57 @@ def test_a_job_without_work_and_a_page_are_lines_of_debugging(caplog: pytest.Log
             job.note(items=3)
     written = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO recallql: job erasures: OK, 3 items, [\d.]+ ms\n"
     assert re.fullmatch(written, stream.getvalue())
+
+
+def test_a_reader_of_the_log_that_stops_stops_no_request(tmp_path: Path) -> None:
+    program = """
+import logging, sys, time
+from graph.telemetry.logs import configure
+from graph.telemetry.steps import Kind, step
+configure("info", "text", 0.0)
+started = time.monotonic()
+for number in range(100_000):
+    with step(Kind.REQUEST, protocol="graphql") as request:
+        pass
+    if number % 1000 == 0:
+        logging.getLogger("other").info("number %d", number)
+print(time.monotonic() - started, flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", program]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path) as process:
+        try:
+            assert process.stdout is not None
+            assert select.select([process.stdout], [], [], 60)[0], "it waits for the reader"
+            _, log = process.communicate("", timeout=60)
+        finally:
+            process.kill()
+    lines = log.splitlines()
+    written = [line for line in lines if "graphql: OK" in line or "number" in line]
+    numbers = [int(line.split()[-1]) for line in written if "number" in line]
+    assert numbers == sorted(numbers)
+    dropped = [int(line.split()[4]) for line in lines if "lines of the log were dropped" in line]
+    assert dropped
+    assert len(written) + sum(dropped) == 100_100
+    assert process.returncode == 0
+
+
+def test_the_last_lines_are_written(tmp_path: Path) -> None:
+    program = """
+import logging
+from graph.cli.signals import leaving_at_once
+from graph.telemetry.logs import configure
+configure("info", "text", 0.0)
+with leaving_at_once():
+    for number in range(5000):
+        logging.getLogger("other").info("number %d", number)
+"""
+    command = [sys.executable, "-c", program]
+    for program_ in (program, program.replace("with leaving_at_once():", "if True:")):
+        command[-1] = program_
+        log = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=True, cwd=tmp_path).stderr
+        assert [int(line.split()[-1]) for line in log.splitlines()] == list(range(5000))
 
 
 def test_an_observer_that_fails_harms_no_request(caplog: pytest.LogCaptureFixture) -> None:
