@@ -37,6 +37,7 @@ _KINDS: Final[Mapping[Kind, SpanKind]] = {
     Kind.CALL: SpanKind.CLIENT,
     Kind.JOB: SpanKind.CONSUMER,
 }
+_ROOTS: Final = frozenset({Kind.REQUEST, Kind.JOB})
 _ATTRIBUTES: Final[Mapping[str, str]] = {
     "kind": "graphql.operation.type",
     "operation": "graphql.operation.name",
@@ -64,7 +65,9 @@ class Tracing:
         self._tracer = provider.get_tracer("recallql", version("recallql"))
 
     def began(self, step: Step) -> None:
-        """Start the span of a step."""
+        """Start the span of a step; without a parent, only a request or job has one."""
+        if step.kind not in _ROOTS and _parent_of(step) is None:
+            return
         step.span = self._start(step, time.time_ns() - int(step.earlier * 1e9))
 
     def ended(self, step: Step) -> None:
