@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
+from cachetools import LRUCache
 from pymongo import monitoring
 
 from graph.telemetry.steps import OK, Kind, is_observed, record, record_command, set_level
 
 FAILED: Final = "FAILED"
 _MOST_OPEN = 10_000
-"""Commands whose collection is known; one without an end, of which the driver has none, would stay for ever."""
+"""Commands whose collection is known: the last ones, since a cancelled command has no event of its end."""
 
 
 def listeners() -> list[Any]:
@@ -28,14 +29,16 @@ class Commands(monitoring.CommandListener):
     """Records each command with its name and collection; its filter, documents and answer are not looked at."""
 
     def __init__(self) -> None:
-        self._collections: dict[int, str] = {}
+        self._collections: LRUCache[int, str] = LRUCache(_MOST_OPEN)
+        self._lock = threading.Lock()  # Motor's events come from several threads
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """Note the collection: the event of the end does not have it."""
         command, name = event.command, event.command_name
         collection = command.get("collection" if name == "getMore" else name)
-        if isinstance(collection, str) and len(self._collections) < _MOST_OPEN:
-            self._collections[event.request_id] = collection
+        if isinstance(collection, str):
+            with self._lock:
+                self._collections[event.request_id] = collection
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """Record a command."""
@@ -46,7 +49,8 @@ class Commands(monitoring.CommandListener):
         self._record(event, FAILED)
 
     def _record(self, event: monitoring.CommandSucceededEvent | monitoring.CommandFailedEvent, outcome: str) -> None:
-        collection = self._collections.pop(event.request_id, "")
+        with self._lock:
+            collection = self._collections.pop(event.request_id, "")
         record_command(event.command_name, collection, event.duration_micros / 1e6, outcome)
 
 
