@@ -170,8 +170,11 @@ class Lines:
 
 
 def _has_an_end(step: Step) -> bool:
-    """Whether the length of a step is the service's: a subscription lasts as long as its client wants."""
-    return step.kind is Kind.JOB or ("protocol" in step.facts and step.facts.get("kind") != "subscription")
+    """Whether the length of a step is the service's."""
+    if step.kind is Kind.JOB:
+        return True
+    # A subscription and a body of lines last as long as the client wants.
+    return "protocol" in step.facts and step.facts.get("kind") not in {"subscription", "lines"}
 
 
 def _facts(step: Step, *names: str) -> dict[str, Any]:

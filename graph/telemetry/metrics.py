@@ -113,8 +113,8 @@ class Metrics:
 
     def _request(self, step: Step) -> None:
         facts = step.facts
-        if "protocol" not in facts:
-            return  # a page, or a check of health
+        if "protocol" not in facts or facts.get("kind") == "lines":
+            return  # a page, a check of health, or a body whose lines are the requests
         kind = str(facts.get("kind", facts["protocol"]))
         name = str(facts.get("operation", ""))
         operation = self._operations.of(name) if facts.get("trusted", 1) else OTHER

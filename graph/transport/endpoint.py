@@ -66,7 +66,9 @@ class GraphQLEndpoint:
                 return explorer_response(console=self._settings.console)
             if request.method == "POST" and Lines.asked_for(request):
                 guards: Guards = request.app.state.guards
-                return Lines(request, await guards.authenticate(request.headers.get("authorization")))
+                caller = await guards.authenticate(request.headers.get("authorization"))
+                note(kind="lines")
+                return Lines(request, caller)
             protocol = stream_asked_for(accept)
             caller, asked = await self._asked(request)
             if protocol is None:

@@ -169,6 +169,8 @@ async def test_each_operation_of_a_socket_and_each_line_is_a_request(app: Starle
     assert ids[0].partition("#")[0] == ids[1].partition("#")[0]
     assert [id_.partition("#")[2] for id_ in ids] == ["1", "2", "1", "2"]
     assert ids[2] == "lines#1"
+    (body,) = [one for one in seen if one.facts.get("kind") == "lines"]
+    assert "operation" not in body.facts
 
 
 async def test_the_commands_of_an_operation_belong_to_it(

@@ -182,6 +182,20 @@ def _labels(registry: CollectorRegistry, name: str) -> list[dict[str, str]]:
     return [sample.labels for family in registry.collect() for sample in family.samples if sample.name == name]
 
 
+def test_of_a_body_of_lines_the_lines_are_counted() -> None:
+    registry = CollectorRegistry()
+    with observed_by(Metrics(registry, "web")):
+        with step(Kind.REQUEST) as body:
+            body.note(protocol="graphql", kind="lines")
+        with step(Kind.REQUEST) as line:
+            line.note(protocol="graphql", kind="mutation", operation="Add")
+    counted = [sample.value for metric in registry.collect() for sample in metric.samples if sample.name == REQUESTS]
+    assert counted == [1]
+
+
+REQUESTS = "recallql_requests_total"
+
+
 def test_the_first_names_stay() -> None:
     names = FirstNames(2)
     assert [names.of(name) for name in ("a", "b", "c", "a", "c", "b")] == ["a", "b", "other", "a", "other", "b"]
