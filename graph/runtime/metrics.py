@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Literal
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 QUEUE_SECONDS: Final = 10.0
 """Between two looks at the pending work, which one process of a server does."""
+
+logger = logging.getLogger(__name__)
 
 
 class Collected:
@@ -70,6 +73,9 @@ def collected(settings: Settings, role: Literal["web", "worker"], *, child: bool
         yield OFF
     elif child:
         yield _observed(role, queues=False)
+    elif role == "worker" and settings.metrics == exposition.BY_KEY:
+        logger.warning("RECALLQL_METRICS=key: a worker has no API that serves metrics: give an address, 127.0.0.1:9464")
+        yield OFF
     else:
         with exposition.shared_directory():
             metrics = _observed(role, queues=True)

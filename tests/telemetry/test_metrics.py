@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from graph.errors import StartupError
+from graph.runtime.metrics import OFF, collected
 from graph.settings import Settings, load_settings
 from graph.store.database import Database
 from graph.store.documents import now
@@ -22,7 +23,7 @@ from graph.store.jobs.embedding import announce
 from graph.store.vectors import LAYOUT
 from graph.telemetry.metrics import MOST_NAMES, FirstNames, Metrics
 from graph.telemetry.steps import Kind, observed_by, record, step
-from tests.support.access import as_caller, served_with, token
+from tests.support.access import as_caller, changed, served_with, token
 from tests.support.commands import Commands
 from tests.support.live_client import ADDED, socket_to
 from tests.support.paths import ROOT
@@ -180,6 +181,12 @@ def test_clients_make_a_bounded_number_of_series() -> None:
 
 def _labels(registry: CollectorRegistry, name: str) -> list[dict[str, str]]:
     return [sample.labels for family in registry.collect() for sample in family.samples if sample.name == name]
+
+
+def test_a_worker_says_that_it_has_no_api_for_its_metrics(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    with collected(changed(settings, metrics="key"), "worker") as found:
+        assert found is OFF
+    assert "RECALLQL_METRICS=key" in caplog.text
 
 
 def test_of_a_body_of_lines_the_lines_are_counted() -> None:
