@@ -6,6 +6,7 @@ causally after the moment of an event sees the change of the event.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from graph.store.driver.streams import change_stream, next_batch
 from graph.store.driver.types import ChangeStream, Client, OperationFailure, PyMongoError, Transaction
 from graph.telemetry.steps import Kind, is_observed
 
+_EVENTS_AT_ONCE = 100
+"""Events after which other tasks run: a large transaction brings thousands in one batch."""
 Moment: TypeAlias = Any
 """A cluster time; later ones are greater."""
 
@@ -119,7 +122,9 @@ async def watch(
             if stream.began_after != at:
                 at = stream.began_after
                 yield Opened(at, lost=True)
-            for event in batch.events:
+            for number, event in enumerate(batch.events, 1):
+                if number % _EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 if event["operationType"] == "invalidate":  # the database was dropped
                     await stream.restart()
                     break
