@@ -21,6 +21,7 @@ from graph.store.documents import now
 from graph.store.jobs.depths import depths
 from graph.store.jobs.embedding import announce
 from graph.store.vectors import LAYOUT
+from graph.telemetry import exposition
 from graph.telemetry.metrics import MOST_NAMES, FirstNames, Metrics
 from graph.telemetry.steps import Kind, observed_by, record, step
 from tests.support.access import as_caller, changed, served_with, token
@@ -187,6 +188,44 @@ def test_a_worker_says_that_it_has_no_api_for_its_metrics(settings: Settings, ca
     with collected(changed(settings, metrics="key"), "worker") as found:
         assert found is OFF
     assert "RECALLQL_METRICS=key" in caplog.text
+
+
+def test_each_kind_of_step_is_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, "web")
+    with observed_by(metrics):
+        record(Kind.COMMAND, "find", 0.1)
+        record(Kind.CHECKOUT, "", 0.1)
+        record(Kind.SEARCH, "", 0.1, cache="hit")
+        record(Kind.DELIVERY, "", 0.1)
+        with step(Kind.REQUEST) as request:
+            request.note(protocol="graphql", kind="subscription", operation="Long", caller="user", refused=7)
+    metrics.set_queues({"entities": (3, 2.5)})
+    metrics.read_levels()
+    value = registry.get_sample_value
+    assert value("recallql_mongodb_command_seconds_count", {"command": "find", "outcome": "OK"}) == 1
+    assert value("recallql_mongodb_checkout_seconds_count", {"outcome": "OK"}) == 1
+    assert value("recallql_recall_seconds_count", {"outcome": "OK"}) == 1
+    assert value("recallql_live_lag_seconds_count") == 1
+    assert value("recallql_queue_depth", {"kind": "entities"}) == 3
+    assert (value("recallql_process_resident_bytes", {"role": "web"}) or 0) > 1_000_000
+    named = {metric.name for metric in registry.collect() if any(sample.value for sample in metric.samples)}
+    assert any("refused" in name for name in named)
+    assert any("subscription" in name for name in named)
+
+
+def test_a_page_is_served_at_an_address_of_its_own() -> None:
+    port = free_port()
+    assert not exposition.is_shared()
+    with exposition.shared_directory(), exposition.served(f"127.0.0.1:{port}"):
+        assert exposition.is_shared()
+        exposition.forget_process(1)
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60)
+        assert answer.status_code == 200
+        assert exposition.page() == answer.content
+        with pytest.raises(StartupError, match="can't listen there"), exposition.served(f"127.0.0.1:{port}"):
+            pass
+    assert not exposition.is_shared()
 
 
 def test_of_a_body_of_lines_the_lines_are_counted() -> None:
