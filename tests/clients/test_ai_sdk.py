@@ -92,7 +92,7 @@ async def test_an_answer_is_followed_over_cuts(client: Client) -> None:
 
 @pytest.mark.slow
 async def test_a_killed_writer_leaves_what_came(tmp_path: Path) -> None:
-    with served(tmp_path / "data", RECALLQL_STREAM_TIMEOUT="2") as server:
+    with served(tmp_path / "data", RECALLQL_STREAM_TIMEOUT="20") as server:  # the survivor starts before
         command = ("node", "ai.mjs", server.url, "killed")
         process = await asyncio.create_subprocess_exec(*command, cwd=USER, stdout=asyncio.subprocess.PIPE)
         assert process.stdout is not None

@@ -22,9 +22,14 @@ def _work() -> float:
     return time.thread_time() - began
 
 
+def slowness() -> float:
+    """How many times as long the processor takes now, at least 1."""
+    return max(1.0, min(_work() for _ in range(9)) / _REFERENCE)
+
+
 def _limit() -> float:
     """Seconds of the loop's thread: its own processor time, longer while the processor is slower."""
-    return 0.05 * max(1.0, min(_work() for _ in range(9)) / _REFERENCE)
+    return 0.05 * slowness()
 
 
 LIMIT = _limit()
