@@ -16,7 +16,7 @@ from graph.store.database import Database
 from tests.support import loop_plugin
 from tests.support.commands import COMMANDS, Commands
 from tests.support.databases import Databases, databases_of, new_name
-from tests.support.driver import DRIVER
+from tests.support.driver import DRIVER, UNCLOSED
 from tests.support.graphql_client import Client, serving
 from tests.support.loop_watch import WATCH
 from tests.support.memory_disk import memory_disk
@@ -32,8 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if disk := memory_disk():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(disk))
     if DRIVER == "pymongo":
-        # It leaves a socket to the garbage collection where it is cancelled while it makes a connection.
-        config.addinivalue_line("filterwarnings", "ignore:unclosed (transport|<socket):ResourceWarning")
+        config.addinivalue_line("filterwarnings", UNCLOSED)
     if config.pluginmanager.hasplugin("dsession"):
         config.pluginmanager.register(SharedMongod())
 

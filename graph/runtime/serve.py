@@ -36,9 +36,9 @@ def serve(settings: Settings) -> None:
     Raises:
         StartupError: the address is taken, the system allows too few threads, or MongoDB can't be used.
     """
+    check_threads(settings)  # before the thread of the log
     configure_logging(settings)
     warn_of_unknown_settings()
-    check_threads(settings)
     check(settings)
     listener = _listen(settings)
     # Half of a start is imports, which go on while mongod starts.

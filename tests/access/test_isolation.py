@@ -237,11 +237,12 @@ async def test_nothing_of_anothers_is_below_what_is_ones_own(world: World) -> No
         assert "bob" not in text
         assert not set(_ids(answer)) & set(world.ids)
     ids = _ids(own)
-    nodes = await world.client.data(
-        f"query N($ids: [ID!]!) {{ nodes(ids: $ids) {selection(SCHEMA, SCHEMA.get_type('Node'), 2)} }}", ids=ids
-    )
-    assert all(nodes["nodes"])
-    assert MARK not in json.dumps(nodes)
+    below = selection(SCHEMA, SCHEMA.get_type("Node"), 2)
+    for start in range(0, len(ids), 40):  # a busy machine needs more than a read's time limit for all at once
+        part = ids[start : start + 40]
+        nodes = await world.client.data(f"query N($ids: [ID!]!) {{ nodes(ids: $ids) {below} }}", ids=part)
+        assert all(nodes["nodes"])
+        assert MARK not in json.dumps(nodes)
 
 
 def _cursors(value: Any) -> Iterator[tuple[str, str]]:

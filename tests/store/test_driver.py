@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,10 +26,22 @@ from graph.store.driver.collection import Collection
 from graph.store.driver.types import DriverName, is_motor
 from graph.store.driver.waiting import lost_cancellation_raised
 from tests.support.access import changed
+from tests.support.driver import UNCLOSED
 from tests.support.hanging import hanging_mongodb
 from tests.support.tcp import free_port
 
+pytestmark = pytest.mark.filterwarnings(UNCLOSED)
+
 WARNING = "Motor is past its end of life"
+
+
+@pytest.fixture(autouse=True)
+def _sockets_collected() -> Iterator[None]:
+    """Collect the sockets that PyMongo leaves, so that no later test is warned of them."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
@@ -108,8 +123,6 @@ async def test_all_cancelled_reads_end_while_mongodb_refuses_connections(name: D
     assert not left
 
 
-# PyMongo leaves the socket of a cancelled connect to the garbage collector.
-@pytest.mark.filterwarnings("ignore:unclosed (transport|<socket):ResourceWarning")
 @pytest.mark.parametrize("name", ["motor", "pymongo"])
 async def test_a_read_that_is_cancelled_at_any_turn_of_the_loop_ends_its_task(
     mongodb_uri: str, name: DriverName

@@ -10,3 +10,6 @@ if TYPE_CHECKING:
 
 DRIVER = cast("DriverName", os.environ.get("RECALLQL_MONGODB_DRIVER", "motor"))
 """From the environment, as servers and workers in processes of their own have it."""
+
+UNCLOSED = "ignore:unclosed (transport|<socket):ResourceWarning"
+"""A filter of warnings: PyMongo leaves a socket to the garbage collection where it is cancelled while it connects."""
