@@ -23,12 +23,14 @@ class Load:
         requests: lines such as `POST /graphql {…}` or `GET /path`, sent in turn.
         connections: how many send at once.
         look: whether to look into every answer for errors; costs the client time.
+        accepts: the encodings that the requests accept.
     """
 
     base: str
     requests: Sequence[str]
     connections: int = 16
     look: bool = False
+    accepts: str = "identity"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def run(load: Load, seconds: float) -> Measured:
         requests.write("\n".join(load.requests) + "\n")
         requests.flush()
         command = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+        command += ["-H", f"Accept-Encoding: {load.accepts}"]
         command += ["-s", str(_SCRIPT), load.base, "--", requests.name, *(["look"] if load.look else [])]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout.strip().splitlines()[-1])

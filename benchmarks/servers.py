@@ -66,6 +66,12 @@ def silent(uri: str, database: str) -> Starlette:
     return recallql(uri, database)
 
 
+def uncompressed(uri: str, database: str) -> Starlette:
+    """RecallQL with `RECALLQL_COMPRESSION=false`."""
+    settings = Settings.model_construct(database=database, data_dir=Path(), compression=False)
+    return create_app(settings, uri)
+
+
 def logging(uri: str, database: str, form: Format = "text") -> Starlette:
     """RecallQL as `recallql serve` runs it: with a line for each request, and the commands of slow ones."""
     configure("info", form, 1.0)
@@ -202,6 +208,7 @@ KINDS: dict[str, Callable[[str, str], Starlette]] = {
     "stock": stock,
     "pymongo": pymongo,
     "silent": silent,
+    "uncompressed": uncompressed,
     "logging": logging,
     "logging_json": logging_json,
     "rest": rest,

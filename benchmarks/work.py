@@ -31,6 +31,12 @@ query Memory($sessionId: ID!) {
 }
 """
 FEW = "query Few($sessionId: ID!) { memory(sessionId: $sessionId) { messages(last: 5) { role content createdAt } } }"
+LIST = """
+query List {
+  sessions(first: 100) { edges { cursor node { id uuid createdAt messages(first: 30) {
+    edges { cursor node { uuid seq role content createdAt tokenCount } } } } } }
+}
+"""
 ADD = "mutation Add($input: AddMemoryInput!) { addMemory(input: $input) { replayed memory { uuid } } }"
 PAGE = """
 query Page($sessionId: ID!, $after: String) {
@@ -97,15 +103,40 @@ def observed(bench: Bench) -> None:
     for what, query in (("100 messages", EVERYTHING), ("last 5 messages", FEW)):
         bench.report.head(f"observed: {what}, processor time of a request")
         loads = {kind: graphql(bench.server(kind), query, _sessions(), connections=8) for kind in kinds}
-        spent: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for number in range(bench.rounds + 1):  # the first one is a warm-up
-            for kind in kinds if number % 2 == 0 else reversed(kinds):
-                spent[kind].append(_processor_time(loads[kind], bench.seconds))
-        for kind in kinds:
-            bench.report.row(kind, spread([1e6 * seconds for seconds in spent[kind][1:]], "{:,.0f} us"), "")
-        for kind in kinds[1:]:
-            ratios = [one / other for one, other in zip(spent[kind][1:], spent["silent"][1:], strict=True)]
+        for kind, ratios in _spent(bench, loads).items():
             bench.report.target(f"{what}: {kind} / silent", ratios, most=1.03)
+
+
+def compression(bench: Bench) -> None:
+    """The cost and the bytes of compressed answers, beside answers of a server without compression."""
+    cases: list[tuple[str, str, list[dict[str, Any]], float]] = [
+        ("100 sessions with 30 messages", LIST, [{}], 1.25),
+        ("100 messages", EVERYTHING, _sessions(), 1.25),
+        ("last 5 messages", FEW, _sessions(), 1.05),
+    ]
+    for what, query, variables, most in cases:
+        bench.report.head(f"compression: {what}, processor time of a request")
+        loads = {"off": graphql(bench.server("uncompressed"), query, variables, connections=4)}
+        for accepts in ("identity", "zstd", "br", "gzip"):
+            loads[accepts] = graphql(bench.server("silent"), query, variables, connections=4, accepts=accepts)
+        for accepts, load in loads.items():
+            bench.report.row(accepts, f"{run(load, bench.seconds).bytes_each:,.0f} bytes", "")
+        for accepts, ratios in _spent(bench, loads).items():
+            bench.report.target(f"{what}: {accepts} / off", ratios, most=most)
+
+
+def _spent(bench: Bench, loads: dict[str, Load]) -> dict[str, list[float]]:
+    """Print the processor time of a request for each load; return its ratios to that of the first, by round."""
+    spent: dict[str, list[float]] = {kind: [] for kind in loads}
+    for number in range(bench.rounds + 1):  # the first one is a warm-up
+        for kind in loads if number % 2 == 0 else reversed(loads):
+            spent[kind].append(_processor_time(loads[kind], bench.seconds))
+    for kind in loads:
+        bench.report.row(kind, spread([1e6 * seconds for seconds in spent[kind][1:]], "{:,.0f} us"), "")
+    first, *others = spent
+    return {
+        kind: [one / other for one, other in zip(spent[kind][1:], spent[first][1:], strict=True)] for kind in others
+    }
 
 
 def _processor_time(load: Load, seconds: float) -> float:
@@ -260,6 +291,7 @@ def _answer(url: str, query: str, **variables: Any) -> None:
 PARTS: dict[str, Callable[[Bench], None]] = {
     "memory": memory,
     "observed": observed,
+    "compression": compression,
     "add": add,
     "writers": writers,
     "pages": pages,

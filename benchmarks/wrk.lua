@@ -4,6 +4,7 @@ local errors = 0
 
 function init(args)
   local headers = { ["Content-Type"] = "application/json", ["Accept"] = "application/json" }
+  for name, value in pairs(wrk.headers) do headers[name] = value end
   for line in io.lines(args[1]) do
     local method, path, body = line:match("^(%u+) (%S+) ?(.*)$")
     requests[#requests + 1] = wrk.format(method, path, headers, method == "POST" and body or nil)

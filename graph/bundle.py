@@ -105,5 +105,7 @@ class Assets(StaticFiles):
         response = await super().get_response(path, scope)
         if response.status_code < 400:
             response.headers["Cache-Control"] = self._cache_control
+        if tag := response.headers.get("ETag"):  # weak, since one file may be answered in several encodings
+            response.headers["ETag"] = tag if tag.startswith("W/") else f"W/{tag}"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

@@ -63,6 +63,11 @@ class ServerSettings(CheckedSettings):
     request_timeout: float = Field(
         30.0, ge=0, description="Time-out for a request's body, in seconds; 0 disables the limit."
     )
+    compression: bool = Field(
+        True,
+        description="Whether answers over 1 KiB are compressed with zstd, brotli or gzip, and streams with gzip, for"
+        " clients that accept it.",
+    )
     explorer: bool = Field(True, description="Whether /graphql shows the explorer to browsers.")
     console: bool = Field(True, description="Whether /console serves the console.")
     get_queries: bool = Field(True, description="Whether queries are accepted over GET.")

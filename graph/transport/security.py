@@ -15,6 +15,7 @@ from graph.access.authenticator import authentication_is_on
 from graph.errors import Forbidden
 from graph.settings import Settings
 from graph.transport import http
+from graph.transport.compression import Compression
 from graph.transport.origins import CheckOrigins, Cors, OnceLog, Origins
 from graph.transport.requests import Requests
 
@@ -34,6 +35,8 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEAD
 def middleware(settings: Settings, origins: Origins) -> list[Middleware]:
     """Return the middleware of all routes, outermost first."""
     layers = [Middleware(Requests), Middleware(SecurityHeaders)]
+    if settings.compression:
+        layers.append(Middleware(Compression))
     if not authentication_is_on(settings):
         layers.append(Middleware(LocalHostsOnly, origins=settings.allowed_origins))
     layers.append(Middleware(CheckOrigins, origins=origins))

@@ -44,12 +44,17 @@ class OpenBody:
         self.status = int(first.split()[1])
         self.headers = {name.lower(): value for name, value in (one.split(": ", 1) for one in rest)}
 
+    async def chunk(self) -> bytes:
+        """The next chunk of the answer, as it was sent, or nothing at its end."""
+        size = int(await self._reader.readuntil(b"\r\n"), 16)
+        return (await self._reader.readexactly(size + 2))[:-2]
+
     async def answer(self) -> dict[str, Any] | None:
         """The next line of the answer, or None at its end."""
         while b"\n" not in self._read:
-            size = int(await self._reader.readuntil(b"\r\n"), 16)
-            self._read += (await self._reader.readexactly(size + 2))[:-2]
-            if not size:
+            chunk = await self.chunk()
+            self._read += chunk
+            if not chunk:
                 assert not self._read
                 return None
         first, _, self._read = self._read.partition(b"\n")
@@ -81,7 +86,8 @@ async def open_body(client: Client, **headers: str) -> AsyncIterator[OpenBody]:
     """Begin a request with a body of lines, and read the head of its response."""
     port = client.http.base_url.port
     assert port is not None
-    async with body_to(port, **{**dict(client.http.headers), **headers}) as body:
+    # The lines are read as they come: httpx would accept gzip.
+    async with body_to(port, **{**dict(client.http.headers), "accept-encoding": "identity", **headers}) as body:
         yield body
 
 
