@@ -17,7 +17,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from graph.errors import StartupError, named_thread_limit
-from graph.settings import PREFIX, Settings
+from graph.settings import PREFIX, SECRETS, Settings, variable
 from graph.telemetry.exposition import forget_process
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,8 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     # A dump hides secrets.
     secrets = {name: getattr(settings, name) for name in values}
     values |= {name: value.get_secret_value() for name, value in secrets.items() if isinstance(value, SecretStr)}
-    return {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in values.items() if value is not None}
+    given = {f"{PREFIX}{name.upper()}": _as_text(value) for name, value in values.items() if value is not None}
+    return dict.fromkeys(map(variable, SECRETS), "") | given  # the secrets of files are in the settings by now
 
 
 def _as_text(value: object) -> str:

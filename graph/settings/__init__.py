@@ -1,6 +1,7 @@
 """The settings of RecallQL: see `server` and `enrichment` for each one."""
 
 from graph.settings.enrichment import EnrichmentSettings, LLMSettings, RecallSettings, SummarySettings, TokenSettings
+from graph.settings.files import SECRETS, variable
 from graph.settings.groups import Settings
 from graph.settings.loading import RENAMED, load_settings, unknown_settings
 from graph.settings.server import (
@@ -20,6 +21,7 @@ __all__ = [
     "NO_FLAG",
     "PREFIX",
     "RENAMED",
+    "SECRETS",
     "AuthSettings",
     "DocumentSettings",
     "EnrichmentSettings",
@@ -37,4 +39,5 @@ __all__ = [
     "TokenSettings",
     "load_settings",
     "unknown_settings",
+    "variable",
 ]

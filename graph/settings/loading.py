@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError
 
 from graph.errors import StartupError
+from graph.settings.files import SECRETS, secrets_from_files, variable
 from graph.settings.groups import Settings
 from graph.settings.types import ENCODING, FILE, PREFIX
 
@@ -21,16 +23,19 @@ RENAMED = {"workers": "web_processes", "worker_processes": "enrichment_processes
 
 
 def load_settings(**flags: object) -> Settings:
-    """Settings from flags, the environment and `.env`, in that order of precedence.
+    """Settings from flags, the environment and `.env`, in that order of precedence; secrets from files, too.
 
     Raises:
         StartupError: a value is wrong; one line names each setting that is.
     """
+    given = {name: value for name, value in flags.items() if value is not None}
+    files: dict[str, str] = {}
     try:
         _refuse_old_names()
-        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+        files = secrets_from_files(_environment(), given)
+        return Settings(**given, **files)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise StartupError("; ".join(_problem(item) for item in error.errors(include_url=False))) from None
+        raise StartupError("; ".join(_problem(item, files) for item in error.errors(include_url=False))) from None
     except SettingsError as error:
         raise StartupError(f"the settings can't be read: {error}") from None
     except UnicodeDecodeError as error:
@@ -41,7 +46,7 @@ def load_settings(**flags: object) -> Settings:
 
 def unknown_settings() -> list[str]:
     """A line for each name in the environment or `.env` that begins as a setting does and is none."""
-    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    names = [*(f"{PREFIX}{name.upper()}" for name in Settings.model_fields), *map(variable, SECRETS)]
     unknown = sorted(name for name in _names_in_environment() if name.startswith(PREFIX) and name not in names)
     return [f"{name[:_SHOWN]} is no setting and has no effect{_nearest(name, names)}" for name in unknown]
 
@@ -53,7 +58,13 @@ def _nearest(name: str, names: list[str]) -> str:
 
 
 def _names_in_environment() -> set[str]:
-    return {name.upper() for name in (*os.environ, *dotenv_values(FILE, encoding=ENCODING))}
+    return set(_environment())
+
+
+def _environment() -> dict[str, str | None]:
+    """The variables of the environment and `.env`, with names in upper case."""
+    values: dict[str, str | None] = {**dotenv_values(FILE, encoding=ENCODING), **os.environ}
+    return {name.upper(): value for name, value in values.items()}
 
 
 def _refuse_old_names() -> None:
@@ -68,8 +79,8 @@ def _refuse_old_names() -> None:
             raise StartupError(f"{PREFIX}{old.upper()} is now {PREFIX}{new.upper()}: rename it")
 
 
-def _problem(item: Any) -> str:
-    """The error of one setting."""
+def _problem(item: Any, files: Collection[str]) -> str:
+    """The error of one setting, whose value may have come from a file."""
     name = str(item["loc"][0])
     cause = item.get("ctx", {}).get("error")
     text = str(cause) if isinstance(cause, ValueError) else item["msg"]
@@ -79,4 +90,4 @@ def _problem(item: Any) -> str:
     if "not '" in text:  # it shows the part that is wrong
         shown = ""
     said = f", not {shown[:_SHOWN]}{'…' if len(shown) > _SHOWN else ''}" if shown else ""
-    return f"{PREFIX}{name.upper()}: {text[0].lower()}{text[1:]}{said}"
+    return f"{variable(name) if name in files else PREFIX + name.upper()}: {text[0].lower()}{text[1:]}{said}"
