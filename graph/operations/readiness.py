@@ -25,16 +25,20 @@ class Readiness:
 
     Args:
         backend: the open parts of the process.
+
+    Attributes:
+        is_draining: whether the process is about to end; set when it is asked to.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self.is_draining = False
         self._look: asyncio.Task[dict[str, str]] | None = None
         self._looked_at = self._indexes_at = float("-inf")
 
     async def reasons(self) -> dict[str, str]:
         """Return why the process is not ready, by the name of the check; nothing where it is ready."""
-        if self._backend.hub.is_closing:
+        if self.is_draining or self._backend.hub.is_closing:
             return {"draining": "the process is about to end"}
         now = asyncio.get_running_loop().time()
         if self._look is None or (self._look.done() and now - self._looked_at > _KEPT):

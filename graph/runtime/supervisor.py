@@ -53,6 +53,7 @@ class Children:
         self._name = name
         self._command = [sys.executable, "-m", "graph", *command]
         self._shared = tuple(shared)
+        self._stop_seconds = settings.drain + _STOP_SECONDS
         self._threads = [
             threading.Thread(target=self._keep_running, name=f"{command[0]}-{number}", daemon=True)
             for number in range(1, count + 1)
@@ -127,7 +128,7 @@ class Children:
             )
             self._running.add(process)
         try:
-            patience = _STOP_SECONDS
+            patience = self._stop_seconds
             while True:
                 try:
                     return process.wait(_LOOK_SECONDS)

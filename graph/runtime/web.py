@@ -7,6 +7,7 @@ import gc
 import resource
 import socket
 import sys
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import cast
@@ -20,6 +21,8 @@ from graph.runtime.metrics import Collected
 from graph.schema.build import build_schema
 from graph.settings import Settings
 from graph.transport.connection import bounded_http, bounded_websockets
+
+_LOOK_SECONDS = 0.1
 
 
 class _Server(uvicorn.Server):
@@ -47,10 +50,18 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._ending is not None:
             self._ending()
+        await self._drain()
         # Live results have no end of their own, and uvicorn would wait for it; it closes sockets without a reason.
         self._app.state.backend.hub.drain()
         await self._app.state.connections.close()
         await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        """Serve on for the time that load balancers need to see that this process is not ready; a SIGINT ends it."""
+        self._app.state.readiness.is_draining = True
+        until = time.monotonic() + self._app.state.settings.drain
+        while not self.force_exit and (left := until - time.monotonic()) > 0:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(min(left, _LOOK_SECONDS))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

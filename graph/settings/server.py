@@ -48,6 +48,13 @@ class ServerSettings(CheckedSettings):
         le=3600,
         description="Time-out for a client that stops reading its response, in seconds; 0 disables it.",
     )
+    drain: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="How long a server that was asked to end goes on with requests, in seconds, while /ready answers"
+        " 503: load balancers send their next requests to others.",
+    )
     max_connections: int = Field(
         5_000,
         ge=0,

@@ -17,6 +17,8 @@ HEADER: Final = b"x-request-id"
 _SANE = re.compile(rb"[A-Za-z0-9._:+=/-]{1,128}")
 _UNSEEN = frozenset({"/health", "/healthz", "/ready", "/metrics"})
 """Paths that machines ask for every few seconds."""
+_LAST = ((b"connection", b"close"),)
+"""Headers of a response of a process that is about to end: the client's next request goes to another one."""
 _STARTS = frozenset({"http.response.start", "websocket.accept"})
 
 
@@ -42,7 +44,8 @@ class Requests:
             nonlocal status
             if message["type"] in _STARTS:
                 status = message.get("status", 101)
-                message["headers"] = [*message.get("headers", ()), (HEADER, id_)]
+                last = _LAST if scope["app"].state.readiness.is_draining and scope["type"] == "http" else ()
+                message["headers"] = [*message.get("headers", ()), (HEADER, id_), *last]
             await send(message)
 
         if scope["type"] == "websocket" or scope["path"] in _UNSEEN:  # of a WebSocket, the operations are the requests
