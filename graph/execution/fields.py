@@ -62,15 +62,16 @@ def stored(path: str, *, description: str, default: object = ..., size: Size | N
     return _field(lambda document: document.get(path, default), (path,), description, {PATH: path, DEFAULT: default})
 
 
-def computed(read: Callable[[Any], Any], *reads: str, description: str) -> Any:
+def computed(read: Callable[[Any], Any], *reads: str, description: str, size: Size | None = None) -> Any:
     """Declare a field that is a pure function of the parent's document.
 
     Args:
         read: a function from the document to the value.
         reads: the paths that the function reads.
         description: the field's description in the schema.
+        size: the size of a list.
     """
-    return _field(read, reads, description, {})
+    return _field(read, reads, description, {} if size is None else {SIZE: size})
 
 
 def _field(read: Callable[[Any], Any], reads: tuple[str, ...], description: str, metadata: dict[str, Any]) -> Any:

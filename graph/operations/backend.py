@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from graph.enrichment.tokens import TokenCounter
 from graph.live.hub import Hub
 from graph.live.memory import Memory
+from graph.operations.deployment import Deployment
 from graph.operations.search_cache import SearchCache
 from graph.recall.embedding import Embedder, embedder_of
 from graph.settings import Settings
@@ -32,6 +33,7 @@ class Backend:
     hub: Hub = field(init=False)
     embedder: Embedder | None = field(init=False)
     search_cache: SearchCache = field(init=False)
+    deployment: Deployment = field(init=False)
     item_searches: WeakValueDictionary[str, asyncio.Lock] = field(init=False, default_factory=WeakValueDictionary)
 
     def __post_init__(self) -> None:
@@ -44,9 +46,12 @@ class Backend:
             most_bytes=self.settings.search_cache_mb * _MIB,
         )
         object.__setattr__(self, "search_cache", cache)
+        deployment = Deployment(self.settings, self.database, self.hub, self.embedder)
+        object.__setattr__(self, "deployment", deployment)
 
     async def close(self) -> None:
         """Close the parts that the backend opened."""
+        await self.deployment.close()
         await self.hub.close()
         if self.embedder is not None:
             await self.embedder.aclose()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import Context
 from typing import Final
 
 from graph.errors import Unavailable
 from graph.operations.backend import Backend
+from graph.operations.kept import Kept
 from graph.store.driver.types import PyMongoError
 
 SECONDS: Final = 1.8
@@ -33,18 +33,14 @@ class Readiness:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self.is_draining = False
-        self._look: asyncio.Task[dict[str, str]] | None = None
-        self._looked_at = self._indexes_at = float("-inf")
+        self._kept = Kept(self._reasons, _KEPT)
+        self._indexes_at = float("-inf")
 
     async def reasons(self) -> dict[str, str]:
         """Return why the process is not ready, by the name of the check; nothing where it is ready."""
         if self.is_draining or self._backend.hub.is_closing:
             return {"draining": "the process is about to end"}
-        now = asyncio.get_running_loop().time()
-        if self._look is None or (self._look.done() and now - self._looked_at > _KEPT):
-            # In a new context, and not cancelled with the request: others wait for it, too.
-            self._look = asyncio.create_task(self._reasons(), context=Context())
-        return await asyncio.shield(self._look)
+        return await self._kept.get()
 
     async def _reasons(self) -> dict[str, str]:
         reasons = {}
@@ -58,7 +54,6 @@ class Readiness:
             reasons["indexes"] = f"MongoDB did not list them within {SECONDS:g} seconds"
         if self._backend.hub.is_behind:
             reasons["changeStream"] = "MongoDB sends no answer of the change stream: subscribers get no events"
-        self._looked_at = asyncio.get_running_loop().time()
         return reasons
 
     async def _of_mongodb(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from graph.schema.deployment.queries import DeploymentQueries
 from graph.schema.enrichment.queries import EnrichmentQueries
 from graph.schema.items.queries import ItemQueries
 from graph.schema.memory.queries import MemoryQueries
@@ -25,6 +26,7 @@ class Query(
     UserQueries,
     ItemQueries,
     EnrichmentQueries,
+    DeploymentQueries,
     NodeQueries,
     SearchQueries,
     ContextQueries,

@@ -1,4 +1,4 @@
-"""Read-only checks of a MongoDB, for `recallql doctor`."""
+"""Read-only checks of a MongoDB, for `recallql doctor` and the API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Checkup:
         missing: the missing indexes, by collection.
         empty: whether the database does not exist yet.
         disk: total and used bytes of its file system, where MongoDB reports them.
-        enrichment: the counts of `graph.store.jobs.progress`; None where the database or a replica set is missing.
+        enrichment: the counts of `graph.store.jobs.progress`; None where the database or a replica set is missing, or
+            the counts took too long.
+        uncounted: the reason why enrichment and erasures were not counted, or None.
         erasures: number of erasures that are pending.
         oplog_hours: hours between the oldest and the newest entry of the oplog; None where the user may not read it.
         memory: resident bytes of mongod; None where the user may not read them.
@@ -43,12 +45,13 @@ class Checkup:
     empty: bool = False
     disk: tuple[int, int] | None = None
     enrichment: Document | None = None
+    uncounted: str | None = None
     erasures: int = 0
     oplog_hours: float | None = None
     memory: int | None = None
 
 
-_SHOWN = 200  # characters of a refusal
+_SHOWN = 200  # characters of the reason of an error
 
 
 async def check_up(
@@ -70,27 +73,54 @@ async def check_up(
         driver_name: the driver.
         retention: how long a session is kept after its last change; None for no bound.
     """
-    found = Checkup()
     try:
         client = driver.connect(uri, pool_size=4, timeout=timeout, driver=driver_name)
     except StartupError as error:
-        found.error = str(error)
-        return found
+        return Checkup(error=str(error))
     try:
-        await _look(client, name, found, model, retention)
+        opened = Database(client, name, write_deadline=0, retention=retention)
+        return await _checked(opened, model, reached_within=timeout, counted_within=0)
+    finally:
+        await driver.close(client)
+
+
+async def check_up_within(seconds: float, database: Database, *, model: str | None = None) -> Checkup:
+    """Check the MongoDB of an open database, and the database.
+
+    Args:
+        seconds: maximum seconds; half of them for the counts of enrichment and erasures.
+        database: the open database.
+        model: the name of the model that embeds messages; None without one.
+    """
+    with driver.time_limit(seconds):
+        return await _checked(database, model, reached_within=seconds, counted_within=seconds / 2)
+
+
+async def _checked(database: Database, model: str | None, *, reached_within: float, counted_within: float) -> Checkup:
+    """Return the results of `_look`, with the error that ended the look.
+
+    Args:
+        database: the open database.
+        model: the name of the model that embeds messages; None without one.
+        reached_within: seconds for the text of an error.
+        counted_within: maximum seconds for the counts; 0 for no limit.
+    """
+    found = Checkup()
+    try:
+        await _look(database, found, model, counted_within)
     except OperationFailure as error:
         refusal = str(error.details.get("errmsg")) if error.details else str(error)
         found.error = f"it refused: {refusal[:_SHOWN]}"
     except Unavailable as error:
         found.error = str(error)
     except PyMongoError as error:
-        found.error = f"it can't be reached within {timeout:g} seconds: {str(error).split(' (configured', 1)[0]}"
-    finally:
-        await driver.close(client)
+        reason = str(error).split(" (configured", 1)[0][:_SHOWN]
+        found.error = f"it can't be reached within {reached_within:g} seconds: {reason}"
     return found
 
 
-async def _look(client: Client, name: str, found: Checkup, model: str | None, retention: timedelta | None) -> None:
+async def _look(opened: Database, found: Checkup, model: str | None, counted_within: float) -> None:
+    client, database = opened.client, opened.client.get_database(opened.name)
     hello: Document = await client.admin.command("hello")
     build: Document = await client.admin.command("buildInfo")
     found.version = build["version"]
@@ -98,7 +128,6 @@ async def _look(client: Client, name: str, found: Checkup, model: str | None, re
     found.writable = bool(hello.get("isWritablePrimary")) or "primary" in hello
     server: datetime = hello["localTime"]
     found.clock = (server.replace(tzinfo=now().tzinfo) - now()).total_seconds()
-    database = client.get_database(name)
     found.empty = not await database.list_collection_names()
     if not found.empty:
         found.missing = await missing_indexes(database)
@@ -106,14 +135,23 @@ async def _look(client: Client, name: str, found: Checkup, model: str | None, re
     if stats.get("fsTotalSize"):  # absent for a database that does not exist
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
     if found.replicated and not found.empty:
-        opened = Database(client, name, write_deadline=0, retention=retention)
-        found.enrichment = await progress.progress(opened, model=model)
-        found.erasures = await opened.erasures.count_documents({})
+        await _count(opened, found, model, counted_within)
     with suppress(OperationFailure):  # a user that may read the database alone
         found.oplog_hours = await _oplog_hours(client)
     with suppress(OperationFailure):
         status: Document = await client.admin.command("serverStatus")
         found.memory = int(status["mem"]["resident"]) * 2**20
+
+
+async def _count(opened: Database, found: Checkup, model: str | None, seconds: float) -> None:
+    try:
+        with driver.time_limit(seconds):
+            found.enrichment = await progress.progress(opened, model=model)
+            found.erasures = await opened.erasures.count_documents({})
+    except Unavailable as error:
+        if not seconds:
+            raise
+        found.uncounted = f"they were not counted within {seconds:g} seconds: {error}"
 
 
 async def _oplog_hours(client: Client) -> float | None:

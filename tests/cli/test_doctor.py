@@ -14,7 +14,8 @@ from spacy.util import get_package_path
 
 from graph.cli.commands.doctor import report
 from graph.mongod.embedded import EmbeddedMongo
-from graph.runtime.diagnosis import Grade, examine
+from graph.operations.diagnosis import Grade
+from graph.runtime.diagnosis import examine
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
@@ -29,7 +30,7 @@ def there(settings: Settings, mongodb_uri: str) -> Settings:
 
 
 async def grades(settings: Settings) -> dict[str, tuple[Grade, str]]:
-    return {found.thing: (found.grade, found.text) for found in await asyncio.to_thread(examine, settings)}
+    return {found.name: (found.grade, found.text) for found in await asyncio.to_thread(examine, settings)}
 
 
 async def test_what_is_well_is_well(there: Settings, database: Database) -> None:
@@ -74,8 +75,8 @@ async def test_a_user_that_may_only_read_is_enough(tmp_path: Path, settings: Set
         changed = settings.model_copy(update={"mongodb_uri": SecretStr(uri), "mongodb_timeout": 5.0})
         found = await asyncio.to_thread(examine, changed)
     broken = [finding for finding in found if finding.grade is Grade.BROKEN]
-    assert [finding.thing for finding in broken] == ["Indexes"]  # nobody may make them for this user
-    assert {"Enrichment", "Oplog", "Memory"} <= {finding.thing for finding in found}
+    assert [finding.name for finding in broken] == ["Indexes"]  # nobody may make them for this user
+    assert {"Enrichment", "Oplog", "Memory"} <= {finding.name for finding in found}
     assert all("\n" not in finding.text and len(finding.text) < 600 for finding in found)
 
 
@@ -152,7 +153,7 @@ def old_model(settings: Settings, tmp_path: Path) -> Path:
 
 async def test_a_model_for_another_spacy_is_a_warning(there: Settings, old_model: Path) -> None:
     findings = await asyncio.to_thread(examine, there.model_copy(update={"spacy_model": str(old_model)}))
-    of_model = [(found.grade, found.text) for found in findings if found.thing == "spaCy model"]
+    of_model = [(found.grade, found.text) for found in findings if found.name == "spaCy model"]
     assert [grade for grade, _ in of_model] == [Grade.OK, Grade.WARNING]
     assert "3.0.0" in of_model[1][1]
     assert report(findings) == 0

@@ -220,6 +220,51 @@ def test_recall_finds_messages_and_builds_a_context(visit: Visit, server: Server
     assert visit.complaints == []
 
 
+def facts_of(visit: Visit) -> dict[str, str]:
+    """The figures of the deployment by their names."""
+    found: dict[str, str] = visit.page.get_by_role("region", name="Deployment").evaluate(
+        "(region) => Object.fromEntries([...region.querySelectorAll('dt')].map((term) =>"
+        " [term.textContent, term.nextElementSibling.firstChild.textContent]))"
+    )
+    return found
+
+
+@pytest.mark.slow
+def test_health_shows_versions_subscribers_storage_and_the_findings_of_doctor(
+    visit: Visit, browser: Browser, server: ServerProcess
+) -> None:
+    add(server, "stored", *[said(f"Message {number}") for number in range(40)])
+    asked = "{ deployment { version mongodbVersion findings { name grade text } storage { collections { name } } } }"
+    told = server.graphql(asked)["deployment"]
+    visit.open("health")
+    storage = visit.page.get_by_role("region", name="Storage")
+    rows = storage.locator("tbody tr")
+    expect(rows).to_have_count(len(told["storage"]["collections"]))
+    messages = rows.filter(has=visit.page.get_by_role("rowheader", name="messages", exact=True))
+    expect(messages.get_by_role("cell").first).to_have_text(re.compile(r"^[\d,]{2,}$"))
+    expect(messages.get_by_role("cell").last).to_have_text(re.compile(r"^[\d.]+ [KM]iB$"))
+    expect(storage).to_contain_text(re.compile(r"GiB of .* are free on the disk"))
+    facts = facts_of(visit)
+    assert (facts["RecallQL"], facts["MongoDB"]) == (told["version"], told["mongodbVersion"])
+    checks = visit.page.get_by_role("region", name="Checks")
+    for finding in told["findings"]:
+        if finding["name"] == "Recall":  # it is there while messages wait for their vectors
+            continue
+        expect(checks.get_by_role("listitem").filter(has_text=f"{finding['name']}:").first).to_contain_text(
+            finding["grade"].lower()
+        )
+    visit.page.screenshot(path=ARTIFACTS / "console-health.png", full_page=True)
+    before = int(facts["Subscribers"])
+    with browser.new_context() as context:
+        other = Visit(context.new_page(), server.url)
+        other.open("sessions/stored")  # which subscribes
+        expect(other.page.locator("article.message").last).to_be_visible()
+        subscribers = visit.page.get_by_role("region", name="Deployment").locator("dd").first
+        expect(subscribers).not_to_contain_text(re.compile(rf"^{before}(?!\d)"))
+        assert int(facts_of(visit)["Subscribers"]) > before
+    assert visit.complaints == []
+
+
 SHOWN = [
     said("Who was Octavia Butler? I only know that she wrote Kindred."),
     said(
@@ -266,12 +311,19 @@ def test_each_view_is_accessible_and_fits_a_phone(browser: Browser, server: Serv
             ("recall?query=Octavia", "Pasadena"),
             ("recall?query=Octavia&session=fits&show=context", "Pasadena"),
             ("users/ada", "Entities"),
-            ("health", "Done"),
+            ("health", "are free on the disk"),
         ):
             visit.open(view)
             expect(visit.page.locator("main")).to_contain_text(text)
+            expect(visit.page.get_by_role("status").filter(has_text="Loading…")).to_have_count(0)
             assert visit.violations() == [], view
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390, view
+        visit.page.locator("main").focus()
+        visit.page.keyboard.press("End")
+        expect(visit.page.get_by_role("region", name="Storage").locator("tr").last).to_be_in_viewport()
+        visit.page.set_viewport_size({"width": 1440, "height": 900})
+        assert visit.violations() == []
+        visit.page.set_viewport_size({"width": 390, "height": 844})
         visit.page.screenshot(path=ARTIFACTS / f"console-phone-{scheme}.png")
 
 

@@ -20,7 +20,7 @@ from graph.settings import (
 )
 
 if TYPE_CHECKING:
-    from graph.runtime.diagnosis import Finding
+    from graph.operations.diagnosis import Finding
 
 app = typer.Typer()
 
@@ -45,12 +45,12 @@ def report(findings: list[Finding]) -> int:
     from rich.console import Console
     from rich.markup import escape
 
-    from graph.runtime.diagnosis import Grade
+    from graph.operations.diagnosis import Grade
 
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     colours = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.BROKEN: "red"}
     for finding in findings:
         colour = colours[finding.grade]
         text = f"{finding.text}. {finding.advice}" if finding.advice else finding.text
-        console.print(f"[{colour}]{finding.grade.value:<8}[/] {finding.thing}: {escape(text)}", soft_wrap=True)
+        console.print(f"[{colour}]{finding.grade.value:<8}[/] {finding.name}: {escape(text)}", soft_wrap=True)
     return int(any(finding.grade is Grade.BROKEN for finding in findings))

@@ -17,9 +17,12 @@ export default [
           exceptions: {
             // Parts of an answer, which no client looks up: their identity is that of what holds them.
             types: [
+              "CollectionStorage",
               "Context",
+              "Deployment",
               "Enrichment",
               "EnrichmentProgress",
+              "Finding",
               "Fork",
               "ForkOrigin",
               "Match",
@@ -30,6 +33,7 @@ export default [
               "MessagePiece",
               "ScoreParts",
               "SearchMatch",
+              "Storage",
               "TypingNotice",
             ],
             suffixes: ["Connection", "Edge", "Payload"],

@@ -34,3 +34,12 @@ export function formatDuration(seconds: number): string {
 export function countOf(value: number, noun: string): string {
   return `${formatNumber(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
+
+const sizes = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+const SIZES = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** A number of bytes in its largest unit: `1.5 MiB`. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(SIZES.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  return `${sizes.format(bytes / 1_024 ** power)} ${SIZES[power]}`;
+}

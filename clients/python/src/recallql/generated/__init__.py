@@ -31,6 +31,7 @@ from .delete_memory import DeleteMemory, DeleteMemoryDeleteMemory
 from .delete_session import DeleteSession, DeleteSessionDeleteSession
 from .enums import (
     EnrichmentState,
+    FindingGrade,
     ForkState,
     MessageBranch,
     MessageStatus,
@@ -186,6 +187,7 @@ __all__ = [
     "DeleteSessionInput",
     "DeleteUserInput",
     "EnrichmentState",
+    "FindingGrade",
     "FinishMessage",
     "FinishMessageFinishMessage",
     "FinishMessageFinishMessageMessage",

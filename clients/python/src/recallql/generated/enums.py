@@ -51,6 +51,12 @@ class ForkState(str, Enum):
     FAILED = "FAILED"
 
 
+class FindingGrade(str, Enum):
+    OK = "OK"
+    WARNING = "WARNING"
+    BROKEN = "BROKEN"
+
+
 class MessageUpdateKind(str, Enum):
     EDITED = "EDITED"
     DELETED = "DELETED"

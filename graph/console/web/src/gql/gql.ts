@@ -20,6 +20,8 @@ type Documents = {
     "\n  mutation UpdateMessage($input: UpdateMessageInput!) {\n    updateMessage(input: $input) {\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.UpdateMessageDocument,
     "\n  mutation DeleteMessage($input: DeleteMessageInput!) {\n    deleteMessage(input: $input) {\n      deletedId\n    }\n  }\n": typeof types.DeleteMessageDocument,
     "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      fork {\n        newSessionId\n      }\n    }\n  }\n": typeof types.ForkSessionDocument,
+    "\n  query Deployment {\n    deployment {\n      version\n      pythonVersion\n      mongodbVersion\n      subscribers\n      storage {\n        totalBytes\n        diskBytes\n        freeBytes\n        collections {\n          name\n          documents\n          dataBytes\n          indexBytes\n        }\n      }\n    }\n  }\n": typeof types.DeploymentDocument,
+    "\n  query Findings {\n    deployment {\n      findings {\n        name\n        grade\n        text\n        advice\n      }\n    }\n  }\n": typeof types.FindingsDocument,
     "\n  query Entity($id: ID!) {\n    node(id: $id) {\n      ... on Entity {\n        id\n        name\n        label\n        mentionCount\n        firstSeenAt\n        lastSeenAt\n        messages(last: 100) {\n          edges {\n            node {\n              uuid\n              seq\n              role\n              name\n              createdAt\n              content\n              session {\n                sessionId\n                title\n              }\n            }\n          }\n          totalCount\n        }\n      }\n    }\n  }\n": typeof types.EntityDocument,
     "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n    failedMessages(first: 50) {\n      uuid\n      seq\n      enrichment {\n        reason\n      }\n      session {\n        sessionId\n        title\n      }\n    }\n  }\n": typeof types.HealthDocument,
     "\n  fragment MessageFields on Message {\n    uuid\n    seq\n    revision\n    createdAt\n    role\n    name\n    content\n    parts\n    metadata\n    toolCallId\n    tokenCount\n    status\n    enrichment {\n      state\n      reason\n    }\n    entities(first: 20) {\n      id\n      name\n      label\n      mentionCount\n      matches(first: 5) {\n        start(unit: UTF16)\n        end(unit: UTF16)\n      }\n    }\n  }\n": typeof types.MessageFieldsFragmentDoc,
@@ -41,6 +43,8 @@ const documents: Documents = {
     "\n  mutation UpdateMessage($input: UpdateMessageInput!) {\n    updateMessage(input: $input) {\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": types.UpdateMessageDocument,
     "\n  mutation DeleteMessage($input: DeleteMessageInput!) {\n    deleteMessage(input: $input) {\n      deletedId\n    }\n  }\n": types.DeleteMessageDocument,
     "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      fork {\n        newSessionId\n      }\n    }\n  }\n": types.ForkSessionDocument,
+    "\n  query Deployment {\n    deployment {\n      version\n      pythonVersion\n      mongodbVersion\n      subscribers\n      storage {\n        totalBytes\n        diskBytes\n        freeBytes\n        collections {\n          name\n          documents\n          dataBytes\n          indexBytes\n        }\n      }\n    }\n  }\n": types.DeploymentDocument,
+    "\n  query Findings {\n    deployment {\n      findings {\n        name\n        grade\n        text\n        advice\n      }\n    }\n  }\n": types.FindingsDocument,
     "\n  query Entity($id: ID!) {\n    node(id: $id) {\n      ... on Entity {\n        id\n        name\n        label\n        mentionCount\n        firstSeenAt\n        lastSeenAt\n        messages(last: 100) {\n          edges {\n            node {\n              uuid\n              seq\n              role\n              name\n              createdAt\n              content\n              session {\n                sessionId\n                title\n              }\n            }\n          }\n          totalCount\n        }\n      }\n    }\n  }\n": types.EntityDocument,
     "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n    failedMessages(first: 50) {\n      uuid\n      seq\n      enrichment {\n        reason\n      }\n      session {\n        sessionId\n        title\n      }\n    }\n  }\n": types.HealthDocument,
     "\n  fragment MessageFields on Message {\n    uuid\n    seq\n    revision\n    createdAt\n    role\n    name\n    content\n    parts\n    metadata\n    toolCallId\n    tokenCount\n    status\n    enrichment {\n      state\n      reason\n    }\n    entities(first: 20) {\n      id\n      name\n      label\n      mentionCount\n      matches(first: 5) {\n        start(unit: UTF16)\n        end(unit: UTF16)\n      }\n    }\n  }\n": types.MessageFieldsFragmentDoc,
@@ -77,6 +81,14 @@ export function graphql(source: "\n  mutation DeleteMessage($input: DeleteMessag
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  mutation ForkSession($input: ForkSessionInput!) {\n    forkSession(input: $input) {\n      fork {\n        newSessionId\n      }\n    }\n  }\n"): typeof import('./graphql').ForkSessionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Deployment {\n    deployment {\n      version\n      pythonVersion\n      mongodbVersion\n      subscribers\n      storage {\n        totalBytes\n        diskBytes\n        freeBytes\n        collections {\n          name\n          documents\n          dataBytes\n          indexBytes\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').DeploymentDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Findings {\n    deployment {\n      findings {\n        name\n        grade\n        text\n        advice\n      }\n    }\n  }\n"): typeof import('./graphql').FindingsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

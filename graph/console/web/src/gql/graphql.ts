@@ -47,6 +47,15 @@ export type EnrichmentState =
   /** The entities are not extracted yet. */
   | 'PENDING';
 
+/** The result of a check. */
+export type FindingGrade =
+  /** It does not work. */
+  | 'BROKEN'
+  /** As it should be. */
+  | 'OK'
+  /** It works, and needs a look. */
+  | 'WARNING';
+
 /** The session to fork. */
 export type ForkSessionInput = {
   /** Your own id of the new session, at most 512 bytes. */
@@ -234,6 +243,16 @@ export type ForkSessionMutationVariables = Exact<{
 
 
 export type ForkSessionMutation = { forkSession: { fork: { newSessionId: string } } };
+
+export type DeploymentQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type DeploymentQuery = { deployment: { version: string, pythonVersion: string, mongodbVersion: string, subscribers: number, storage: { totalBytes: number, diskBytes: number | null, freeBytes: number | null, collections: Array<{ name: string, documents: number, dataBytes: number, indexBytes: number }> } } };
+
+export type FindingsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type FindingsQuery = { deployment: { findings: Array<{ name: string, grade: FindingGrade, text: string, advice: string | null }> } };
 
 export type EntityQueryVariables = Exact<{
   id: string | number;
@@ -513,6 +532,39 @@ export const ForkSessionDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ForkSessionMutation, ForkSessionMutationVariables>;
+export const DeploymentDocument = new TypedDocumentString(`
+    query Deployment {
+  deployment {
+    version
+    pythonVersion
+    mongodbVersion
+    subscribers
+    storage {
+      totalBytes
+      diskBytes
+      freeBytes
+      collections {
+        name
+        documents
+        dataBytes
+        indexBytes
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeploymentQuery, DeploymentQueryVariables>;
+export const FindingsDocument = new TypedDocumentString(`
+    query Findings {
+  deployment {
+    findings {
+      name
+      grade
+      text
+      advice
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<FindingsQuery, FindingsQueryVariables>;
 export const EntityDocument = new TypedDocumentString(`
     query Entity($id: ID!) {
   node(id: $id) {

@@ -1,12 +1,13 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { execute } from '../api';
+import { ApiError, execute } from '../api';
 import { formatAge, formatDuration, formatNumber } from '../format';
 import { graphql } from '../gql';
 import type { HealthQuery } from '../gql/graphql';
 import { RETRY } from '../retry';
 import { hrefOf } from '../route';
 import { Failure, Loading } from '../status';
+import { Deployment } from './deployment';
 
 const HEALTH = graphql(`
   query Health {
@@ -40,8 +41,10 @@ export function Health() {
     queryFn: ({ signal }) => execute(HEALTH, {}, signal),
     refetchInterval: EACH,
   });
+  const isForbidden = error instanceof ApiError && error.code === 'FORBIDDEN'; // to end users
   return (
-    <main>
+    <main tabIndex={0}>
+      {/* It scrolls, and a keyboard needs something in it to hold. */}
       <h1>Health</h1>
       {error ? (
         <Failure error={error} />
@@ -53,6 +56,7 @@ export function Health() {
           <Failed messages={data.failedMessages} />
         </>
       )}
+      {!isForbidden && <Deployment />}
     </main>
   );
 }

@@ -1,0 +1,115 @@
+"""The deployment: versions, storage, subscribers, and the findings of checks."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from operator import attrgetter
+
+import strawberry
+
+from graph.execution.fields import as_source, computed, resolved
+from graph.execution.size import Size
+from graph.operations.diagnosis import Grade
+from graph.schema.context import Info
+from graph.schema.enums import described_enum
+from graph.schema.node import DocumentType
+from graph.store.storage import COLLECTIONS
+
+_MOST_FINDINGS = 40
+"""Maximum number of findings, for the cost: each check has one or two."""
+_OF_PROCESS = {"version": version("recallql"), "python": platform.python_version()}
+
+described_enum(
+    Grade,
+    name="FindingGrade",
+    description="The result of a check.",
+    values={
+        "OK": "As it should be.",
+        "WARNING": "It works, and needs a look.",
+        "BROKEN": "It does not work.",
+    },
+)
+
+
+@strawberry.type(description="The result of a check of the deployment, with advice.")
+class Finding(DocumentType):
+    """The source is a `graph.operations.diagnosis.Finding`."""
+
+    name: str = computed(attrgetter("name"), description="The part that was checked, as of `recallql doctor`.")
+    grade: Grade = computed(attrgetter("grade"), description="The result.")
+    text: str = computed(attrgetter("text"), description="The state, in words.")
+    advice: str | None = computed(
+        lambda finding: finding.advice or None, description="The repair; null if nothing needs one."
+    )
+
+
+@strawberry.type(
+    description="The space of a collection of MongoDB. Numbers are Floats, since an Int ends at 2 GiB. MongoDB's counts"
+    " may stay wrong after it was killed."
+)
+class CollectionStorage(DocumentType):
+    """The source is a `graph.store.storage.CollectionSpace`."""
+
+    name: str = computed(attrgetter("name"), description="The name of the collection.")
+    documents: float = computed(lambda space: float(space.documents), description="Number of documents.")
+    content_bytes: float = computed(
+        lambda space: float(space.content), description="Bytes of the documents, uncompressed and without indexes."
+    )
+    data_bytes: float = computed(
+        lambda space: float(space.documents_on_disk), description="Bytes of the documents on the disk, compressed."
+    )
+    index_bytes: float = computed(
+        lambda space: float(space.indexes_on_disk), description="Bytes of the indexes on the disk."
+    )
+
+
+@strawberry.type(description="The space of RecallQL in MongoDB, and its disk. Bytes are Floats.")
+class Storage(DocumentType):
+    """The source is a `graph.store.storage.Space`."""
+
+    total_bytes: float = computed(
+        lambda space: float(sum(each.on_disk for each in space.collections)),
+        description="Bytes of all collections on the disk, with their indexes.",
+    )
+    disk_bytes: float | None = computed(
+        lambda space: None if space.disk is None else float(space.disk),
+        description="Bytes of the file system of MongoDB; null where MongoDB does not report them.",
+    )
+    free_bytes: float | None = computed(
+        lambda space: None if space.free is None else float(space.free),
+        description="Free bytes of the file system of MongoDB; null where MongoDB does not report them.",
+    )
+    collections: list[CollectionStorage] = computed(
+        attrgetter("collections"),
+        size=Size(len(COLLECTIONS), len(COLLECTIONS)),
+        description="Each collection, largest first.",
+    )
+
+
+@strawberry.type(description="The state of the whole deployment, for its operators.")
+class Deployment(DocumentType):
+    """The source is a `graph.operations.deployment.Deployment`."""
+
+    version: str = computed(lambda _: _OF_PROCESS["version"], description="The version of RecallQL.")
+    python_version: str = computed(lambda _: _OF_PROCESS["python"], description="The version of Python.")
+    subscribers: int = computed(
+        attrgetter("subscribers"),
+        description="Number of open subscriptions of the web process that answers. Each process has its own.",
+    )
+
+    @resolved(description="The version of MongoDB.")
+    async def mongodb_version(self, info: Info) -> str:
+        return await info.context.backend.deployment.mongodb_version()
+
+    @resolved(description="The space of the collections, at most 5 seconds old.")
+    async def storage(self, info: Info) -> Storage:
+        return as_source(await info.context.backend.deployment.space())
+
+    @resolved(
+        size=Size(_MOST_FINDINGS, _MOST_FINDINGS),
+        description="The findings of the checks of `recallql doctor`, at most 5 seconds old. The models of workers are"
+        " not loaded: the check finds their files.",
+    )
+    async def findings(self, info: Info) -> list[Finding]:
+        return as_source(await info.context.backend.deployment.findings())
