@@ -93,8 +93,8 @@ def create_app(settings: Settings, uri: str) -> Starlette:
     return app
 
 
-async def _home(_request: Request) -> RedirectResponse:
-    return RedirectResponse("/graphql")
+async def _home(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.app.state.settings.root_path or ''}/graphql")
 
 
 async def _health(_request: Request) -> PlainTextResponse:

@@ -145,6 +145,7 @@ def run(
         timeout_keep_alive=cast("int", settings.idle_timeout),  # uvicorn hands it on to the event loop
         timeout_graceful_shutdown=10,
         server_header=False,
+        proxy_headers=False,  # `graph.transport.proxied` has the one that matters
         ws_max_size=settings.body_limit or sys.maxsize,
         ws_per_message_deflate=False,  # costs more processor time and memory than chat messages save
     )

@@ -16,8 +16,10 @@ from graph.settings.types import (
     HeaderNames,
     Host,
     MetricsAddress,
+    Networks,
     Origins,
     Roles,
+    RootPath,
     SessionPrefix,
     UserPath,
     WebAddress,
@@ -69,6 +71,15 @@ class ServerSettings(CheckedSettings):
     )
     request_timeout: float = Field(
         30.0, ge=0, description="Time-out for a request's body, in seconds; 0 disables the limit."
+    )
+    root_path: RootPath | None = Field(
+        None,
+        description="Prefix of all paths behind a proxy, as /memory, which the proxy may take off or pass on.",
+    )
+    forwarded_allow_ips: Networks = Field(
+        (),
+        description="Addresses and networks of proxies whose X-Forwarded-Host is believed, with commas between:"
+        " 10.0.0.0/8; * is any.",
     )
     compression: bool = Field(
         True,

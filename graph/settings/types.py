@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -28,6 +29,9 @@ _LONGEST_DATABASE_NAME = 38  # bytes: with the name of a collection, within the 
 _RESERVED_DATABASES = ("admin", "config", "local")  # MongoDB has no transactions in them
 _LONGEST_ROLE = 256  # bytes, as of any message's role
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")  # a token, as RFC 9110 has it
+_ROOT_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,20}")
+_LONGEST_ROOT_PATH = 200  # characters
+_ROUTES = ("api", "console", "graphql", "health", "healthz", "mcp", "metrics", "ready")
 _NOT_IN_DATABASE_NAMES = re.compile(r"""[\s/\\."$*<>:|?\x00-\x1f]""")
 
 
@@ -92,6 +96,27 @@ def _web_address(value: str) -> str:
     return value
 
 
+def _root_path(value: str) -> str:
+    if not _ROOT_PATH.fullmatch(value) or len(value) > _LONGEST_ROOT_PATH:
+        raise ValueError(
+            "a prefix begins with a slash and ends with none, as /memory, and has letters, digits and ._~-"
+        )
+    if (first := value.split("/")[1]) in _ROUTES:
+        raise ValueError(f"/{first} is a path of the service itself: choose another prefix")
+    return value
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for network in value:
+        try:
+            network == "*" or ip_network(network)
+        except ValueError:
+            raise ValueError(
+                "proxies are addresses or networks with commas between, as 127.0.0.1,10.0.0.0/8, or *"
+            ) from None
+    return value
+
+
 def _metrics_address(value: str) -> str:
     found = _METRICS_ADDRESS.fullmatch(value)
     if value != "key" and (found is None or int(found[1]) > _MOST_PORT):
@@ -118,6 +143,8 @@ SessionPrefix = Annotated[str, AfterValidator(_session_prefix)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_origins)]
 Roles = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_roles)]
+RootPath = Annotated[str, AfterValidator(_root_path)]
+Networks = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)]
 HeaderNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_header_names)]
 MetricsAddress = Annotated[str, AfterValidator(_metrics_address)]
 LanguageModels = Annotated[dict[str, str], NoDecode, BeforeValidator(_models)]

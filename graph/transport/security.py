@@ -17,6 +17,7 @@ from graph.settings import Settings
 from graph.transport import http
 from graph.transport.compression import Compression
 from graph.transport.origins import CheckOrigins, Cors, OnceLog, Origins
+from graph.transport.proxied import ForwardedHost, Prefix
 from graph.transport.requests import Requests
 
 _HEADERS = {
@@ -35,10 +36,14 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _HEAD
 def middleware(settings: Settings, origins: Origins) -> list[Middleware]:
     """Return the middleware of all routes, outermost first."""
     layers = [Middleware(Requests), Middleware(SecurityHeaders)]
+    if settings.root_path is not None:
+        layers.insert(0, Middleware(Prefix, prefix=settings.root_path))
     if settings.compression:
         layers.append(Middleware(Compression))
     if not authentication_is_on(settings):
         layers.append(Middleware(LocalHostsOnly, origins=settings.allowed_origins))
+    if settings.forwarded_allow_ips:  # after `LocalHostsOnly`, which a page could deceive with a forwarded host
+        layers.append(Middleware(ForwardedHost, trusted=settings.forwarded_allow_ips))
     layers.append(Middleware(CheckOrigins, origins=origins))
     if settings.allowed_origins:
         allowed, headers = settings.allowed_origins, settings.allowed_headers
