@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from graph.settings import PREFIX, Settings
+from graph.settings import PREFIX, SECRETS, Settings, variable
 from tests.support.paths import ROOT
 
 FILE = ROOT / "docker-compose.yml"
@@ -27,11 +27,13 @@ def test_the_database_has_no_open_port_and_initiates_itself(services: dict[str, 
     mongodb = services["mongodb"]
     assert mongodb["image"] == "mongo:8"
     assert "ports" not in mongodb
-    assert "--replSet" in mongodb["command"]
+    command = mongodb["command"][-1].split()
     check = mongodb["healthcheck"]["test"][-1]
     assert "rs.initiate" in check
     assert "isWritablePrimary" in check
-    assert f'_id: "{mongodb["command"][2]}"' in check
+    assert f'_id: "{command[command.index("--replSet") + 1]}"' in check
+    assert command[command.index("--keyFile") + 1] in command[: command.index("&&")]  # which demands authentication
+    assert mongodb["environment"]["MONGO_INITDB_ROOT_PASSWORD_FILE"] == "/run/secrets/mongodb-root-password"
 
 
 def test_nothing_runs_as_root(services: dict[str, Any]) -> None:
@@ -47,16 +49,17 @@ def test_api_and_one_worker_wait_for_the_database(services: dict[str, Any]) -> N
 
 
 def test_the_settings_that_it_gives_exist(services: dict[str, Any]) -> None:
-    given = {name for service in services.values() for name in service.get("environment", {})}
+    given = {name for kind in ("api", "worker") for name in services[kind]["environment"]}
     assert given
-    assert {name.removeprefix(PREFIX).lower() for name in given} <= set(Settings.model_fields)
+    names = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {variable(name) for name in SECRETS}
+    assert given <= names
 
 
-def test_the_image_builds_the_explorer_and_takes_the_pinned_versions(services: dict[str, Any]) -> None:
-    dockerfile = services["api"]["build"]["dockerfile_inline"]
-    assert re.search(r"^FROM node:\d+", dockerfile, re.MULTILINE)
-    assert "-c /wheels/constraints.txt" in dockerfile
-    assert re.search(r"^USER \d+", dockerfile, re.MULTILINE)
+def test_each_service_gets_the_secrets_that_it_names_and_bounded_memory(services: dict[str, Any]) -> None:
+    for service in services.values():
+        named = set(re.findall(r"/run/secrets/([a-z-]+)", str(service)))
+        assert named <= set(service["secrets"])
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
 
 
 def test_the_file_keeps_to_the_compose_specification() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from typing import Any
 
-import yaml
 from starlette.applications import Starlette
 
 from graph.settings import Settings
@@ -15,7 +14,6 @@ from tests.support.access import served_with
 from tests.support.graphql_client import Client, serving
 from tests.support.hanging import hanging_mongodb
 from tests.support.live_client import socket_to
-from tests.support.paths import ROOT
 from tests.support.untyped import untyped
 
 ADDED = """subscription { messageAdded(sessionId: "s") { content } }"""
@@ -111,8 +109,3 @@ async def test_all_who_ask_at_once_cause_one_look(client: Client, commands: Any)
         answers = await asyncio.gather(*(ready(client) for _ in range(50)))
     assert answers == [(200, {})] * 50
     assert len([name for name, _ in sent if name == "listIndexes"]) <= 30
-
-
-def test_the_health_check_of_compose_asks_for_readiness() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    assert "/ready'" in compose["services"]["api"]["healthcheck"]["test"][-1]
