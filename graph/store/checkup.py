@@ -151,7 +151,7 @@ async def _count(opened: Database, found: Checkup, model: str | None, seconds: f
     except Unavailable as error:
         if not seconds:
             raise
-        found.uncounted = f"they were not counted within {seconds:g} seconds: {error}"
+        found.uncounted = f"the messages were not counted within {seconds:g} seconds: {error}"
 
 
 async def _oplog_hours(client: Client) -> float | None:

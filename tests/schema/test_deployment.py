@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import re
+import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
@@ -23,9 +24,12 @@ from graph.store.storage import COLLECTIONS
 from tests.support.access import SECRET, as_caller, served_with, token
 from tests.support.commands import Commands
 from tests.support.graphql_client import Client
+from tests.support.hanging import hanging_mongodb
 from tests.support.memory import add
 from tests.support.untyped import untyped
 
+LONGEST = 15.0
+"""Seconds: far above the limits of the test, since other tests share the machine."""
 STORAGE = """{ deployment { storage { totalBytes diskBytes freeBytes
   collections { name documents contentBytes dataBytes indexBytes } } } }"""
 FINDINGS = "{ deployment { findings { name grade text advice } } }"
@@ -157,6 +161,39 @@ async def test_counts_that_take_too_long_are_a_warning_beside_the_other_findings
     assert "not counted within" in found["Enrichment"]["text"]
     assert found["Memory"]["grade"] == "OK"
     assert "Erasures" not in found
+
+
+async def until_well(client: Client) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            answer = await client.send(FINDINGS)
+            if "errors" not in answer and "BROKEN" not in str(answer):
+                return
+            await asyncio.sleep(0.2)
+
+
+async def test_while_mongodb_is_silent_an_answer_comes_in_time_and_later_ones_are_right(
+    settings: Settings, mongodb_uri: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As all reads, the query is refused; where reads wait, the checks end by themselves and say why."""
+    monkeypatch.setattr(deployment, "SECONDS", 1.0)
+    for silence in (1.0, 0.0):
+        with hanging_mongodb(mongodb_uri) as proxy:
+            async with served_with(settings, proxy.uri, mongodb_silence=silence) as client:
+                assert (await client.data(FINDINGS))["deployment"]["findings"]
+                proxy.hang()
+                started = time.monotonic()
+                answer = await client.send(FINDINGS)
+                assert time.monotonic() - started < LONGEST
+                if silence:
+                    assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+                else:
+                    (broken,) = [each for each in answer["data"]["deployment"]["findings"] if each["grade"] == "BROKEN"]
+                    assert broken["name"] == "MongoDB"
+                    assert "within 1 seconds" in broken["text"]
+                    assert (await client.error(STORAGE))["code"] == "UNAVAILABLE"
+                proxy.go_on()
+                await until_well(client)
 
 
 async def test_end_users_are_refused_and_every_service_key_may_read(

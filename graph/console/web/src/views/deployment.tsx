@@ -27,7 +27,7 @@ const DEPLOYMENT = graphql(`
   }
 `);
 
-// By itself: what doctor finds is of most use where MongoDB does not answer the other query.
+// By itself: a refusal of the figures must not hide the findings.
 const FINDINGS = graphql(`
   query Findings {
     deployment {
