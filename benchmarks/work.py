@@ -110,8 +110,8 @@ def observed(bench: Bench) -> None:
 def compression(bench: Bench) -> None:
     """The cost and the bytes of compressed answers, beside answers of a server without compression."""
     cases: list[tuple[str, str, list[dict[str, Any]], float]] = [
-        ("100 sessions with 30 messages", LIST, [{}], 1.25),
-        ("100 messages", EVERYTHING, _sessions(), 1.25),
+        ("100 sessions with 30 messages", LIST, [{}], 1.5),
+        ("100 messages", EVERYTHING, _sessions(), 1.5),
         ("last 5 messages", FEW, _sessions(), 1.05),
     ]
     for what, query, variables, most in cases:

@@ -150,6 +150,15 @@ def test_the_secrets_of_compose_are_made_for_their_readers_alone(tmp_path: Path)
     assert (secrets / "mongodb-password").read_text() == password
 
 
+def test_a_server_that_ends_is_found_not_ready_before_it_is_killed() -> None:
+    (pod,) = (one["spec"]["template"]["spec"] for one in deployments() if one["metadata"]["name"] == "recallql-api")
+    (api,) = pod["containers"]
+    probe = api["readinessProbe"]
+    drain = next(int(one["value"]) for one in api["env"] if one["name"] == f"{PREFIX}DRAIN")
+    assert drain > probe["periodSeconds"] * probe["failureThreshold"]
+    assert pod["terminationGracePeriodSeconds"] >= drain + 15  # of docs/operating.md
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
 def test_the_units_of_systemd_are_valid_and_hardened(unit: Path, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
