@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graph.enrichment.offsets import set_wide
 from graph.store.documents import EntityDocument, mention_count
+from graph.store.entities.offsets import set_wide
 from graph.store.jobs.enrichment import MOST_ENTITIES
 
 if TYPE_CHECKING:

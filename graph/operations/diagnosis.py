@@ -20,6 +20,7 @@ from graph.settings import Settings
 from graph.store.checkup import Checkup
 from graph.store.database import OLDEST_MONGODB
 from graph.store.documents import now
+from graph.store.versions import CURRENT
 
 _LEAST_DISK = 2**30  # bytes
 _LONGEST_WAIT = 600.0  # seconds that a pending message may wait
@@ -88,12 +89,27 @@ def _graded(found: Checkup, settings: Settings) -> Iterator[Finding]:
     if abs(found.clock) > _MOST_SKEW:
         text = f"MongoDB's is {found.clock:+.0f} seconds off this machine's"
         yield Finding("Clocks", Grade.WARNING, text, "Let NTP set both: leases of workers go by the time of day.")
-    yield _indexes(found)
+    yield _schema(found)
+    if found.newer is None:
+        yield _indexes(found)
     yield from disk(settings, found.disk)
 
 
+def _schema(found: Checkup) -> Finding:
+    if found.newer is not None:
+        return Finding("Schema", Grade.BROKEN, found.newer)
+    if found.empty:
+        return Finding("Schema", Grade.OK, f"the first start makes version {CURRENT}")
+    number = 0 if found.schema is None else found.schema["number"]
+    if number >= CURRENT:
+        return Finding("Schema", Grade.OK, f"version {number}")
+    passed = 0 if found.schema is None else found.schema.get("passed", 0)
+    text = f"version {number} of {CURRENT}; the next migration has passed {passed:,} documents"
+    return Finding("Schema", Grade.WARNING, text, "A server or worker migrates the documents while it runs.")
+
+
 def _indexes(found: Checkup) -> Finding:
-    advice = "Start `recallql serve` or `recallql worker` once: they create missing indexes."
+    advice = "Start `recallql serve` or `recallql worker` once: they build missing indexes."
     if found.empty:
         return Finding("Indexes", Grade.OK, "the database is not there yet; the first start makes it")
     if not found.missing:

@@ -76,7 +76,7 @@ class Readiness:
             return None
         names = [f"{collection}.{name}" for collection, found in missing.items() for name in found]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        return f"missing: {', '.join(names[:_NAMED])}{more}; a start of any process makes them"
+        return f"missing: {', '.join(names[:_NAMED])}{more}; a start of any process builds them"
 
 
 def _line(error: Exception) -> str:

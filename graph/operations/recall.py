@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graph.enrichment.models import use_one_thread
-from graph.enrichment.offsets import wide_before
 from graph.enrichment.parts import searched_text
 from graph.errors import StartupError, TooCostly, Unavailable
 from graph.operations import validation
@@ -18,6 +17,7 @@ from graph.operations.filters import check_message_filter
 from graph.operations.search_cache import MAX_READ
 from graph.recall.mode import SearchMode as SearchMode  # noqa: PLC0414 - for the schema, which knows operations only
 from graph.store.documents import MatchDocument, MessageDocument, SessionDocument, now
+from graph.store.entities.offsets import wide_before
 from graph.store.messages import ANY_MESSAGE, MessageFilter
 from graph.store.recall import messages_meeting, messages_of, searched_sessions
 from graph.store.scope import Scope

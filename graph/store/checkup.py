@@ -13,6 +13,8 @@ from graph.store.driver import client as driver
 from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
 from graph.store.indexes import missing_indexes
 from graph.store.jobs import progress
+from graph.store.service_documents import VersionDocument
+from graph.store.versions import CURRENT, newer, stored_version
 
 
 @dataclass(slots=True)
@@ -27,6 +29,8 @@ class Checkup:
         clock: seconds by which the server's clock is ahead of this machine's.
         missing: the missing indexes, by collection.
         empty: whether the database does not exist yet.
+        schema: the stored version of the schema; None of a database that no version since the first one has opened.
+        newer: the reason why a newer version is needed, or None.
         disk: total and used bytes of its file system, where MongoDB reports them.
         enrichment: the counts of `graph.store.jobs.progress`; None where the database or a replica set is missing, or
             the counts took too long.
@@ -43,6 +47,8 @@ class Checkup:
     clock: float = 0.0
     missing: dict[str, list[str]] = field(default_factory=dict)
     empty: bool = False
+    schema: VersionDocument | None = None
+    newer: str | None = None
     disk: tuple[int, int] | None = None
     enrichment: Document | None = None
     uncounted: str | None = None
@@ -131,10 +137,13 @@ async def _look(opened: Database, found: Checkup, model: str | None, counted_wit
     found.empty = not await database.list_collection_names()
     if not found.empty:
         found.missing = await missing_indexes(database)
+        found.schema = await stored_version(database)
+    if found.schema is not None and found.schema["newest"] > CURRENT:
+        found.newer = newer(opened.name, found.schema)
     stats: Document = await database.command("dbStats")
     if stats.get("fsTotalSize"):  # absent for a database that does not exist
         found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
-    if found.replicated and not found.empty:
+    if found.replicated and not found.empty and found.newer is None:
         await _count(opened, found, model, counted_within)
     with suppress(OperationFailure):  # a user that may read the database alone
         found.oplog_hours = await _oplog_hours(client)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import weakref
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,17 +26,23 @@ from graph.store.documents import (
 from graph.store.driver import client as driver
 from graph.store.driver.collection import Collection, collection_of
 from graph.store.driver.presence import Presence
-from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError
+from graph.store.driver.types import Client, DriverName, OperationFailure, PyMongoError, RawDatabase
 from graph.store.entities.documents import EntityCountDocument
 from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes, missing_indexes
 from graph.store.item_documents import ItemDocument
 from graph.store.jobs.documents import ErasureDocument, ForkDocument, HandoverDocument, RetentionDocument
-from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument
+from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument, VersionDocument
 from graph.store.streams.documents import PiecesDocument, StreamDocument, TypingDocument
+from graph.store.versions import admit
+
+logger = logging.getLogger(__name__)
 
 OLDEST_MONGODB = (6, 0)
 _MOST_SETTLED = 10_000
+_INDEX_SECONDS = 10.0
+"""Seconds that the opening waits for new indexes. The build in a large database continues in the background."""
+_INDEX_PAUSE = 5.0  # seconds before a failed build is repeated
 _SHOWN = 300  # characters of the driver's reason, which may repeat a long connection string
 
 
@@ -51,6 +58,7 @@ class Database:
         retention: how long a session is kept after its last change; None for no bound.
         silence: seconds for which MongoDB may answer nothing until reads are refused; 0 disables the limit.
         entity_tools: whether entities are extracted from the arguments and results of tools, too.
+        is_migrated: whether this process knows that the documents have the current version of the schema.
         presence: refuses these reads.
         sessions: the sessions that have not expired: an expired one is as deleted to all who read or write it.
         all_sessions: the expired sessions, too, for upserts and for erasures.
@@ -65,6 +73,7 @@ class Database:
     retention: timedelta | None = None
     silence: float = 0.0
     entity_tools: bool = False
+    is_migrated: bool = field(init=False, default=False)
     presence: Presence = field(init=False)
     sessions: Collection[SessionDocument] = field(init=False)
     all_sessions: Collection[SessionDocument] = field(init=False)
@@ -83,6 +92,7 @@ class Database:
     retentions: Collection[RetentionDocument] = field(init=False)
     counters: Collection[CounterDocument] = field(init=False)
     models: Collection[ModelDocument] = field(init=False)
+    versions: Collection[VersionDocument] = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
     service_keys: Collection[ServiceKeyDocument] = field(init=False)
     deletions: Collection[DeletionDocument] = field(init=False)
@@ -119,6 +129,7 @@ class Database:
         self.entities = collection_of(database, "entities", EntityCountDocument)
         self.counters = collection_of(database, "counters", CounterDocument)
         self.models = collection_of(database, "models", ModelDocument)
+        self.versions = collection_of(database, "versions", VersionDocument)
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """Return the lock for this process's writers to one session.
@@ -195,10 +206,11 @@ async def open_database(
     silence: float = 0.0,
     entity_tools: bool = False,
 ) -> Database:
-    """Connect, check the deployment, and create missing collections and indexes.
+    """Connect, check the deployment and the version of the schema, and create missing collections and indexes.
 
     Raises:
-        StartupError: MongoDB can't be reached, is too old, or is neither a replica set nor a sharded cluster.
+        StartupError: MongoDB can't be reached, is too old, or is neither a replica set nor a sharded cluster; or a
+            newer version has opened the database.
     """
     await driver.load(driver_name)
     client = driver.connect(uri, pool_size=pool_size, timeout=timeout, driver=driver_name)
@@ -206,7 +218,8 @@ async def open_database(
         # One after the other: of two concurrent checks, the error of the second could be lost.
         _check_deployment(await client.admin.command("hello"), await client.admin.command("buildInfo"))
         database = Database(client, name, write_deadline, tombstones_kept, retention, silence, entity_tools)
-        await ensure_indexes(client.get_database(name))
+        await admit(client.get_database(name))
+        await _build_indexes(database)
     except OperationFailure as error:
         await driver.close(client)
         message = f"MongoDB refused: {error.details.get('errmsg') if error.details else error}"
@@ -220,6 +233,32 @@ async def open_database(
         await driver.close(client)
         raise
     return database
+
+
+async def _build_indexes(database: Database) -> None:
+    """Create the missing indexes, and wait a time for them: writes to a collection continue during a build."""
+    raw = database.client.get_database(database.name)
+    building = database.run(ensure_indexes(raw))
+    await asyncio.wait([building], timeout=_INDEX_SECONDS)
+    if building.done():
+        await building
+        return
+    logger.info("MongoDB is building indexes: the process goes on, and queries that need them are slow meanwhile")
+    database.run(_finish_indexes(raw, building))
+
+
+async def _finish_indexes(raw: RawDatabase, building: asyncio.Task[None]) -> None:
+    build: Awaitable[None] = building
+    while True:
+        try:
+            await build
+        except PyMongoError as error:
+            logger.warning("the indexes: put off: %s", error)
+            await asyncio.sleep(_INDEX_PAUSE)
+            build = ensure_indexes(raw)
+        else:
+            logger.info("all indexes are built")
+            return
 
 
 def _check_deployment(hello: dict[str, Any], build: dict[str, Any]) -> None:

@@ -147,11 +147,15 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     "counters": [],
     "models": [],
+    "versions": [],
 }
 
 
 RETIRED: dict[str, tuple[str, ...]] = {
-    "messages": ("words",),  # of the words of contents, which MongoDB's text search compared
+    "messages": (
+        "words",  # of the words of contents, which MongoDB's text search compared
+        "pending",  # of due messages, before the index had the fields of the whole filter
+    ),
     "summaries": ("words",),
 }
 """The names of indexes that earlier versions created and no read uses: each write would still update them."""

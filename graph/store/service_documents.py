@@ -29,3 +29,21 @@ class ServiceKeyDocument(TypedDict):
     hash: str
     createdAt: datetime
     lastUsedAt: NotRequired[datetime]
+
+
+class VersionDocument(TypedDict):
+    """The version of the schema of the database, with the lease of the worker that migrates the database."""
+
+    _id: str
+    number: int
+    """The number of migrations that the documents have had."""
+    newest: int
+    """The version that the newest RecallQL knows that has opened the database."""
+    dueAt: NotRequired[datetime]
+    """While a migration is pending: see `graph.store.jobs.lease`."""
+    lease: NotRequired[str]
+    attempts: NotRequired[int]
+    after: NotRequired[str]
+    """The id of the last document that the running migration has passed."""
+    passed: NotRequired[int]
+    """The number of documents that the running migration has passed."""

@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
-from graph.enrichment.offsets import set_wide
 from graph.enrichment.tokens import TokenCounter
 from graph.errors import TransferError, shown
 from graph.store.documents import (
@@ -21,6 +20,7 @@ from graph.store.documents import (
     UserDocument,
     pending,
 )
+from graph.store.entities.offsets import set_wide
 from graph.store.item_documents import ItemDocument
 from graph.store.jobs.enrichment import MOST_ENTITIES
 from graph.store.streams.documents import MessageStatus

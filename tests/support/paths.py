@@ -8,3 +8,5 @@ ROOT = Path(__file__).parents[2]
 """The checkout."""
 DATA = ROOT / "tests" / "data"
 SCHEMA = ROOT / "schema.graphql"
+SCHEMA_0 = DATA / "schema-0.bson.gz"
+"""The data of a release that stored no version of the schema, see `tests.support.fill_release`."""
