@@ -50,6 +50,8 @@ def _is_look_for_jobs(command: Mapping[str, Any]) -> bool:
         return of_users or (command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE)
     if command.get("find") in ("streams", "forks"):
         return "dueAt" in command["filter"]
+    if command.get("find") == "versions":
+        return True
     return command.get("findAndModify") in ("erasures", "handovers", "retentions", "forks")
 
 
