@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +21,10 @@ from graph.runtime.diagnosis import examine
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.documents import now
-from graph.store.storage import COLLECTIONS
+from graph.store.driver import client as driver
+from graph.store.storage import COLLECTIONS, mongodb_version, space
 from tests.support.access import SECRET, as_caller, served_with, token
+from tests.support.accounts import mongod_with_reader
 from tests.support.commands import Commands
 from tests.support.graphql_client import Client
 from tests.support.hanging import hanging_mongodb
@@ -94,6 +97,18 @@ async def test_a_collection_of_another_application_or_a_missing_one_is_left_out(
     await database.client[database.name]["others"].insert_one({"_id": 1})
     await database.client[database.name].drop_collection("models")
     assert set(await collections(client)) == set(COLLECTIONS) - {"models"}
+
+
+async def test_a_user_that_may_only_read_the_database_is_enough(tmp_path: Path, settings: Settings) -> None:
+    with mongod_with_reader(tmp_path, settings.database) as uri:
+        client = driver.connect(uri, pool_size=4, timeout=10, driver=settings.mongodb_driver)
+        try:
+            opened = Database(client, settings.database, write_deadline=0)
+            assert re.match(r"\d+\.\d+\.\d+", await mongodb_version(opened, 10))
+            (found,) = (await space(opened, 10)).collections
+        finally:
+            await driver.close(client)
+    assert (found.name, found.documents) == ("messages", 1)
 
 
 def comparable(found: dict[str, Any]) -> dict[str, Any]:
@@ -176,8 +191,8 @@ async def test_while_mongodb_is_silent_an_answer_comes_in_time_and_later_ones_ar
     settings: Settings, mongodb_uri: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As all reads, the query is refused; where reads wait, the checks end by themselves and say why."""
-    monkeypatch.setattr(deployment, "SECONDS", 1.0)
-    for silence in (1.0, 0.0):
+    for silence, seconds in ((1.0, 8.0), (0.0, 1.0)):
+        monkeypatch.setattr(deployment, "SECONDS", seconds)
         with hanging_mongodb(mongodb_uri) as proxy:
             async with served_with(settings, proxy.uri, mongodb_silence=silence) as client:
                 assert (await client.data(FINDINGS))["deployment"]["findings"]
