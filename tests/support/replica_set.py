@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,10 @@ START_SECONDS = 60.0
 class ReplicaSet:
     """The members, by port."""
 
-    def __init__(self, directory: Path, *, size: int = 3, oplog_mb: int = 990, flags: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, *, size: int = 3, oplog_mb: int = 990) -> None:
         self._mongod = find_mongod(None, copy_to=directory / "bin")
         self._directory = directory
         self._oplog_mb = oplog_mb
-        self._flags = flags
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         for port in _free_ports(size):
             self.start(port)
@@ -46,7 +45,7 @@ class ReplicaSet:
         dbpath.mkdir(exist_ok=True)
         log = self._directory / f"{port}.log"
         command = command_line(self._mongod, dbpath=dbpath, log=log, port=port, cache_mb=256, oplog_mb=self._oplog_mb)
-        command += ["--syncdelay", "1", *self._flags]  # the oplog is cut up to the last checkpoint
+        command += ["--syncdelay", "1"]  # the oplog is cut up to the last checkpoint
         self._processes[port] = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def initiate(self) -> None:

@@ -25,6 +25,10 @@ from graph.mongod.program import command_line, find_mongod
 START_SECONDS = 60.0
 
 
+ROLES: list[dict[str, Any]] = [{"role": "readWrite", "db": "recallql"}]
+"""The least rights, as docs/operating.md has them."""
+
+
 @dataclass(frozen=True)
 class Secured:
     """The connection strings of one user by password, and of one by certificate, with the same rights."""

@@ -16,6 +16,7 @@ import yaml
 
 from graph.settings import PREFIX, SECRETS, Settings, variable
 from tests.support.paths import ROOT
+from tests.support.secured import ROLES
 from tests.support.server_process import ServerProcess, clean_environment, served, until, watched
 
 DEPLOY = ROOT / "deploy"
@@ -157,6 +158,12 @@ def test_a_server_that_ends_is_found_not_ready_before_it_is_killed() -> None:
     drain = next(int(one["value"]) for one in api["env"] if one["name"] == f"{PREFIX}DRAIN")
     assert drain > probe["periodSeconds"] * probe["failureThreshold"]
     assert pod["terminationGracePeriodSeconds"] >= drain + 15  # of docs/operating.md
+
+
+def test_the_user_of_compose_has_the_least_rights() -> None:
+    script = (DEPLOY / "compose" / "create-user.js").read_text()
+    (roles,) = re.findall(r"roles: (\[.*\])", script)
+    assert yaml.safe_load(roles) == ROLES
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))

@@ -5,16 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.live_client import ADDED, socket_to
-from tests.support.secured import secured_mongod
+from tests.support.secured import ROLES, secured_mongod
 from tests.support.server_process import clean_environment, served, until
-
-ROLES: list[dict[str, Any]] = [{"role": "readWrite", "db": "recallql"}]
-"""The least rights, as docs/operating.md has them."""
 
 ADD = """mutation { addMemory(input: {sessionId: "s", userId: "ann", awaitEntities: true, messages: [
   {role: "user", content: "Octavia Butler was born in Pasadena."}]}) { replayed } }"""
@@ -38,6 +34,17 @@ async def test_everything_works_over_tls_with_the_least_rights(tmp_path: Path) -
                 assert "Pasadena" in found[0]["node"]["content"]
                 server.graphql('mutation { deleteUser(input: { userId: "ann" }) { deletedId } }')
                 assert server.graphql("{ users { totalCount } }")["users"]["totalCount"] == 0
+                for command in (["key", "create", f"app{number}"], ["export", str(home / "out.jsonl")], ["doctor"]):
+                    done = subprocess.run(  # noqa: ASYNC221 - nothing else runs
+                        [sys.executable, "-m", "graph", *command],
+                        env={**clean_environment(), "RECALLQL_MONGODB_URI": uri},
+                        cwd=home,
+                        capture_output=True,
+                        text=True,
+                        timeout=120,
+                        check=False,
+                    )
+                    assert (done.returncode, "not authorized" in done.stdout) == (0, False), (command, done)
                 log = server.stderr()
             assert "Traceback" not in log
             assert "not authorized" not in log
