@@ -107,7 +107,7 @@ class MCPEndpoint:
                 return
             request.state.api = PipelineApi(request, caller)
             app = await self._loaded()
-            await app(scope, _replay(bytes(body), receive), send)
+            await app(scope, _replay(bytes(body), receive), _with_own_headers(send))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -177,6 +177,17 @@ async def _caller_of(request: Request) -> Caller:
     caller = await guards.authenticate(request.headers.get("authorization"))
     await guards.budgets.spend(caller, _COST)
     return caller
+
+
+def _with_own_headers(send: Send) -> Send:
+    """Return a `send` that copies the headers: the SDK has one list for all streams, and middleware adds to a list."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": list(message["headers"])}
+        await send(message)
+
+    return sent
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -66,6 +66,33 @@ async def test_listeners_learn_of_new_and_changed_messages(client: Client) -> No
             assert event == ResourceUpdated(uri=uri)
 
 
+async def test_each_stream_has_the_headers_of_the_first(client: Client) -> None:
+    await client.data(ADD, input={"sessionId": "s", "messages": TALK})
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    listen = {"notifications": {"resourceSubscriptions": ["recallql://sessions/s/messages"]}, "_meta": meta}
+    sent = {
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "subscriptions/listen",
+    }
+    names = []
+    for encoding in ("gzip", "identity", "gzip", "gzip"):
+        body = {"jsonrpc": "2.0", "id": encoding, "method": "subscriptions/listen", "params": listen}
+        headers = {**sent, "Accept-Encoding": encoding}
+        async with client.http.stream("POST", "/mcp", json=body, headers=headers) as response:
+            assert response.status_code == 200
+            async for line in response.aiter_lines():
+                if "acknowledged" in line:
+                    break
+            names.append([name for name, _ in response.headers.multi_items()])
+    assert names[0] == names[2] == names[3]
+    assert names[1] == [name for name in names[0] if name != "content-encoding"]
+
+
 async def test_nobody_listens_to_foreign_sessions(settings: Settings, mongodb_uri: str) -> None:
     async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET)) as client:
         async with mcp_client(address(client), token("ada")) as ada:
