@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import shutil
 import subprocess
 import sys
 import time
-import warnings
-from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,18 +27,9 @@ from tests.support.driver import UNCLOSED
 from tests.support.hanging import hanging_mongodb
 from tests.support.tcp import free_port
 
-pytestmark = pytest.mark.filterwarnings(UNCLOSED)
+pytestmark = [pytest.mark.filterwarnings(UNCLOSED), pytest.mark.usefixtures("leaves_garbage")]
 
 WARNING = "Motor is past its end of life"
-
-
-@pytest.fixture(autouse=True)
-def _sockets_collected() -> Iterator[None]:
-    """Collect the sockets that PyMongo leaves, so that no later test is warned of them."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture

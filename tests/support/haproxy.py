@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.graphql_client import PLAIN
+from tests.support.server_process import until
 from tests.support.tcp import free_port
 
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
@@ -50,7 +51,10 @@ class Balancer:
 
     def is_up(self, port: int) -> bool:
         """Whether it sends requests to the server on this port."""
-        page = httpx.get(f"{self.url}/balancer;csv", timeout=30, verify=PLAIN).text
+        try:
+            page = httpx.get(f"{self.url}/balancer;csv", timeout=30, verify=PLAIN).text
+        except httpx.ConnectError:  # it has just been started
+            return False
         rows = csv.DictReader(page.removeprefix("# ").splitlines())
         return any(row["svname"] == f"s{port}" and row["status"] == "UP" for row in rows)
 
@@ -65,6 +69,8 @@ def balanced(directory: Path, ports: Sequence[int]) -> Iterator[Balancer]:
     file.write_text(_CONFIGURATION.format(port=port, servers=servers))
     with subprocess.Popen([HAPROXY, "-q", "-db", "-f", str(file)]) as process:
         try:
-            yield Balancer(f"http://127.0.0.1:{port}")
+            balancer = Balancer(f"http://127.0.0.1:{port}")
+            until(lambda: all(balancer.is_up(number) for number in ports))
+            yield balancer
         finally:
             process.terminate()

@@ -20,7 +20,7 @@ from tests.support import node_project, server_process
 from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
 from tests.support.console import PATIENCE, Visit, add, said
 from tests.support.paths import ROOT
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import ServerProcess, until
 
 ARTIFACTS = ROOT / "test-artifacts"
 WEB = ROOT / "graph" / "console" / "web"
@@ -162,6 +162,9 @@ def test_the_history_of_a_long_conversation_is_read_as_it_is_scrolled_to(visit: 
         visit.page.wait_for_timeout(50)
     expect(visit.page.locator("article.message").get_by_text("message number 1 of many", exact=True)).to_be_visible()
     assert visit.page.locator("article.message").count() < 100
+    # The worker of a busy machine takes longer than a page waits.
+    summaries = '{ session(sessionId: "long") { summaries(first: 1) { edges { node { uuid } } } } }'
+    until(lambda: server.graphql(summaries)["session"]["summaries"]["edges"], 150)
     rail = visit.page.get_by_role("complementary", name="Summaries")
     covered = rail.locator("li").first  # later ones still come
     covered.locator("summary").click()

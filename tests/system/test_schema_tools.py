@@ -234,6 +234,7 @@ def _otherwise(answer: dict[str, Any], code: str | None) -> Iterator[dict[str, A
 @pytest.mark.slow
 # graphql-core cancels the siblings of a failed field, some of them before their coroutine has begun.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.usefixtures("leaves_garbage")
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <coroutine:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(900)  # it waits for one answer after the other, which take long on a busy machine
 async def test_schemathesis_meets_no_error_but_those_that_are_documented_for_its_input(
