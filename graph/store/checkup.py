@@ -14,6 +14,7 @@ from graph.store.driver.types import Client, DriverName, OperationFailure, PyMon
 from graph.store.indexes import missing_indexes
 from graph.store.jobs import progress
 from graph.store.service_documents import VersionDocument
+from graph.store.storage import file_system
 from graph.store.versions import CURRENT, newer, stored_version
 
 
@@ -140,9 +141,7 @@ async def _look(opened: Database, found: Checkup, model: str | None, counted_wit
         found.schema = await stored_version(database)
     if found.schema is not None and found.schema["newest"] > CURRENT:
         found.newer = newer(opened.name, found.schema)
-    stats: Document = await database.command("dbStats")
-    if stats.get("fsTotalSize"):  # absent for a database that does not exist
-        found.disk = (int(stats["fsTotalSize"]), int(stats["fsUsedSize"]))
+    found.disk = file_system(await database.command("dbStats"))
     if found.replicated and not found.empty and found.newer is None:
         await _count(opened, found, model, counted_within)
     with suppress(OperationFailure):  # a user that may read the database alone

@@ -7,11 +7,13 @@ import logging
 import re
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_fixed
 
 from graph.errors import StartupError
 from graph.store.documents import (
@@ -248,17 +250,15 @@ async def _build_indexes(database: Database) -> None:
 
 
 async def _finish_indexes(raw: RawDatabase, building: asyncio.Task[None]) -> None:
-    build: Awaitable[None] = building
-    while True:
-        try:
-            await build
-        except PyMongoError as error:
-            logger.warning("the indexes: put off: %s", error)
-            await asyncio.sleep(_INDEX_PAUSE)
-            build = ensure_indexes(raw)
-        else:
-            logger.info("all indexes are built")
-            return
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(PyMongoError),
+        wait=wait_fixed(_INDEX_PAUSE),
+        before_sleep=before_sleep_log(logger, logging.WARNING),
+    )
+    async for attempt in attempts:
+        with attempt:
+            await (building if attempt.retry_state.attempt_number == 1 else ensure_indexes(raw))
+    logger.info("all indexes are built")
 
 
 def _check_deployment(hello: dict[str, Any], build: dict[str, Any]) -> None:

@@ -84,15 +84,26 @@ async def space(database: Database, seconds: float) -> Space:
         return await _space(database)
 
 
+def file_system(stats: Document) -> tuple[int, int] | None:
+    """Return the total and used bytes of the file system in an answer to `dbStats`.
+
+    None for a database that does not exist, or where MongoDB does not report the bytes.
+    """
+    if not stats.get("fsTotalSize"):
+        return None
+    return int(stats["fsTotalSize"]), int(stats["fsUsedSize"])
+
+
 async def _space(database: Database) -> Space:
     raw = database.client.get_database(database.name)
     there = set(await raw.list_collection_names())
     names = [name for name in COLLECTIONS if name in there]
-    stats: Document = await raw.command("dbStats")
+    disk = file_system(await raw.command("dbStats"))
     collections = await _of_each(database, names) if names else []
-    if not stats.get("fsTotalSize"):
+    if disk is None:
         return Space(collections, None, None)
-    return Space(collections, int(stats["fsTotalSize"]), int(stats["fsTotalSize"] - stats["fsUsedSize"]))
+    total, used = disk
+    return Space(collections, total, total - used)
 
 
 async def _of_each(database: Database, names: list[str]) -> list[CollectionSpace]:

@@ -105,7 +105,6 @@ class _Streams:
         async def send_compressed(message: Message) -> None:
             nonlocal encoder
             if message["type"] == "http.response.start" and _is_stream(message):
-                message = {**message, "headers": list(message["headers"])}
                 headers = MutableHeaders(raw=message["headers"])
                 headers.add_vary_header("Accept-Encoding")
                 if accepts:

@@ -67,8 +67,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
                 said = {name for name, _ in headers}
-                # A new list: the application may send the same one with each response.
-                message["headers"] = [*headers, *(header for header in _RAW_HEADERS if header[0] not in said)]
+                headers.extend([header for header in _RAW_HEADERS if header[0] not in said])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
