@@ -31,20 +31,35 @@ def mongod_with_reader(directory: Path, database: str) -> Iterator[str]:
         port = client.address[1] if client.address else 0
         client[database].messages.insert_one({"_id": "x"})
         client.admin.command("createUser", "reader", pwd=password, roles=[{"role": "read", "db": database}])
+    uri = f"mongodb://reader:{password}@127.0.0.1:{port}/?replicaSet=recallql&authSource=admin"
+    with mongod_with_accounts(directory, directory / "mongodb", port, uri):
+        yield uri
+
+
+@contextmanager
+def mongod_with_accounts(directory: Path, dbpath: Path, port: int, uri: str, *flags: str) -> Iterator[None]:
+    """Run the mongod of a replica set of one with authentication, for the length of a block.
+
+    Args:
+        directory: where its key file and its log are written.
+        dbpath: the data that an `EmbeddedMongo` has left, with an account.
+        port: the port of that one.
+        uri: the connection string of the account.
+        flags: more flags.
+    """
     key = directory / "key"
     key.write_text(secrets.token_hex(32))
     key.chmod(0o600)
-    mongod = find_mongod(None)
     log = directory / "with-accounts.log"
-    command = command_line(mongod, dbpath=directory / "mongodb", log=log, port=port, cache_mb=256, oplog_mb=990)
-    process = subprocess.Popen([*command, "--auth", "--keyFile", str(key)], stdout=subprocess.DEVNULL)
-    uri = f"mongodb://reader:{password}@127.0.0.1:{port}/?replicaSet=recallql&authSource=admin"
-    try:
-        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=int(START_SECONDS * 1000)) as client:
-            until = time.monotonic() + START_SECONDS
-            while not client.admin.command("hello").get("isWritablePrimary") and time.monotonic() < until:
-                time.sleep(0.1)
-        yield uri
-    finally:
-        process.terminate()
-        process.wait(60)
+    command = command_line(find_mongod(None), dbpath=dbpath, log=log, port=port, cache_mb=256, oplog_mb=990)
+    command += ["--auth", "--keyFile", str(key), *flags]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=int(START_SECONDS * 1000)) as client:
+                until = time.monotonic() + START_SECONDS
+                while not client.admin.command("hello").get("isWritablePrimary"):
+                    assert time.monotonic() < until
+                    time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()

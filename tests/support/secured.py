@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +18,7 @@ from cryptography.x509.oid import NameOID
 from pymongo import MongoClient
 
 from graph.mongod.embedded import EmbeddedMongo
-from graph.mongod.program import command_line, find_mongod
-
-START_SECONDS = 60.0
-
+from tests.support.accounts import mongod_with_accounts
 
 ROLES: list[dict[str, Any]] = [{"role": "readWrite", "db": "recallql"}]
 """The least rights, as docs/operating.md has them."""
@@ -55,41 +50,17 @@ def secured_mongod(directory: Path, roles: list[dict[str, Any]]) -> Iterator[Sec
         port = opened.address[1] if opened.address else 0
         opened.admin.command("createUser", "recallql", pwd=password, roles=roles)
         opened["$external"].command("createUser", subject, roles=roles)
-    key = directory / "key"
-    key.write_text(secrets.token_hex(32))
-    key.chmod(0o600)
-    command = command_line(
-        find_mongod(None),
-        dbpath=directory / "data" / "mongodb",
-        log=directory / "secured.log",
-        port=port,
-        cache_mb=256,
-        oplog_mb=990,
-    )
-    command += ["--auth", "--keyFile", str(key), "--tlsMode", "requireTLS"]
-    command += ["--tlsCertificateKeyFile", str(server), "--tlsCAFile", str(authority.file)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        place = f"127.0.0.1:{port}/?replicaSet=recallql"
-        tls = f"&tls=true&tlsCAFile={authority.file}"
-        certified = f"&tlsCertificateKeyFile={client}&authMechanism=MONGODB-X509&authSource=$external"
-        by_password = f"mongodb://recallql:{password}@{place}{tls}&tlsCertificateKeyFile={client}&authSource=admin"
-        try:
-            _wait(by_password)
-            yield Secured(
-                by_password,
-                f"mongodb://{place}{tls}{certified}",
-                f"mongodb://recallql:{password}@{place}&authSource=admin&serverSelectionTimeoutMS=2000",
-            )
-        finally:
-            process.terminate()
-
-
-def _wait(uri: str) -> None:
-    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=int(START_SECONDS * 1000)) as client:
-        until = time.monotonic() + START_SECONDS
-        while not client.admin.command("hello").get("isWritablePrimary"):
-            assert time.monotonic() < until
-            time.sleep(0.1)
+    place = f"127.0.0.1:{port}/?replicaSet=recallql"
+    tls = f"&tls=true&tlsCAFile={authority.file}"
+    certified = f"&tlsCertificateKeyFile={client}&authMechanism=MONGODB-X509&authSource=$external"
+    by_password = f"mongodb://recallql:{password}@{place}{tls}&tlsCertificateKeyFile={client}&authSource=admin"
+    flags = ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(server), "--tlsCAFile", str(authority.file)]
+    with mongod_with_accounts(directory, directory / "data" / "mongodb", port, by_password, *flags):
+        yield Secured(
+            by_password,
+            f"mongodb://{place}{tls}{certified}",
+            f"mongodb://recallql:{password}@{place}&authSource=admin&serverSelectionTimeoutMS=2000",
+        )
 
 
 _ORGANIZATION = "Example"

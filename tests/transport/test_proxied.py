@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from playwright.async_api import expect
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route, WebSocketRoute
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake
 
@@ -43,6 +45,13 @@ async def behind(settings: Settings, mongodb_uri: str, *, strips: bool, **change
             httpx.AsyncClient(base_url=proxy.url, timeout=60, verify=PLAIN) as http,
         ):
             yield Client(http)
+
+
+def test_no_prefix_is_the_first_part_of_a_route(app: Starlette) -> None:
+    first = {route.path.split("/")[1] for route in app.routes if isinstance(route, Route | WebSocketRoute | Mount)}
+    for name in first - {""}:
+        with pytest.raises(StartupError, match="is a path of the service itself"):
+            load_settings(root_path=f"/{name}")
 
 
 @pytest.mark.parametrize("strips", [True, False])
