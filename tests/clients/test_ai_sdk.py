@@ -68,7 +68,8 @@ def packed() -> None:
         ),
         ("twice", [1, ["one", "yes"]]),
         ("again", ["one", "yes", "two", "yes"]),
-        ("foreign", [[["assistant", [{"type": "text", "text": "It streams.", "state": "done"}]]], True]),
+        ("foreign", [["assistant", [{"type": "text", "text": "It streams.", "state": "done"}], True]] * 2),
+        ("early", ["the model is away", [["Tell", "COMPLETE"], ["as ", "ABORTED"]]]),
     ],
 )
 async def test_a_chat_is_stored_and_followed(client: Client, scenario: str, printed: Any) -> None:

@@ -374,6 +374,23 @@ const scenarios = {
     };
   },
 
+  // A model fails before the service has answered that the message is there.
+  async early() {
+    const id = crypto.randomUUID();
+    const answer = () =>
+      new ReadableStream({
+        start(controller) {
+          for (const chunk of answered(...said("as far as")).slice(0, 4)) controller.enqueue(chunk);
+          setImmediate(() => controller.error(new Error("the model is away")));
+        },
+      });
+    const transport = new RecallQLChatTransport({ client, userId: "ada", answer });
+    const question = { id: "u1", role: "user", parts: [{ type: "text", text: "Tell" }] };
+    const stream = await transport.sendMessages({ chatId: id, messages: [question], trigger: "submit-message" });
+    const [ended] = await Promise.allSettled([stream.getReader().closed]);
+    return [ended.reason.message, (await client.messages(id)).map(({ content, status }) => [content, status])];
+  },
+
   // A retry of a message, and a chat whose history is not loaded, store nothing twice and hide nothing.
   async again() {
     const [chat, transport] = chatWith(answered(...said("yes")));
@@ -476,22 +493,31 @@ const scenarios = {
   },
 
   // Plain pieces of another writer, as of a backend in Python.
+  // Another client writes the answer, as text alone; a follower comes while it is written, or after its end.
   async foreign() {
     const send = (query, input) => client.transport.execute(query, { input });
-    const { startMessage } = await send(
-      "mutation($input: StartMessageInput!) { startMessage(input: $input) { message { uuid } } }",
-      { sessionId: "foreign", role: "ai" },
-    );
-    const { uuid } = startMessage.message;
     const append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { nextIndex } }";
-    await send(append, { uuid, pieces: [{ index: 0, text: "It " }] });
-    const transport = other();
-    const chat = new Chat({ id: "foreign", transport, messages: await transport.messages("foreign") });
-    const following = chat.resumeStream();
-    await send(append, { uuid, pieces: [{ index: 1, text: "streams." }] });
-    await send("mutation($input: FinishMessageInput!) { finishMessage(input: $input) { message { uuid } } }", { uuid });
-    await following;
-    return [chat.messages.map(({ role, parts }) => [role, parts]), chat.messages[0].id === uuid];
+    const finish = "mutation($input: FinishMessageInput!) { finishMessage(input: $input) { message { uuid } } }";
+    const shown = [];
+    for (const isLate of [false, true]) {
+      const id = crypto.randomUUID();
+      const { startMessage } = await send(
+        "mutation($input: StartMessageInput!) { startMessage(input: $input) { message { uuid } } }",
+        { sessionId: id, role: "ai" },
+      );
+      const { uuid } = startMessage.message;
+      await send(append, { uuid, pieces: [{ index: 0, text: "It " }] });
+      const transport = other();
+      const chat = new Chat({ id, transport, messages: await transport.messages(id) });
+      let following = isLate ? undefined : chat.resumeStream();
+      await send(append, { uuid, pieces: [{ index: 1, text: "streams." }] });
+      await send(finish, { uuid });
+      following ??= chat.resumeStream();
+      await following;
+      deepStrictEqual(chat.error, undefined);
+      shown.push(...chat.messages.map(({ id, role, parts }) => [role, parts, id === uuid]));
+    }
+    return shown;
   },
 };
 

@@ -37,7 +37,7 @@ export async function built<M extends UIMessage>(chunks: UIMessageChunk[], base?
 export async function* rest(seen: UIMessageChunk[], whole: UIMessage): AsyncGenerator<UIMessageChunk, void, undefined> {
   const partial = await built(seen);
   const open = openIds(seen);
-  if (!seen.some(({ type }) => type === "start")) yield { type: "start", messageId: whole.id };
+  yield* startOf(seen, whole.id);
   if (whole.metadata !== undefined && !isSame(partial.metadata, whole.metadata)) {
     yield { type: "message-metadata", messageMetadata: whole.metadata };
   }
@@ -52,8 +52,17 @@ export async function* rest(seen: UIMessageChunk[], whole: UIMessage): AsyncGene
   }
 }
 
-/** Yield the chunks that complete the text of a message without parts, as an interrupted writer leaves it. */
-export function* restOfText(seen: UIMessageChunk[], content: string): Generator<UIMessageChunk, void, undefined> {
+/**
+ * Yield the chunks that complete the text of a message without parts, as an interrupted writer leaves it.
+ *
+ * @param messageId the id of the UI message
+ */
+export function* restOfText(
+  seen: UIMessageChunk[],
+  messageId: string,
+  content: string,
+): Generator<UIMessageChunk, void, undefined> {
+  yield* startOf(seen, messageId);
   const had = seen.reduce((length, chunk) => length + (chunk.type === "text-delta" ? chunk.delta.length : 0), 0);
   const delta = content.slice(had);
   const open = openIds(seen).text.at(-1);
@@ -62,6 +71,11 @@ export function* restOfText(seen: UIMessageChunk[], content: string): Generator<
   if (open === undefined) yield { type: "text-start", id };
   if (delta !== "") yield { type: "text-delta", id, delta };
   yield { type: "text-end", id };
+}
+
+/** Yield the chunk that names the message, unless it came: without it, a page makes up another id. */
+function* startOf(seen: UIMessageChunk[], messageId: string): Generator<UIMessageChunk, void, undefined> {
+  if (!seen.some(({ type }) => type === "start")) yield { type: "start", messageId };
 }
 
 /** The ids of the parts that have no end yet, in the order of the parts. */

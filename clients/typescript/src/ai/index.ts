@@ -169,7 +169,8 @@ async function* followed(
   signal: AbortSignal,
 ): AsyncGenerator<UIMessageChunk, void, undefined> {
   if (base !== undefined) yield* rest([], base); // the page shows the answer from its beginning
-  const decoder = new Decoder(fromStored(message)?.id ?? message.uuid);
+  const messageId = fromStored(message)?.id ?? message.uuid;
+  const decoder = new Decoder(messageId);
   const seen: UIMessageChunk[] = [];
   for await (const piece of client.stream(message.uuid, { signal })) {
     if (!piece.done) {
@@ -180,7 +181,7 @@ async function* followed(
       continue;
     }
     const whole = piece.message == null ? null : fromStored(piece.message);
-    if (piece.message?.parts.length === 0) yield* restOfText(seen, piece.message.content);
+    if (piece.message?.parts.length === 0) yield* restOfText(seen, messageId, piece.message.content);
     else if (whole !== null && !seen.some(({ type }) => type === "finish")) yield* rest(seen, whole);
     if (piece.status === "INTERRUPTED") yield { type: "error", errorText: "the writer of the answer was interrupted" };
     else if (!seen.some(({ type }) => type === "finish" || type === "abort" || type === "error")) {

@@ -48,12 +48,10 @@ export async function recorded<M extends UIMessage>(
   place: Place<M>,
   signal: AbortSignal | undefined,
 ): Promise<ReadableStream<UIMessageChunk>> {
-  const recording = await Recording.start(client, place).catch((error: unknown) => {
-    void source.cancel(error).catch(() => undefined);
-    throw error;
-  });
+  const recording = new Recording(client, place);
   let isRead = true;
-  return new ReadableStream<UIMessageChunk>({
+  // It is read at once: a source that fails drops the chunks that nobody has read.
+  const stream = new ReadableStream<UIMessageChunk>({
     start(controller) {
       const give = (chunk: UIMessageChunk) => isRead && controller.enqueue(chunk);
       recording.run(source, give, signal).then(
@@ -65,11 +63,15 @@ export async function recorded<M extends UIMessage>(
       isRead = false;
     },
   });
+  await recording.started;
+  return stream;
 }
 
 class Recording<M extends UIMessage> {
+  /** Settles when the message is there, or is refused. */
+  readonly started: Promise<unknown>;
   readonly #client: RecallQL;
-  readonly #uuid: string;
+  readonly #uuid = newUUID();
   readonly #base: Row<M> | undefined;
   readonly #encoder = new Encoder();
   #id: string;
@@ -80,20 +82,13 @@ class Recording<M extends UIMessage> {
   #draining: Promise<void> | undefined;
   #isRefused = false;
 
-  private constructor(client: RecallQL, uuid: string, id: string, base: Row<M> | undefined) {
+  constructor(client: RecallQL, { base, sessionId, userId, parentUuid }: Place<M>) {
     this.#client = client;
-    this.#uuid = uuid;
-    this.#id = id;
     this.#base = base;
-  }
-
-  static async start<M extends UIMessage>(client: RecallQL, place: Place<M>): Promise<Recording<M>> {
-    const { base, sessionId, userId, parentUuid } = place;
-    const uuid = newUUID();
-    const id = base?.message.id ?? uuid;
-    const input = { sessionId, uuid, role: "assistant", metadata: metadataOf({ id }), userId, parentUuid };
-    const { startMessage } = await client.transport.execute(StartMessageDocument, { input });
-    return new Recording(client, startMessage.message.uuid, id, base);
+    this.#id = base?.message.id ?? this.#uuid;
+    const metadata = metadataOf({ id: this.#id });
+    const input = { sessionId, uuid: this.#uuid, role: "assistant", metadata, userId, parentUuid };
+    this.started = client.transport.execute(StartMessageDocument, { input });
   }
 
   async run(
@@ -102,9 +97,11 @@ class Recording<M extends UIMessage> {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const reader = source.getReader();
-    const stop = () => void reader.cancel(signal?.reason).catch(() => undefined);
+    const cancel = (reason: unknown) => void reader.cancel(reason).catch(() => undefined);
+    const stop = () => cancel(signal?.reason);
     signal?.addEventListener("abort", stop);
     if (signal?.aborted) stop();
+    this.started.catch(cancel);
     const alive = setInterval(() => this.#showLife(), SILENCE);
     let failure: { error: unknown } | undefined;
     try {
@@ -163,6 +160,7 @@ class Recording<M extends UIMessage> {
   }
 
   async #append(pieces: ReturnType<Encoder["encode"]>): Promise<void> {
+    await this.started;
     await this.#client.transport.execute(AppendMessageDocument, { input: { uuid: this.#uuid, pieces } });
   }
 
@@ -179,6 +177,7 @@ class Recording<M extends UIMessage> {
 
   async #end(isEarly: boolean): Promise<void> {
     while (this.#draining !== undefined) await this.#draining;
+    await this.started;
     const base = this.#base?.message;
     const whole = await built<M>(this.#chunks, base);
     const { role: _, parts, ...kept } = whole;
