@@ -28,6 +28,7 @@ from graph.store.driver.availability import observed
 from graph.store.jobs.pending import keep_running
 from graph.store.streams.writing import interrupt_silent
 from graph.telemetry.exposition import BY_KEY, TYPE, page
+from graph.telemetry.steps import observed_by
 from graph.transport.endpoint import GraphQLEndpoint
 from graph.transport.http import JSON_TYPE, refusal_response, refused
 from graph.transport.open_connections import OpenConnections
@@ -52,8 +53,11 @@ def create_app(settings: Settings, uri: str) -> Starlette:
             database = await open_parts.enter_async_context(opened(settings, uri))
             tokens = load_counter(settings.token_encoding)
             interrupt = partial(interrupt_silent, database, tokens.count_message_async)
-            database.run(keep_running(database, ("silent streams", observed("streams", interrupt))))
             app.state.backend = backend = Backend(settings, database, tokens)
+            open_parts.enter_context(observed_by(backend.operations))
+            streams = ("silent streams", observed("streams", interrupt))
+            figures = ("the figures of the process", backend.processes.report)
+            database.run(keep_running(database, streams, figures))
             app.state.readiness = Readiness(backend)
             app.state.guards = guards = Guards(settings, database)
             app.state.pipeline = Pipeline(backend, guards)

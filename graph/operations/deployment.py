@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Final
 
 from graph.errors import Forbidden, StartupError
-from graph.live.hub import Hub
 from graph.operations import diagnosis
 from graph.operations.diagnosis import Finding, Grade
 from graph.operations.kept import Kept
+from graph.operations.processes import Figures, Processes
 from graph.recall.embedding import Embedder
 from graph.settings import Settings
 from graph.store.checkup import Checkup, check_up_within
@@ -32,14 +32,14 @@ class Deployment:
     Args:
         settings: the settings of the process.
         database: the open database.
-        hub: the subscribers of the process.
+        processes: the figures of all web processes.
         embedder: the model that embeds; None without one.
     """
 
-    def __init__(self, settings: Settings, database: Database, hub: Hub, embedder: Embedder | None) -> None:
+    def __init__(self, settings: Settings, database: Database, processes: Processes, embedder: Embedder | None) -> None:
         self._settings = settings
         self._database = database
-        self._hub = hub
+        self._processes = processes
         self._embedder = embedder
         self._version = Kept(lambda: mongodb_version(database, SECONDS), _VERSION_KEPT)
         self._space = Kept(lambda: space(database, SECONDS), _KEPT)
@@ -57,10 +57,13 @@ class Deployment:
             raise Forbidden("end users can't read the state of the deployment: send a service key")
         return self
 
-    @property
-    def subscribers(self) -> int:
-        """The number of subscribers of this process."""
-        return self._hub.followers
+    async def figures(self) -> Figures:
+        """Return the subscribers and the slowest operations of all web processes.
+
+        Raises:
+            Unavailable: MongoDB did not answer in time.
+        """
+        return await self._processes.figures()
 
     async def mongodb_version(self) -> str:
         """Return the version of MongoDB.

@@ -26,6 +26,7 @@ from graph.store.expiry import Expiry
 from graph.store.memories import Added
 from graph.store.scope import Scope
 from graph.store.visible import Visible
+from graph.telemetry.steps import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +183,7 @@ async def _wait_for_entities(backend: Backend, added: Added) -> None:
     memory = added.memory
     count = partial(messages.count_pending, backend.database, Visible.of_memory(memory), memory["lastSeq"])
     try:
-        with time_limit(limit):
+        with waiting(), time_limit(limit):
             await until_zero(count, seconds=limit)
     except Unavailable as error:
         logger.info("a wait for entities ends early: %s", error)

@@ -34,7 +34,13 @@ from graph.store.expiry import existing
 from graph.store.indexes import ensure_indexes, missing_indexes
 from graph.store.item_documents import ItemDocument
 from graph.store.jobs.documents import ErasureDocument, ForkDocument, HandoverDocument, RetentionDocument
-from graph.store.service_documents import CounterDocument, ModelDocument, ServiceKeyDocument, VersionDocument
+from graph.store.service_documents import (
+    CounterDocument,
+    ModelDocument,
+    ProcessDocument,
+    ServiceKeyDocument,
+    VersionDocument,
+)
 from graph.store.streams.documents import PiecesDocument, StreamDocument, TypingDocument
 from graph.store.versions import admit
 
@@ -95,6 +101,7 @@ class Database:
     counters: Collection[CounterDocument] = field(init=False)
     models: Collection[ModelDocument] = field(init=False)
     versions: Collection[VersionDocument] = field(init=False)
+    processes: Collection[ProcessDocument] = field(init=False)
     settled: set[tuple[str, str]] = field(init=False, default_factory=set)
     service_keys: Collection[ServiceKeyDocument] = field(init=False)
     deletions: Collection[DeletionDocument] = field(init=False)
@@ -132,6 +139,7 @@ class Database:
         self.counters = collection_of(database, "counters", CounterDocument)
         self.models = collection_of(database, "models", ModelDocument)
         self.versions = collection_of(database, "versions", VersionDocument)
+        self.processes = collection_of(database, "processes", ProcessDocument)
 
     def write_lock(self, session_id: str) -> asyncio.Lock:
         """Return the lock for this process's writers to one session.

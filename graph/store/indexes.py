@@ -148,6 +148,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "counters": [],
     "models": [],
     "versions": [],
+    "processes": [IndexModel([("expiresAt", ASCENDING)], expireAfterSeconds=0)],
 }
 
 

@@ -47,3 +47,23 @@ class VersionDocument(TypedDict):
     """The id of the last document that the running migration has passed."""
     passed: NotRequired[int]
     """The number of documents that the running migration has passed."""
+
+
+class OperationTimesDocument(TypedDict):
+    """The times of the calls of an operation, as `graph.telemetry.operations.Times`."""
+
+    name: str
+    kind: str
+    buckets: list[list[int]]
+    """Pairs of a bucket and its number of calls."""
+    longest: float
+    lastAt: datetime
+
+
+class ProcessDocument(TypedDict):
+    """The figures of a web process."""
+
+    _id: str
+    subscribers: int
+    operations: list[OperationTimesDocument]
+    expiresAt: datetime

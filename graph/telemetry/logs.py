@@ -129,7 +129,7 @@ class Lines:
             self._job(step)
         else:
             self._request(step)
-        if self._slow and step.seconds >= self._slow and _has_an_end(step):
+        if self._slow and step.worked >= self._slow and _has_an_end(step):
             self._slow_line(step)
 
     def _request(self, step: Step) -> None:
@@ -184,6 +184,8 @@ def _facts(step: Step, *names: str) -> dict[str, Any]:
         said["operation"] = str(said["operation"])[:_MOST_NAME]
     said["outcome"] = step.outcome
     said["ms"] = _ms(step.seconds)
+    if step.waited:
+        said["waitedMs"] = _ms(step.waited)
     return said
 
 

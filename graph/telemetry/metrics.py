@@ -5,38 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from typing import Final
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from graph.telemetry.operations import FirstNames, operation_of
 from graph.telemetry.steps import OK, Kind, Step, levels
 
-MOST_NAMES: Final = 100
-"""Maximum names of operations, and reasons of failures, that have series of their own; the others are `other`."""
-_LONGEST_NAME: Final = 64  # characters
-OTHER: Final = "other"
 _QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _LONG = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 LEVEL_SECONDS = 5.0
 """Between two readings of levels and of the process."""
-
-
-class FirstNames:
-    """The first names of some: clients choose them, and each makes time series."""
-
-    def __init__(self, most: int = MOST_NAMES) -> None:
-        self._most = most
-        self._seen: set[str] = set()
-
-    def of(self, name: str) -> str:
-        """Return the name, or `other` where there are too many others."""
-        if name in self._seen:
-            return name
-        if len(self._seen) >= self._most or len(name) > _LONGEST_NAME:
-            return OTHER
-        self._seen.add(name)
-        return name
 
 
 class Metrics:
@@ -65,7 +44,7 @@ class Metrics:
             return Gauge(f"recallql_{name}", text, labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
 
         self._requests = counter("requests", "Requests by operation", "operation", "kind", "outcome")
-        self._request_seconds = histogram("request_seconds", "Length of requests", "operation", "kind")
+        self._request_seconds = histogram("request_seconds", "Length of requests without waits", "operation", "kind")
         self._subscription_seconds = histogram(
             "subscription_seconds", "Length of subscriptions", "outcome", buckets=(1.0, 10.0, 60.0, 600.0, 3600.0)
         )
@@ -112,17 +91,15 @@ class Metrics:
                 self._lag.observe(step.seconds)
 
     def _request(self, step: Step) -> None:
+        if (found := operation_of(step, self._operations)) is None:
+            return
         facts = step.facts
-        if "protocol" not in facts or facts.get("kind") == "lines":
-            return  # a page, a check of health, or a body whose lines are the requests
-        kind = str(facts.get("kind", facts["protocol"]))
-        name = str(facts.get("operation", ""))
-        operation = self._operations.of(name) if facts.get("trusted", 1) else OTHER
+        operation, kind = found
         self._requests.labels(operation, kind, step.outcome).inc()
         if kind == "subscription":
             self._subscription_seconds.labels(step.outcome).observe(step.seconds)
         else:
-            self._request_seconds.labels(operation, kind).observe(step.seconds)
+            self._request_seconds.labels(operation, kind).observe(step.worked)
         caller = str(facts.get("caller", "unknown"))
         if cost := facts.get("cost"):
             self._cost.labels(caller).inc(_number(cost))

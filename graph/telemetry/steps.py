@@ -82,6 +82,7 @@ class Step:
         span: for the observer of traces.
         commands: the commands of MongoDB that ended within a request or job: name, collection, seconds.
         request_id: of the request.
+        waited: seconds of the step in which it waited for the work of others, see `waiting`.
     """
 
     __slots__ = (
@@ -96,6 +97,7 @@ class Step:
         "request_id",
         "seconds",
         "span",
+        "waited",
     )
 
     def __init__(self, kind: Kind, name: str, facts: dict[str, Fact]) -> None:
@@ -108,6 +110,7 @@ class Step:
         self.span: object = None
         self.commands: list[tuple[str, str, float]] = []
         self.request_id = ""
+        self.waited = 0.0
 
     def __enter__(self) -> Self:
         self.parent = _current.get()
@@ -132,6 +135,11 @@ class Step:
         """Seconds of the step's work that were done before it was entered."""
         earlier = self.facts.get("earlier", 0.0)
         return earlier if isinstance(earlier, float) else 0.0
+
+    @property
+    def worked(self) -> float:
+        """Seconds of the step without those in which it waited for the work of others."""
+        return max(0.0, self.seconds - self.waited)
 
     @property
     def owner(self) -> Step | None:
@@ -243,6 +251,17 @@ def fail(outcome: str) -> None:
         request.fail(outcome)
 
 
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Within the block, the present request waits for the work of others, as its client asked: it is not slow."""
+    request, began = _request(), time.perf_counter()
+    try:
+        yield
+    finally:
+        if request is not None:
+            request.waited += time.perf_counter() - began
+
+
 def outcome_of(error: BaseException) -> str:
     """The outcome of a step that an error ends."""
     if isinstance(error, OperationError):
@@ -275,12 +294,11 @@ def observe(*observers: Observer) -> None:
 @contextmanager
 def observed_by(*observers: Observer) -> Iterator[None]:
     """Add observers for the length of a block."""
-    before = list(_observers)
     observe(*observers)
     try:
         yield
     finally:
-        _observers[:] = before
+        _observers[:] = [tuple(one for one in those if one not in observers) for those in _observers]
 
 
 def carry_by(carrier: Callable[[Step], str]) -> None:

@@ -50,7 +50,7 @@ def _is_look_for_jobs(command: Mapping[str, Any]) -> bool:
         return of_users or (command.get("projection") == {"_id": 1} and command.get("limit") == AT_ONCE)
     if command.get("find") in ("streams", "forks"):
         return "dueAt" in command["filter"]
-    if command.get("find") == "versions":
+    if command.get("find") == "versions" or command.get("update") == "processes":
         return True
     return command.get("findAndModify") in ("erasures", "handovers", "retentions", "forks")
 

@@ -257,6 +257,11 @@ def test_health_shows_versions_subscribers_storage_and_the_findings_of_doctor(
             finding["grade"].lower()
         )
     visit.page.screenshot(path=ARTIFACTS / "console-health.png", full_page=True)
+    server.graphql("query Looked { sessions(first: 1) { edges { cursor } } }")
+    slowest = visit.page.get_by_role("region", name="Slowest operations").locator("tbody tr")
+    looked = slowest.filter(has=visit.page.get_by_role("rowheader", name="Looked query"))
+    expect(looked.get_by_role("cell").first).to_have_text("1")
+    expect(looked.get_by_role("cell").nth(2)).to_have_text(re.compile(r"^[\d.,]+ m?s$"))
     before = int(facts["Subscribers"])
     with browser.new_context() as context:
         other = Visit(context.new_page(), server.url)

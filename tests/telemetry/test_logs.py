@@ -224,6 +224,21 @@ def test_a_job_without_work_and_a_page_are_lines_of_debugging(caplog: pytest.Log
     assert re.fullmatch(written, stream.getvalue())
 
 
+async def test_a_wait_for_entities_is_not_slow(
+    settings: Settings, mongodb_uri: str, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No worker runs, so the wait lasts as long as it may."""
+    del database
+    add = ADD.replace('sessionId: "', 'awaitEntities: true, sessionId: "')
+    stream = io.StringIO()
+    async with served_with(settings, mongodb_uri, await_entities_timeout=3.0) as client:
+        with observed_by(Lines(stream, "json", 2.0)), caplog.at_level(logging.INFO, "recallql"):
+            await client.data(add, content="x")
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert line["operation"] == "Add"
+    assert line["ms"] > line["waitedMs"] > 2_500
+
+
 def test_a_reader_of_the_log_that_stops_stops_no_request(tmp_path: Path) -> None:
     program = """
 import logging, sys, time

@@ -22,7 +22,8 @@ from graph.store.jobs.depths import depths
 from graph.store.jobs.embedding import announce
 from graph.store.vectors import LAYOUT
 from graph.telemetry import exposition
-from graph.telemetry.metrics import MOST_NAMES, FirstNames, Metrics
+from graph.telemetry.metrics import Metrics
+from graph.telemetry.operations import MOST_NAMES, FirstNames
 from graph.telemetry.steps import Kind, observed_by, record, step
 from tests.support.access import as_caller, changed, served_with, token
 from tests.support.commands import Commands

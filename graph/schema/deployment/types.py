@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from datetime import datetime
 from importlib.metadata import version
 from operator import attrgetter
 
@@ -15,6 +16,7 @@ from graph.schema.context import Info
 from graph.schema.enums import described_enum
 from graph.schema.node import DocumentType
 from graph.store.storage import COLLECTIONS
+from graph.telemetry.operations import SHOWN
 
 _MOST_FINDINGS = 40
 """Maximum number of findings, for the cost: each check has one or two."""
@@ -87,16 +89,55 @@ class Storage(DocumentType):
     )
 
 
+@strawberry.type(
+    description="How long the calls of an operation took, without the waits of `awaitEntities`. Percentiles are at most"
+    " a fifth too long."
+)
+class OperationTimes(DocumentType):
+    """The source is a `graph.telemetry.operations.Times`."""
+
+    name: str | None = computed(
+        lambda times: times.name or None,
+        description="The name that clients give the operation; null for an operation without a name. After the"
+        " first 100 names of a process, it is `other`.",
+    )
+    kind: str = computed(attrgetter("kind"), description="`query`, `mutation`, or another protocol than GraphQL.")
+    count: int = computed(attrgetter("count"), description="Number of calls.")
+    median_seconds: float = computed(
+        lambda times: times.quantile(0.5), description="Seconds within which half of the calls ended."
+    )
+    p99_seconds: float = computed(
+        lambda times: times.quantile(0.99), description="Seconds within which 99 of 100 calls ended."
+    )
+    longest_seconds: float = computed(attrgetter("longest"), description="Seconds of the longest call.")
+    last_at: datetime = computed(attrgetter("last_at"), description="The end of the last call.")
+
+
 @strawberry.type(description="The state of the whole deployment, for its operators.")
 class Deployment(DocumentType):
     """The source is a `graph.operations.deployment.Deployment`."""
 
     version: str = computed(lambda _: _OF_PROCESS["version"], description="The version of RecallQL.")
     python_version: str = computed(lambda _: _OF_PROCESS["python"], description="The version of Python.")
-    subscribers: int = computed(
-        attrgetter("subscribers"),
-        description="Number of open subscriptions of the web process that answers. Each process has its own.",
+
+    @resolved(description="Number of web processes.")
+    async def web_processes(self, info: Info) -> int:
+        return (await info.context.backend.deployment.figures()).web_processes
+
+    @resolved(
+        description="Number of open subscriptions of all web processes: of the one that answers at the moment, of the"
+        " others at most 20 seconds before. A process that was killed counts for a minute."
     )
+    async def subscribers(self, info: Info) -> int:
+        return (await info.context.backend.deployment.figures()).subscribers
+
+    @resolved(
+        size=Size(SHOWN, SHOWN),
+        description="The queries and mutations of all web processes with the longest 99th percentiles in the last half"
+        " to whole hour, slowest first. Of another process, its 20 slowest are known.",
+    )
+    async def slowest_operations(self, info: Info) -> list[OperationTimes]:
+        return as_source((await info.context.backend.deployment.figures()).operations)
 
     @resolved(description="The version of MongoDB.")
     async def mongodb_version(self, info: Info) -> str:

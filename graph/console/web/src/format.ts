@@ -31,8 +31,15 @@ export function formatDuration(seconds: number): string {
 }
 
 /** A number with its noun: `1 message`, `2 messages`. */
-export function countOf(value: number, noun: string): string {
-  return `${formatNumber(value)} ${noun}${value === 1 ? '' : 's'}`;
+export function countOf(value: number, noun: string, plural = `${noun}s`): string {
+  return `${formatNumber(value)} ${value === 1 ? noun : plural}`;
+}
+
+const lengths = new Intl.NumberFormat('en', { maximumSignificantDigits: 2 });
+
+/** A short length of time: `12 ms`, `1.5 s`. */
+export function formatSeconds(seconds: number): string {
+  return seconds < 1 ? `${lengths.format(seconds * 1_000)} ms` : `${lengths.format(seconds)} s`;
 }
 
 const sizes = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });

@@ -247,7 +247,7 @@ export type ForkSessionMutation = { forkSession: { fork: { newSessionId: string 
 export type DeploymentQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type DeploymentQuery = { deployment: { version: string, pythonVersion: string, mongodbVersion: string, subscribers: number, storage: { totalBytes: number, diskBytes: number | null, freeBytes: number | null, collections: Array<{ name: string, documents: number, dataBytes: number, indexBytes: number }> } } };
+export type DeploymentQuery = { deployment: { version: string, pythonVersion: string, mongodbVersion: string, subscribers: number, webProcesses: number, slowestOperations: Array<{ name: string | null, kind: string, count: number, medianSeconds: number, p99Seconds: number, longestSeconds: number, lastAt: string }>, storage: { totalBytes: number, diskBytes: number | null, freeBytes: number | null, collections: Array<{ name: string, documents: number, dataBytes: number, indexBytes: number }> } } };
 
 export type FindingsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -539,6 +539,16 @@ export const DeploymentDocument = new TypedDocumentString(`
     pythonVersion
     mongodbVersion
     subscribers
+    webProcesses
+    slowestOperations {
+      name
+      kind
+      count
+      medianSeconds
+      p99Seconds
+      longestSeconds
+      lastAt
+    }
     storage {
       totalBytes
       diskBytes

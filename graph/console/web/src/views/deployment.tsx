@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { execute } from '../api';
-import { formatBytes, formatNumber } from '../format';
+import { countOf, formatAge, formatBytes, formatNumber, formatSeconds, formatTime } from '../format';
 import { graphql } from '../gql';
 import type { DeploymentQuery, FindingsQuery } from '../gql/graphql';
 import { Failure, Loading } from '../status';
@@ -12,6 +12,16 @@ const DEPLOYMENT = graphql(`
       pythonVersion
       mongodbVersion
       subscribers
+      webProcesses
+      slowestOperations {
+        name
+        kind
+        count
+        medianSeconds
+        p99Seconds
+        longestSeconds
+        lastAt
+      }
       storage {
         totalBytes
         diskBytes
@@ -52,6 +62,7 @@ export function Deployment() {
   return (
     <>
       {error ? <Failure error={error} /> : data ? <Versions deployment={data.deployment} /> : <Loading />}
+      {data && !error && <Slowest operations={data.deployment.slowestOperations} />}
       <Findings />
       {data && !error && <Storage storage={data.deployment.storage} />}
     </>
@@ -67,7 +78,7 @@ function Versions({ deployment }: { deployment: DeploymentQuery['deployment'] })
           <dt>Subscribers</dt>
           <dd>
             {formatNumber(deployment.subscribers)}
-            <small>of the process that answered</small>
+            <small>in {countOf(deployment.webProcesses, 'web process', 'web processes')}</small>
           </dd>
         </div>
         <div>
@@ -82,6 +93,52 @@ function Versions({ deployment }: { deployment: DeploymentQuery['deployment'] })
           <dd>{deployment.mongodbVersion}</dd>
         </div>
       </dl>
+    </section>
+  );
+}
+
+/** The operations with the longest times, of all processes. */
+function Slowest({ operations }: { operations: DeploymentQuery['deployment']['slowestOperations'] }) {
+  if (operations.length === 0) return null;
+  return (
+    <section aria-label="Slowest operations">
+      <h2>Slowest operations</h2>
+      <p className="quiet">
+        Of all web processes, in the last half to whole hour, without subscriptions and waits for entities. 99 of 100 calls
+        end within the second time.
+      </p>
+      <div className="wide-table" role="region" aria-label="Times of operations" tabIndex={0}>
+        <table className="storage">
+          <thead>
+            <tr>
+              <th scope="col">Operation</th>
+              <th scope="col">Calls</th>
+              <th scope="col">Median</th>
+              <th scope="col">99 %</th>
+              <th scope="col">Longest</th>
+              <th scope="col">Last</th>
+            </tr>
+          </thead>
+          <tbody>
+            {operations.map((each) => (
+              <tr key={`${each.kind} ${each.name}`}>
+                <th scope="row">
+                  {each.name ?? 'without a name'} <small>{each.kind}</small>
+                </th>
+                <td>{formatNumber(each.count)}</td>
+                <td>{formatSeconds(each.medianSeconds)}</td>
+                <td>{formatSeconds(each.p99Seconds)}</td>
+                <td>{formatSeconds(each.longestSeconds)}</td>
+                <td>
+                  <time dateTime={each.lastAt} title={formatTime(each.lastAt)}>
+                    {formatAge(each.lastAt)}
+                  </time>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </section>
   );
 }
