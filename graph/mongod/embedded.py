@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -20,10 +19,10 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from graph.errors import StartupError, named_thread_limit
+from graph.mongod.address import REPLICA_SET, Address, port_of_loopback, socket_in
 from graph.mongod.datadir import DataDirLock, check_free_space, data_dir_error, database_dir, default_data_dir
 from graph.mongod.oplog import resize
 from graph.mongod.program import (
-    REPLICA_SET,
     EmbeddedMongoError,
     PortTakenError,
     command_line,
@@ -41,7 +40,6 @@ __all__ = ["EmbeddedMongo", "EmbeddedMongoError", "default_data_dir", "find_mong
 
 logger = logging.getLogger(__name__)
 
-_HOST = "127.0.0.1"
 _SMALLEST_CACHE_MB = 256  # mongod's own lower bound
 _POLL_SECONDS = 0.01
 _LOOK_SECONDS = 0.5  # between looks whether a running mongod has ended
@@ -55,9 +53,12 @@ _PORT_ATTEMPTS = 5
 class EmbeddedMongo:
     """A mongod under a data directory, as a context manager: started on entry, stopped on exit.
 
+    It listens on a Unix socket that no other user of the machine can connect to. Where the path of the directory does
+    not allow one, it listens on a port of 127.0.0.1, which they can reach, and a line of the log says so.
+
     The directory holds `mongodb/` (the data), `mongod.log` (and the logs of the three starts before), `mongod.json`
-    (process id and port) and `lock`. mongod runs in a session of its own, so that Ctrl-C in a terminal reaches only the
-    server, which decides when the database stops.
+    (process id and address), `mongodb.sock` and `lock`. mongod runs in a session of its own, so that Ctrl-C in a
+    terminal reaches only the server, which decides when the database stops.
 
     Clients should be opened after `start`: one that was open before the replica set was made never has sessions.
     """
@@ -68,7 +69,6 @@ class EmbeddedMongo:
         *,
         cache_mb: int = 256,
         oplog_mb: int = 990,
-        port: int = 0,
         mongod_path: Path | None = None,
         min_free_mb: int = 512,
     ) -> None:
@@ -78,7 +78,6 @@ class EmbeddedMongo:
             data_dir: made if missing, readable by its owner alone.
             cache_mb: WiredTiger's cache in MiB, at least 256. It bounds the size of one transaction too: about a fifth.
             oplog_mb: size of the oplog in MiB, at least 990. Beyond it, MongoDB drops the oldest changes.
-            port: a TCP port of 127.0.0.1; 0 for the one used last time, or any free one.
             mongod_path: the mongod to run, instead of the wheel's or the one on the PATH.
             min_free_mb: the free disk space, in MiB, without which it does not start.
         """
@@ -88,13 +87,12 @@ class EmbeddedMongo:
         self._state_path = self.data_dir / "mongod.json"
         self._cache_mb = cache_mb
         self._oplog_mb = oplog_mb
-        self._wanted_port = port
         self._mongod_path = mongod_path
         self._min_free_mb = min_free_mb
         self._lock = DataDirLock(self.data_dir)
         self._process: subprocess.Popen[bytes] | None = None
         self._program: Path | None = None  # the program that was started; its file may be gone
-        self._port = 0
+        self._address: Address | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -107,14 +105,10 @@ class EmbeddedMongo:
 
     @property
     def uri(self) -> str:
-        """The connection string, while it runs.
-
-        It names the replica set and leaves `directConnection` out: the driver then waits for the primary, where a
-        direct connection would send writes to a mongod that is still being elected.
-        """
-        if self._process is None:
+        """The connection string, while it runs."""
+        if self._process is None or self._address is None:
             raise RuntimeError("the embedded MongoDB is not running: call start() first")
-        return f"mongodb://{_HOST}:{self._port}/?replicaSet={REPLICA_SET}"
+        return self._address.uri
 
     @property
     def pid(self) -> int | None:
@@ -146,7 +140,7 @@ class EmbeddedMongo:
                 self.dbpath.mkdir(mode=0o700, exist_ok=True)
                 check_free_space(self.data_dir, needed_mb=self._min_free_mb)
                 end_left_behind(self._recorded_pids(), self.dbpath)
-                self._start_on_a_port(mongod)
+                self._start_where_possible(mongod)
             except OSError as error:
                 raise data_dir_error(self.data_dir, error) from error
         except BaseException:
@@ -162,36 +156,39 @@ class EmbeddedMongo:
         Returns:
             why it ended; None when `stopping` was set before.
         """
-        process, program = self._process, self._program
-        while process is not None and program is not None and not stopping.wait(_LOOK_SECONDS):
+        process, program, address = self._process, self._program, self._address
+        while process and program and address and not stopping.wait(_LOOK_SECONDS):
             exit_code = process.poll()
             if exit_code is not None:
                 return exit_error(
                     mongod=program,
                     dbpath=self.dbpath,
                     log=self.log_path,
-                    port=self._port,
+                    address=address,
                     exit_code=exit_code,
                     when="while it ran",
                 )
         return None
 
     def start_again(self) -> None:
-        """Start mongod after its end, on the same port, which clients know.
+        """Start mongod after its end, with the same address, which clients know.
 
         Raises:
             StartupError: it can't start.
         """
+        address = self._address
+        if address is None:
+            raise RuntimeError("the embedded MongoDB was not started: call start() first")
         mongod = find_mongod(self._mongod_path, copy_to=self.data_dir / "bin")
         try:
             check_free_space(self.data_dir, needed_mb=self._min_free_mb)
-            self._spawn(mongod)
-            self._wait_until_writable(mongod)
+            self._spawn(mongod, address)
+            self._wait_until_writable(mongod, address)
         except OSError as error:
             raise data_dir_error(self.data_dir, error) from error
         except StartupError:
             if self._process is not None and self.alive:
-                self._end(self._process)  # the next attempt needs its port
+                self._end(self._process)  # the next attempt needs its address
             raise
 
     def wake(self) -> None:
@@ -205,8 +202,9 @@ class EmbeddedMongo:
         try:
             if process is not None:
                 self._end(process)
-                with contextlib.suppress(OSError):
-                    self._write_state(pid=None)
+                if self._address is not None:
+                    with contextlib.suppress(OSError):
+                        self._write_state(self._address, pid=None)
         finally:
             self._lock.release()
 
@@ -225,36 +223,29 @@ class EmbeddedMongo:
             process.wait()
             raise
 
-    def _start_on_a_port(self, mongod: Path) -> None:
+    def _start_where_possible(self, mongod: Path) -> None:
         for attempt in range(1, _PORT_ATTEMPTS + 1):
-            self._port = self._choose_port()
+            address = socket_in(self.data_dir)
+            if address is None:
+                address = port_of_loopback(self._last_address())
+                logger.warning(
+                    "the embedded MongoDB listens on %s, which other users of this machine can reach: no Unix socket"
+                    " is possible in %s (a path of at most 94 characters of a-z 0-9 / . _ + ~ @ -)",
+                    address.member,
+                    self.data_dir,
+                )
+            self._address = address
             try:
-                self._spawn(mongod)
-                self._wait_until_writable(mongod)
+                self._spawn(mongod, address)
+                self._wait_until_writable(mongod, address)
             except PortTakenError:
                 # Taken between the look and mongod's own bind.
-                if self._wanted_port or attempt == _PORT_ATTEMPTS:
+                if attempt == _PORT_ATTEMPTS:
                     raise
             else:
                 return
 
-    def _choose_port(self) -> int:
-        if self._wanted_port:
-            try:
-                _bind(self._wanted_port)
-            except OSError as error:
-                why = "in use" if error.errno == errno.EADDRINUSE else f"not available ({error.strerror})"
-                raise PortTakenError(
-                    f"port {self._wanted_port} on {_HOST} is {why}: choose another for the embedded MongoDB, or 0"
-                ) from None
-            return self._wanted_port
-        last = self._read_state().get("port")
-        if isinstance(last, int) and 0 < last < 2**16:
-            with contextlib.suppress(OSError):
-                return _bind(last)
-        return _bind(0)
-
-    def _spawn(self, mongod: Path) -> None:
+    def _spawn(self, mongod: Path, address: Address) -> None:
         if self.log_path.exists():
             rotation = RotatingFileHandler(self.log_path, backupCount=_OLD_LOGS, delay=True)
             rotation.doRollover()
@@ -263,7 +254,7 @@ class EmbeddedMongo:
             mongod,
             dbpath=self.dbpath,
             log=self.log_path,
-            port=self._port,
+            address=address,
             cache_mb=self._cache_mb,
             oplog_mb=self._oplog_mb,
         )
@@ -283,23 +274,27 @@ class EmbeddedMongo:
                 if error.errno == errno.ENOEXEC:
                     raise wrong_architecture(mongod) from error
                 raise EmbeddedMongoError(f"{mongod} can't be run: {error.strerror}") from error
-        self._write_state(pid=self._process.pid)
+        self._write_state(address, pid=self._process.pid)
 
-    def _wait_until_writable(self, mongod: Path) -> None:
+    def _wait_until_writable(self, mongod: Path, address: Address) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        self._poll(mongod, deadline, self._listens)
+
+        def poll(ready: Callable[[], bool]) -> None:
+            self._poll(mongod, address, deadline, ready)
+
+        poll(lambda: address.listens)  # cheaper than the driver, which waits longer between its attempts
         with (
             named_thread_limit(),  # the driver's threads
             MongoClient[dict[str, Any]](
-                _HOST, self._port, directConnection=True, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000
+                address.direct_uri, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000
             ) as client,
         ):
-            self._poll(mongod, deadline, lambda: self._is_our_mongod(client))
-            self._poll(mongod, deadline, lambda: self._is_configured(client))
-            self._poll(mongod, deadline, lambda: bool(client.admin.command("hello").get("isWritablePrimary")))
-            self._poll(mongod, deadline, lambda: self._is_resized(client))
+            poll(lambda: self._is_our_mongod(client))
+            poll(lambda: self._is_configured(client, address))
+            poll(lambda: bool(client.admin.command("hello").get("isWritablePrimary")))
+            poll(lambda: self._is_resized(client))
 
-    def _poll(self, mongod: Path, deadline: float, ready: Callable[[], bool]) -> None:
+    def _poll(self, mongod: Path, address: Address, deadline: float, ready: Callable[[], bool]) -> None:
         """Ask `ready` until it is true; errors of the driver are a no, since mongod may be on its way up or down."""
         process = self._process
         if process is None:
@@ -309,7 +304,7 @@ class EmbeddedMongo:
             if exit_code is not None:
                 self._process = None
                 raise exit_error(
-                    mongod=mongod, dbpath=self.dbpath, log=self.log_path, port=self._port, exit_code=exit_code
+                    mongod=mongod, dbpath=self.dbpath, log=self.log_path, address=address, exit_code=exit_code
                 )
             last_error = ""
             try:
@@ -323,24 +318,18 @@ class EmbeddedMongo:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _listens(self) -> bool:
-        # Cheaper than the driver, which waits longer between its attempts.
-        with contextlib.suppress(OSError), socket.create_connection((_HOST, self._port), timeout=1):
-            return True
-        return False
-
     def _is_our_mongod(self, client: MongoClient[dict[str, Any]]) -> bool:
-        # The listener may be another process that took the port first: its replica set must not be touched.
+        # The listener may be another process that was there first: its replica set must not be touched.
         status = client.admin.command("serverStatus", metrics=0, wiredTiger=0, locks=0)
         return self._process is not None and int(status["pid"]) == self._process.pid
 
-    def _is_configured(self, client: MongoClient[dict[str, Any]]) -> bool:
-        """Make the replica set in a new directory; give it this port in one that last ran on another.
+    def _is_configured(self, client: MongoClient[dict[str, Any]], address: Address) -> bool:
+        """Make the replica set in a new directory; give it this address in one that last ran with another.
 
-        On another port mongod first looks for itself at the old one. A process that took that port and never answers
-        makes it wait there for 30 s; until then the driver's errors here are a no.
+        With another address mongod first looks for itself at the old one. A process that took an old port and never
+        answers makes it wait there for 30 s; until then the driver's errors here are a no.
         """
-        members = [{"_id": 0, "host": f"{_HOST}:{self._port}"}]
+        members = [{"_id": 0, "host": address.member}]
         config = client.local["system.replset"].find_one()
         if config is None:
             client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
@@ -368,9 +357,12 @@ class EmbeddedMongo:
                 return state
         return {}
 
-    def _write_state(self, *, pid: int | None) -> None:
+    def _last_address(self) -> Address | None:
+        return Address.read(self._read_state().get("address"))
+
+    def _write_state(self, address: Address, *, pid: int | None) -> None:
         partial = self._state_path.with_suffix(".partial")
-        partial.write_text(json.dumps({"pid": pid, "port": self._port}))
+        partial.write_text(json.dumps({"pid": pid, "address": address.member}))
         partial.replace(self._state_path)
 
 
@@ -378,17 +370,6 @@ def running_uri(data_dir: Path) -> str | None:
     """The connection string of the embedded MongoDB that another process runs in `data_dir`; None when none does."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         state = json.loads((data_dir.expanduser() / "mongod.json").read_bytes())
-        if state["pid"] is not None:
-            port = int(state["port"])
-            with socket.create_connection((_HOST, port), timeout=1):
-                return f"mongodb://{_HOST}:{port}/?replicaSet={REPLICA_SET}"
+        if state["pid"] is not None and (address := Address.read(state["address"])) is not None and address.listens:
+            return address.uri
     return None
-
-
-def _bind(port: int) -> int:
-    """The port (0: any free one), known to be free at this moment."""
-    with socket.socket() as probe:
-        # As mongod does, so that connections in TIME_WAIT don't count as taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((_HOST, port))
-        return int(probe.getsockname()[1])

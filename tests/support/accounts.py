@@ -12,10 +12,13 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from graph.mongod.address import Address
 from graph.mongod.embedded import EmbeddedMongo
 from graph.mongod.program import command_line, find_mongod
 
 START_SECONDS = 60.0
+BY_PORT = "Data"
+"""A data directory whose mongod listens on a port, as one with accounts does: a path in lower case allows a socket."""
 
 
 @contextmanager
@@ -27,12 +30,12 @@ def mongod_with_reader(directory: Path, database: str) -> Iterator[str]:
         database: the database, which the caller's `open_database` has filled, or which is empty.
     """
     password = secrets.token_hex(16)
-    with EmbeddedMongo(directory) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
+    with EmbeddedMongo(directory / BY_PORT) as mongo, MongoClient[dict[str, Any]](mongo.uri) as client:
         port = client.address[1] if client.address else 0
         client[database].messages.insert_one({"_id": "x"})
         client.admin.command("createUser", "reader", pwd=password, roles=[{"role": "read", "db": database}])
     uri = f"mongodb://reader:{password}@127.0.0.1:{port}/?replicaSet=recallql&authSource=admin"
-    with mongod_with_accounts(directory, directory / "mongodb", port, uri):
+    with mongod_with_accounts(directory, directory / BY_PORT / "mongodb", port, uri):
         yield uri
 
 
@@ -51,7 +54,9 @@ def mongod_with_accounts(directory: Path, dbpath: Path, port: int, uri: str, *fl
     key.write_text(secrets.token_hex(32))
     key.chmod(0o600)
     log = directory / "with-accounts.log"
-    command = command_line(find_mongod(None), dbpath=dbpath, log=log, port=port, cache_mb=256, oplog_mb=990)
+    command = command_line(
+        find_mongod(None), dbpath=dbpath, log=log, address=Address("127.0.0.1", port), cache_mb=256, oplog_mb=990
+    )
     command += ["--auth", "--keyFile", str(key), *flags]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import select
-import socket
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from pymongo.uri_parser import parse_uri
+from tests.support.tcp import connected
 
 _LOOK_SECONDS = 0.05
 
@@ -19,7 +18,7 @@ class Hanging(socketserver.ThreadingTCPServer):
 
     Attributes:
         uri: names it as the MongoDB.
-        target: what it passes on to.
+        target: the connection string of what it passes on to.
         passes: whether it does.
         ends: whether its connections are to end.
     """
@@ -29,7 +28,7 @@ class Hanging(socketserver.ThreadingTCPServer):
     def __init__(self, target: str) -> None:
         super().__init__(("127.0.0.1", 0), _PassOn)
         self.uri = f"mongodb://127.0.0.1:{self.server_address[1]}/?directConnection=true"
-        self.target: tuple[str, int] = parse_uri(target)["nodelist"][0]
+        self.target = target
         self.passes = threading.Event()
         self.passes.set()
         self.ends = threading.Event()
@@ -53,7 +52,7 @@ class _PassOn(socketserver.BaseRequestHandler):
     server: Hanging
 
     def handle(self) -> None:
-        with suppress(OSError), socket.create_connection(self.server.target) as beyond:
+        with suppress(OSError), connected(self.server.target) as beyond:
             sinks = {self.request: beyond, beyond: self.request}
             while not self.server.ends.is_set():
                 if not self.server.passes.wait(_LOOK_SECONDS):

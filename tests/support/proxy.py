@@ -6,9 +6,8 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
-from tests.support.tcp import closed_at_end, tcp_server
+from tests.support.tcp import closed_at_end, connected, tcp_server
 
 _HEADER = struct.Struct("<iiii")  # messageLength, requestID, responseTo, opCode
 
@@ -30,10 +29,7 @@ class Proxy:
     """
 
     def __init__(self, target: str) -> None:
-        address = urlsplit(target)
-        assert address.hostname is not None
-        assert address.port is not None
-        self._target = (address.hostname, address.port)
+        self._target = target
         self.loses: Callable[[bytes], bool] = never
         self.cuts: Callable[[bytes], bool] = never
         self.goes_dark: Callable[[bytes], bool] = never
@@ -44,7 +40,7 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what comes on one connection, until either side closes it."""
-        upstream, to_mongod = await asyncio.open_connection(*self._target)
+        upstream, to_mongod = await asyncio.open_connection(sock=connected(self._target))
         lost: set[int] = set()
         self._open.add(writer)
         async with closed_at_end(to_mongod):

@@ -15,7 +15,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from graph.mongod.program import REPLICA_SET, command_line, find_mongod
+from graph.mongod.address import REPLICA_SET, Address
+from graph.mongod.program import command_line, find_mongod
 
 START_SECONDS = 60.0
 
@@ -44,7 +45,14 @@ class ReplicaSet:
         dbpath = self._directory / str(port)
         dbpath.mkdir(exist_ok=True)
         log = self._directory / f"{port}.log"
-        command = command_line(self._mongod, dbpath=dbpath, log=log, port=port, cache_mb=256, oplog_mb=self._oplog_mb)
+        command = command_line(
+            self._mongod,
+            dbpath=dbpath,
+            log=log,
+            address=Address("127.0.0.1", port),
+            cache_mb=256,
+            oplog_mb=self._oplog_mb,
+        )
         command += ["--syncdelay", "1"]  # the oplog is cut up to the last checkpoint
         self._processes[port] = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 

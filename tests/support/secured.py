@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from pymongo import MongoClient
 
 from graph.mongod.embedded import EmbeddedMongo
-from tests.support.accounts import mongod_with_accounts
+from tests.support.accounts import BY_PORT, mongod_with_accounts
 
 ROLES: list[dict[str, Any]] = [{"role": "readWrite", "db": "recallql"}]
 """The least rights, as docs/operating.md has them."""
@@ -46,7 +46,7 @@ def secured_mongod(directory: Path, roles: list[dict[str, Any]]) -> Iterator[Sec
     client = authority.certificate("recallql", "Clients")
     subject = f"CN=recallql,OU=Clients,O={_ORGANIZATION}"
     password = secrets.token_hex(16)
-    with EmbeddedMongo(directory / "data") as mongo, MongoClient[dict[str, Any]](mongo.uri) as opened:
+    with EmbeddedMongo(directory / BY_PORT) as mongo, MongoClient[dict[str, Any]](mongo.uri) as opened:
         port = opened.address[1] if opened.address else 0
         opened.admin.command("createUser", "recallql", pwd=password, roles=roles)
         opened["$external"].command("createUser", subject, roles=roles)
@@ -55,7 +55,7 @@ def secured_mongod(directory: Path, roles: list[dict[str, Any]]) -> Iterator[Sec
     certified = f"&tlsCertificateKeyFile={client}&authMechanism=MONGODB-X509&authSource=$external"
     by_password = f"mongodb://recallql:{password}@{place}{tls}&tlsCertificateKeyFile={client}&authSource=admin"
     flags = ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(server), "--tlsCAFile", str(authority.file)]
-    with mongod_with_accounts(directory, directory / "data" / "mongodb", port, by_password, *flags):
+    with mongod_with_accounts(directory, directory / BY_PORT / "mongodb", port, by_password, *flags):
         yield Secured(
             by_password,
             f"mongodb://{place}{tls}{certified}",

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
+from pymongo.uri_parser import parse_uri
+
 _CLOSE_SECONDS = 5
 
 Handle: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -18,6 +20,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def connected(uri: str) -> socket.socket:
+    """A connection to the first server of a connection string of MongoDB, which may be a Unix socket."""
+    host, port = parse_uri(uri)["nodelist"][0]
+    if not host.endswith(".sock"):
+        return socket.create_connection((host, port))
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(host)
+    return connection
 
 
 @asynccontextmanager
