@@ -44,8 +44,7 @@ class Deployment:
         self._version = Kept(lambda: mongodb_version(database, SECONDS), _VERSION_KEPT)
         self._space = Kept(lambda: space(database, SECONDS), _KEPT)
         self._findings = Kept(self._examine, _KEPT)
-        # The load of a model goes on after the time of a check, and is not begun again by the next one.
-        self._embeds = Kept(lambda: diagnosis.embeddings(settings, embedder), _EMBEDDING_KEPT)
+        self._embeds = Kept(lambda: diagnosis.embeddings(settings, embedder, loads=False), _EMBEDDING_KEPT)
 
     def for_caller(self, scope: Scope) -> Deployment:
         """Return the facts, if the caller may read them.
@@ -82,7 +81,7 @@ class Deployment:
         return await self._space.get()
 
     async def findings(self) -> list[Finding]:
-        """Return the findings of `recallql doctor`: the checks change nothing, and load no model of workers."""
+        """Return the findings of `recallql doctor`: the checks change nothing, and load no model."""
         return await self._findings.get()
 
     async def close(self) -> None:

@@ -251,21 +251,23 @@ def short(names: Iterable[str]) -> str:
     return ", ".join(Path(name).name for name in names)
 
 
-async def embeddings(settings: Settings, embedder: Embedder | None) -> Finding:
-    """Return the finding of the model that embeds, by one word.
+async def embeddings(settings: Settings, embedder: Embedder | None, *, loads: bool) -> Finding:
+    """Return the finding of the model that embeds, by one word or, of a model in files, by its files.
 
     Args:
         settings: name the model.
         embedder: the model; None where embeddings are off.
+        loads: whether a model in files is loaded for one word.
     """
     if embedder is None:
         return Finding("Embeddings", Grade.OK, "off: searches compare words alone")
     shown = "the packaged sentence model" if settings.embedding_model is None else settings.embedding_model
     try:
-        await embedder.meaning("one")
+        await (embedder.meaning("one") if loads else embedder.check())
     except ValueError as error:
         text = f"the embedding server refuses a text of one word: {error}"
         return Finding("Embeddings", Grade.BROKEN, text)
     except RecallQLError as error:
         return Finding("Embeddings", Grade.BROKEN, str(error))
-    return Finding("Embeddings", Grade.OK, f"{shown} embeds")
+    is_in_files = settings.embedding_base_url is None
+    return Finding("Embeddings", Grade.OK, f"{shown} {'is installed' if is_in_files and not loads else 'embeds'}")

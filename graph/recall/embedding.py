@@ -36,6 +36,8 @@ class _Model(Protocol):
 
     async def name(self) -> str: ...
 
+    async def check(self) -> None: ...
+
     async def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]: ...
 
 
@@ -71,6 +73,16 @@ class Embedder:
         """
         name = await self._model.name()
         return f"{name} with tools" if self._of_tools else name
+
+    async def check(self) -> None:
+        """Check that the files of the model are there, without loading them, or that its server embeds a word.
+
+        Raises:
+            Unavailable: the server of the model does not answer.
+            StartupError: the model can't be used.
+            ValueError: the server refuses the word.
+        """
+        await self._model.check()
 
     async def meaning(self, text: str) -> NDArray[np.float32]:
         """Return the vector of a text, of length 1.
@@ -152,6 +164,9 @@ class _LocalModel:
 
     async def load(self) -> None:
         await self._model()
+
+    async def check(self) -> None:
+        await asyncio.to_thread(self._files)
 
     async def aclose(self) -> None:
         return

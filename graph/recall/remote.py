@@ -57,6 +57,10 @@ class RemoteModel:
         """The model's name."""
         return f"{self._model} at {self._url.host}"
 
+    async def check(self) -> None:
+        """Embed a word; raise the errors of `embed`."""
+        await self.embed(["one"])
+
     async def embed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         """A vector of length 1 for each text.
 

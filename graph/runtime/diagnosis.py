@@ -107,6 +107,6 @@ async def _embeddings(settings: Settings) -> Finding:
     except StartupError as error:
         return Finding("Embeddings", Grade.BROKEN, str(error))
     if embedder is None:
-        return await embeddings(settings, None)
+        return await embeddings(settings, None, loads=True)
     async with aclosing(embedder):
-        return await embeddings(settings, embedder)
+        return await embeddings(settings, embedder, loads=True)

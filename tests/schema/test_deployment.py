@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from graph.access.caller import Right
 from graph.access.keys import create_key
@@ -130,7 +131,9 @@ async def test_the_findings_are_those_of_doctor(there: tuple[Client, Settings], 
             {
                 "name": each.name,
                 "grade": each.grade.name,
-                "text": each.text.replace("finds entities", "is installed"),
+                "text": each.text.replace("finds entities", "is installed").replace(
+                    "model embeds", "model is installed"
+                ),
                 "advice": each.advice or None,
             }
         )
@@ -140,6 +143,12 @@ async def test_the_findings_are_those_of_doctor(there: tuple[Client, Settings], 
     grades = {each["name"]: each["grade"] for each in of_api}
     assert {name for name, grade in grades.items() if grade != "OK"} == {"Enrichment", "Indexes", "Erasures"}
     assert (grades["Indexes"], grades["Enrichment"]) == ("BROKEN", "WARNING")
+
+
+async def test_the_checks_load_no_model(client: Client, app: Starlette) -> None:
+    found = {each["name"]: each for each in (await client.data(FINDINGS))["deployment"]["findings"]}
+    assert found["Embeddings"]["text"] == "the packaged sentence model is installed"
+    assert app.state.backend.embedder._model._loaded is None
 
 
 async def test_the_checks_change_nothing(client: Client, database: Database, commands: Commands) -> None:

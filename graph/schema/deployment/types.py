@@ -149,8 +149,8 @@ class Deployment(DocumentType):
 
     @resolved(
         size=Size(_MOST_FINDINGS, _MOST_FINDINGS),
-        description="The findings of the checks of `recallql doctor`, at most 5 seconds old. The models of workers are"
-        " not loaded: the check finds their files.",
+        description="The findings of the checks of `recallql doctor`, at most 5 seconds old. No model is"
+        " loaded: the check finds its files.",
     )
     async def findings(self, info: Info) -> list[Finding]:
         return as_source(await info.context.backend.deployment.findings())
