@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 from mcp.server.context import ServerRequestContext
@@ -25,6 +26,13 @@ class Api(Protocol):
 
     def follow(self, document: str, variables: Variables) -> AsyncIterator[Response]:
         """Yield the results of a subscription."""
+
+    def open_stream(self) -> AbstractContextManager[None]:
+        """Count a stream of the caller, which may carry several subscriptions, for the length of a block.
+
+        Raises:
+            ApiError: the caller has the maximum number open.
+        """
 
 
 ApiOf: TypeAlias = Callable[[ServerRequestContext[Any, Any]], Api]

@@ -7,8 +7,8 @@ answer any request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import ExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -70,15 +70,28 @@ class PipelineApi:
         """Yield the results of a subscription; a refusal is one result with errors."""
         asked = OperationRequest(document, dict(variables))
         try:
-            with self._guards.presence.connection(self._caller):
-                running = self._pipeline.subscribe(asked, self._pipeline.context(self._caller), Outlet())
-                async with aclosing(running) as results:
-                    async for result in results:
-                        yield orjson.loads(result.payload)
+            running = self._pipeline.subscribe(asked, self._pipeline.context(self._caller), Outlet())
+            async with aclosing(running) as results:
+                async for result in results:
+                    yield orjson.loads(result.payload)
         except OperationFailed as failure:
             yield {"errors": [error.formatted for error in failure.errors]}
-        except OperationError as error:
-            yield {"errors": [public_failure(error, self._caller).formatted]}
+
+    @contextmanager
+    def open_stream(self) -> Iterator[None]:
+        """Count a stream of the caller for the length of a block.
+
+        Raises:
+            ApiError: the caller has the maximum number open.
+        """
+        from graph.mcp.api import data_of  # noqa: PLC0415 - its module imports the SDK
+
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._guards.presence.connection(self._caller))
+            except OperationError as error:
+                data_of({"errors": [public_failure(error, self._caller).formatted]})
+            yield
 
 
 class MCPEndpoint:
@@ -107,7 +120,7 @@ class MCPEndpoint:
                 return
             request.state.api = PipelineApi(request, caller)
             app = await self._loaded()
-            await app(scope, _replay(bytes(body), receive), _with_own_headers(send))
+            await app(_trimmed(scope), _replay(bytes(body), receive), _with_own_headers(send))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -145,7 +158,6 @@ def _load() -> MCPServer:
 
     server = create_server(_api_of)
     server.streamable_http_app(  # creates the session manager, which is all that is used of the application
-        json_response=True,
         stateless_http=True,
         max_request_body_size=MAX_BODY,
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # `Origins` decides
@@ -177,6 +189,11 @@ async def _caller_of(request: Request) -> Caller:
     caller = await guards.authenticate(request.headers.get("authorization"))
     await guards.budgets.spend(caller, _COST)
     return caller
+
+
+def _trimmed(scope: Scope) -> Scope:
+    """Return a scope without white space around its headers' values, which are no part of them (RFC 9110, 5.5)."""
+    return {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
 
 
 def _with_own_headers(send: Send) -> Send:

@@ -27,6 +27,7 @@ MAX_RESOURCES = 20
 """Maximum resources of one listen request; each one is a subscription of the GraphQL API or two."""
 
 _METHOD = "subscriptions/listen"
+_DISCOVER = "server/discover"
 _MESSAGES = UriTemplate.parse(MESSAGES)
 _SUMMARY = UriTemplate.parse(SUMMARY)
 _OF_MESSAGES = (documents.FOLLOW_MESSAGES, documents.FOLLOW_CHANGES)
@@ -47,36 +48,54 @@ class Listening:
         self._api_of = api_of
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Answer a listen request; pass on other requests."""
+        """Answer a listen request, and correct the answer to `server/discover`; pass on other requests."""
         if ctx.method != _METHOD:
-            return await call_next(ctx)
+            result = await call_next(ctx)
+            return _without_lists(result) if ctx.method == _DISCOVER and isinstance(result, dict) else result
         params = SubscriptionsListenRequestParams.model_validate(ctx.params)
         uris = list(dict.fromkeys(params.notifications.resource_subscriptions or ()))
-        followed = [one for uri in uris for one in _followed(uri)]
-        if not followed or len(uris) > MAX_RESOURCES:
-            message = f"resourceSubscriptions must name 1 to {MAX_RESOURCES} resources of this server"
+        if len(uris) > MAX_RESOURCES:
+            message = f"resourceSubscriptions may name at most {MAX_RESOURCES} resources"
             raise MCPError(INVALID_PARAMS, message)
-        return await self._listen(ctx, uris, followed)
+        return await self._listen(ctx, uris, [one for uri in uris for one in _followed(uri)])
 
     async def _listen(
         self, context: ServerRequestContext[Any, Any], uris: list[str], followed: list[_Followed]
     ) -> HandlerResult:
+        """Follow until the client goes away; without a resource there is nothing to follow, and the stream ends."""
+        api = self._api_of(context)
         meta: dict[str, Any] = {SUBSCRIPTION_ID_META_KEY: context.request_id}
-        accepted = SubscriptionFilter(resource_subscriptions=uris)
-        await context.session.send_notification(
-            SubscriptionsAcknowledgedNotification(
-                params=SubscriptionsAcknowledgedNotificationParams(notifications=accepted, _meta=meta)
-            ),
-            related_request_id=context.request_id,
-        )
         try:
-            async with asyncio.TaskGroup() as group:
-                for one in followed:
-                    group.create_task(_follow(context, self._api_of(context), one, meta))
+            with api.open_stream():
+                await _acknowledge(context, uris, meta)
+                async with asyncio.TaskGroup() as group:
+                    for one in followed:
+                        group.create_task(_follow(context, api, one, meta))
         except* ApiError as errors:
             message = str(errors.exceptions[0])
             raise MCPError(INVALID_PARAMS, message) from None
         return SubscriptionsListenResult(_meta=meta)
+
+
+async def _acknowledge(context: ServerRequestContext[Any, Any], uris: list[str], meta: dict[str, Any]) -> None:
+    """Accept the resources, and no list: the lists of tools, prompts and resources never change."""
+    accepted = SubscriptionFilter(resource_subscriptions=uris or None)
+    params = SubscriptionsAcknowledgedNotificationParams(notifications=accepted, _meta=meta)
+    await context.session.send_notification(
+        SubscriptionsAcknowledgedNotification(params=params), related_request_id=context.request_id
+    )
+
+
+def _without_lists(discovered: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of `server/discover` without the claim, which is the SDK's for any server, that lists change.
+
+    A client that believes it opens a stream for changes that never come.
+    """
+    capabilities = {
+        name: {**capability, "listChanged": False} if "listChanged" in capability else capability
+        for name, capability in discovered["capabilities"].items()
+    }
+    return {**discovered, "capabilities": capabilities}
 
 
 def _followed(uri: str) -> list[_Followed]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager, nullcontext
 
 import httpx
 from httpx_sse import aconnect_sse
@@ -59,6 +60,10 @@ class RemoteApi:
                         yield event.json()
         except httpx.HTTPError as error:
             yield _unavailable(f"{self._client.base_url} ended the subscription ({type(error).__name__})")
+
+    def open_stream(self) -> AbstractContextManager[None]:
+        """Count nothing: the server counts each of its own streams."""
+        return nullcontext()
 
 
 def _unavailable(message: str) -> Response:

@@ -70,7 +70,7 @@ async def test_malformed_requests_get_an_error_of_the_protocol_or_http(client: C
             response = await post(client, body, **{"MCP-Protocol-Version": version})
             assert 400 <= response.status_code < 500, (version, body[:20], response.text)
     unknown = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "no/such", "params": {}})
-    assert "error" in (await post(client, unknown)).json()
+    assert '"error":' in (await post(client, unknown)).text
     assert await client.data("{ __typename }")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
-from mcp.types import TextContent, TextResourceContents
+from mcp.types import SubscriptionFilter, TextContent, TextResourceContents
 from pydantic import SecretStr
 
 from graph.settings import Settings
@@ -64,6 +65,37 @@ async def test_listeners_learn_of_new_and_changed_messages(client: Client) -> No
                         continue
                     break
             assert event == ResourceUpdated(uri=uri)
+
+
+async def test_nobody_waits_for_lists_that_never_change(client: Client) -> None:
+    await client.data(ADD, input={"sessionId": "s", "messages": TALK})
+    uri = "recallql://sessions/s/messages"
+    async with mcp_client(address(client)) as mcp:
+        discovered = (await mcp.session.discover()).capabilities
+        for capability in (discovered.tools, discovered.prompts, discovered.resources):
+            assert capability is not None
+            assert not capability.list_changed
+        assert discovered.resources is not None
+        assert discovered.resources.subscribe
+        async with asyncio.timeout(10), mcp.listen(tools_list_changed=True, prompts_list_changed=True) as events:
+            assert events.honored == SubscriptionFilter()
+            assert [event async for event in events] == []
+        async with mcp.listen(tools_list_changed=True, resource_subscriptions=[uri]) as events:
+            assert events.honored == SubscriptionFilter(resource_subscriptions=[uri])
+
+
+async def test_the_resources_of_a_request_are_one_connection(settings: Settings, mongodb_uri: str) -> None:
+    resources = [f"recallql://sessions/{session_id}/messages" for session_id in ("a", "b")]
+    async with (
+        served_with(settings, mongodb_uri, service_connections=1) as client,
+        mcp_client(address(client)) as mcp,
+        mcp.listen(resource_subscriptions=resources) as events,
+    ):
+        with pytest.raises(MCPError, match="TOO_COSTLY"):
+            async with mcp.listen(resource_subscriptions=resources[:1]):
+                pass
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(events), 1)
 
 
 async def test_each_stream_has_the_headers_of_the_first(client: Client) -> None:

@@ -5,14 +5,14 @@ A test installs its tools itself where they are missing; here, they are installe
 
 from __future__ import annotations
 
-from tests.support import node_project, python_tools
+from tests.support import mcp_tools, node_project, python_tools
 from tests.support.zep_clients.environments import node_with_zep, python_with_zep
 
 
 def install_all() -> None:
     for home in (python_tools.FRAMEWORKS, python_tools.HOME):
         python_tools.tool_python(home)
-    for home in (node_project.NODE, node_project.PACKAGE, node_project.USER):
+    for home in (node_project.NODE, node_project.PACKAGE, node_project.USER, mcp_tools.HOME):
         node_project.install(home)
     node_with_zep()
     python_with_zep()
