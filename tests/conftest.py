@@ -39,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SharedMongod())
 
 
+def pytest_collection_finish() -> None:
+    """Freeze what stays for the run, as `recallql serve` does: the collector need not look through it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep servers of other runs on this machine from being seen here, and ours from being seen there."""
