@@ -60,7 +60,7 @@ def packed() -> None:
         (
             "forged",
             [
-                ["Conflict"] * 3,
+                ["Conflict"] * 7,
                 ["user: hello", "user: hello", "assistant: yes"],
                 1,
                 ["system: hello", "user: hello", "assistant: yes"],

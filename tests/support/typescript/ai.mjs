@@ -426,6 +426,10 @@ const scenarios = {
       const [ended] = await Promise.allSettled([eve.sendMessages({ chatId, messages })]);
       refused.push(ended.reason?.name);
     }
+    for (const chatId of [chat.id, ownerless]) {
+      const reads = await Promise.allSettled([eve.messages(chatId), eve.reconnectToStream({ chatId })]);
+      refused.push(...reads.map(({ reason }) => reason?.name));
+    }
     deepStrictEqual(await transport.messages(chat.id), before);
     const parts = [{ type: "text", text: "hello" }];
     const sent = ["system", "user", "assistant", "user", "assistant"];

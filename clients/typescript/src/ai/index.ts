@@ -7,7 +7,7 @@ import { rest, restOfText } from "./built.js";
 import { fromStored, rowsOf, toInput } from "./messages.js";
 import { Decoder, keep } from "./pieces.js";
 import { recorded } from "./recording.js";
-import { type Rules, stored } from "./rows.js";
+import { refuseOther, type Rules, stored } from "./rows.js";
 
 export { fromStored, toInput };
 
@@ -26,8 +26,8 @@ export interface ChatOptions<M extends UIMessage> {
   /** What makes the answers: RecallQL has no model. */
   answer: Answer<M>;
   /**
-   * The user to whom the sessions belong; a session of another user, or of none, is refused before any change. Without
-   * it, the session of a chat may be anyone's whose messages the client may change.
+   * The user to whom the sessions belong; a session of another user, or of none, is refused before any read or change.
+   * Without it, the session of a chat may be anyone's whose messages the client may read and change.
    */
   userId?: string;
   /**
@@ -71,8 +71,11 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
    * Return the messages of a chat for `useChat`, oldest first: all of them, or those of the `last` stored ones.
    *
    * An answer that is being written is not among them: `reconnectToStream`, or `useChat` with `resume`, brings it.
+   *
+   * @throws {Conflict} the session does not belong to the user
    */
   async messages(chatId: string, options: { last?: number; signal?: AbortSignal } = {}): Promise<M[]> {
+    await refuseOther(this.#client, chatId, this.#rules.userId);
     const messages = await this.#client.messages(chatId, options);
     this.#remember(chatId, runningOf(messages)?.message.uuid);
     return rowsOf<M>(messages.filter(({ status }) => status !== "STREAMING")).map(({ message }) => message);
@@ -97,8 +100,11 @@ export class RecallQLChatTransport<M extends UIMessage = UIMessage> implements C
    * Return the stream of the answer that is being written, from its beginning; null without one.
    *
    * An answer that ended since `messages` left it out is followed, too, while it is the last message.
+   *
+   * @throws {Conflict} the session does not belong to the user
    */
   async reconnectToStream({ chatId, abortSignal }: Reconnecting<M>): Promise<ReadableStream<UIMessageChunk> | null> {
+    await refuseOther(this.#client, chatId, this.#rules.userId);
     const leftOut = this.#leftOut.get(chatId);
     const running = await this.#found(chatId, leftOut);
     if (this.#leftOut.get(chatId) === leftOut) this.#leftOut.delete(chatId);

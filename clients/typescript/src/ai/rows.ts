@@ -38,7 +38,7 @@ export async function stored<M extends UIMessage>(
   shown: M[],
   { userId, roles }: Rules,
 ): Promise<Place<M>> {
-  if (userId !== undefined) await refuseOther(client, sessionId, userId);
+  await refuseOther(client, sessionId, userId);
   const { rows, count } = await found(client, sessionId, shown);
   const before = count === 0 ? undefined : rows.findLast(({ message }) => message.id === shown[count - 1]?.id);
   const added = shown.slice(count).filter(({ role }) => roles.includes(role));
@@ -57,8 +57,13 @@ export async function stored<M extends UIMessage>(
   return { ...place, base: { ...before, message } };
 }
 
-/** Refuse a session that exists and does not belong to the user. */
-async function refuseOther(client: RecallQL, sessionId: string, userId: string): Promise<void> {
+/**
+ * Refuse a session that exists and does not belong to the user; without a user, refuse none.
+ *
+ * @throws {Conflict} the session is another user's, or nobody's
+ */
+export async function refuseOther(client: RecallQL, sessionId: string, userId: string | undefined): Promise<void> {
+  if (userId === undefined) return;
   const { session } = await client.transport.execute(SessionDocument, { sessionId });
   if (session === null || session.user?.userId === userId) return;
   const message = `session ${JSON.stringify(sessionId.slice(0, 100))} does not belong to the user of this transport`;
