@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -145,6 +147,53 @@ def test_a_conversation_is_shown_changed_and_followed(visit: Visit, server: Serv
     expect(visit.page.locator("p.facts")).to_contain_text("forked from chat at #1")
     expect(message).to_have_count(1)
     assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_being_written_grows(visit: Visit, server: ServerProcess) -> None:
+    uuid = str(uuid4())
+    start = "mutation($input: StartMessageInput!) { startMessage(input: $input) { message { seq } } }"
+    append = "mutation($input: AppendMessageInput!) { appendMessage(input: $input) { nextIndex } }"
+    add(server, "streamed", said("Where was Octavia Butler born?"))
+    visit.open("sessions/streamed")
+    message = visit.page.locator("article.message")
+    expect(message).to_have_count(1)
+    server.graphql(start, input={"sessionId": "streamed", "role": "assistant", "uuid": uuid})
+    for index, (text, shown) in enumerate(
+        [("She was **born", "She was"), ("** in", "She was born in"), (" Pasadena", "Pasadena")]
+    ):
+        server.graphql(append, input={"uuid": uuid, "pieces": [{"index": index, "text": text}]})
+        expect(message.nth(1)).to_contain_text(shown)
+        expect(message.nth(1)).to_contain_text("streaming")
+    expect(message.nth(1).locator("strong", has_text="born")).to_be_visible()
+    visit.page.reload()
+    expect(message.nth(1)).to_contain_text("She was born in Pasadena")
+    finish = "mutation($input: FinishMessageInput!) { finishMessage(input: $input) { message { seq } } }"
+    server.graphql(finish, input={"uuid": uuid, "content": "She was born in Pasadena, California."})
+    expect(message.nth(1)).to_contain_text("Pasadena, California.")
+    expect(message.nth(1)).not_to_contain_text("streaming")
+    assert visit.complaints == []
+
+
+@pytest.mark.slow
+def test_a_message_is_shown_as_json_with_its_query_which_the_explorer_runs(visit: Visit, server: ServerProcess) -> None:
+    add(server, "raw", said("A message as JSON"), awaitEntities=True)
+    visit.open("sessions/raw")
+    visit.page.get_by_role("button", name="JSON").click()
+    shown = visit.page.get_by_label("Message 1 as JSON").inner_text()
+    query = visit.page.get_by_label("Query for message 1").inner_text()
+    message = json.loads(shown)
+    assert message["content"] == "A message as JSON"
+    assert server.graphql(query, uuid=message["uuid"])["message"] == message
+    for _ in range(2):  # on a first visit, and where there are tabs
+        with visit.page.expect_popup() as opened:
+            visit.page.get_by_role("link", name="Open in the explorer").click()
+        explorer = opened.value
+        expect(explorer.locator(".graphiql-query-editor")).to_contain_text("query Message")
+        explorer.locator("button.graphiql-execute-button").click()
+        expect(explorer.locator(".result-window")).to_contain_text("A message as JSON")
+        assert "#" not in explorer.url
+        explorer.close()
 
 
 @pytest.mark.slow

@@ -71,14 +71,25 @@ async function fetcher(params, options) {
 
 const { tabs, console: hasConsole } = JSON.parse(document.getElementById('explorer-config').textContent);
 
+/** The operation of a link: in the fragment of the address, which no server gets. It is opened once. */
+function takeLinked() {
+  const linked = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  if (!linked.query) return undefined;
+  history.replaceState(null, '', location.pathname + location.search);
+  return linked;
+}
+
+const linked = takeLinked();
+
 /**
  * GraphiQL opens its tabs, stored or default, with the texts that it stored last, which lag behind: on a first visit the
  * first tab would lack its variables, and after a reload a tab would open twice. So the active tab's texts are stored first.
+ * Those of a link are stored in their place: GraphiQL opens a tab for a stored query that no tab has.
  */
 function storeActiveTab() {
   try {
     const stored = JSON.parse(localStorage.getItem('graphiql:tabState'));
-    const active = stored?.tabs?.[stored.activeTabIndex] ?? tabs[0];
+    const active = linked ?? stored?.tabs?.[stored.activeTabIndex] ?? tabs[0];
     for (const name of ['query', 'variables', 'headers']) {
       if (active[name]) localStorage.setItem(`graphiql:${name}`, active[name]);
       else localStorage.removeItem(`graphiql:${name}`);
@@ -93,7 +104,7 @@ storeActiveTab();
 createRoot(document.getElementById('explorer')).render(
   createElement(
     GraphiQL,
-    { fetcher, defaultTabs: tabs, isHeadersEditorEnabled: true, defaultEditorToolsVisibility: 'variables' },
+    { fetcher, defaultTabs: linked ? [linked, ...tabs] : tabs, isHeadersEditorEnabled: true, defaultEditorToolsVisibility: 'variables' },
     createElement(GraphiQL.Logo, null, hasConsole ? createElement('a', { href: 'console' }, 'RecallQL') : 'RecallQL'),
   ),
 );

@@ -24,6 +24,7 @@ type Documents = {
     "\n  query Findings {\n    deployment {\n      findings {\n        name\n        grade\n        text\n        advice\n      }\n    }\n  }\n": typeof types.FindingsDocument,
     "\n  query Entity($id: ID!) {\n    node(id: $id) {\n      ... on Entity {\n        id\n        name\n        label\n        mentionCount\n        firstSeenAt\n        lastSeenAt\n        messages(last: 100) {\n          edges {\n            node {\n              uuid\n              seq\n              role\n              name\n              createdAt\n              content\n              session {\n                sessionId\n                title\n              }\n            }\n          }\n          totalCount\n        }\n      }\n    }\n  }\n": typeof types.EntityDocument,
     "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n    failedMessages(first: 50) {\n      uuid\n      seq\n      enrichment {\n        reason\n      }\n      session {\n        sessionId\n        title\n      }\n    }\n  }\n": typeof types.HealthDocument,
+    "\n  query Message($uuid: UUID!) {\n    message(uuid: $uuid) {\n      ...MessageFields\n    }\n  }\n": typeof types.MessageDocument,
     "\n  fragment MessageFields on Message {\n    uuid\n    seq\n    revision\n    createdAt\n    role\n    name\n    content\n    parts\n    metadata\n    toolCallId\n    tokenCount\n    status\n    enrichment {\n      state\n      reason\n    }\n    entities(first: 20) {\n      id\n      name\n      label\n      mentionCount\n      matches(first: 5) {\n        start(unit: UTF16)\n        end(unit: UTF16)\n      }\n    }\n  }\n": typeof types.MessageFieldsFragmentDoc,
     "\n  query Messages($sessionId: ID!, $first: Int, $after: String, $afterSeq: Int, $last: Int, $before: String) {\n    session(sessionId: $sessionId) {\n      messages(first: $first, after: $after, afterSeq: $afterSeq, last: $last, before: $before) {\n        edges {\n          cursor\n          node {\n            ...MessageFields\n          }\n        }\n        pageInfo {\n          hasNextPage\n          hasPreviousPage\n          startCursor\n          endCursor\n        }\n      }\n    }\n  }\n": typeof types.MessagesDocument,
     "\n  subscription MessageEdgeAdded($sessionId: ID!, $afterSeq: Int!) {\n    messageEdgeAdded(sessionId: $sessionId, afterSeq: $afterSeq) {\n      cursor\n      node {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.MessageEdgeAddedDocument,
@@ -35,6 +36,7 @@ type Documents = {
     "\n  subscription SessionUpdated($userId: ID) {\n    sessionUpdated(userId: $userId) {\n      kind\n      sessionId\n    }\n  }\n": typeof types.SessionUpdatedDocument,
     "\n  query SessionsFound($query: String!, $userId: ID, $filter: MessageFilter) {\n    search(query: $query, userId: $userId, filter: $filter, first: 100) {\n      edges {\n        node {\n          role\n          name\n          excerpt\n          session {\n            ...SessionRow\n          }\n        }\n      }\n    }\n  }\n": typeof types.SessionsFoundDocument,
     "\n  mutation AddSample($input: AddMemoryInput!) {\n    addMemory(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n": typeof types.AddSampleDocument,
+    "\n  subscription MessageStream($uuid: UUID!) {\n    messageStream(uuid: $uuid) {\n      index\n      text\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": typeof types.MessageStreamDocument,
     "\n  query User($userId: ID!) {\n    user(userId: $userId) {\n      userId\n      email\n      firstName\n      lastName\n      createdAt\n      metadata\n      entities(first: 20) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n      sessions(last: 100) {\n        edges {\n          node {\n            sessionId\n            createdAt\n          }\n        }\n      }\n    }\n  }\n": typeof types.UserDocument,
 };
 const documents: Documents = {
@@ -47,6 +49,7 @@ const documents: Documents = {
     "\n  query Findings {\n    deployment {\n      findings {\n        name\n        grade\n        text\n        advice\n      }\n    }\n  }\n": types.FindingsDocument,
     "\n  query Entity($id: ID!) {\n    node(id: $id) {\n      ... on Entity {\n        id\n        name\n        label\n        mentionCount\n        firstSeenAt\n        lastSeenAt\n        messages(last: 100) {\n          edges {\n            node {\n              uuid\n              seq\n              role\n              name\n              createdAt\n              content\n              session {\n                sessionId\n                title\n              }\n            }\n          }\n          totalCount\n        }\n      }\n    }\n  }\n": types.EntityDocument,
     "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n    failedMessages(first: 50) {\n      uuid\n      seq\n      enrichment {\n        reason\n      }\n      session {\n        sessionId\n        title\n      }\n    }\n  }\n": types.HealthDocument,
+    "\n  query Message($uuid: UUID!) {\n    message(uuid: $uuid) {\n      ...MessageFields\n    }\n  }\n": types.MessageDocument,
     "\n  fragment MessageFields on Message {\n    uuid\n    seq\n    revision\n    createdAt\n    role\n    name\n    content\n    parts\n    metadata\n    toolCallId\n    tokenCount\n    status\n    enrichment {\n      state\n      reason\n    }\n    entities(first: 20) {\n      id\n      name\n      label\n      mentionCount\n      matches(first: 5) {\n        start(unit: UTF16)\n        end(unit: UTF16)\n      }\n    }\n  }\n": types.MessageFieldsFragmentDoc,
     "\n  query Messages($sessionId: ID!, $first: Int, $after: String, $afterSeq: Int, $last: Int, $before: String) {\n    session(sessionId: $sessionId) {\n      messages(first: $first, after: $after, afterSeq: $afterSeq, last: $last, before: $before) {\n        edges {\n          cursor\n          node {\n            ...MessageFields\n          }\n        }\n        pageInfo {\n          hasNextPage\n          hasPreviousPage\n          startCursor\n          endCursor\n        }\n      }\n    }\n  }\n": types.MessagesDocument,
     "\n  subscription MessageEdgeAdded($sessionId: ID!, $afterSeq: Int!) {\n    messageEdgeAdded(sessionId: $sessionId, afterSeq: $afterSeq) {\n      cursor\n      node {\n        ...MessageFields\n      }\n    }\n  }\n": types.MessageEdgeAddedDocument,
@@ -58,6 +61,7 @@ const documents: Documents = {
     "\n  subscription SessionUpdated($userId: ID) {\n    sessionUpdated(userId: $userId) {\n      kind\n      sessionId\n    }\n  }\n": types.SessionUpdatedDocument,
     "\n  query SessionsFound($query: String!, $userId: ID, $filter: MessageFilter) {\n    search(query: $query, userId: $userId, filter: $filter, first: 100) {\n      edges {\n        node {\n          role\n          name\n          excerpt\n          session {\n            ...SessionRow\n          }\n        }\n      }\n    }\n  }\n": types.SessionsFoundDocument,
     "\n  mutation AddSample($input: AddMemoryInput!) {\n    addMemory(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n": types.AddSampleDocument,
+    "\n  subscription MessageStream($uuid: UUID!) {\n    messageStream(uuid: $uuid) {\n      index\n      text\n      message {\n        ...MessageFields\n      }\n    }\n  }\n": types.MessageStreamDocument,
     "\n  query User($userId: ID!) {\n    user(userId: $userId) {\n      userId\n      email\n      firstName\n      lastName\n      createdAt\n      metadata\n      entities(first: 20) {\n        edges {\n          node {\n            id\n            name\n            label\n            mentionCount\n          }\n        }\n      }\n      sessions(last: 100) {\n        edges {\n          node {\n            sessionId\n            createdAt\n          }\n        }\n      }\n    }\n  }\n": types.UserDocument,
 };
 
@@ -97,6 +101,10 @@ export function graphql(source: "\n  query Entity($id: ID!) {\n    node(id: $id)
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  query Health {\n    enrichment {\n      pending\n      done\n      failed\n      unembedded\n      oldestPendingAt\n    }\n    failedMessages(first: 50) {\n      uuid\n      seq\n      enrichment {\n        reason\n      }\n      session {\n        sessionId\n        title\n      }\n    }\n  }\n"): typeof import('./graphql').HealthDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Message($uuid: UUID!) {\n    message(uuid: $uuid) {\n      ...MessageFields\n    }\n  }\n"): typeof import('./graphql').MessageDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -141,6 +149,10 @@ export function graphql(source: "\n  query SessionsFound($query: String!, $userI
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  mutation AddSample($input: AddMemoryInput!) {\n    addMemory(input: $input) {\n      session {\n        sessionId\n      }\n    }\n  }\n"): typeof import('./graphql').AddSampleDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  subscription MessageStream($uuid: UUID!) {\n    messageStream(uuid: $uuid) {\n      index\n      text\n      message {\n        ...MessageFields\n      }\n    }\n  }\n"): typeof import('./graphql').MessageStreamDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

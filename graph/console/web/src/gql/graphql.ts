@@ -269,6 +269,13 @@ export type HealthQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type HealthQuery = { enrichment: { pending: number, done: number, failed: number, unembedded: number, oldestPendingAt: string | null }, failedMessages: Array<{ uuid: string, seq: number, enrichment: { reason: string | null }, session: { sessionId: string, title: string | null } }> };
 
+export type MessageQueryVariables = Exact<{
+  uuid: string;
+}>;
+
+
+export type MessageQuery = { message: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } | null };
+
 export type MessageFieldsFragment = { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> };
 
 export type MessagesQueryVariables = Exact<{
@@ -354,6 +361,13 @@ export type AddSampleMutationVariables = Exact<{
 
 
 export type AddSampleMutation = { addMemory: { session: { sessionId: string } } };
+
+export type MessageStreamSubscriptionVariables = Exact<{
+  uuid: string;
+}>;
+
+
+export type MessageStreamSubscription = { messageStream: { index: number | null, text: string, message: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } | null } };
 
 export type UserQueryVariables = Exact<{
   userId: string | number;
@@ -628,6 +642,40 @@ export const HealthDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
+export const MessageDocument = new TypedDocumentString(`
+    query Message($uuid: UUID!) {
+  message(uuid: $uuid) {
+    ...MessageFields
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessageQuery, MessageQueryVariables>;
 export const MessagesDocument = new TypedDocumentString(`
     query Messages($sessionId: ID!, $first: Int, $after: String, $afterSeq: Int, $last: Int, $before: String) {
   session(sessionId: $sessionId) {
@@ -923,6 +971,44 @@ export const AddSampleDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<AddSampleMutation, AddSampleMutationVariables>;
+export const MessageStreamDocument = new TypedDocumentString(`
+    subscription MessageStream($uuid: UUID!) {
+  messageStream(uuid: $uuid) {
+    index
+    text
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  uuid
+  seq
+  revision
+  createdAt
+  role
+  name
+  content
+  parts
+  metadata
+  toolCallId
+  tokenCount
+  status
+  enrichment {
+    state
+    reason
+  }
+  entities(first: 20) {
+    id
+    name
+    label
+    mentionCount
+    matches(first: 5) {
+      start(unit: UTF16)
+      end(unit: UTF16)
+    }
+  }
+}`) as unknown as TypedDocumentString<MessageStreamSubscription, MessageStreamSubscriptionVariables>;
 export const UserDocument = new TypedDocumentString(`
     query User($userId: ID!) {
   user(userId: $userId) {

@@ -133,6 +133,7 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
     },
     onFork: (message) => fork.mutate(message.seq),
     onRetry: (message) => retry.mutate(message.uuid),
+    onEnd: messages.put,
   };
 
   const [follows, setFollows] = useState(seq === null);

@@ -4,9 +4,19 @@ import Markdown, { type Components } from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 import { SKIP, visit } from 'unist-util-visit';
 import { countOf, formatTime } from '../format';
+import { graphql } from '../gql';
 import type { MessageFieldsFragment } from '../gql/graphql';
+import { useStreamed } from './streamed';
 
 export type MessageFields = MessageFieldsFragment;
+
+const MESSAGE = graphql(`
+  query Message($uuid: UUID!) {
+    message(uuid: $uuid) {
+      ...MessageFields
+    }
+  }
+`);
 
 /** A range of a text in UTF-16 code units, with what it stands for. */
 interface Range {
@@ -21,6 +31,8 @@ export interface MessageActions {
   onDelete: (message: MessageFields) => void;
   onFork: (message: MessageFields) => void;
   onRetry: (message: MessageFields) => void;
+  /** Gets a message that was being written, at its end. */
+  onEnd: (message: MessageFields) => void;
 }
 
 /** Marks ranges of the source in the text nodes of a Markdown document. */
@@ -130,10 +142,34 @@ function Parts({ parts }: { parts: Part[] }) {
     });
 }
 
+/** The message as the API returns it, and the query for it. */
+function Raw({ message }: { message: MessageFields }) {
+  // The generated text of a fragment begins with spaces.
+  const query = MESSAGE.toString().trim().replace(/^ +fragment/gm, '\nfragment');
+  const variables = JSON.stringify({ uuid: message.uuid });
+  return (
+    <div className="raw">
+      <pre tabIndex={0} aria-label={`Message ${message.seq} as JSON`}>
+        {JSON.stringify(message, null, 2)}
+      </pre>
+      <pre tabIndex={0} aria-label={`Query for message ${message.seq}`}>
+        {query}
+      </pre>
+      <p className="row">
+        Variables: <code>{variables}</code>
+        <a href={`graphql#${new URLSearchParams({ query, variables })}`} target="_blank" rel="noreferrer">
+          Open in the explorer
+        </a>
+      </p>
+    </div>
+  );
+}
+
 export function MessageView({ message, actions, isTarget }: { message: MessageFields; actions: MessageActions; isTarget: boolean }) {
   const [draft, setDraft] = useState<string | null>(null);
   const [isRaw, setIsRaw] = useState(false);
   const { enrichment, status } = message;
+  const text = useStreamed(message, actions.onEnd);
   return (
     <article className={`message ${message.role === 'user' || message.role === 'human' ? 'own' : ''}`} data-target={isTarget || undefined}>
       <header>
@@ -150,7 +186,7 @@ export function MessageView({ message, actions, isTarget }: { message: MessageFi
         )}
       </header>
       {draft === null ? (
-        <Content text={message.content} ranges={entityRanges(message)} />
+        <Content text={text} ranges={entityRanges(message)} />
       ) : (
         <form
           className="stack"
@@ -174,11 +210,7 @@ export function MessageView({ message, actions, isTarget }: { message: MessageFi
         </form>
       )}
       <Parts parts={message.parts as Part[]} />
-      {isRaw && (
-        <pre className="raw" tabIndex={0}>
-          {JSON.stringify(message, null, 2)}
-        </pre>
-      )}
+      {isRaw && <Raw message={message} />}
       <footer>
         <button type="button" onClick={() => setDraft(message.content)}>
           Edit
