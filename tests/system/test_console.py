@@ -272,6 +272,28 @@ def test_recall_finds_messages_and_builds_a_context(visit: Visit, server: Server
     assert visit.complaints == []
 
 
+@pytest.mark.slow
+def test_a_user_has_charts_of_the_most_mentioned_entities(visit: Visit, server: ServerProcess) -> None:
+    for month, text in [
+        ("01", "Octavia Butler is here."),
+        ("03", "Octavia Butler moved to Seattle."),
+        ("05", "In Seattle."),
+    ]:
+        said_then = {**said(text), "createdAt": f"2026-{month}-01T00:00:00Z"}
+        add(server, f"of-{month}", said_then, userId="reader", awaitEntities=True)
+    visit.open("users/reader")
+    expect(visit.page.get_by_role("heading", name="Most mentioned over time")).to_be_visible()
+    for name, columns in [("Octavia Butler", {0, 20}), ("Seattle", {19, 39})]:
+        chart = visit.page.get_by_role("img", name=f"Messages with {name} from Jan 1, 2026")
+        heights = [float(bar.get_attribute("height") or 0) for bar in chart.locator("rect").all()]
+        high = {column for column, height in enumerate(heights) if height > 0}
+        assert len(high) == len(columns)
+        assert all(any(abs(column - expected) <= 1 for expected in columns) for column in high), high
+    visit.page.locator(".mentions").get_by_role("link", name="Seattle").click()
+    expect(visit.page.get_by_role("heading", name="Seattle")).to_be_visible()
+    assert visit.complaints == []
+
+
 def facts_of(visit: Visit) -> dict[str, str]:
     """The figures of the deployment by their names."""
     found: dict[str, str] = visit.page.get_by_role("region", name="Deployment").evaluate(

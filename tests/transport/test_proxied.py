@@ -65,7 +65,7 @@ async def test_each_api_is_served_below_the_prefix(settings: Settings, mongodb_u
         assert (await client.http.get("/health")).text == "ok"
         assert (await client.http.get("/ready")).json()["ready"] is True
         tools = await client.http.post("/mcp", json=LIST_TOOLS, headers=MCP)
-        assert tools.json()["result"]["tools"]
+        assert '"name":"search_memory"' in tools.text
         home = await client.http.get("")
         assert (home.status_code, home.headers["location"]) == (307, "/chat/memory/graphql")
 

@@ -27,6 +27,7 @@ export default [
               "ForkOrigin",
               "Match",
               "MessageUpdate",
+              "OperationTimes",
               "PageInfo",
               "RecalledMessage",
               "SessionUpdate",

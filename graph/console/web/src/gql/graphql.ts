@@ -269,6 +269,13 @@ export type HealthQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type HealthQuery = { enrichment: { pending: number, done: number, failed: number, unembedded: number, oldestPendingAt: string | null }, failedMessages: Array<{ uuid: string, seq: number, enrichment: { reason: string | null }, session: { sessionId: string, title: string | null } }> };
 
+export type MentionsQueryVariables = Exact<{
+  userId: string | number;
+}>;
+
+
+export type MentionsQuery = { user: { entities: { edges: Array<{ node: { id: string, name: string, messages: { totalCount: number, edges: Array<{ node: { createdAt: string } }> } } }> } } | null };
+
 export type MessageQueryVariables = Exact<{
   uuid: string;
 }>;
@@ -642,6 +649,28 @@ export const HealthDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
+export const MentionsDocument = new TypedDocumentString(`
+    query Mentions($userId: ID!) {
+  user(userId: $userId) {
+    entities(first: 5) {
+      edges {
+        node {
+          id
+          name
+          messages(last: 100) {
+            edges {
+              node {
+                createdAt
+              }
+            }
+            totalCount
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MentionsQuery, MentionsQueryVariables>;
 export const MessageDocument = new TypedDocumentString(`
     query Message($uuid: UUID!) {
   message(uuid: $uuid) {

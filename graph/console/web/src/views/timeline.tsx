@@ -2,12 +2,20 @@ import { countOf, formatTime } from '../format';
 
 const COLUMNS = 40;
 
-/** A chart of how many of some times fall into each part of their span. */
-export function Timeline({ title, times }: { title: string; times: string[] }) {
+interface TimelineProps {
+  title: string;
+  times: string[];
+  /** The first and the last time of the chart; those of the times without it. */
+  within?: [string, string];
+}
+
+/** A chart of how many of some times fall into each part of a span. */
+export function Timeline({ title, times, within }: TimelineProps) {
   const instants = times.map((time) => Date.parse(time));
-  const first = Math.min(...instants);
-  const span = Math.max(...instants) - first;
-  if (instants.length < 2 || span === 0) return null;
+  const bounds = within?.map((time) => Date.parse(time)) ?? instants;
+  const first = Math.min(...bounds);
+  const span = Math.max(...bounds) - first;
+  if (bounds.length < 2 || span === 0) return null;
   const counts = new Array<number>(COLUMNS).fill(0);
   for (const instant of instants) {
     const column = Math.min(COLUMNS - 1, Math.floor((COLUMNS * (instant - first)) / span));

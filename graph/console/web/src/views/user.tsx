@@ -4,6 +4,7 @@ import { countOf, formatTime } from '../format';
 import { graphql } from '../gql';
 import { hrefOf } from '../route';
 import { Failure, Loading } from '../status';
+import { Mentions } from './mentions';
 import { Timeline } from './timeline';
 
 const USER = graphql(`
@@ -93,6 +94,7 @@ export function User({ userId }: { userId: string }) {
           ))}
         </ul>
       )}
+      <Mentions userId={userId} />
       <h2>Metadata</h2>
       <pre tabIndex={0}>{JSON.stringify(user.metadata, null, 2)}</pre>
     </main>
