@@ -12,7 +12,7 @@ from tests.support.server_process import ServerProcess
 PATIENCE = 90_000
 """Milliseconds for a step of the browser: the first one reads all of it from the disk."""
 
-_ADD = "mutation($input: AddMemoryInput!) { addMemory(input: $input) { session { messageCount } } }"
+ADD = "mutation($input: AddMemoryInput!) { addMemory(input: $input) { session { messageCount } } }"
 
 
 class Visit:
@@ -49,7 +49,7 @@ class Visit:
 
 def add(server: ServerProcess, session_id: str, *messages: dict[str, Any], **more: Any) -> None:
     """Store messages in a session."""
-    server.graphql(_ADD, input={"sessionId": session_id, "messages": list(messages), **more})
+    server.graphql(ADD, input={"sessionId": session_id, "messages": list(messages), **more})
 
 
 def said(content: str, role: str = "user") -> dict[str, Any]:

@@ -15,12 +15,13 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from graph.console import CONSOLE_CSP, console_is_bundled
 from tests.support import node_project, server_process
+from tests.support.access import SECRET, token
 from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
-from tests.support.console import PATIENCE, Visit, add, said
+from tests.support.console import ADD, PATIENCE, Visit, add, said
 from tests.support.paths import ROOT
 from tests.support.server_process import ServerProcess, until
 
@@ -225,26 +226,111 @@ def test_the_history_of_a_long_conversation_is_read_as_it_is_scrolled_to(visit: 
 
 @pytest.mark.slow
 def test_nothing_that_is_stored_becomes_markup_or_a_script(visit: Visit, server: ServerProcess) -> None:
-    session_id = "<b>hostile</b>&\"'"
+    session_id, user_id = "<b>hostile</b>&\"'", HOSTILE[1]
     for text in HOSTILE:
-        add(server, session_id, {**said(text), "name": text}, metadata={text: text}, userId=HOSTILE[1])
+        parts = [{"type": "text", "text": text}, {"type": text, "toolName": text, "input": {text: text}}]
+        messages = [{**said(text), "name": text}, {"role": "assistant", "parts": parts}, said(f"Octavia Butler {text}")]
+        add(server, session_id, *messages, metadata={text: text}, userId=user_id, awaitEntities=True)
     server.graphql(
         "mutation($input: UpdateSessionInput!) { updateSession(input: $input) { session { title } } }",
-        input={"sessionId": session_id, "title": HOSTILE[0]},
+        input={"sessionId": session_id, "title": HOSTILE[0], "metadata": {HOSTILE[0]: HOSTILE[1]}},
     )
+    server.graphql(
+        "mutation($input: UpdateUserInput!) { updateUser(input: $input) { user { userId } } }",
+        input={
+            "userId": user_id,
+            "email": HOSTILE[0],
+            "firstName": HOSTILE[5],
+            "lastName": HOSTILE[4],
+            "metadata": {HOSTILE[0]: HOSTILE[1]},
+        },
+    )
+    summaries = "query($id: ID!) { session(sessionId: $id) { summaries(last: 1) { edges { node { content } } } } }"
+    until(lambda: bool(server.graphql(summaries, id=session_id)["session"]["summaries"]["edges"]))
+
+    def check() -> None:
+        expect(visit.page.get_by_role("status").filter(has_text="Loading…")).to_have_count(0)
+        assert visit.page.evaluate("window.hostile") is None
+        assert visit.page.locator("#console :is(script, img, iframe, object, embed)").count() == 0
+        assert visit.page.locator("#console a[href^='javascript:'], #console a[href^='data:']").count() == 0
+
     visit.open()
     expect(visit.page.get_by_text(HOSTILE[0]).first).to_be_visible(timeout=PATIENCE)
+    check()
     visit.page.locator("a.session", has_text=HOSTILE[0]).click()
     message = visit.page.locator("article.message")
     expect(message.last).to_be_visible()
-    for _ in range(len(HOSTILE)):
+    expect(visit.page.locator(".rail")).to_be_visible()
+    for _ in range(3 * len(HOSTILE)):
+        visit.page.evaluate(
+            "document.querySelectorAll('article.message details').forEach(part => { part.open = true })"
+        )
+        check()
         visit.page.mouse.wheel(0, -400)
         visit.page.wait_for_timeout(50)
+    entities = visit.page.get_by_role("list", name="Entities of the session").get_by_role("link")
+    entities.filter(has_text="<script>").first.click()
+    expect(visit.page.get_by_role("list", name="Messages").get_by_role("listitem").first).to_be_visible()
+    check()
+    visit.open(f"users/{quote(user_id, safe='')}")
+    expect(visit.page.get_by_role("heading", name=HOSTILE[5])).to_be_visible()
+    check()
     visit.open(f"recall?query=hostile&session={quote(session_id)}")
     expect(visit.page.locator("ol.results li").first).to_be_visible()
-    assert visit.page.evaluate("window.hostile") is None
-    assert visit.page.locator("#console :is(script, img, iframe, object, embed)").count() == 0
-    assert visit.page.locator("#console a[href^='javascript:'], #console a[href^='data:']").count() == 0
+    check()
+    visit.open(f"recall?query=hostile&session={quote(session_id)}&show=context")
+    expect(visit.page.locator("main")).to_contain_text("window.hostile")
+    check()
+    assert visit.complaints == []
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until the element with a name has the focus."""
+    focused = """() => {
+        const element = document.activeElement;
+        const isControl = element.matches('a, button, input, textarea');
+        return isControl ? element.ariaLabel || element.textContent : '';
+    }"""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if name in page.evaluate(focused):
+            return
+    raise AssertionError(f"the keyboard does not reach {name}")
+
+
+@pytest.mark.slow
+def test_the_keyboard_alone_is_enough(visit: Visit, server: ServerProcess) -> None:
+    add(server, "by-keys", said("Written with a keyboard"), userId="typist")
+    page = visit.page
+    visit.open("sessions?user=typist")
+    expect(page.locator("a.session")).to_have_count(1)
+    tab_to(page, "Written with a keyboard")
+    page.keyboard.press("Enter")
+    message = page.locator("article.message")
+    expect(message).to_have_count(1)
+    tab_to(page, "Edit")
+    page.keyboard.press("Enter")
+    tab_to(page, "Content of message 1")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("Changed with a keyboard")
+    tab_to(page, "Save")
+    page.keyboard.press("Enter")
+    expect(message).to_contain_text("Changed with a keyboard")
+    tab_to(page, "JSON")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Query for message 1")).to_be_visible()
+    tab_to(page, "Search in it")
+    page.keyboard.press("Enter")
+    box = page.get_by_role("searchbox").first
+    expect(box).to_be_visible()
+    while not box.evaluate("element => element === document.activeElement"):
+        page.keyboard.press("Tab")
+    page.keyboard.type("keyboard")
+    page.keyboard.press("Enter")
+    expect(page.locator("ol.results li")).to_have_count(1)
+    tab_to(page, "Health")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Storage")).to_be_visible()
     assert visit.complaints == []
 
 
@@ -382,6 +468,8 @@ def test_pictures_of_the_readme(visit: Visit, server: ServerProcess) -> None:
 def test_each_view_is_accessible_and_fits_a_phone(browser: Browser, server: ServerProcess, scheme: Any) -> None:
     node_project.install()
     add(server, "fits", said("Octavia Butler was born in Pasadena. " * 20), userId="ada", awaitEntities=True)
+    ids = '{ session(sessionId: "fits") { entities(first: 1) { edges { node { id } } } } }'
+    entity = server.graphql(ids)["session"]["entities"]["edges"][0]["node"]["id"]
     with browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme) as context:
         visit = Visit(context.new_page(), server.url)
         for view, text in (
@@ -391,18 +479,20 @@ def test_each_view_is_accessible_and_fits_a_phone(browser: Browser, server: Serv
             ("recall?query=Octavia&session=fits&show=context", "Pasadena"),
             ("users/ada", "Entities"),
             ("health", "are free on the disk"),
+            (f"entities/{quote(entity, safe='')}", "from"),
         ):
             visit.open(view)
             expect(visit.page.locator("main")).to_contain_text(text)
             expect(visit.page.get_by_role("status").filter(has_text="Loading…")).to_have_count(0)
             assert visit.violations() == [], view
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390, view
+            visit.page.set_viewport_size({"width": 1440, "height": 900})
+            assert visit.violations() == [], view
+            visit.page.set_viewport_size({"width": 390, "height": 844})
+        visit.open("health")
         visit.page.locator("main").focus()
         visit.page.keyboard.press("End")
         expect(visit.page.get_by_role("region", name="Storage").locator("tr").last).to_be_in_viewport()
-        visit.page.set_viewport_size({"width": 1440, "height": 900})
-        assert visit.violations() == []
-        visit.page.set_viewport_size({"width": 390, "height": 844})
         visit.page.screenshot(path=ARTIFACTS / f"console-phone-{scheme}.png")
 
 
@@ -417,6 +507,8 @@ def test_with_authentication_the_console_asks_for_a_key(browser: Browser, tmp_pa
         visit = Visit(context.new_page(), server.url)
         visit.open()
         field = visit.page.get_by_label("Service key or JWT")
+        expect(field).to_be_visible()
+        assert visit.violations() == []
         field.fill("wrong")
         button = visit.page.locator("form").get_by_role("button", name="Sign in")
         button.click()
@@ -440,6 +532,32 @@ def test_with_authentication_the_console_asks_for_a_key(browser: Browser, tmp_pa
         )
         visit.page.reload()
         expect(field).to_be_visible()
+
+
+def test_an_end_user_sees_what_is_theirs_until_the_tab_is_closed(browser: Browser, tmp_path: Path) -> None:
+    flags = ["--enrichment-processes", "0"]
+    with server_process.served(tmp_path / "data", *flags, RECALLQL_JWT_SECRET=SECRET) as server:
+        for user_id, text in (("ada", "A session of Ada"), ("bob", "A session of Bob")):
+            headers = {"Authorization": f"Bearer {token(user_id)}"}
+            variables = {"input": {"sessionId": f"of-{user_id}", "messages": [said(text)]}}
+            answer = httpx.post(
+                f"{server.url}/graphql", json={"query": ADD, "variables": variables}, headers=headers, timeout=60
+            )
+            assert "errors" not in answer.json(), answer.text
+        with browser.new_context() as context:
+            visit = Visit(context.new_page(), server.url)
+            visit.open()
+            visit.page.get_by_label("Service key or JWT").fill(token("ada"))
+            visit.page.get_by_label("Keep it until this tab is closed").check()
+            visit.page.locator("form").get_by_role("button", name="Sign in").click()
+            expect(visit.page.locator("a.session")).to_contain_text("A session of Ada")
+            visit.page.reload()
+            expect(visit.page.locator("a.session")).to_contain_text("A session of Ada")
+            visit.open("sessions/of-bob")
+            expect(visit.page.locator("main")).to_contain_text("your credentials do not show it")
+            another = Visit(context.new_page(), server.url)
+            another.open()
+            expect(another.page.get_by_label("Service key or JWT")).to_be_visible()
 
 
 def test_the_page_and_its_assets_have_their_headers(server: ServerProcess) -> None:
