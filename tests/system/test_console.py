@@ -126,6 +126,9 @@ def test_a_conversation_is_shown_changed_and_followed(visit: Visit, server: Serv
     message.nth(1).locator("summary").click()
     expect(message.nth(1).locator("details pre")).to_contain_text('"place": "Pasadena"')
 
+    change = "mutation($input: UpdateSessionInput!) { updateSession(input: $input) { session { title } } }"
+    server.graphql(change, input={"sessionId": "chat", "title": "About Octavia Butler"})
+    expect(visit.page.get_by_role("heading", name="About Octavia Butler")).to_be_visible()
     add(server, "chat", said("Written by another client"))
     expect(message.nth(2)).to_contain_text("Written by another client")
     message.nth(2).get_by_role("button", name="Edit").click()

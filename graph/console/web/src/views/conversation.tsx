@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Virtuoso, type VirtuosoHandle } from 'react-virtuoso';
-import { execute } from '../api';
+import { execute, follow } from '../api';
 import { countOf } from '../format';
 import { graphql } from '../gql';
 import { RETRY } from '../retry';
@@ -10,6 +10,7 @@ import { useIndexes, usePagesAtEnds } from '../rows';
 import { Failure, Loading } from '../status';
 import { type MessageActions, type MessageFields, MessageView } from './message';
 import { type Anchor, useMessages } from './messages';
+import { SESSION_UPDATED } from './session-list';
 import { SummaryRail } from './summary';
 
 const SESSION = graphql(`
@@ -103,6 +104,21 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
   const messages = useMessages(sessionId, anchor);
   const { query, rows } = messages;
   const { hasNextPage, hasPreviousPage } = query;
+
+  // A summary or a title comes without an event of a message.
+  const { refreshSession } = messages;
+  const userId = session.data?.session?.user?.userId ?? null;
+  useEffect(() => {
+    if (!session.isSuccess) return undefined;
+    return follow(
+      SESSION_UPDATED,
+      { userId },
+      ({ sessionUpdated }) => {
+        if (sessionUpdated.sessionId === sessionId) refreshSession();
+      },
+      refreshSession,
+    );
+  }, [session.isSuccess, sessionId, userId, refreshSession]);
 
   const onError = (error: Error) => setFailure(error);
   const edit = useMutation({

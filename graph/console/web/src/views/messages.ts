@@ -247,5 +247,5 @@ export function useMessages(sessionId: string, anchor: Anchor) {
   }, [client, hasNextPage, isSuccess, key, refreshSession, sessionId]);
 
   const rows = useMemo(() => messagesOf(query.data), [query.data]);
-  return { query, rows, readsNewest, put, drop, refresh };
+  return { query, rows, readsNewest, put, drop, refresh, refreshSession };
 }

@@ -58,7 +58,7 @@ const SESSIONS = graphql(`
   }
 `);
 
-const SESSION_UPDATED = graphql(`
+export const SESSION_UPDATED = graphql(`
   subscription SessionUpdated($userId: ID) {
     sessionUpdated(userId: $userId) {
       kind
