@@ -32,14 +32,22 @@ class Figures:
     """The figures of all web processes.
 
     Attributes:
-        web_processes: the number of processes.
         subscribers: the number of open subscriptions.
-        operations: the operations with the longest 99th percentiles, longest first.
     """
 
-    web_processes: int
     subscribers: int
-    operations: list[Times]
+    _own: Operations
+    _others: list[ProcessDocument]
+
+    @property
+    def web_processes(self) -> int:
+        """The number of processes."""
+        return 1 + len(self._others)
+
+    def slowest_operations(self) -> list[Times]:
+        """Return the operations with the longest 99th percentiles, longest first."""
+        rows = [_times_of(row) for process in self._others for row in process["operations"]]
+        return slowest([*self._own.slowest(), *rows])
 
 
 class Processes:
@@ -83,13 +91,9 @@ class Processes:
         Raises:
             Unavailable: MongoDB did not answer in time.
         """
-        found = await self._others.get()
-        rows = [_times_of(row) for process in found for row in process["operations"]]
-        return Figures(
-            1 + len(found),
-            self._hub.followers + sum(process["subscribers"] for process in found),
-            slowest([*self._operations.slowest(), *rows]),
-        )
+        others = await self._others.get()
+        subscribers = self._hub.followers + sum(process["subscribers"] for process in others)
+        return Figures(subscribers, self._operations, others)
 
     async def close(self) -> None:
         """Let the others know that this process ends."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import httpx
 import httpx2
+from httpx_sse import EventSource
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
@@ -33,6 +36,12 @@ async def mcp_client(base_url: str, bearer: str | None = None, mode: str = "auto
         transport = streamable_http_client(f"{base_url}/mcp", http_client=http)
         async with Client(transport, mode=mode) as client:
             yield client
+
+
+def answer_of(response: httpx.Response) -> Any:
+    """Return the JSON-RPC answer in a response, which is one event."""
+    (event,) = EventSource(response).iter_sse()
+    return event.json()
 
 
 def text_of(result: CallToolResult) -> str:

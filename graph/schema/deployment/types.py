@@ -137,7 +137,7 @@ class Deployment(DocumentType):
         " to whole hour, slowest first. Of another process, its 20 slowest are known.",
     )
     async def slowest_operations(self, info: Info) -> list[OperationTimes]:
-        return as_source((await info.context.backend.deployment.figures()).operations)
+        return as_source((await info.context.backend.deployment.figures()).slowest_operations())
 
     @resolved(description="The version of MongoDB.")
     async def mongodb_version(self, info: Info) -> str:

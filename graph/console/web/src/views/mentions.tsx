@@ -1,11 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { execute } from '../api';
+import { countOf } from '../format';
 import { graphql } from '../gql';
 import { hrefOf } from '../route';
 import { Failure } from '../status';
 import { Timeline } from './timeline';
-
-const SHOWN = 100; // messages of an entity, the latest ones
 
 const MENTIONS = graphql(`
   query Mentions($userId: ID!) {
@@ -40,7 +39,7 @@ export function Mentions({ userId }: { userId: string }) {
   const entities = (data?.user?.entities.edges ?? []).map(({ node: { messages, ...entity } }) => ({
     ...entity,
     times: messages.edges.map(({ node }) => node.createdAt),
-    isCut: messages.totalCount > SHOWN,
+    isCut: messages.totalCount > messages.edges.length,
   }));
   const times = entities.flatMap((entity) => entity.times).toSorted();
   const [first, last] = [times[0], times.at(-1)];
@@ -51,7 +50,7 @@ export function Mentions({ userId }: { userId: string }) {
       {entities.map(({ id, name, times: mentions, isCut }) => (
         <section key={id} className="mentions">
           <a href={hrefOf('entities', id)}>{name}</a>
-          {isCut && <small>latest {SHOWN} messages</small>}
+          {isCut && <small>latest {countOf(mentions.length, 'message')}</small>}
           <Timeline title={`Messages with ${name}`} times={mentions} within={[first, last]} />
         </section>
       ))}

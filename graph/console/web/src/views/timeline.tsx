@@ -21,7 +21,7 @@ export function Timeline({ title, times, within }: TimelineProps) {
     const column = Math.min(COLUMNS - 1, Math.floor((COLUMNS * (instant - first)) / span));
     counts[column] = (counts[column] ?? 0) + 1;
   }
-  const most = Math.max(...counts);
+  const most = Math.max(1, ...counts); // no time may be within
   const ends = [first, first + span].map((instant) => formatTime(new Date(instant).toISOString()));
   return (
     <figure className="timeline">
