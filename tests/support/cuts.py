@@ -22,6 +22,7 @@ class Cuts:
     def __init__(self, port: int) -> None:
         self.port = port
         self._open: set[asyncio.Task[None]] = set()
+        self._passed = asyncio.Event()
         self.url = ""
         self.answers_to_lose = 0
         self.lost = 0
@@ -30,6 +31,11 @@ class Cuts:
         """Close all connections."""
         for task in list(self._open):
             task.cancel()
+
+    async def answer(self) -> None:
+        """Wait until the next part of an answer is passed on."""
+        self._passed.clear()
+        await self._passed.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on the bytes of one connection, until either side closes it; close it at once without a server."""
@@ -64,6 +70,7 @@ class Cuts:
                 return
             target.write(data)
             await target.drain()
+            self._passed.set()
 
 
 @asynccontextmanager

@@ -163,7 +163,7 @@ const scenarios = {
   // Chats that open at any time follow the answer.
   async follow() {
     const text = Array.from({ length: 150 }, (_, number) => `word${number} `).join("");
-    const [chat] = chatWith(answered(...said(text)), { wait: 4 });
+    const [chat] = chatWith(answered(...said(text)), { wait: 20 });
     const sending = chat.sendMessage({ text: "Tell" });
     const followers = [];
     await until(async () => (await client.messages(chat.id)).length === 2);
