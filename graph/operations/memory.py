@@ -16,12 +16,13 @@ from graph.operations.backend import Backend
 from graph.operations.concurrency import Yielder
 from graph.operations.messages import check_own_role, check_said
 from graph.operations.payload import digest_of_call
-from graph.operations.sessions import check_expiry, check_user_id
+from graph.operations.sessions import check_expected, check_expiry, check_user_id
 from graph.operations.times import check_past
 from graph.store import memories, messages
 from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.driver.availability import until_zero
 from graph.store.driver.client import time_limit
+from graph.store.expectations import NOTHING_EXPECTED, ExpectedSession
 from graph.store.expiry import Expiry
 from graph.store.memories import Added
 from graph.store.scope import Scope
@@ -68,7 +69,7 @@ async def add_memory(
     await_entities: bool = False,
     session_fields: Collection[str] = (),
     answered: Answered = NOTHING_ANSWERED,
-    expected_revision: int | None = None,
+    expected: ExpectedSession = NOTHING_EXPECTED,
     expiry: Expiry | None = None,
 ) -> Added:
     """Add messages to a session, which is created if it is new.
@@ -85,13 +86,13 @@ async def add_memory(
             failure ends the wait, and the stored memory is returned.
         session_fields: the paths to read of the session for `Added.session`.
         answered: the parts of messages in the answer; an add whose messages do not fit into an answer is refused.
-        expected_revision: the revision of the session before the add, 0 for a new one; None for any.
+        expected: the session that the caller has read; the revision 0 is that of a new one.
         expiry: the expiry of the session after the add; None leaves it unchanged.
 
     Raises:
         BadUserInput: an argument is refused; nothing was stored.
-        Conflict: the session belongs to another user, a message uuid to another session, or the idempotency key to
-            another payload.
+        Conflict: the session belongs to another user or is not the expected one, a message uuid belongs to another
+            session, or the idempotency key to another payload.
         Forbidden: the caller may not write for the user, or may not write messages of a role that is sent or changed.
         OutcomeUnknown: the database did not confirm whether the memory is stored.
         TooCostly: the messages do not fit into the answer; nothing was stored.
@@ -111,7 +112,7 @@ async def add_memory(
         user_id,
         idempotency_key,
         await digest_of_call(idempotency_key, messages_, metadata, user_id, expiry=expiry),
-        expected_revision,
+        check_expected(expected),
         keeps_pairs=backend.settings.tool_pairs,
         expiry=expiry,
     )

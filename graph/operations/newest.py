@@ -9,10 +9,12 @@ from graph.operations.answered import NOTHING_ANSWERED, Answered
 from graph.operations.backend import Backend
 from graph.operations.memory import MessageToAdd, check_messages
 from graph.operations.payload import digest_of_call
+from graph.operations.sessions import check_expected
 from graph.store import memories
 from graph.store.adding.add_plan import NewMemory
 from graph.store.documents import MessageDocument
 from graph.store.editing import newest as store
+from graph.store.expectations import NOTHING_EXPECTED, ExpectedSession
 from graph.store.memories import Added
 from graph.store.scope import Scope
 
@@ -22,7 +24,7 @@ async def pop_message(
     scope: Scope,
     session_id: str,
     *,
-    expected_revision: int | None = None,
+    expected: ExpectedSession = NOTHING_EXPECTED,
     answered: Answered = NOTHING_ANSWERED,
 ) -> MessageDocument | None:
     """Delete the newest message of a session, and the summaries that cover it.
@@ -31,7 +33,7 @@ async def pop_message(
         backend: the open parts of this process.
         scope: the data that the caller may see.
         session_id: the caller's id of the session.
-        expected_revision: the revision of the session before the deletion; None for any.
+        expected: the session that the caller has read.
         answered: the parts of the message in the answer; a message that does not fit into an answer is not deleted.
 
     Returns:
@@ -39,7 +41,7 @@ async def pop_message(
 
     Raises:
         BadUserInput: `session_id` is not a valid id.
-        Conflict: the session was changed since the caller read it.
+        Conflict: the session is not the one that the caller has read.
         Forbidden: the caller may not write messages of its role.
         NotFound: the session is not in the caller's scope.
     """
@@ -48,7 +50,7 @@ async def pop_message(
         backend.database,
         scope,
         session_id,
-        expected_revision,
+        check_expected(expected),
         answered.refuse_stored,
         keeps_pairs=backend.settings.tool_pairs,
     )
@@ -62,7 +64,7 @@ async def replace_from(
     sent: Sequence[MessageToAdd],
     *,
     idempotency_key: str | None = None,
-    expected_revision: int | None = None,
+    expected: ExpectedSession = NOTHING_EXPECTED,
     session_fields: Collection[str] = (),
     answered: Answered = NOTHING_ANSWERED,
 ) -> Added:
@@ -75,13 +77,13 @@ async def replace_from(
         seq: the number of the first message that is deleted; the new messages get later numbers than all deleted ones.
         sent: 1 to 1,000 messages, which must be new to the session.
         idempotency_key: a retry with the same key returns the result of the first call.
-        expected_revision: the revision of the session before the change; None for any.
+        expected: the session that the caller has read.
         session_fields: the paths to read of the session for `Added.session`.
         answered: the parts of new messages in the answer.
 
     Raises:
         BadUserInput: an argument is refused, or more messages would be deleted than one transaction takes.
-        Conflict: the session was changed since the caller read it, a message uuid is in use, or the idempotency key
+        Conflict: the session is not the one that the caller has read, a message uuid is in use, or the idempotency key
             belongs to another payload.
         Forbidden: the caller may not write messages of the role of a deleted or a new message.
         NotFound: the session is not in the caller's scope.
@@ -96,7 +98,7 @@ async def replace_from(
         messages,
         idempotency_key=idempotency_key,
         digest=await digest_of_call(idempotency_key, messages, {}, None, replaces_from=seq),
-        expected_revision=expected_revision,
+        expected=check_expected(expected),
         replaces_from=seq,
         keeps_pairs=backend.settings.tool_pairs,
     )

@@ -11,6 +11,7 @@ from graph.operations.backend import Backend
 from graph.operations.times import check_to_come
 from graph.store import sessions as store
 from graph.store.documents import Origin, SessionDocument
+from graph.store.expectations import NOTHING_EXPECTED, ExpectedSession
 from graph.store.expiry import Expiry
 from graph.store.jobs import erasure
 from graph.store.reading.keyset import Listing
@@ -120,7 +121,7 @@ async def update_session(
     archived: bool | None = None,
     expiry: Expiry | None = None,
     head: str | None = None,
-    expected_revision: int | None = None,
+    expected: ExpectedSession = NOTHING_EXPECTED,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
 
@@ -132,7 +133,7 @@ async def update_session(
     Raises:
         BadUserInput: an argument is refused.
         NotFound: the session is not in the caller's scope.
-        Conflict: the session belongs to another user.
+        Conflict: the session belongs to another user, or is not the expected one.
         Forbidden: the user is outside the caller's scope.
     """
     return await store.update_session(
@@ -145,8 +146,18 @@ async def update_session(
         archived=archived,
         expiry=check_expiry(expiry),
         head=validation.check_optional(head, "head", validation.check_uuid),
-        expected_revision=expected_revision,
+        expected=check_expected(expected),
     )
+
+
+def check_expected(expected: ExpectedSession) -> ExpectedSession:
+    """Return an expectation, with its UUID in canonical form.
+
+    Raises:
+        BadUserInput: the UUID is none.
+    """
+    uuid = validation.check_optional(expected.uuid, "expectedUuid", validation.check_uuid)
+    return ExpectedSession(expected.revision, uuid)
 
 
 def check_expiry(expiry: Expiry | None) -> Expiry | None:

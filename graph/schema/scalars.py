@@ -130,6 +130,10 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
 }
 
+EXPECTED_UUID = (
+    "The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a"
+    " deletion: its revisions begin again, and may be equal."
+)
 METADATA_PATCH = (
     "A JSON Merge Patch (RFC 7396) for the metadata: objects merge at every level, other values replace, and a null"
     " removes its key."

@@ -51,7 +51,7 @@ from graph.store.jobs import erasure, handover
 from graph.store.reading.keyset import Listing
 from graph.store.reading.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import refuse_other_prefix, refuse_other_revision, refuse_unseen, session_to_change
+from graph.store.sessions import refuse_other_prefix, refuse_unseen, session_to_change
 from graph.store.tree import heads
 from graph.store.tree.branches import Place
 from graph.store.visibility import find_visible
@@ -264,7 +264,7 @@ class _Add:
     async def _update(self, plan: Update, existing: ExistingDocuments, tx: Transaction) -> Added:
         """Change messages and the session."""
         at, session = now(), plan.session
-        refuse_other_revision(session.get("revision", 0), self._new.expected_revision)
+        self._new.expected.refuse_other(session.get("revision", 0), session["uuid"])
         await self._refuse_larger_memory(plan, tx)
         if plan.edits:
             session = await self._allot(at, count=0, tokens=tokens_added(plan.edits), uuid=session["uuid"], tx=tx)
@@ -313,7 +313,7 @@ class _Add:
         if new.replaces_from is None:
             return []
         session = await session_to_change(self._database, self._scope, new.session_id, tx)
-        refuse_other_revision(session.get("revision", 0), new.expected_revision)
+        new.expected.refuse_other(session.get("revision", 0), session["uuid"])
         return await remove_from(self._database, self._scope, session, new, tx, edited=edited)
 
     async def _edit(self, session: SessionDocument, edits: Edits, stamp: Stamp, at: datetime, tx: Transaction) -> None:
@@ -346,10 +346,10 @@ class _Add:
         session = await self._allot(at, count=len(plan.fresh), tokens=tokens, uuid=uuid, tx=tx)
         refuse_other_owner(session, new, self._scope)
         if session["uuid"] != uuid:
-            refuse_other_revision(session["revision"] - 1, new.expected_revision)
+            new.expected.refuse_other(session["revision"] - 1, session["uuid"])
             return await self._change_session(session, session_changes(session, new, self._scope), at, tx)
         refuse_other_prefix(self._scope, new.session_id)
-        refuse_other_revision(0, new.expected_revision)
+        new.expected.refuse_other(0, None)
         await erasure.refuse_while_under_way(self._database, erasure.session_job(new.session_id), tx)
         if (user_id := user_of(new, self._scope)) is not None:
             await users.give_session(self._database, user_id, new.session_id, at, tx)

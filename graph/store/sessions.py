@@ -28,6 +28,7 @@ from graph.store.driver.answer import read_whole
 from graph.store.driver.types import Transaction
 from graph.store.editing.merge import merged_metadata
 from graph.store.editing.stamps import stamp_of
+from graph.store.expectations import NOTHING_EXPECTED, ExpectedSession
 from graph.store.expiry import Expiry, update_of
 from graph.store.feed.tombstones import add_contents_tombstone
 from graph.store.jobs import erasure, handover
@@ -219,7 +220,7 @@ async def update_session(
     archived: bool | None = None,
     expiry: Expiry | None = None,
     head: str | None = None,
-    expected_revision: int | None = None,
+    expected: ExpectedSession = NOTHING_EXPECTED,
 ) -> SessionDocument:
     """Change a session, and assign it to a user if it belongs to no user. None leaves a value unchanged.
 
@@ -234,7 +235,7 @@ async def update_session(
         nonlocal hands_over
         old = await session_to_change(database, scope, session_id, tx)
         refuse_other_user(old, user_id)
-        refuse_other_revision(old.get("revision", 0), expected_revision)
+        expected.refuse_other(old.get("revision", 0), old["uuid"])
         changes: SessionChanges = {}
         at, hands_over = now(), False
         if user_id is not None and old.get("userId") is None:
@@ -355,21 +356,6 @@ def refuse_unseen(scope: Scope, session: SessionDocument) -> None:
     if not scope.sees_session(session):
         refuse_other_prefix(scope, session["_id"])
         raise Forbidden("the sessionId is not yours to write to: choose another one")
-
-
-def refuse_other_revision(revision: int, expected: int | None) -> None:
-    """Refuse to change a session that was changed since the caller read it.
-
-    Args:
-        revision: the revision of the session before the change; 0 for a new session.
-        expected: the revision that the caller read; None for any.
-
-    Raises:
-        Conflict: the revisions differ; `extensions.revision` is the current one.
-    """
-    if expected not in (None, revision):
-        message = f"expectedRevision is {expected:,}, and the session has revision {revision:,}: read it again"
-        raise Conflict(message, revision=revision)
 
 
 def refuse_other_prefix(scope: Scope, session_id: str) -> None:

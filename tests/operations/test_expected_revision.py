@@ -96,3 +96,49 @@ async def test_a_stranger_does_not_learn_the_revision(settings: Settings, mongod
 async def test_a_revision_that_no_session_has_is_refused(client: Client, revision: int) -> None:
     await client.data(ADD, i=said(0))
     await refused(client, ADD, said(revision), 1)
+
+
+DELETE = 'mutation { deleteSession(input: { sessionId: "s" }) { deletedId } }'
+POP = "mutation($i: PopMessageInput!) { popMessage(input: $i) { deletedId } }"
+REPLACE = "mutation($i: ReplaceFromInput!) { replaceFrom(input: $i) { deletedIds } }"
+UUID = '{ session(sessionId: "s") { uuid } }'
+MESSAGE = "123e4567-e89b-12d3-a456-426614174000"
+
+
+async def uuid_of(client: Client) -> str:
+    uuid: str = (await client.data(UUID))["session"]["uuid"]
+    return uuid
+
+
+async def test_a_later_session_with_the_same_id_and_revision_is_not_changed(client: Client) -> None:
+    await client.data(ADD, i=said(0))
+    first = await uuid_of(client)
+    await client.data(DELETE)
+    error = await client.error(ADD, i=said(None, expectedUuid=first))
+    assert error["code"] == "CONFLICT"
+    assert error["message"] == f"expectedUuid is {first}, and there is no session with this id: read it again"
+    assert await stored(client) is None
+    await client.data(ADD, i=said(0, uuid=MESSAGE))
+    second, before = await uuid_of(client), await stored(client)
+    both = {"sessionId": "s", "expectedRevision": 1, "expectedUuid": first}
+    changes: list[tuple[str, dict[str, Any]]] = [
+        (ADD, said(1, expectedUuid=first)),
+        (ADD, said(1, "changed", uuid=MESSAGE, expectedUuid=first)),
+        (UPDATE, {**both, "metadata": {"a": 1}}),
+        (POP, both),
+        (REPLACE, {**both, "seq": 1, "messages": [{"role": "user", "content": "x"}]}),
+    ]
+    for query, given in changes:
+        error = await client.error(query, i=given)
+        assert (error["code"], error["extensions"]["revision"]) == ("CONFLICT", 1)
+        assert error["message"] == f"expectedUuid is {first}, and the session with this id has {second}: read it again"
+        assert await stored(client) == before
+    for query, given in changes[:-1]:
+        await client.data(query, i={**given, "expectedRevision": None, "expectedUuid": second.upper()})
+    await client.data(*changes[-1][:1], i={**changes[-1][1], "expectedRevision": None, "expectedUuid": second})
+
+
+async def test_an_expected_uuid_that_is_none_is_refused(client: Client) -> None:
+    error = await client.error(ADD, i=said(None, expectedUuid="7"))
+    assert error["code"] == "BAD_USER_INPUT"
+    assert "expectedUuid: UUID must be a text such as" in error["message"]

@@ -487,7 +487,7 @@ def _codes_of_change(node: FieldNode, things: Things) -> tuple[set[str], set[str
 
 def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]:
     """The codes that depend on numbers, times and contents, of which no account is kept."""
-    may = {CONFLICT} if sent.get("expectedRevision") is not None else set()
+    may = {CONFLICT} if {sent.get("expectedRevision"), sent.get("expectedUuid")} != {None} else set()
     if name == "putItems" and any(item.get("expectedRevision") is not None for item in _list(sent["items"])):
         may |= {CONFLICT}
     may |= {CONFLICT} if name in _STREAMING else set()  # the message may have ended, or never been started
@@ -512,7 +512,7 @@ def _may_be_refused(name: str, sent: dict[str, Any], things: Things) -> set[str]
 def _is_wrong(name: str, sent: dict[str, Any]) -> bool:
     ids = [sent[key] for key in ("sessionId", "userId", "idempotencyKey") if sent.get(key) is not None]
     wrong = not all(map(_is_id, ids)) or not _is_metadata(sent.get("metadata"))
-    for key in ("uuid", "head", "parentUuid"):
+    for key in ("uuid", "head", "parentUuid", "expectedUuid"):
         wrong |= sent.get(key) is not None and not _is_uuid(sent[key])
     for key, most in (("email", 320), ("firstName", 1_024), ("lastName", 1_024), ("title", 1_024)):
         text = sent.get(key) or ""

@@ -15,6 +15,8 @@ export type AddMemoryInput = {
   awaitEntities?: boolean | null | undefined;
   /** The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict. */
   expectedRevision?: number | null | undefined;
+  /** The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a deletion: its revisions begin again, and may be equal. */
+  expectedUuid?: string | null | undefined;
   /** A time to come: from then on the session is as deleted, and workers erase it. null removes the expiry; without the field, the session keeps the one that it has. */
   expiresAt?: string | null | undefined;
   /** A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT). */
@@ -218,6 +220,8 @@ export type PieceInput = {
 export type PopMessageInput = {
   /** The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. It makes a retry safe: without it, each call deletes a message. */
   expectedRevision?: number | null | undefined;
+  /** The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a deletion: its revisions begin again, and may be equal. */
+  expectedUuid?: string | null | undefined;
   /** Your own id of the session. */
   sessionId: string;
 };
@@ -360,21 +364,21 @@ export type FollowStreamSubscriptionVariables = Exact<{
 
 export type FollowStreamSubscription = { messageStream: { index: number | null, text: string, data: string | null, done: boolean, status: MessageStatus, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } | null } };
 
-export type SessionFieldsFragment = { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null };
+export type SessionFieldsFragment = { sessionId: string, uuid: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null };
 
 export type CreateSessionMutationVariables = Exact<{
   input: CreateSessionInput;
 }>;
 
 
-export type CreateSessionMutation = { createSession: { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } } };
+export type CreateSessionMutation = { createSession: { session: { sessionId: string, uuid: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } } };
 
 export type SessionQueryVariables = Exact<{
   sessionId: string;
 }>;
 
 
-export type SessionQuery = { session: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } | null };
+export type SessionQuery = { session: { sessionId: string, uuid: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } | null };
 
 export type SessionsQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -383,7 +387,7 @@ export type SessionsQueryVariables = Exact<{
 }>;
 
 
-export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+export type SessionsQuery = { sessions: { edges: Array<{ node: { sessionId: string, uuid: string, createdAt: string, updatedAt: string, revision: number, metadata: unknown, messageCount: number, user: { userId: string } | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type DeleteSessionMutationVariables = Exact<{
   input: DeleteSessionInput;
@@ -538,6 +542,7 @@ export const MessageFieldsFragmentDoc = new TypedDocumentString(`
 export const SessionFieldsFragmentDoc = new TypedDocumentString(`
     fragment SessionFields on Session {
   sessionId
+  uuid
   user {
     userId
   }
@@ -781,6 +786,7 @@ export const CreateSessionDocument = new TypedDocumentString(`
 }
     fragment SessionFields on Session {
   sessionId
+  uuid
   user {
     userId
   }
@@ -798,6 +804,7 @@ export const SessionDocument = new TypedDocumentString(`
 }
     fragment SessionFields on Session {
   sessionId
+  uuid
   user {
     userId
   }
@@ -823,6 +830,7 @@ export const SessionsDocument = new TypedDocumentString(`
 }
     fragment SessionFields on Session {
   sessionId
+  uuid
   user {
     userId
   }

@@ -20,8 +20,9 @@ from graph.schema.context import Info
 from graph.schema.memory.types import Memory
 from graph.schema.node import global_id
 from graph.schema.rights import mutation
-from graph.schema.scalars import JSON, UUID
+from graph.schema.scalars import EXPECTED_UUID, JSON, UUID
 from graph.schema.sessions.types import Session
+from graph.store.expectations import ExpectedSession
 from graph.store.expiry import Expiry
 
 
@@ -98,6 +99,7 @@ class AddMemoryInput:
         description="The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since,"
         " with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict.",
     )
+    expected_uuid: UUID | None = strawberry.field(default=None, description=EXPECTED_UUID)
     expires_at: datetime | None = strawberry.field(
         default=strawberry.UNSET,
         description="A time to come: from then on the session is as deleted, and workers erase it. null removes the"
@@ -184,7 +186,7 @@ class MemoryMutations:
             await_entities=bool(input.await_entities),
             session_fields=session.reads() if session else (),
             answered=answered_by(info),
-            expected_revision=input.expected_revision,
+            expected=ExpectedSession(input.expected_revision, input.expected_uuid),
             expiry=None if input.expires_at is strawberry.UNSET else Expiry(input.expires_at),
         )
         return AddMemoryPayload(

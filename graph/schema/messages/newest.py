@@ -20,9 +20,10 @@ from graph.schema.memory.mutations import MessageInput, answered_by, to_add
 from graph.schema.memory.types import Memory
 from graph.schema.node import global_id
 from graph.schema.rights import mutation
-from graph.schema.scalars import JSON, UUID
+from graph.schema.scalars import EXPECTED_UUID, JSON, UUID
 from graph.schema.sessions.types import Session
 from graph.store.documents import MessageDocument
+from graph.store.expectations import ExpectedSession
 
 _EXPECTED = (
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in"
@@ -38,6 +39,7 @@ class PopMessageInput:
     expected_revision: int | None = strawberry.field(
         default=None, description=f"{_EXPECTED} It makes a retry safe: without it, each call deletes a message."
     )
+    expected_uuid: UUID | None = strawberry.field(default=None, description=EXPECTED_UUID)
 
 
 @strawberry.type(description="A deleted message, with its last content.")
@@ -92,6 +94,7 @@ class ReplaceFromInput:
     expected_revision: int | None = strawberry.field(
         default=None, description=f"{_EXPECTED} A retry with the same idempotencyKey is no conflict."
     )
+    expected_uuid: UUID | None = strawberry.field(default=None, description=EXPECTED_UUID)
 
 
 @strawberry.type(description="The result of `replaceFrom`.")
@@ -150,7 +153,7 @@ class NewestMessageMutations:
             context.backend,
             context.scope,
             input.session_id,
-            expected_revision=input.expected_revision,
+            expected=ExpectedSession(input.expected_revision, input.expected_uuid),
             answered=_answered_by(info),
         )
         session = Selection.of(info).below("session")
@@ -185,7 +188,7 @@ class NewestMessageMutations:
             input.seq,
             [to_add(item) for item in input.messages],
             idempotency_key=input.idempotency_key,
-            expected_revision=input.expected_revision,
+            expected=ExpectedSession(input.expected_revision, input.expected_uuid),
             session_fields=session.reads() if session else (),
             answered=answered_by(info),
         )

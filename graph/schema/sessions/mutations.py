@@ -12,8 +12,9 @@ from graph.operations import sessions
 from graph.schema.context import Info
 from graph.schema.node import global_id
 from graph.schema.rights import mutation
-from graph.schema.scalars import JSON, METADATA_PATCH, UUID
+from graph.schema.scalars import EXPECTED_UUID, JSON, METADATA_PATCH, UUID
 from graph.schema.sessions.types import Session
+from graph.store.expectations import ExpectedSession
 from graph.store.expiry import Expiry
 
 
@@ -69,6 +70,7 @@ class UpdateSessionInput:
         description="The `Session.revision` that you read. CONFLICT if the session changed since, with the current one"
         " in `extensions.revision`.",
     )
+    expected_uuid: UUID | None = strawberry.field(default=None, description=EXPECTED_UUID)
 
 
 @strawberry.type(description="The result of `createSession`.")
@@ -139,7 +141,7 @@ class SessionMutations:
             archived=input.archived,
             expiry=None if input.expires_at is strawberry.UNSET else Expiry(input.expires_at),
             head=input.head,
-            expected_revision=input.expected_revision,
+            expected=ExpectedSession(input.expected_revision, input.expected_uuid),
         )
         return UpdateSessionPayload(session=as_source(updated))
 

@@ -11,6 +11,7 @@ from graph.errors import Conflict, ErasureUnderWay
 from graph.store.documents import JSONObject, MemoryDocument, MessageDocument, SessionChanges, SessionDocument, new_uuid
 from graph.store.editing.edits import Edit
 from graph.store.editing.merge import merged_metadata
+from graph.store.expectations import NOTHING_EXPECTED, ExpectedSession
 from graph.store.expiry import Expiry
 from graph.store.jobs import erasure
 from graph.store.scope import Scope
@@ -61,7 +62,7 @@ class NewMemory:
 
     Attributes:
         digest: a digest of the payload, to compare payloads with the same idempotency key.
-        expected_revision: the revision of the session before the add; None for any.
+        expected: the session that the caller has read.
         replaces_from: the number from which on the session's messages are deleted; None to delete no message.
         keeps_pairs: whether the result of a tool without its call, and a deletion of a result alone, are refused.
         expiry: the expiry of the session after the add; None leaves it unchanged.
@@ -74,7 +75,7 @@ class NewMemory:
     user_id: str | None = None
     idempotency_key: str | None = None
     digest: str | None = None
-    expected_revision: int | None = None
+    expected: ExpectedSession = NOTHING_EXPECTED
     replaces_from: int | None = None
     keeps_pairs: bool = False
     expiry: Expiry | None = None

@@ -11,9 +11,10 @@ from graph.store.database import Database
 from graph.store.documents import MessageDocument, SessionDocument
 from graph.store.driver.types import Transaction
 from graph.store.editing.removal import count_removed, remove_messages
+from graph.store.expectations import ExpectedSession
 from graph.store.reading.projection import projection
 from graph.store.scope import Scope
-from graph.store.sessions import refuse_other_revision, session_to_change
+from graph.store.sessions import session_to_change
 from graph.store.visible import Visible
 from graph.store.writes import write_session
 
@@ -71,7 +72,7 @@ async def pop_message(
     database: Database,
     scope: Scope,
     session_id: str,
-    expected_revision: int | None,
+    expected: ExpectedSession,
     check: Callable[[MessageDocument], None],
     *,
     keeps_pairs: bool = False,
@@ -82,7 +83,7 @@ async def pop_message(
         database: the open database.
         scope: the data that the caller may see.
         session_id: the session.
-        expected_revision: the revision of the session before the deletion; None for any.
+        expected: the session that the caller has read.
         check: called with the whole message before it is deleted; its error keeps the message.
         keeps_pairs: whether the result of a tool call that stays is refused.
 
@@ -97,7 +98,7 @@ async def pop_message(
 
     async def attempt(tx: Transaction) -> MessageDocument | None:
         session = await session_to_change(database, scope, session_id, tx)
-        refuse_other_revision(session.get("revision", 0), expected_revision)
+        expected.refuse_other(session.get("revision", 0), session["uuid"])
         match = Visible.of_head(session).match("seq")
         newest = await database.messages.find_one(match, sort=[("seq", -1)], session=tx)
         if newest is None:

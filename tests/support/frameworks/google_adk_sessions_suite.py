@@ -148,6 +148,26 @@ async def test_a_stale_session_is_refused(client: AsyncRecallQL, app: str) -> No
     assert (await client.messages(f"google-adk/{app}/u/s")) == []
 
 
+async def test_a_session_of_the_same_id_that_was_made_later_is_another_one(client: AsyncRecallQL, app: str) -> None:
+    service = RecallQLSessionService(client)
+    old = await service.create_session(app_name=app, user_id="u", session_id="s", state={"k": "old"})
+    empty = await service.get_session(app_name=app, user_id="u", session_id="s")
+    assert empty is not None
+    await service.append_event(old, said("first"))
+    await service.delete_session(app_name=app, user_id="u", session_id="s")
+    new = await service.create_session(app_name=app, user_id="u", session_id="s")
+    with pytest.raises(StaleSessionError):
+        await service.append_event(empty, said("of the deleted session", **{"k": 1, "user:k": 1}))
+    again = old.events[0].model_copy(deep=True)
+    await service.append_event(new, again)  # both sessions have the same number of changes, and equal events
+    with pytest.raises(StaleSessionError):
+        await service.append_event(old, said("of the deleted session", **{"k": 1, "user:k": 1}))
+    assert len(old.events) == 1
+    read = await service.get_session(app_name=app, user_id="u", session_id="s")
+    assert read == new
+    assert (read.events, read.state) == ([again], {})
+
+
 async def test_of_two_processes_one_append_is_stored(client: AsyncRecallQL, app: str) -> None:
     services = [RecallQLSessionService(client) for _ in range(5)]
     await services[0].create_session(app_name=app, user_id="u", session_id="s")
@@ -188,13 +208,15 @@ async def test_the_name_alone_makes_no_session(client: AsyncRecallQL, app: str) 
         {"role": "user", "content": "x"},
         metadata={"googleAdk": {**about, "id": "free"}},
     )
+    theirs = (await client.operations.session(f"google-adk/{app}/{victim}/main")).session
+    assert theirs is not None
     for user, key in ((victim, "main"), (victim, "free"), (eve, "half")):
         assert await service.get_session(app_name=app, user_id=user, session_id=key) is None
         with pytest.raises(AlreadyExistsError):
             await service.create_session(app_name=app, user_id=user, session_id=key)
         for marker in (
-            (None, "1") if key == "main" else (None,)
-        ):  # "1" as after a deletion and the other user's creation
+            (None, f"{theirs.uuid}/1") if key == "main" else (None,)
+        ):  # the second as if the other user's session had been read
             session = Session(id=key, app_name=app, user_id=user)
             session._storage_update_marker = marker
             with pytest.raises(SessionNotFoundError):

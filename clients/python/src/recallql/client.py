@@ -90,6 +90,7 @@ class AsyncRecallQL:
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         expected_revision: int | None = None,
+        expected_uuid: str | UUID | None = None,
         idempotency_key: str | None = None,
     ) -> AddedMemory:
         """Add messages at the end of a session, which is created if it is new.
@@ -97,7 +98,7 @@ class AsyncRecallQL:
         A repetition after a lost answer adds nothing twice: all attempts have the same idempotency key.
 
         Raises:
-            Conflict: the session has another revision than the expected one.
+            Conflict: the session has another revision or UUID than the expected one.
             RecallQLError: the messages are refused.
         """
         given: dict[str, Any] = {
@@ -105,7 +106,12 @@ class AsyncRecallQL:
             "messages": [_message(message) for message in messages],
             "idempotency_key": idempotency_key or str(uuid4()),
         }
-        optional = {"user_id": user_id, "metadata": metadata, "expected_revision": expected_revision}
+        optional = {
+            "user_id": user_id,
+            "metadata": metadata,
+            "expected_revision": expected_revision,
+            "expected_uuid": expected_uuid,
+        }
         given |= {name: value for name, value in optional.items() if value is not None}
         return (await self.operations.add_memory(AddMemoryInput.model_validate(given))).add_memory
 

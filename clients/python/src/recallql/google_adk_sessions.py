@@ -68,8 +68,7 @@ class RecallQLSessionService(BaseSessionService):
     missing after an error there stays missing.
 
     An event that the session has, with equal fields, is not appended again. A stale session is one of another
-    revision; a session that was deleted and made again with its id is not told apart where both have the same number
-    of changes.
+    revision, or one that was deleted, also where another one was made with its id.
 
     Args:
         client: the client.
@@ -163,18 +162,19 @@ class RecallQLSessionService(BaseSessionService):
         name = _name(session.app_name, session.user_id, session.id)
         async with self._locks.setdefault(name, asyncio.Lock()):  # branches of an invocation share the session
             delta = _Delta.of(event.actions.state_delta)
-            revision = await self._add(session, name, event, delta)
+            marker = await self._add(session, name, event, delta)
             await self._put(session.app_name, session.user_id, delta)
             await super().append_event(session=session, event=event)
             session.last_update_time = event.timestamp
-            session._storage_update_marker = str(revision)  # noqa: SLF001 - where ADK's own services have it
+            session._storage_update_marker = marker  # noqa: SLF001 - where ADK's own services have it
         return event
 
-    async def _add(self, session: Session, name: str, event: Event, delta: _Delta) -> int:
-        """Store an event with the session's state; return the session's revision."""
+    async def _add(self, session: Session, name: str, event: Event, delta: _Delta) -> str:
+        """Store an event with the session's state; return the session's marker."""
         message, marker = _to_input(event), session._storage_update_marker  # noqa: SLF001
-        expected = await self._matching(session, name) if marker is None else int(marker)
-        key = str(uuid5(NAMESPACE_OID, json.dumps([name, expected, message.parts], sort_keys=True)))
+        marker = marker or await self._matching(session, name)
+        uuid, revision = marker.split("/")
+        key = str(uuid5(NAMESPACE_OID, json.dumps([name, marker, message.parts], sort_keys=True)))
         metadata = {_KEY: {"updated": event.timestamp, "state": delta.session, "last": key}}
         try:
             added = await self._client.add(
@@ -182,7 +182,8 @@ class RecallQLSessionService(BaseSessionService):
                 message,
                 user_id=session.user_id,
                 metadata=metadata,
-                expected_revision=expected,
+                expected_revision=int(revision),
+                expected_uuid=uuid,
                 idempotency_key=key,
             )
         except Conflict:
@@ -190,13 +191,13 @@ class RecallQLSessionService(BaseSessionService):
                 raise _unknown(session) from None
             raise _stale() from None
         if not added.replayed:
-            return added.session.revision
+            return f"{uuid}/{added.session.revision}"
         # The answer of an attempt was lost. Another append may have followed it, by which the session is stale.
         found = await self._stored(name, session.user_id)
-        return found.revision if found is not None and found.metadata[_KEY].get("last") == key else expected
+        return _marker(found) if found is not None and found.metadata[_KEY].get("last") == key else marker
 
-    async def _matching(self, session: Session, name: str) -> int:
-        """Return the revision of a session that was made without this service, if its events are the stored ones."""
+    async def _matching(self, session: Session, name: str) -> str:
+        """Return the marker of a session that was made without this service, if its events are the stored ones."""
         found = await self._stored(name, session.user_id)
         if found is None:
             raise _unknown(session)
@@ -204,7 +205,7 @@ class RecallQLSessionService(BaseSessionService):
             last = [event.id for event in await self._events(name, GetSessionConfig(num_recent_events=1))]
             if last != [event.id for event in session.events[-1:]]:
                 raise _stale()
-        return found.revision
+        return _marker(found)
 
     async def _stored(self, name: str, user_id: str) -> SessionFields | None:
         """Return a session; None for an unknown one, one of another user, and one that this service did not make."""
@@ -381,8 +382,13 @@ def _session(found: SessionFields, events: list[Event], shared: Mapping[str, Any
         events=events,
         last_update_time=about["updated"],
     )
-    session._storage_update_marker = str(found.revision)  # noqa: SLF001
+    session._storage_update_marker = _marker(found)  # noqa: SLF001
     return session
+
+
+def _marker(found: SessionFields) -> str:
+    """Return which session was read, and its revision: one that is made again has equal revisions."""
+    return f"{found.uuid}/{found.revision}"
 
 
 def _stale() -> StaleSessionError:

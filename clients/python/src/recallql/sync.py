@@ -73,6 +73,7 @@ class RecallQL:
         user_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         expected_revision: int | None = None,
+        expected_uuid: str | UUID | None = None,
         idempotency_key: str | None = None,
     ) -> AddedMemory:
         """Add messages at the end of a session, see `AsyncRecallQL.add`."""
@@ -83,6 +84,7 @@ class RecallQL:
             user_id=user_id,
             metadata=metadata,
             expected_revision=expected_revision,
+            expected_uuid=expected_uuid,
             idempotency_key=idempotency_key,
         )
         return self._portal.call(call)

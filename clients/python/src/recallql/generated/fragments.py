@@ -38,6 +38,7 @@ class MessageFields(BaseModel):
 
 class SessionFields(BaseModel):
     session_id: str = Field(alias="sessionId")
+    uuid: UUID
     user: Optional["SessionFieldsUser"]
     created_at: datetime = Field(alias="createdAt")
     updated_at: datetime = Field(alias="updatedAt")

@@ -113,6 +113,8 @@ class AddMemoryInput(BaseModel):
     "A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT)."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict."
+    expected_uuid: Optional[UUID] = Field(alias="expectedUuid", default=None)
+    "The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a deletion: its revisions begin again, and may be equal."
     expires_at: Optional[datetime] = Field(alias="expiresAt", default=None)
     "A time to come: from then on the session is as deleted, and workers erase it. null removes the expiry; without the field, the session keeps the one that it has."
     await_entities: Optional[bool] = Field(alias="awaitEntities", default=False)
@@ -183,6 +185,8 @@ class UpdateSessionInput(BaseModel):
     "UUID of the message that the conversation is to end with: one of the session's messages. The memory, the context, searches and summaries then follow the path from the first message to it, and the next message comes after it."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`."
+    expected_uuid: Optional[UUID] = Field(alias="expectedUuid", default=None)
+    "The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a deletion: its revisions begin again, and may be equal."
 
 
 class DeleteSessionInput(BaseModel):
@@ -225,6 +229,8 @@ class PopMessageInput(BaseModel):
     "Your own id of the session."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. It makes a retry safe: without it, each call deletes a message."
+    expected_uuid: Optional[UUID] = Field(alias="expectedUuid", default=None)
+    "The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a deletion: its revisions begin again, and may be equal."
 
 
 class ReplaceFromInput(BaseModel):
@@ -240,6 +246,8 @@ class ReplaceFromInput(BaseModel):
     "A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT). The UUIDs of all messages have the same effect."
     expected_revision: Optional[int] = Field(alias="expectedRevision", default=None)
     "The `Session.revision` that you read. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict."
+    expected_uuid: Optional[UUID] = Field(alias="expectedUuid", default=None)
+    "The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a deletion: its revisions begin again, and may be equal."
 
 
 class MarkReadInput(BaseModel):

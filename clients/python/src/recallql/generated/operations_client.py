@@ -394,6 +394,7 @@ class Operations(Transport):
 
             fragment SessionFields on Session {
               sessionId
+              uuid
               user {
                 userId
               }
@@ -421,6 +422,7 @@ class Operations(Transport):
 
             fragment SessionFields on Session {
               sessionId
+              uuid
               user {
                 userId
               }
@@ -462,6 +464,7 @@ class Operations(Transport):
 
             fragment SessionFields on Session {
               sessionId
+              uuid
               user {
                 userId
               }

@@ -10,6 +10,8 @@ export type AddMemoryInput = {
   awaitEntities?: boolean | null | undefined;
   /** The `Session.revision` that you read, 0 for a new session. CONFLICT if the session changed since, with the current one in `extensions.revision`. A retry with the same idempotencyKey is no conflict. */
   expectedRevision?: number | null | undefined;
+  /** The `Session.uuid` that you read. CONFLICT if the session is another one, which was made with the same id after a deletion: its revisions begin again, and may be equal. */
+  expectedUuid?: string | null | undefined;
   /** A time to come: from then on the session is as deleted, and workers erase it. null removes the expiry; without the field, the session keeps the one that it has. */
   expiresAt?: string | null | undefined;
   /** A retry with the same key changes nothing and returns the result of the first call. With another payload the key is refused (CONFLICT). */
