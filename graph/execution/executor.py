@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType
+from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLOutputType
 from graphql.execution.collect_fields import FieldDetails
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -39,6 +39,19 @@ class SelectingExecutor(StrawberryGraphQLCoreExecutionContext):
         info.executor = self
         return info
 
+    def write_whole(
+        self, return_type: GraphQLOutputType, details: list[FieldDetails], document: object
+    ) -> dict[str, Any] | None:
+        """Return the object of a document in the response; None where only the steps of graphql-core give it.
+
+        Args:
+            return_type: the type of the field with the document.
+            details: the nodes of the field.
+            document: the value of the field.
+        """
+        del return_type, details, document
+        return None
+
 
 class RecallQLExecutor(SelectingExecutor):
     """The executor that compiles."""
@@ -64,6 +77,21 @@ class RecallQLExecutor(SelectingExecutor):
                 writer = None  # an extension must see every field
             found = self._writers[key] = (details, writer, arguments)
         return found
+
+    def write_whole(
+        self, return_type: GraphQLOutputType, details: list[FieldDetails], document: object
+    ) -> dict[str, Any] | None:
+        """Write the document, if every selected field is compiled."""
+        type_ = return_type.of_type if isinstance(return_type, GraphQLNonNull) else return_type
+        if not isinstance(type_, GraphQLObjectType):
+            return None
+        _, writer, arguments = self._writer(type_, details)
+        if writer is None or writer.rest or not writer.is_document:
+            return None
+        try:
+            return writer.one(document, arguments)
+        except Exception:  # noqa: BLE001 - as above
+            return None
 
     def complete_list_value(  # noqa: PLR0917 - graphql-core calls it so
         self,

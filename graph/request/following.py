@@ -62,8 +62,12 @@ def _execution(
     """Return a function from an event of the source to the JSON of its result."""
 
     async def execute(event: Document) -> str:
+        value = event_of(event)
+        written = resolved.write(value)
+        if written is not None:
+            return encode_json({"data": written}).decode()
         with event_bounds(context.backend):
-            data, errors = await resolved.execute(event_of(event), replace(context, charge=_charge_of_event()))
+            data, errors = await resolved.execute(value, replace(context, charge=_charge_of_event()))
         response: dict[str, Any] = {"data": data}
         if errors:
             response["errors"] = [_shared(public_error(error)) for error in errors]
