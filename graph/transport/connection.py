@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 from websockets.http11 import MAX_LINE_LENGTH, MAX_NUM_HEADERS
 
 from graph.settings import Settings
+from graph.transport.joined_writes import JoinedWrites
 
 _PIECE = 65_536
 """Bytes that the parser gets at once where there is no limit on headers."""
@@ -239,6 +240,10 @@ class BoundedWebSocketProtocol(_Patience, WebSocketsSansIOProtocol):
     def __init__(self, bounds: Bounds, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._send_seconds = bounds.send_seconds
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Send the short messages of one turn together."""
+        super().connection_made(JoinedWrites(transport, self.loop))
 
 
 def bounded_websockets(settings: Settings) -> Callable[..., BoundedWebSocketProtocol]:
