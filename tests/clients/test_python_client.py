@@ -110,6 +110,56 @@ async def test_a_follower_goes_on_after_cuts_without_gap_or_repetition(cuts: Cut
         assert seen == list(range(1, 17))
 
 
+EDIT = "mutation($i: UpdateMessageInput!) { updateMessage(input: $i) { message { revision } } }"
+
+
+def shown(change: recallql.Change) -> tuple[str, int, str | None]:
+    return change.kind, change.seq, None if change.message is None else change.message.content
+
+
+async def test_changes_go_on_after_cuts_by_their_revision(cuts: Cuts, client: Client) -> None:
+    async with connected(cuts.url) as reader, connected(cuts.url) as writer, asyncio.timeout(60):
+        added = await writer.add("s", *({"role": "user", "content": str(number)} for number in range(4)))
+        uuids = [str(message.uuid) for message in added.memory.messages or ()]
+        seen: list[tuple[str, int, str | None]] = []
+        async with aclosing(reader.changes("s", since_revision=added.session.revision)) as changes:
+            for number in range(3):
+                for part in range(2):
+                    await client.data(EDIT, i={"uuid": uuids[number], "content": f"edit {part}"})
+                wanted = ("EDITED", number + 1, "edit 1")
+                while (change := shown(await anext(changes))) != wanted:
+                    assert change == ("EDITED", number + 1, "edit 0") or change[0] == "ENRICHED"
+                seen.append(change)
+                cuts.cut()
+            await writer.pop("s")
+            while (change := shown(await anext(changes)))[0] == "ENRICHED":
+                pass
+            seen.append(change)
+            cuts.cut()
+            await writer.clear("s")
+            while (change := shown(await anext(changes)))[0] == "ENRICHED":
+                pass
+        assert seen == [*(("EDITED", seq, "edit 1") for seq in (1, 2, 3)), ("DELETED", 4, None)]
+        assert change == ("CLEARED", 4, None)
+        with pytest.raises(recallql.RecallQLError):
+            await anext(reader.changes("s", since_revision=1_000))
+
+
+async def test_changes_without_a_revision_are_the_new_ones(client: Client) -> None:
+    async with connected(str(client.http.base_url)) as memory, asyncio.timeout(60):
+        added = await memory.add("s", CLARA, CLARA)
+        first, second = (str(message.uuid) for message in added.memory.messages or ())
+        await client.data(EDIT, i={"uuid": first, "content": "before"})
+        async with aclosing(memory.changes("s")) as changes:
+            next_one = asyncio.ensure_future(anext(changes))
+            await asyncio.sleep(0.5)
+            await client.data(EDIT, i={"uuid": second, "content": "after"})
+            change = await next_one
+            while change.kind == "ENRICHED":
+                change = await anext(changes)
+            assert shown(change) == ("EDITED", 2, "after")
+
+
 async def test_the_pieces_of_a_message_come_once_through_cuts(cuts: Cuts, client: Client) -> None:
     uuid = (await started(client))["uuid"]
     await append(client, uuid, 0, "before ")

@@ -141,6 +141,27 @@ async def test_a_follower_goes_on_after_cuts_without_gap_or_repetition(client: C
     assert seen == list(range(1, 17))
 
 
+async def test_changes_go_on_after_cuts_by_their_revision(client: Client, cuts: Cuts) -> None:
+    async with writing(client) as memory, asyncio.timeout(60):
+        added = await memory.add("s", *({"role": "user", "content": str(number)} for number in range(3)))
+        process = await asyncio.create_subprocess_exec(
+            "node", "calls.mjs", cuts.url, "changes", cwd=USER, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        edit = "mutation($i: UpdateMessageInput!) { updateMessage(input: $i) { message { seq } } }"
+        for message in added.memory.messages or ():
+            await client.data(edit, i={"uuid": str(message.uuid), "content": "edited"})
+            assert json.loads(await process.stdout.readline()) == ["EDITED", message.seq, "edited"]
+            cuts.cut()
+        await memory.pop("s")
+        assert json.loads(await process.stdout.readline()) == ["DELETED", 3, None]
+        cuts.cut()
+        await memory.clear("s")
+        assert json.loads(await process.stdout.readline()) == ["CLEARED", 3, None]
+        assert json.loads(await process.stdout.readline()) == "ended"
+        assert await process.wait() == 0
+
+
 async def test_a_reader_of_a_streamed_answer_goes_on_after_cuts(client: Client, cuts: Cuts) -> None:
     uuid = (await started(client))["uuid"]
     command = ("node", "calls.mjs", cuts.url, "stream", uuid)

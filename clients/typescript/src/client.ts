@@ -5,6 +5,8 @@ import {
   AddMemoryDocument,
   type AddMemoryInput,
   type AddMemoryMutation,
+  ChangesDocument,
+  type ChangesSubscription,
   ContextDocument,
   type ContextQuery,
   DeleteMemoryDocument,
@@ -23,6 +25,7 @@ import {
   SearchDocument,
   type SearchMode,
   type SearchQuery,
+  SessionDocument,
 } from "./generated.js";
 import { type Options, repeated, Transport } from "./transport.js";
 
@@ -34,6 +37,8 @@ export type AddedMemory = AddMemoryMutation["addMemory"];
 export type PromptContext = ContextQuery["context"];
 /** A found message, in `node`, with its `score`. */
 export type SearchHit = SearchQuery["search"]["edges"][number];
+/** An edit, deletion or finished enrichment: its `kind`, and the message, which is null after a deletion. */
+export type Change = ChangesSubscription["messageUpdated"];
 /** A piece of a message that is being written; the last one has `done` and the message. */
 export type Piece = FollowStreamSubscription["messageStream"];
 /** A message that was deleted. */
@@ -152,6 +157,33 @@ export class RecallQL {
     const placeOf = ({ messageAdded }: FollowSubscription) => messageAdded.seq;
     try {
       for await (const { messageAdded } of resumed(begin, placeOf, afterSeq ?? (await newest()), signal)) yield messageAdded;
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
+  }
+
+  /**
+   * Yield edits, deletions and finished enrichments of the messages of a session, for as long as the caller iterates.
+   *
+   * The stream begins again after a lost connection, at the changes after the last one: none is missed. Edits and
+   * deletions come in order; an enrichment, and changes of one call, may come twice. The stream ends when the session is
+   * deleted, and when the `signal` aborts.
+   *
+   * @param options.sinceRevision the greatest `revision` of the changes that you have, or the session's `revision`, read
+   *   before its messages; by default, only new changes come
+   * @throws {RecallQLError} the subscription is refused, also where the revision is one of an earlier session with the id
+   */
+  async *changes(
+    sessionId: string,
+    { sinceRevision, signal }: { sinceRevision?: number; signal?: AbortSignal } = {},
+  ): AsyncGenerator<Change, void, undefined> {
+    const current = async () =>
+      (await this.transport.execute(SessionDocument, { sessionId }, { signal })).session?.revision ?? 0;
+    const begin = (last: number) => this.transport.subscribe(ChangesDocument, { sessionId, sinceRevision: last }, signal);
+    try {
+      let greatest = sinceRevision ?? (await current());
+      const placeOf = ({ messageUpdated }: ChangesSubscription) => (greatest = Math.max(greatest, messageUpdated.revision));
+      for await (const { messageUpdated } of resumed(begin, placeOf, greatest, signal)) yield messageUpdated;
     } catch (error) {
       if (signal?.aborted !== true) throw error;
     }

@@ -192,6 +192,17 @@ export type MessageStatus =
   /** The message is being written. */
   | 'STREAMING';
 
+/** The kind of a change to a message. */
+export type MessageUpdateKind =
+  /** All messages of the session up to `seq` were deleted. */
+  | 'CLEARED'
+  /** The message was deleted. */
+  | 'DELETED'
+  /** Its role, content or metadata changed. */
+  | 'EDITED'
+  /** Its enrichment ended, with entities or with a failure. */
+  | 'ENRICHED';
+
 /** A condition on the value at a path in metadata: give path or segments, and one of equals, contains and exists. */
 export type MetadataFilter = {
   /** A JSON value that must be an item of the list at the path. */
@@ -355,6 +366,14 @@ export type FollowSubscriptionVariables = Exact<{
 
 
 export type FollowSubscription = { messageAdded: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } };
+
+export type ChangesSubscriptionVariables = Exact<{
+  sessionId: string;
+  sinceRevision?: number | null | undefined;
+}>;
+
+
+export type ChangesSubscription = { messageUpdated: { kind: MessageUpdateKind, seq: number, uuid: string | null, revision: number, message: { id: string, uuid: string, seq: number, createdAt: string, updatedAt: string, revision: number, role: string, name: string | null, toolCallId: string | null, content: string, parts: Array<unknown>, metadata: unknown, tokenCount: number, status: MessageStatus } | null } };
 
 export type FollowStreamSubscriptionVariables = Exact<{
   uuid: string;
@@ -747,6 +766,34 @@ export const FollowDocument = new TypedDocumentString(`
   tokenCount
   status
 }`) as unknown as TypedDocumentString<FollowSubscription, FollowSubscriptionVariables>;
+export const ChangesDocument = new TypedDocumentString(`
+    subscription Changes($sessionId: ID!, $sinceRevision: Int) {
+  messageUpdated(sessionId: $sessionId, sinceRevision: $sinceRevision) {
+    kind
+    seq
+    uuid
+    revision
+    message {
+      ...MessageFields
+    }
+  }
+}
+    fragment MessageFields on Message {
+  id
+  uuid
+  seq
+  createdAt
+  updatedAt
+  revision
+  role
+  name
+  toolCallId
+  content
+  parts
+  metadata
+  tokenCount
+  status
+}`) as unknown as TypedDocumentString<ChangesSubscription, ChangesSubscriptionVariables>;
 export const FollowStreamDocument = new TypedDocumentString(`
     subscription FollowStream($uuid: UUID!, $afterIndex: Int) {
   messageStream(uuid: $uuid, afterIndex: $afterIndex) {

@@ -1,6 +1,6 @@
 // Client of RecallQL, the conversation memory API.
 
-export { type AddedMemory, type Message, type Piece, type PoppedMessage, type PromptContext, RecallQL, type SearchHit } from "./client.js";
+export { type AddedMemory, type Change, type Message, type Piece, type PoppedMessage, type PromptContext, RecallQL, type SearchHit } from "./client.js";
 export {
   BadUserInput,
   Conflict,

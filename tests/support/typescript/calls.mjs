@@ -68,6 +68,17 @@ const scenarios = {
     return "ended";
   },
 
+  // Prints a line for each edit, deletion and clearing.
+  async changes() {
+    const controller = new AbortController();
+    for await (const { kind, seq, message } of memory.changes("s", { sinceRevision: 1, signal: controller.signal })) {
+      if (kind === "ENRICHED") continue;
+      console.log(JSON.stringify([kind, seq, message?.content ?? null]));
+      if (kind === "CLEARED") controller.abort();
+    }
+    return "ended";
+  },
+
   // Prints the index of each piece of the message that stands in place of the key.
   async stream() {
     let text = "";

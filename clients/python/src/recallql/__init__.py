@@ -3,6 +3,7 @@
 from recallql.client import (
     AddedMemory,
     AsyncRecallQL,
+    Change,
     Message,
     NewMessage,
     Piece,
@@ -29,6 +30,7 @@ __all__ = [
     "AddedMemory",
     "AsyncRecallQL",
     "BadUserInput",
+    "Change",
     "Conflict",
     "Forbidden",
     "Internal",

@@ -13,6 +13,7 @@ import httpx
 
 from recallql.errors import NotFound
 from recallql.generated.add_memory import AddMemoryAddMemory
+from recallql.generated.changes import Changes, ChangesMessageUpdated
 from recallql.generated.context import ContextContext
 from recallql.generated.enums import SearchMode
 from recallql.generated.follow import Follow
@@ -31,6 +32,8 @@ from recallql.generated.search import SearchSearchEdges
 
 AddedMemory: TypeAlias = AddMemoryAddMemory
 """The stored messages, in `memory.messages`, and their session."""
+Change: TypeAlias = ChangesMessageUpdated
+"""An edit, deletion or finished enrichment: its `kind`, and the message, which is None after a deletion."""
 Message: TypeAlias = MessageFields
 """A stored message."""
 Piece: TypeAlias = FollowStreamMessageStream
@@ -209,6 +212,39 @@ class AsyncRecallQL:
         try:
             while (result := await following.next()) is not None:
                 yield result.message_added
+        finally:
+            await following.close()
+
+    async def changes(self, session_id: str, *, since_revision: int | None = None) -> AsyncGenerator[Change, None]:
+        """Yield edits, deletions and finished enrichments of a session's messages, for as long as the caller iterates.
+
+        The stream begins again after a lost connection, at the changes after the last one: none is missed. Edits and
+        deletions come in order; an enrichment, and changes of one call, may come twice. The stream ends when the
+        session is deleted.
+
+        Args:
+            session_id: the session.
+            since_revision: the greatest `revision` of the changes that you have, or the session's `revision`, read
+                before its messages; by default, only new changes come.
+
+        Raises:
+            RecallQLError: the subscription is refused, also where the revision is one of an earlier session with the
+                id.
+        """
+        if since_revision is None:
+            session = (await self.operations.session(session_id)).session
+            since_revision = 0 if session is None else session.revision
+        greatest = since_revision
+
+        def place_of(result: Changes) -> int:
+            nonlocal greatest
+            greatest = max(greatest, result.message_updated.revision)
+            return greatest
+
+        following = _Following(self.operations, partial(self.operations.changes, session_id), place_of, greatest)
+        try:
+            while (result := await following.next()) is not None:
+                yield result.message_updated
         finally:
             await following.close()
 

@@ -14,6 +14,7 @@ from anyio.from_thread import start_blocking_portal
 from recallql.client import (
     AddedMemory,
     AsyncRecallQL,
+    Change,
     Message,
     NewMessage,
     Piece,
@@ -143,6 +144,10 @@ class RecallQL:
     def follow(self, session_id: str, *, after_seq: int | None = None) -> Generator[Message, None, None]:
         """Yield each new message of a session, see `AsyncRecallQL.follow`."""
         return self._given(self._client.follow(session_id, after_seq=after_seq))
+
+    def changes(self, session_id: str, *, since_revision: int | None = None) -> Generator[Change, None, None]:
+        """Yield edits, deletions and finished enrichments of messages, see `AsyncRecallQL.changes`."""
+        return self._given(self._client.changes(session_id, since_revision=since_revision))
 
     def stream(self, uuid: str | UUID, *, after_index: int | None = None) -> Generator[Piece, None, None]:
         """Yield each piece of a message that is being written, see `AsyncRecallQL.stream`."""

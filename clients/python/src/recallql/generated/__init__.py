@@ -13,6 +13,7 @@ from .add_memory import (
 from .append_message import AppendMessage, AppendMessageAppendMessage
 from .base import Transport
 from .base_model import BaseModel, Upload
+from .changes import Changes, ChangesMessageUpdated, ChangesMessageUpdatedMessage
 from .context import (
     Context,
     ContextContext,
@@ -163,6 +164,9 @@ __all__ = [
     "AppendMessageAppendMessage",
     "AppendMessageInput",
     "BaseModel",
+    "Changes",
+    "ChangesMessageUpdated",
+    "ChangesMessageUpdatedMessage",
     "Context",
     "ContextContext",
     "ContextContextMessages",

@@ -7,6 +7,7 @@ from .add_memory import AddMemory
 from .append_message import AppendMessage
 from .base import Transport
 from .base_model import UNSET, UnsetType
+from .changes import Changes
 from .context import Context
 from .create_session import CreateSession
 from .delete_items import DeleteItems
@@ -336,6 +337,51 @@ class Operations(Transport):
             query=query, operation_name="Follow", variables=variables, **kwargs
         ):
             yield Follow.model_validate(data)
+
+    async def changes(
+        self,
+        session_id: str,
+        since_revision: Union[Optional[int], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> AsyncIterator[Changes]:
+        query = gql("""
+            subscription Changes($sessionId: ID!, $sinceRevision: Int) {
+              messageUpdated(sessionId: $sessionId, sinceRevision: $sinceRevision) {
+                kind
+                seq
+                uuid
+                revision
+                message {
+                  ...MessageFields
+                }
+              }
+            }
+
+            fragment MessageFields on Message {
+              id
+              uuid
+              seq
+              createdAt
+              updatedAt
+              revision
+              role
+              name
+              toolCallId
+              content
+              parts
+              metadata
+              tokenCount
+              status
+            }
+            """)
+        variables: dict[str, object] = {
+            "sessionId": session_id,
+            "sinceRevision": since_revision,
+        }
+        async for data in self.execute_ws(
+            query=query, operation_name="Changes", variables=variables, **kwargs
+        ):
+            yield Changes.model_validate(data)
 
     async def follow_stream(
         self,
