@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from typing import TYPE_CHECKING
 
 from graph.access import keys
 from graph.access.caller import ANYONE, Caller
-from graph.access.jwt import TokenChecker
 from graph.errors import StartupError, Unauthenticated
 from graph.settings import Settings
 from graph.store.database import Database
 from graph.store.driver.client import time_limit
 from graph.store.scope import EVERYTHING
+
+if TYPE_CHECKING:
+    from graph.access.jwt import TokenChecker
 
 
 def authentication_is_on(settings: Settings) -> bool:
@@ -26,6 +29,12 @@ def _accepts_jwt(settings: Settings) -> bool:
     return any(key is not None for key in (settings.jwt_secret, settings.jwt_public_key, settings.jwt_jwks_url))
 
 
+def _token_checker(settings: Settings) -> TokenChecker:
+    from graph.access.jwt import TokenChecker  # noqa: PLC0415 - cryptography and a web client: a quarter of the imports
+
+    return TokenChecker(settings)
+
+
 class Authenticator:
     """Finds out who asks."""
 
@@ -37,7 +46,7 @@ class Authenticator:
         """
         self.on = authentication_is_on(settings)
         self._seconds = settings.database_timeout
-        self._tokens = TokenChecker(settings) if self.on and _accepts_jwt(settings) else None
+        self._tokens = _token_checker(settings) if self.on and _accepts_jwt(settings) else None
 
     def start(self) -> None:
         """Begin to fetch published keys, so that the first requests find them."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from graph.errors import StartupError, shown
-from graph.recall.remote import RemoteModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,6 +125,8 @@ def embedder_of(settings: Settings) -> Embedder | None:
             raise StartupError(
                 "RECALLQL_EMBEDDING_BASE_URL is set: set RECALLQL_EMBEDDING_MODEL, too, to a model of the server"
             )
+        from graph.recall.remote import RemoteModel  # noqa: PLC0415 - a web client, which few need
+
         return Embedder(RemoteModel(url, model, settings.embedding_api_key), of_tools=of_tools)
     if model is None:
         return Embedder(_LocalModel(_packaged_files, _packaged_name), of_tools=of_tools)

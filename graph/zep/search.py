@@ -18,7 +18,6 @@ from graph.store.documents import Document, MessageDocument, SummaryDocument
 from graph.store.reading.search import SearchedKind
 from graph.zep.http import Call, json_answer, text_of
 from graph.zep.shapes import message_of, metadata_of, own_metadata, summary_of
-from graph.zep.where import predicate_of
 
 _DEFAULT_LIMIT = 20
 _SCOPES = {"messages": SearchedKind.MESSAGES, "summary": SearchedKind.SUMMARIES}
@@ -92,6 +91,8 @@ def _test(where: object, kind: SearchedKind) -> Callable[[Document], bool] | Non
     """The filter, on the metadata that a client reads: with the entities under `system`."""
     if where is None:
         return None
+    from graph.zep.where import predicate_of  # noqa: PLC0415 - a query language, which few searches need
+
     holds = predicate_of(where)
     if kind is SearchedKind.MESSAGES:
         return lambda message: holds(metadata_of(cast("MessageDocument", message)))
