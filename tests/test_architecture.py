@@ -291,14 +291,14 @@ def test_one_package_knows_how_the_service_is_observed() -> None:
     assert broken({name_of(path): roots(path) & OF_TELEMETRY.keys() for path in others}) == {}
 
 
-def test_a_web_process_without_a_search_imports_neither_spacy_nor_numpy() -> None:
+def test_a_web_process_imports_nothing_that_few_need() -> None:
     loaded = subprocess.run(
-        [sys.executable, "-c", "import graph.runtime.serve, sys; print(*sys.modules)"],
+        [sys.executable, "-c", "import graph.runtime.serve, graph.app, sys; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    assert not (OF_THE_WORKER | OF_RECALL) & set(loaded)
+    assert not (OF_THE_WORKER | OF_RECALL | {"httpx", "jsonpath", "jwt"}) & set(loaded)
 
 
 def test_modules_are_small() -> None:

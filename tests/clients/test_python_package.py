@@ -27,6 +27,7 @@ with RecallQL(sys.argv[1]) as memory:
 """
 
 
+@pytest.mark.slow
 def test_the_generated_part_is_that_of_the_schema(tmp_path: Path) -> None:
     copied = tmp_path / "clients" / "python"
     shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("generated", "__pycache__"))

@@ -48,6 +48,7 @@ async def writing(client: Client) -> AsyncIterator[AsyncRecallQL]:
         yield memory
 
 
+@pytest.mark.slow
 def test_the_generated_part_is_that_of_the_schema(tmp_path: Path) -> None:
     install(PACKAGE)
     clients = tmp_path / "clients"
@@ -61,6 +62,7 @@ def test_the_generated_part_is_that_of_the_schema(tmp_path: Path) -> None:
     assert (copied / GENERATED).read_text() == (PACKAGE / GENERATED).read_text()
 
 
+@pytest.mark.slow
 def test_the_types_accept_and_refuse() -> None:
     options = [
         "--noEmit",

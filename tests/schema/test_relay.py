@@ -7,6 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.node_project import NODE, install
 from tests.support.paths import ROOT
 
@@ -28,6 +30,7 @@ def compiled(directory: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_relay_compiler_accepts_the_schema(tmp_path: Path) -> None:
     install()
     shutil.copy(SCHEMA, tmp_path)

@@ -55,16 +55,18 @@ async def test_a_breaking_change_is_found(tmp_path: Path) -> None:
     assert {"AddMemoryPayload.replayed", "Query.memory.sessionId"} <= breaking
 
 
+@pytest.mark.slow
 async def test_the_schema_passes_the_rules_of_graphql_eslint() -> None:
     assert await run_script("eslint.mjs") == {"files": 1, "findings": 0}
 
 
 async def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return await anyio.to_thread.run_sync(
-        lambda: subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=90, check=False)
+        lambda: subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=240, check=False)
     )
 
 
+@pytest.mark.slow
 async def test_a_typed_client_compiles_and_its_documents_can_be_trusted(
     tmp_path: Path, settings: Settings, mongodb_uri: str, database: Database
 ) -> None:
