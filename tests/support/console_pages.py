@@ -19,8 +19,10 @@ addEventListener("DOMContentLoaded", () => {
   }).observe(document, { subtree: true, childList: true });
 });
 """
-_SCROLL = "(pixels) => document.querySelector('.list').scrollBy(0, pixels)"
-_ROWS = "[...document.querySelectorAll('.list [data-item-index]')].map((row) => Number(row.dataset.itemIndex))"
+_SCROLL = "([list, pixels]) => document.querySelector(list).scrollBy(0, pixels)"
+_ROWS = """
+(list) => [...document.querySelectorAll(`${list} [data-item-index]`)].map((row) => Number(row.dataset.itemIndex))
+"""
 
 
 @dataclass(slots=True)
@@ -49,12 +51,14 @@ class ScrolledList:
         page: a page that was not opened yet.
         operation: the name of the query that reads a page of the list.
         size: the number of rows of a page.
+        list_: the CSS selector of the list.
     """
 
-    def __init__(self, page: Page, operation: str, size: int) -> None:
+    def __init__(self, page: Page, operation: str, size: int, list_: str = ".list") -> None:
         self._page = page
         self._operation = operation
         self._size = size
+        self._list = list_
         self.read: list[dict[str, Any]] = []
         """The variables of the queries for pages."""
         page.on("request", self._note)
@@ -78,7 +82,7 @@ class ScrolledList:
 
     def shown(self) -> list[int]:
         """Return the numbers of the rows in the document, which a row keeps."""
-        rows: list[int] = self._page.evaluate(_ROWS)
+        rows: list[int] = self._page.evaluate(_ROWS, self._list)
         return rows
 
     def heap(self) -> int:
@@ -103,7 +107,7 @@ class ScrolledList:
         for step in range(steps):
             edge = far(rows)
             # By a script: a wheel that came to an end stays there for Chromium, though the list has grown.
-            self._page.evaluate(_SCROLL, pixels if down else -pixels)
+            self._page.evaluate(_SCROLL, [self._list, pixels if down else -pixels])
             self._page.wait_for_timeout(60)
             rows = self.shown() or rows
             furthest = far([furthest, *rows])

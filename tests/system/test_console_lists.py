@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect, sync_playwright
@@ -17,15 +22,42 @@ from tests.support.server_process import ServerProcess
 
 SESSIONS = 400
 MESSAGES = 600
+SUMMARIES = 260
 
 pytestmark = pytest.mark.slow
+
+
+def summarised() -> Iterator[dict[str, Any]]:
+    """The export of a session with a summary of each two messages."""
+    yield {"format": "recallql", "version": 1, "exportedAt": "2026-01-31T09:30:00Z"}
+    for seq in range(1, 2 * SUMMARIES + 1):
+        yield {"type": "message", "sessionId": "summarised", **said(f"summarised message {seq}")}
+    for last in range(2, 2 * SUMMARIES + 1, 2):
+        covers = {"firstSeq": last - 1, "lastSeq": last, "source": "EXTRACTIVE"}
+        yield {"type": "summary", "sessionId": "summarised", "content": f"What was said up to {last}. " * 5, **covers}
+    yield {"type": "end", "users": 0, "sessions": 1, "messages": 2 * SUMMARIES}
+
+
+def import_(data: Path, records: Iterator[dict[str, Any]]) -> None:
+    """Import records into the database of a running server."""
+    subprocess.run(
+        [sys.executable, "-m", "graph", "import", "--data-dir", str(data)],
+        input="\n".join(map(json.dumps, records)),
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=data.parent,
+        env=server_process.clean_environment(),
+    )
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     if not console_is_bundled():
         pytest.skip("no bundle to test")
-    with server_process.served(tmp_path_factory.mktemp("lists") / "data", "--enrichment-processes", "0") as server:
+    data = tmp_path_factory.mktemp("lists") / "data"
+    with server_process.served(data, "--enrichment-processes", "0") as server:
+        import_(data, summarised())
         add(server, "long", *[said(f"message number {number} of many") for number in range(1, MESSAGES + 1)])
         for number in range(1, SESSIONS + 1):
             add(server, f"session {number:04}", said(f"the only message of {number:04}"))
@@ -129,6 +161,31 @@ def test_a_link_to_a_message_that_is_gone_shows_its_place(visit: Visit, server: 
     visit.open("sessions/gone?seq=50")
     expect(visit.page.get_by_text("Message #50 is not in this conversation")).to_be_visible()
     expect(visit.page.locator("article.message").get_by_text("kept 51", exact=True)).to_be_in_viewport()
+
+
+def test_all_summaries_are_read_as_they_are_scrolled_to(visit: Visit) -> None:
+    rows = ScrolledList(visit.page, "Summaries", 40, ".summaries")
+    visit.open("sessions/summarised")
+    rail = visit.page.get_by_role("complementary", name="Summaries")
+    marked = rail.locator("[aria-current=true]")
+    newest = rail.get_by_text(f"#{2 * SUMMARIES - 1} to #{2 * SUMMARIES}", exact=True)
+    expect(newest).to_be_in_viewport()
+    expect(marked.get_by_text(f"#{2 * SUMMARIES - 1} to #{2 * SUMMARIES}", exact=True)).to_be_visible()
+    assert len(rows.read) == 1
+    oldest = rail.get_by_text("#1 to #2", exact=True)
+    for _ in range(12):
+        cost = rows.scroll(20, 400, down=False)
+        assert max(cost.ahead) <= 2 * 40
+        assert max(cost.elements) <= 1.5 * median(cost.elements)
+        if oldest.count():
+            break
+    oldest.click()
+    expect(rail.get_by_text("What was said up to 2.")).to_be_visible()
+    rail.get_by_role("button", name="Show its messages").click()
+    expect(visit.page.locator("article[data-target]")).to_contain_text("summarised message 1")
+    expect(marked.get_by_text("#1 to #2", exact=True)).to_be_visible()
+    earlier = [variables["before"] for variables in rows.read if variables.get("before")]
+    assert len(earlier) == len(set(earlier)) == SUMMARIES // 40, "each page is read once"
 
 
 def test_new_messages_push_out_the_oldest_ones_of_the_page(visit: Visit, server: ServerProcess) -> None:

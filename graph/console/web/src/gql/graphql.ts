@@ -223,7 +223,7 @@ export type SessionQueryVariables = Exact<{
 }>;
 
 
-export type SessionQuery = { session: { sessionId: string, title: string | null, messageCount: number, tokenCount: number, metadata: unknown, user: { userId: string } | null, forkedFrom: { sessionId: string, seq: number } | null, summaries: { edges: Array<{ node: { uuid: string, content: string, firstSeq: number, lastSeq: number, tokenCount: number, stale: boolean, source: SummarySource } }> }, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
+export type SessionQuery = { session: { sessionId: string, title: string | null, messageCount: number, tokenCount: number, metadata: unknown, user: { userId: string } | null, forkedFrom: { sessionId: string, seq: number } | null, summaries: { edges: Array<{ cursor: string }> }, entities: { edges: Array<{ node: { id: string, name: string, label: string, mentionCount: number } }> } } | null };
 
 export type UpdateMessageMutationVariables = Exact<{
   input: UpdateMessageInput;
@@ -378,6 +378,17 @@ export type MessageStreamSubscriptionVariables = Exact<{
 
 export type MessageStreamSubscription = { messageStream: { index: number | null, text: string, message: { uuid: string, seq: number, revision: number, createdAt: string, role: string, name: string | null, content: string, parts: Array<unknown>, metadata: unknown, toolCallId: string | null, tokenCount: number, status: MessageStatus, enrichment: { state: EnrichmentState, reason: string | null }, entities: Array<{ id: string, name: string, label: string, mentionCount: number, matches: Array<{ start: number, end: number }> }> } | null } };
 
+export type SummariesQueryVariables = Exact<{
+  sessionId: string | number;
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+}>;
+
+
+export type SummariesQuery = { session: { summaries: { edges: Array<{ node: { uuid: string, content: string, firstSeq: number, lastSeq: number, tokenCount: number, stale: boolean, source: SummarySource } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } } | null };
+
 export type UserQueryVariables = Exact<{
   userId: string | number;
 }>;
@@ -477,17 +488,9 @@ export const SessionDocument = new TypedDocumentString(`
       sessionId
       seq
     }
-    summaries(last: 100) {
+    summaries(last: 1) {
       edges {
-        node {
-          uuid
-          content
-          firstSeq
-          lastSeq
-          tokenCount
-          stale
-          source
-        }
+        cursor
       }
     }
     entities(first: 12) {
@@ -1040,6 +1043,31 @@ export const MessageStreamDocument = new TypedDocumentString(`
     }
   }
 }`) as unknown as TypedDocumentString<MessageStreamSubscription, MessageStreamSubscriptionVariables>;
+export const SummariesDocument = new TypedDocumentString(`
+    query Summaries($sessionId: ID!, $first: Int, $after: String, $last: Int, $before: String) {
+  session(sessionId: $sessionId) {
+    summaries(first: $first, after: $after, last: $last, before: $before) {
+      edges {
+        node {
+          uuid
+          content
+          firstSeq
+          lastSeq
+          tokenCount
+          stale
+          source
+        }
+      }
+      pageInfo {
+        hasNextPage
+        hasPreviousPage
+        startCursor
+        endCursor
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SummariesQuery, SummariesQueryVariables>;
 export const UserDocument = new TypedDocumentString(`
     query User($userId: ID!) {
   user(userId: $userId) {

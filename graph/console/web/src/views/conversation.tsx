@@ -28,17 +28,9 @@ const SESSION = graphql(`
         sessionId
         seq
       }
-      summaries(last: 100) {
+      summaries(last: 1) {
         edges {
-          node {
-            uuid
-            content
-            firstSeq
-            lastSeq
-            tokenCount
-            stale
-            source
-          }
+          cursor
         }
       }
       entities(first: 12) {
@@ -192,7 +184,7 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
       </main>
     );
   }
-  if (session.isPending || query.isPending) {
+  if (session.isPending) {
     return (
       <main>
         <Loading />
@@ -241,43 +233,49 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
           ))}
         </ul>
       )}
-      <Notes
-        rows={rows}
-        seq={seq}
-        isStart={!hasPreviousPage}
-        isEnd={!hasNextPage}
-        onNewest={() => {
-          replaceParameters({ seq: '' });
-          setAnchor({ seq: null, turn: anchor.turn + 1 });
-        }}
-      />
-      {rows.length === 0 ? (
+      {!query.isPending && (
+        <Notes
+          rows={rows}
+          seq={seq}
+          isStart={!hasPreviousPage}
+          isEnd={!hasNextPage}
+          onNewest={() => {
+            replaceParameters({ seq: '' });
+            setAnchor({ seq: null, turn: anchor.turn + 1 });
+          }}
+        />
+      )}
+      {rows.length === 0 && !query.isPending ? (
         <p className="quiet">The session has no messages.</p>
       ) : (
         <div className="columns">
-          {found.summaries.edges.length > 0 && <SummaryRail edges={found.summaries.edges} shown={shown} />}
-          <Virtuoso
-            key={anchor.turn}
-            ref={list}
-            className="list messages"
-            firstItemIndex={lowest}
-            totalCount={first - lowest + rows.length}
-            rangeChanged={(range) => {
-              readPages(range);
-              const [top, bottom] = [rows[range.startIndex - first], rows[range.endIndex - first]];
-              if (top && bottom) setShown({ first: top.seq, last: bottom.seq });
-            }}
-            initialTopMostItemIndex={first - lowest + placeOf(rows, anchor.seq)}
-            atBottomThreshold={AT_BOTTOM}
-            followOutput={follows && 'auto'}
-            atBottomStateChange={onBottom}
-            computeItemKey={(index) => keys[index - first] ?? index}
-            itemContent={(index) => {
-              const row = rows[index - first];
-              if (!row) return <div className="message gap">…</div>;
-              return <MessageView message={row} actions={actions} isTarget={row.seq === seq} />;
-            }}
-          />
+          {found.summaries.edges.length > 0 && <SummaryRail sessionId={sessionId} shown={shown} />}
+          {query.isPending ? (
+            <Loading />
+          ) : (
+            <Virtuoso
+              key={anchor.turn}
+              ref={list}
+              className="list messages"
+              firstItemIndex={lowest}
+              totalCount={first - lowest + rows.length}
+              rangeChanged={(range) => {
+                readPages(range);
+                const [top, bottom] = [rows[range.startIndex - first], rows[range.endIndex - first]];
+                if (top && bottom) setShown({ first: top.seq, last: bottom.seq });
+              }}
+              initialTopMostItemIndex={first - lowest + placeOf(rows, anchor.seq)}
+              atBottomThreshold={AT_BOTTOM}
+              followOutput={follows && 'auto'}
+              atBottomStateChange={onBottom}
+              computeItemKey={(index) => keys[index - first] ?? index}
+              itemContent={(index) => {
+                const row = rows[index - first];
+                if (!row) return <div className="message gap">…</div>;
+                return <MessageView message={row} actions={actions} isTarget={row.seq === seq} />;
+              }}
+            />
+          )}
         </div>
       )}
     </main>
