@@ -10,7 +10,7 @@ from tests.support.zep_clients.environments import node_with_zep, python_with_ze
 
 
 def install_all() -> None:
-    for home in (python_tools.FRAMEWORKS, python_tools.HOME):
+    for home in (python_tools.FRAMEWORKS, python_tools.MEM0, python_tools.HOME):
         python_tools.tool_python(home)
     for home in (node_project.NODE, node_project.PACKAGE, node_project.USER, mcp_tools.HOME):
         node_project.install(home)

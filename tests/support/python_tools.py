@@ -16,6 +16,8 @@ from tests.support.paths import ROOT
 HOME = Path(__file__).parent / "python"
 FRAMEWORKS = Path(__file__).parent / "frameworks"
 """The agent frameworks that the Python client has adapters for."""
+MEM0 = Path(__file__).parent / "mem0"
+"""mem0, whose memories an example moves."""
 PYTEST = (
     *("-m", "pytest", "-q", "--noconftest", "-c", "/dev/null", "-p", "no:cacheprovider"),
     *("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function"),
