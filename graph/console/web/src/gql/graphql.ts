@@ -256,6 +256,15 @@ export type FindingsQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type FindingsQuery = { deployment: { findings: Array<{ name: string, grade: FindingGrade, text: string, advice: string | null }> } };
 
+export type OccurrencesQueryVariables = Exact<{
+  sessionId: string | number;
+  name: string;
+  labels: Array<string> | string;
+}>;
+
+
+export type OccurrencesQuery = { session: { entities: { edges: Array<{ node: { id: string, name: string, mentionCount: number } }> }, user: { entities: { edges: Array<{ node: { id: string, name: string, mentionCount: number, sessions: { totalCount: number, edges: Array<{ node: { sessionId: string, title: string | null } }> } } }> } } | null } | null };
+
 export type EntityQueryVariables = Exact<{
   id: string | number;
 }>;
@@ -601,6 +610,41 @@ export const FindingsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<FindingsQuery, FindingsQueryVariables>;
+export const OccurrencesDocument = new TypedDocumentString(`
+    query Occurrences($sessionId: ID!, $name: String!, $labels: [String!]!) {
+  session(sessionId: $sessionId) {
+    entities(first: 20, search: $name, labels: $labels) {
+      edges {
+        node {
+          id
+          name
+          mentionCount
+        }
+      }
+    }
+    user {
+      entities(first: 20, search: $name, labels: $labels) {
+        edges {
+          node {
+            id
+            name
+            mentionCount
+            sessions(last: 6) {
+              edges {
+                node {
+                  sessionId
+                  title
+                }
+              }
+              totalCount
+            }
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<OccurrencesQuery, OccurrencesQueryVariables>;
 export const EntityDocument = new TypedDocumentString(`
     query Entity($id: ID!) {
   node(id: $id) {

@@ -8,6 +8,7 @@ import { RETRY } from '../retry';
 import { hrefOf, replaceParameters } from '../route';
 import { useIndexes, usePagesAtEnds } from '../rows';
 import { Failure, Loading } from '../status';
+import { ShownSession } from './entity-card';
 import { type MessageActions, type MessageFields, MessageView } from './message';
 import { type Anchor, useMessages } from './messages';
 import { SESSION_UPDATED } from './session-list';
@@ -272,7 +273,11 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
               itemContent={(index) => {
                 const row = rows[index - first];
                 if (!row) return <div className="message gap">…</div>;
-                return <MessageView message={row} actions={actions} isTarget={row.seq === seq} />;
+                return (
+                  <ShownSession value={sessionId}>
+                    <MessageView message={row} actions={actions} isTarget={row.seq === seq} />
+                  </ShownSession>
+                );
               }}
             />
           )}

@@ -6,6 +6,7 @@ import { SKIP, visit } from 'unist-util-visit';
 import { countOf, formatTime } from '../format';
 import { graphql } from '../gql';
 import type { MessageFieldsFragment } from '../gql/graphql';
+import { Mark, WithinLink } from './entity-card';
 import { useStreamed } from './streamed';
 
 export type MessageFields = MessageFieldsFragment;
@@ -24,6 +25,8 @@ interface Range {
   end: number;
   title: string;
   kind: string;
+  /** The name and the label of the entity that it mentions. */
+  entity?: { name: string; label: string };
 }
 
 export interface MessageActions {
@@ -56,12 +59,12 @@ function remarkRanges(ranges: Range[]) {
 function split(text: string, offset: number, ranges: Range[]): object[] {
   const nodes: object[] = [];
   let at = 0;
-  for (const { start, end, title, kind } of ranges.toSorted((a, b) => a.start - b.start)) {
+  for (const { start, end, title, kind, entity } of ranges.toSorted((a, b) => a.start - b.start)) {
     if (start - offset < at) continue; // it overlaps with the range before
     nodes.push({ type: 'text', value: text.slice(at, start - offset) });
     nodes.push({
       type: 'mark',
-      data: { hName: 'mark', hProperties: { title, className: kind.split(' ') } },
+      data: { hName: 'mark', hProperties: { title, className: kind.split(' '), dataName: entity?.name, dataLabel: entity?.label } },
       children: [{ type: 'text', value: text.slice(start - offset, end - offset) }],
     });
     at = end - offset;
@@ -79,9 +82,10 @@ const COMPONENTS: Components = {
   ),
   a: ({ href, children }) => (
     <a href={href} target="_blank" rel="noreferrer noopener">
-      {children}
+      <WithinLink value={true}>{children}</WithinLink>
     </a>
   ),
+  mark: Mark,
   // A checked box in a list of tasks has no label of its own.
   input: ({ checked }) => <span>{checked ? '☑' : '☐'}</span>,
 };
@@ -114,6 +118,7 @@ function entityRanges(message: MessageFields): Range[] {
       start,
       end,
       kind: `entity ${KINDS[label] ?? 'other'}`,
+      entity: { name, label },
       title: `${label}: ${name}, ${countOf(mentionCount, 'mention')} in this message`,
     })),
   );
