@@ -80,6 +80,22 @@ async def test_each_code_is_a_class(settings: Settings, mongodb_uri: str) -> Non
                 await bob.add("t", {"role": "system", "content": "End users may not write this role."})
 
 
+async def test_a_refused_subscription_is_an_error(settings: Settings, mongodb_uri: str) -> None:
+    async with served_with(settings, mongodb_uri, jwt_secret=SecretStr(SECRET)) as client, asyncio.timeout(30):
+        url = str(client.http.base_url)
+        async with connected(url, "wrong") as nobody:
+            for call in (
+                nobody.follow("s", after_seq=0),
+                nobody.changes("s", since_revision=0),
+                nobody.stream(uuid4()),
+            ):
+                with pytest.raises(recallql.Unauthenticated):
+                    await anext(call)
+        async with connected(url, token("ada")) as ada:
+            with pytest.raises(recallql.BadUserInput):
+                await anext(ada.follow("", after_seq=0))
+
+
 async def test_a_lost_answer_adds_nothing_twice(cuts: Cuts) -> None:
     async with connected(cuts.url) as memory:
         await memory.add("s", CLARA)

@@ -92,6 +92,9 @@ class HTTPTransport:
         """
         body = _body(query, operation_name, variables)
         async with aconnect_sse(self._http, "POST", "/graphql", json=body, headers=self._headers()) as source:
+            if not source.response.headers.get("content-type", "").startswith("text/event-stream"):
+                await source.response.aread()
+                raise error_of(_json(source.response).get("errors") or [{"message": "the server sent no stream"}])
             async for event in source.aiter_sse():
                 if event.event == "complete":
                     return
