@@ -41,6 +41,7 @@ const OCCURRENCES = graphql(`
   }
 `);
 
+const LONGEST = 60; // characters of a name that a search takes, at most 256 bytes
 const WAITING = 300; // milliseconds that a mark is pointed at, or has the focus, before its card opens
 const WIDTH = 288; // pixels of a card, as the style sheet has them
 const GAP = 4; // pixels between a mark and its card
@@ -158,7 +159,7 @@ function named<T extends { name: string }>(edges: readonly { node: T }[] | undef
 function Occurrences({ sessionId, name, label }: Marked) {
   const { data, error, isPending } = useQuery({
     queryKey: ['occurrences', sessionId, name, label],
-    queryFn: ({ signal }) => execute(OCCURRENCES, { sessionId, name, labels: [label] }, signal),
+    queryFn: ({ signal }) => execute(OCCURRENCES, { sessionId, name: name.slice(0, LONGEST), labels: [label] }, signal),
   });
   // No paragraphs: the card stands within one.
   if (error) {
