@@ -31,6 +31,7 @@ from graph.explorer import (
 from tests.support import server_process
 from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
 from tests.support.paths import ROOT
+from tests.support.server_process import ServerProcess
 
 ARTIFACTS = ROOT / "test-artifacts"
 WEB = ROOT / "graph" / "explorer" / "web"
@@ -53,10 +54,15 @@ def serving(app: Starlette) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def explorer_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The base URL of the whole service."""
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with server_process.served(tmp_path_factory.mktemp("explorer") / "data", "--enrichment-processes", "0") as server:
-        yield server.url
+        yield server
+
+
+@pytest.fixture(scope="module")
+def explorer_server(service: ServerProcess) -> str:
+    """The base URL of the whole service."""
+    return service.url
 
 
 @pytest.fixture
@@ -196,6 +202,48 @@ def test_on_a_phone_the_answer_is_below_the_query_and_as_wide(visit: Visit) -> N
     assert answer["y"] >= query["y"] + query["height"]
     assert answer["width"] > 250
     visit.page.screenshot(path=ARTIFACTS / "explorer-phone.png")
+
+
+_BEYOND = """(editor) => {
+    const end = editor.getBoundingClientRect().right;
+    return [...editor.querySelectorAll('.view-line > span')]
+        .filter((line) => line.getBoundingClientRect().right > end)
+        .map((line) => line.textContent);
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bundle")
+def test_in_a_small_window_the_welcome_is_whole(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 1100, "height": 760})
+    visit.arrive()
+    editor = visit.page.locator(".graphiql-query-editor")
+    expect(editor.locator(".view-line").filter(has_text="Bearer")).to_be_visible()
+    comment = [line for line in editor.evaluate(_BEYOND) if line.startswith("#")]
+    assert comment == []
+    visit.page.screenshot(path=ARTIFACTS / "explorer-1100.png")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bundle")
+def test_the_printed_address_of_the_console_leads_to_the_explorer_and_back(
+    visit: Visit, service: ServerProcess
+) -> None:
+    printed = re.search(r"^  Console +(\S+)$", service.banner, re.MULTILINE)
+    assert printed is not None, service.banner
+    visit.page.goto(printed[1])
+    expect(visit.page.get_by_role("heading", name="Sessions")).to_be_visible(timeout=PATIENCE)
+    visit.page.get_by_role("navigation").get_by_role("link", name="Explorer").click()
+    expect(visit.page.locator(".graphiql-query-editor")).to_contain_text("Welcome to RecallQL", timeout=PATIENCE)
+    visit.page.get_by_role("link", name="RecallQL", exact=True).click()
+    expect(visit.page.get_by_role("heading", name="Sessions")).to_be_visible(timeout=PATIENCE)
+    assert visit.page.url.startswith(printed[1])
+    printed_explorer = re.search(r"^  Explorer +(\S+) ", service.banner, re.MULTILINE)
+    assert printed_explorer is not None, service.banner
+    visit.page.goto(printed_explorer[1])
+    expect(visit.page.locator(".graphiql-query-editor")).to_be_visible(timeout=PATIENCE)
+    assert visit.elsewhere == []
+    assert visit.complaints == []
 
 
 @pytest.mark.usefixtures("bundle")
