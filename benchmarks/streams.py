@@ -82,7 +82,8 @@ async def read(url: str, stream: Stream, following: asyncio.Event) -> None:
             raw = await socket.recv(decode=False)
             at = time.perf_counter()
             message = orjson.loads(raw)
-            if message["type"] != "next":
+            assert message["type"] in ("next", "ping"), message
+            if message["type"] == "ping":
                 continue
             piece = message["payload"]["data"]["messageStream"]
             if piece["done"]:
