@@ -34,7 +34,8 @@ class JoinedWrites(asyncio.Transport):
     def _send(self) -> None:
         if self._waiting:
             waiting, self._waiting, self._size = self._waiting, [], 0
-            self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+            if not self._transport.is_closing():  # else the connection was lost since
+                self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def close(self) -> None:
         """Close after the bytes that were written."""

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import uvloop
+
 from graph.transport.joined_writes import MOST_JOINED, JoinedWrites
 
 
@@ -28,6 +30,9 @@ class Sent(asyncio.Transport):
 
     def abort(self) -> None:
         self.transport.abort()
+
+    def is_closing(self) -> bool:
+        return self.transport.is_closing()
 
     def get_write_buffer_size(self) -> int:
         return self.transport.get_write_buffer_size()
@@ -81,3 +86,19 @@ async def test_nothing_is_sent_after_an_abort() -> None:
         writes.write(b"lost")
         writes.abort()
         assert await reader.read() == b""
+
+
+def test_a_lost_connection_takes_no_bytes() -> None:
+    """uvloop refuses to write to a connection that is closed already."""
+    failures: list[dict[str, Any]] = []
+
+    async def lose() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, failure: failures.append(failure))
+        async with joined() as (writes, sent, _):
+            sent.transport.abort()
+            await asyncio.sleep(0.01)
+            writes.write(b"too late")
+            await asyncio.sleep(0.01)
+
+    uvloop.run(lose())
+    assert failures == []
