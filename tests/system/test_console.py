@@ -183,7 +183,7 @@ def test_an_answer_that_is_being_written_grows(visit: Visit, server: ServerProce
 def test_a_message_is_shown_as_json_with_its_query_which_the_explorer_runs(visit: Visit, server: ServerProcess) -> None:
     add(server, "raw", said("A message as JSON"), awaitEntities=True)
     visit.open("sessions/raw")
-    visit.page.get_by_role("button", name="JSON").click()
+    visit.page.locator("footer").get_by_role("button", name="JSON").click()
     shown = visit.page.get_by_label("Message 1 as JSON").inner_text()
     query = visit.page.get_by_label("Query for message 1").inner_text()
     message = json.loads(shown)
@@ -218,8 +218,10 @@ def test_the_history_of_a_long_conversation_is_read_as_it_is_scrolled_to(visit: 
     # The worker of a busy machine takes longer than a page waits.
     summaries = '{ session(sessionId: "long") { summaries(first: 1) { edges { node { uuid } } } } }'
     until(lambda: server.graphql(summaries)["session"]["summaries"]["edges"], 150)
+    visit.open("sessions/first")
+    visit.open("sessions/long")  # on a busy machine, the rail once stayed empty until the session was opened again
     rail = visit.page.get_by_role("complementary", name="Summaries")
-    covered = rail.get_by_role("listitem").first  # later ones still come
+    covered = rail.get_by_role("listitem").filter(has=visit.page.locator("summary")).first  # later ones still come
     covered.locator("summary").click()
     first_seq = str(covered.locator("summary").inner_text()).partition(" ")[0]
     covered.get_by_role("button", name="Show its messages").click()
