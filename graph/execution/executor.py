@@ -85,13 +85,25 @@ class RecallQLExecutor(SelectingExecutor):
         type_ = return_type.of_type if isinstance(return_type, GraphQLNonNull) else return_type
         if not isinstance(type_, GraphQLObjectType):
             return None
-        _, writer, arguments = self._writer(type_, details)
+        _, writer, _ = self._writer(type_, details)
         if writer is None or writer.rest or not writer.is_document:
             return None
+        return self._write(type_, details, document)[0]
+
+    def _write(
+        self, type_: GraphQLObjectType, details: list[FieldDetails], document: object
+    ) -> tuple[dict[str, Any] | None, dict[str, list[FieldDetails]]]:
+        """Return the object of a document with its compiled fields, and the other fields; None if the function raises.
+
+        The object is None, too, if no field is compiled.
+        """
+        _, writer, arguments = self._writer(type_, details)
+        if writer is None:
+            return None, {}
         try:
-            return writer.one(document, arguments)
+            return writer.one(document, arguments), writer.rest
         except Exception:  # noqa: BLE001 - as above
-            return None
+            return None, {}
 
     def complete_list_value(  # noqa: PLR0917 - graphql-core calls it so
         self,
@@ -125,16 +137,11 @@ class RecallQLExecutor(SelectingExecutor):
     ) -> Any:
         """Complete a document: the compiled fields with one call, the other fields by the stock executor."""
         if position_context is None:
-            _, writer, arguments = self._writer(return_type, field_details_list)
-            if writer is not None:
-                try:
-                    written = writer.one(result, arguments)
-                except Exception:  # noqa: BLE001 - as above
-                    written = None
-                if written is not None:
-                    if not writer.rest:
-                        return written
-                    return self._with_rest(written, self.execute_fields(return_type, result, path, writer.rest, None))
+            written, rest = self._write(return_type, field_details_list, result)
+            if written is not None:
+                if not rest:
+                    return written
+                return self._with_rest(written, self.execute_fields(return_type, result, path, rest, None))
         return super().collect_and_execute_subfields(return_type, field_details_list, path, result, position_context)
 
     def _with_rest(self, written: dict[str, Any], rest: Any) -> Any:
