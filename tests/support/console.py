@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support import node_project
+from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
 from tests.support.server_process import ServerProcess
 
 PATIENCE = 90_000
@@ -45,6 +48,25 @@ class Visit:
         self.page.evaluate((node_project.NODE / "node_modules" / "axe-core" / "axe.min.js").read_text())
         found: list[dict[str, Any]] = self.page.evaluate("axe.run().then(({ violations }) => violations)")
         return [{"id": one["id"], "html": [node["html"] for node in one["nodes"]]} for one in found]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser with patience, for the length of a block."""
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visiting(browser: Browser, url: str) -> Iterator[Visit]:
+    """A wide page for the length of a block, which asks nothing of other hosts."""
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        visit = Visit(context.new_page(), url)
+        yield visit
+        assert visit.elsewhere == []
 
 
 def add(server: ServerProcess, session_id: str, *messages: dict[str, Any], **more: Any) -> None:

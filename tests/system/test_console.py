@@ -15,13 +15,12 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from graph.console import CONSOLE_CSP, console_is_bundled
 from tests.support import node_project, server_process
 from tests.support.access import SECRET, token
-from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
-from tests.support.console import ADD, PATIENCE, Visit, add, said
+from tests.support.console import ADD, PATIENCE, Visit, add, chromium, said, visiting
 from tests.support.paths import ROOT
 from tests.support.server_process import ServerProcess, until
 
@@ -61,19 +60,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
-    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
-        visit = Visit(context.new_page(), server.url)
+    with visiting(browser, server.url) as visit:
         yield visit
-        assert visit.elsewhere == []
 
 
 @pytest.mark.slow

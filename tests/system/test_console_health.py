@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import expect
 from pymongo import MongoClient
 
 from graph.console import console_is_bundled
 from graph.mongod.embedded import running_uri
 from tests.support import server_process
-from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
-from tests.support.console import PATIENCE, Visit, add, said
+from tests.support.console import Visit, add, chromium, said, visiting
 from tests.support.server_process import ServerProcess
 
 WAITING = 3_000
@@ -42,15 +41,8 @@ def server(data: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def visit(server: ServerProcess) -> Iterator[Visit]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(
-            executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS
-        )
-        visit = Visit(browser.new_page(viewport={"width": 1440, "height": 900}), server.url)
+    with chromium() as browser, visiting(browser, server.url) as visit:
         yield visit
-        browser.close()
-        assert visit.elsewhere == []
         assert visit.complaints == []
 
 

@@ -11,12 +11,11 @@ from statistics import median
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, expect
 
 from graph.console import console_is_bundled
 from tests.support import server_process
-from tests.support.browser import CHROMIUM_ARGUMENTS, chromium_program
-from tests.support.console import PATIENCE, Visit, add, said
+from tests.support.console import Visit, add, chromium, said, visiting
 from tests.support.console_pages import Cost, ScrolledList
 from tests.support.server_process import ServerProcess
 
@@ -66,19 +65,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_program(), headless=True, args=CHROMIUM_ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
-    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
-        visit = Visit(context.new_page(), server.url)
+    with visiting(browser, server.url) as visit:
         yield visit
-        assert visit.elsewhere == []
         assert visit.complaints == []
 
 
