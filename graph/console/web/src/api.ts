@@ -66,22 +66,34 @@ const socket = createClient({
   shouldRetry: (event) => !(event instanceof CloseEvent && event.code === 4403),
 });
 
+let isConnected = false;
+socket.on('connected', () => {
+  isConnected = true;
+});
+socket.on('closed', () => {
+  isConnected = false;
+});
+
 /**
  * Follows a subscription until the returned function is called.
  *
  * The client subscribes again after the loss of its connection. The events of the meantime are missing then, and
- * `onReconnected` lets the view read again.
+ * `onReconnected` lets the view read again. `onSent` is called once, when the service is asked for the events: those
+ * since the view was read are missing.
  */
 export function follow<TData, TVariables extends Record<string, unknown>>(
   document: TypedDocumentString<TData, TVariables>,
   variables: TVariables,
   onEvent: (data: TData) => void,
   onReconnected: () => void,
+  onSent: () => void = () => undefined,
 ): () => void {
-  let connections = 0;
+  let isSent = isConnected;
+  if (isSent) onSent();
   const stopListening = socket.on('connected', () => {
-    connections += 1;
-    if (connections > 1) onReconnected();
+    if (isSent) onReconnected();
+    else onSent();
+    isSent = true;
   });
   const unsubscribe = socket.subscribe<TData>(
     { query: document.toString(), variables },

@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Virtuoso, type VirtuosoHandle } from 'react-virtuoso';
 import { execute, follow } from '../api';
@@ -76,6 +76,7 @@ const FORK = graphql(`
   }
 `);
 
+const STARTING = 1_000; // milliseconds until the events of a subscription come, from its start
 const AT_BOTTOM = 120; // pixels from the bottom within which the list follows new messages
 const LEAVING = 500; // milliseconds until a list that is no longer at its bottom does not follow a new message
 
@@ -86,6 +87,7 @@ function placeOf(rows: MessageFields[], seq: number | null): number {
 }
 
 export function Conversation({ sessionId, seq }: { sessionId: string; seq: number | null }) {
+  const client = useQueryClient();
   const [failure, setFailure] = useState<Error | null>(null);
   const [shown, setShown] = useState<{ first: number; last: number } | null>(null);
   const [anchor, setAnchor] = useState<Anchor>({ seq, turn: 0 });
@@ -110,8 +112,10 @@ export function Conversation({ sessionId, seq }: { sessionId: string; seq: numbe
         if (sessionUpdated.sessionId === sessionId) refreshSession();
       },
       refreshSession,
+      // What changed since the read has no event; the pages of the rail are not read yet.
+      () => setTimeout(() => void client.invalidateQueries({ queryKey: ['session', sessionId], exact: true }), STARTING),
     );
-  }, [session.isSuccess, sessionId, userId, refreshSession]);
+  }, [client, session.isSuccess, sessionId, userId, refreshSession]);
 
   const onError = (error: Error) => setFailure(error);
   const edit = useMutation({
