@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from uuid import uuid4
 
 import orjson
 import psutil
 import typer
 import uvloop
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from tests.support.server_process import served
 
@@ -46,76 +47,103 @@ class Stream:
     """Bytes of the results of pieces."""
 
 
-@asynccontextmanager
-async def socket_to(url: str) -> AsyncIterator[ClientConnection]:
-    address = f"{url.replace('http', 'ws', 1)}/graphql"
-    protocol = Subprotocol("graphql-transport-ws")
-    async with connect(address, subprotocols=[protocol], max_size=None, compression=None) as socket:
-        await socket.send('{"type":"connection_init"}')
-        assert b"connection_ack" in await socket.recv(decode=False)
-        yield socket
+Took: TypeAlias = Callable[[dict[str, Any], float, int], None]
+"""Takes the data of a result, the time of its arrival and its bytes."""
 
 
-async def send(socket: ClientConnection, key: str, query: str, variables: dict[str, Any]) -> None:
-    message = {"id": key, "type": "subscribe", "payload": {"query": query, "variables": variables}}
-    await socket.send(orjson.dumps(message).decode())
+def ignore(_data: dict[str, Any], _at: float, _size: int) -> None:
+    """Take a result that is not measured."""
 
 
-async def answers(socket: ClientConnection, count: int, window: asyncio.Semaphore | None = None) -> None:
-    """Wait until so many operations are complete, each of which makes room in a window."""
-    while count:
-        message = orjson.loads(await socket.recv())
-        if message["type"] == "next":
-            assert "errors" not in message["payload"], message
-        if message["type"] == "complete":
-            count -= 1
-            if window is not None:
-                window.release()
-        assert message["type"] != "error", message
+class Socket(WSListener):
+    """A connection of the client: its compiled library calls `on_ws_frame`, so that no task waits for each message."""
+
+    def __init__(self) -> None:
+        self._acknowledged = asyncio.Event()
+        self._keys = count()
+        self._transport: WSTransport | None = None
+        self._took: dict[str, Took] = {}
+        self._complete: dict[str, asyncio.Future[None]] = {}
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        self._send({"type": "connection_init"})
+
+    def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
+        at = time.perf_counter()
+        if frame.msg_type != WSMsgType.TEXT:
+            return
+        raw = frame.get_payload_as_bytes()
+        message = orjson.loads(raw)
+        match message["type"]:
+            case "connection_ack":
+                self._acknowledged.set()
+            case "next":
+                assert "errors" not in message["payload"], message
+                self._took[message["id"]](message["payload"]["data"], at, len(raw))
+            case "complete":
+                del self._took[message["id"]]
+                self._complete.pop(message["id"]).set_result(None)
+            case other:
+                assert other == "ping", message
+
+    def begin(self, query: str, variables: dict[str, Any], took: Took = ignore) -> asyncio.Future[None]:
+        """Start an operation; return what is done at its end."""
+        key = str(next(self._keys))
+        self._took[key] = took
+        self._complete[key] = done = asyncio.get_running_loop().create_future()
+        self._send({"id": key, "type": "subscribe", "payload": {"query": query, "variables": variables}})
+        return done
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._transport is not None
+        self._transport.send(WSMsgType.TEXT, orjson.dumps(message))
+
+    @classmethod
+    @asynccontextmanager
+    async def to(cls, url: str) -> AsyncIterator[Socket]:
+        address = f"{url.replace('http', 'ws', 1)}/graphql"
+        headers = {"Sec-WebSocket-Protocol": "graphql-transport-ws"}
+        socket = cls()
+        transport, _ = await ws_connect(lambda: socket, address, extra_headers=headers)
+        try:
+            async with asyncio.timeout(30):
+                await socket._acknowledged.wait()
+            yield socket
+        finally:
+            transport.disconnect()
 
 
-async def read(url: str, stream: Stream, following: asyncio.Event) -> None:
-    async with socket_to(url) as socket:
-        await send(socket, "1", STREAM, {"u": stream.uuid})
-        following.set()
-        while True:
-            raw = await socket.recv(decode=False)
-            at = time.perf_counter()
-            message = orjson.loads(raw)
-            assert message["type"] in ("next", "ping"), message
-            if message["type"] == "ping":
-                continue
-            piece = message["payload"]["data"]["messageStream"]
-            if piece["done"]:
-                return
-            assert piece["index"] == len(stream.received)
-            stream.received.append(at)
-            stream.size += len(raw)
+def take(stream: Stream, data: dict[str, Any], at: float, size: int) -> None:
+    """Note the arrival of a piece."""
+    piece = data["messageStream"]
+    if not piece["done"]:
+        assert piece["index"] == len(stream.received)
+        stream.received.append(at)
+        stream.size += size
 
 
 async def write(url: str, stream: Stream, *, pieces: int, rate: float, batch: int, wait: float) -> None:
-    following = asyncio.Event()
-    async with socket_to(url) as socket, asyncio.TaskGroup() as group:
-        await send(socket, "start", START, {"i": {"sessionId": stream.uuid, "uuid": stream.uuid, "role": "assistant"}})
-        await answers(socket, 1)
-        group.create_task(read(url, stream, following))
-        await following.wait()
+    async with Socket.to(url) as writer, Socket.to(url) as reader, asyncio.timeout(300):
+        await writer.begin(START, {"i": {"sessionId": stream.uuid, "uuid": stream.uuid, "role": "assistant"}})
+        read = reader.begin(STREAM, {"u": stream.uuid}, partial(take, stream))
         await asyncio.sleep(1 + wait)
         began = time.perf_counter()
         window = asyncio.Semaphore(MOST_UNANSWERED)
-        receiving = group.create_task(answers(socket, -(-pieces // batch), window))
+        appended = []
         for index in range(0, pieces, batch):
             await asyncio.sleep(began + index / rate - time.perf_counter())
-            sent = [{"index": place, "text": f"word{place:05} "} for place in range(index, min(index + batch, pieces))]
-            stream.sent += [began + index / rate] * len(sent)  # late sending counts
+            places = range(index, min(index + batch, pieces))
+            stream.sent += [began + index / rate] * len(places)  # late sending counts
             await window.acquire()
-            await send(socket, str(index), APPEND, {"i": {"uuid": stream.uuid, "pieces": sent}})
-        await receiving
-        async with asyncio.timeout(60):
-            while len(stream.received) < pieces:  # noqa: ASYNC110 - the reader only counts
-                await asyncio.sleep(0.01)
-        await send(socket, "finish", FINISH, {"i": {"uuid": stream.uuid}})
-        await answers(socket, 1)
+            sent = [{"index": place, "text": f"word{place:05} "} for place in places]
+            appended.append(writer.begin(APPEND, {"i": {"uuid": stream.uuid, "pieces": sent}}))
+            appended[-1].add_done_callback(lambda _: window.release())
+        await asyncio.gather(*appended)
+        while len(stream.received) < pieces:  # noqa: ASYNC110 - the reader only counts
+            await asyncio.sleep(0.01)
+        await writer.begin(FINISH, {"i": {"uuid": stream.uuid}})
+        await read
 
 
 def waits_of(streams: list[Stream]) -> list[float]:
@@ -126,22 +154,22 @@ def waits_of(streams: list[Stream]) -> list[float]:
     )
 
 
-async def run(url: str, server: psutil.Process, *, count: int, pieces: int, rate: float, batch: int) -> list[Stream]:
-    streams = [Stream() for _ in range(count)]
+async def run(url: str, server: psutil.Process, *, number: int, pieces: int, rate: float, batch: int) -> list[Stream]:
+    streams = [Stream() for _ in range(number)]
     before = sum(server.cpu_times()[:2])
     async with asyncio.TaskGroup() as group:
-        for number, stream in enumerate(streams):
-            wait = number / count * batch / rate  # so that the appends are spread over the time
+        for place, stream in enumerate(streams):
+            wait = place / number * batch / rate  # so that the appends are spread over the time
             group.create_task(write(url, stream, pieces=pieces, rate=rate, batch=batch, wait=wait))
     took = max(stream.received[-1] for stream in streams) - min(stream.sent[0] for stream in streams)
     waits = waits_of(streams)
     first = median(1_000 * (stream.received[0] - stream.sent[0]) for stream in streams)
     print(
-        f"{count} streams, {pieces} pieces each, {rate:g} a second, {batch} in a call: first piece"
+        f"{number} streams, {pieces} pieces each, {rate:g} a second, {batch} in a call: first piece"
         f" {first:.1f} ms median; all {median(waits):.1f} ms median, {waits[int(len(waits) * 0.99)]:.1f} ms p99;"
-        f" {count * pieces / took:,.0f} pieces a second;"
+        f" {number * pieces / took:,.0f} pieces a second;"
         f" server {(sum(server.cpu_times()[:2]) - before) / took:.2f} of a core;"
-        f" {sum(stream.size for stream in streams) / count / pieces:.1f} bytes a piece"
+        f" {sum(stream.size for stream in streams) / number / pieces:.1f} bytes a piece"
     )
     return streams
 
@@ -158,8 +186,8 @@ def main(
         with served(data_dir, "--enrichment-processes", "0", "--log-level", "warning") as server:
             process = psutil.Process(server.process.pid)
             pieces = int(rate * seconds)
-            for count, length, each in ((1, pieces, 1), (1, 2 * pieces, 1), (streams, pieces, batch)):
-                uvloop.run(run(server.url, process, count=count, pieces=length, rate=rate, batch=each))
+            for number, length, each in ((1, pieces, 1), (1, 2 * pieces, 1), (streams, pieces, batch)):
+                uvloop.run(run(server.url, process, number=number, pieces=length, rate=rate, batch=each))
 
 
 if __name__ == "__main__":
