@@ -16,6 +16,11 @@ from graph.errors import StartupError
 if TYPE_CHECKING:
     from pathlib import Path
 
+
+class DiskFullError(StartupError):
+    """The disk has too little free space for mongod to start, or to go on."""
+
+
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SHOWN = 200  # characters of a wrong path
 _ELSEWHERE = "choose another with --data-dir (RECALLQL_DATA_DIR)"
@@ -35,7 +40,7 @@ def data_dir_error(path: Path, error: OSError) -> StartupError:
     """The error for a `path` that the file system refuses."""
     shown = str(path)[:_SHOWN]
     if error.errno in _NO_SPACE:
-        return StartupError(f"the disk that holds {shown} is full: free some space, or {_ELSEWHERE}")
+        return DiskFullError(f"the disk that holds {shown} is full: free some space, or {_ELSEWHERE}")
     if isinstance(error, FileExistsError | NotADirectoryError):
         return StartupError(f"the data directory {shown} is not a directory: {_ELSEWHERE}")
     reason = error.strerror or str(error)
@@ -46,11 +51,11 @@ def check_free_space(path: Path, *, needed_mb: int) -> None:
     """Refuse a nearly full disk: mongod aborts when a write finds no space, so it should not begin there.
 
     Raises:
-        StartupError: fewer than `needed_mb` MiB are free where `path` is.
+        DiskFullError: fewer than `needed_mb` MiB are free where `path` is.
     """
     free_mb = shutil.disk_usage(path).free // 2**20
     if free_mb < needed_mb:
-        raise StartupError(
+        raise DiskFullError(
             f"the disk that holds {path} is nearly full: {free_mb} MB free, {needed_mb} MB needed;"
             f" free some space, or {_ELSEWHERE}"
         )

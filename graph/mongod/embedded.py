@@ -20,7 +20,14 @@ from pymongo.errors import PyMongoError
 
 from graph.errors import StartupError, named_thread_limit
 from graph.mongod.address import REPLICA_SET, Address, port_of_loopback, socket_in
-from graph.mongod.datadir import DataDirLock, check_free_space, data_dir_error, database_dir, default_data_dir
+from graph.mongod.datadir import (
+    DataDirLock,
+    DiskFullError,
+    check_free_space,
+    data_dir_error,
+    database_dir,
+    default_data_dir,
+)
 from graph.mongod.oplog import resize
 from graph.mongod.program import (
     EmbeddedMongoError,
@@ -170,11 +177,20 @@ class EmbeddedMongo:
                 )
         return None
 
+    def has_space(self) -> bool:
+        """Whether the disk has the free space that a start needs."""
+        try:
+            check_free_space(self.data_dir, needed_mb=self._min_free_mb)
+        except (OSError, DiskFullError):
+            return False
+        return True
+
     def start_again(self) -> None:
         """Start mongod after its end, with the same address, which clients know.
 
         Raises:
-            StartupError: it can't start.
+            DiskFullError: the disk has too little free space.
+            StartupError: it can't start for another reason.
         """
         address = self._address
         if address is None:

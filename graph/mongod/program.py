@@ -20,6 +20,7 @@ import psutil
 
 from graph.errors import MORE_THREADS, StartupError
 from graph.mongod.address import REPLICA_SET, Address
+from graph.mongod.datadir import DiskFullError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -168,7 +169,7 @@ def _dies_with_parent() -> list[str]:
 
 def exit_error(  # noqa: PLR0911 - one for each cause
     *, mongod: Path, dbpath: Path, log: Path, address: Address, exit_code: int, when: str = "at its start"
-) -> EmbeddedMongoError:
+) -> EmbeddedMongoError | DiskFullError:
     """Why mongod ended, from its exit code (negative: a signal) and its log."""
     text, reasons = _read_log(log)
     # mongod reports one failure several times on its way out: the first names the cause.
@@ -180,7 +181,7 @@ def exit_error(  # noqa: PLR0911 - one for each cause
             f" or choose another --data-dir (mongod: {[*reported, reason][0]})"
         )
     if "No space left on device" in text or _is_full(dbpath):
-        return EmbeddedMongoError(f"the disk that holds {dbpath} is full: free some space (log: {log})")
+        return DiskFullError(f"the disk that holds {dbpath} is full: free some space (log: {log})")
     if exit_code == -signal.SIGABRT and any(words in text for words in _NO_THREAD_WORDS):
         return EmbeddedMongoError(f"mongod was refused a thread {when}: {MORE_THREADS} (log: {log})")
     if "Address already in use" in text:

@@ -11,16 +11,18 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_when_event_set, wait_exponential
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_when_event_set, wait_exponential
 from tenacity.nap import sleep_using_event
 
 from graph.errors import StartupError
+from graph.mongod.datadir import DiskFullError
 from graph.mongod.embedded import EmbeddedMongo
 
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 6
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds
+_SPACE_PAUSE = 2.0  # seconds between looks whether a full disk has free space
 _MOST_ENDS, _ENDS_WITHIN = 5, 300.0  # a mongod that ends more often within these seconds is not started again
 
 
@@ -28,7 +30,8 @@ _MOST_ENDS, _ENDS_WITHIN = 5, 300.0  # a mongod that ends more often within thes
 def kept_running(mongo: EmbeddedMongo) -> Iterator[None]:
     """Keep a started mongod running while the block runs.
 
-    When it can't be started again, the process gets SIGINT, so that the block ends.
+    A full disk is waited for, as long as it takes. When mongod can't be started again for another reason, the
+    process gets SIGINT, so that the block ends.
 
     Raises:
         StartupError: mongod ended and can't be started again; the message says why.
@@ -85,12 +88,33 @@ class _Watch:
             os.kill(os.getpid(), signal.SIGINT)
 
     def _start_again(self, reason: StartupError) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._try_to_start(reason)
+            except DiskFullError as full:
+                self._wait_for_space(full)
+                reason = full
+            else:
+                return
+
+    def _wait_for_space(self, full: DiskFullError) -> None:
+        logger.error("%s; mongod is started again when there is space", full)
+        while not self._stopping.wait(_SPACE_PAUSE) and not self._mongo.has_space():
+            pass
+
+    def _try_to_start(self, reason: StartupError) -> None:
+        """Start mongod with several attempts, unless the disk is full.
+
+        Raises:
+            StartupError: it can't start, or ended too often.
+        """
         now = time.monotonic()
-        if len(self._ends) == _MOST_ENDS and now - self._ends[0] < _ENDS_WITHIN:
-            raise reason
-        self._ends.append(now)
+        if not isinstance(reason, DiskFullError):
+            if len(self._ends) == _MOST_ENDS and now - self._ends[0] < _ENDS_WITHIN:
+                raise reason
+            self._ends.append(now)
         for attempt in Retrying(
-            retry=retry_if_exception_type(StartupError),
+            retry=retry_if_exception(_may_start_later),
             wait=wait_exponential(multiplier=_SHORTEST_PAUSE, max=_LONGEST_PAUSE),
             stop=stop_after_attempt(_ATTEMPTS) | stop_when_event_set(self._stopping),
             sleep=sleep_using_event(self._stopping),
@@ -99,3 +123,7 @@ class _Watch:
             with attempt:
                 self._mongo.start_again()
         logger.warning("mongod runs again")
+
+
+def _may_start_later(error: BaseException) -> bool:
+    return isinstance(error, StartupError) and not isinstance(error, DiskFullError)
