@@ -12,11 +12,9 @@ from graph.enrichment.tokens import TokenCounter
 from graph.errors import TransferError, shown
 from graph.store.documents import (
     Document,
-    EnrichmentState,
     MemoryDocument,
     MessageDocument,
     SessionDocument,
-    SummaryDocument,
     UserDocument,
     pending,
 )
@@ -27,10 +25,12 @@ from graph.store.streams.documents import MessageStatus
 from graph.store.streams.reading import is_streaming
 from graph.store.transfer.documents import Contents
 from graph.transfer.branches import Branches
-from graph.transfer.defaults import derived_uuid, item_of, user_of
+from graph.transfer.defaults import derived_uuid, item_of, message_of, summary_of, user_of, whole_memory_of
 from graph.transfer.portions import Batch, Items, Load, Part, Portion, Users
 from graph.transfer.records import LONGEST_LINE, parse, parse_header
 from graph.transfer.source import Source
+from graph.transfer.uuids import Uuids
+from graph.transfer.values import MOST
 
 AT_ONCE = Load(records=1_000, size=8 * 2**20, entities=MOST_ENTITIES)
 """Maximum load of one transaction, unless one line has more: mongod's cache limits transactions."""
@@ -198,6 +198,7 @@ class _Session:
         self._uncounted_messages: list[MessageDocument] = []
         self._memory = 0  # the place in `_ranges` of the last message's memory
         self._last_seq = 0
+        self._uuids = Uuids()
         self._branches = Branches(session_id)
         self._message_count = 0
         self._token_count = 0
@@ -257,26 +258,10 @@ class _Session:
             raise TransferError(
                 f"line {line}: seq is {seq} after {self._last_seq}: a session's messages must stand in order"
             )
+        if seq > MOST:
+            raise TransferError(f"line {line}: seq is {seq} by its place, and at most {MOST} is accepted")
         tokens = record.get("tokenCount")
-        created = record.get("createdAt", self._at)
-        defaults: MessageDocument = {
-            "_id": record.get("uuid") or derived_uuid("message", self.session_id, seq),
-            "sessionId": self.session_id,
-            "memoryId": self._memory_of(seq, record, line),
-            "seq": seq,
-            "role": record["role"],
-            "content": record["content"],
-            "metadata": {},
-            "tokenCount": 0,
-            "entities": [],
-            "createdAt": created,
-            "updatedAt": created,
-            "enrichment": pending(self._at),
-        }
-        if "entities" in record:
-            defaults["enrichment"] = {"state": EnrichmentState.DONE.value, "attempts": 0, "at": self._at}
-        record.pop("uuid", None)
-        message = cast("MessageDocument", {**defaults, **record})
+        message = message_of(record, self._memory_of(seq, record, line), seq, self._at)
         if is_streaming(message):
             message["status"] = MessageStatus.INTERRUPTED.value  # its pieces are not exported
             message["enrichment"] = pending(self._at)
@@ -285,7 +270,9 @@ class _Session:
             self._uncounted_messages.append(message)
         else:
             self._add_tokens(message, tokens)
+            self._refuse_many_tokens(line)
         self._last_seq = seq
+        self._uuids.add(seq, message["_id"])
         self._message_count += 1
         self._first_at = self._first_at or message["createdAt"]
         self._last_at = max(self._last_at or message["updatedAt"], message["updatedAt"])
@@ -296,6 +283,13 @@ class _Session:
         self._token_count += tokens
         if self._uncounted and (memory := self._uncounted.get(message["memoryId"])) is not None:
             memory["tokenCount"] += tokens
+
+    def _refuse_many_tokens(self, line: int) -> None:
+        if self._token_count > MOST:
+            raise TransferError(
+                f"line {line}: the tokenCount of the messages up to here is {self._token_count:,} in all, and a session"
+                f" has at most {MOST:,}"
+            )
 
     @property
     def counted(self) -> bool:
@@ -334,29 +328,22 @@ class _Session:
 
     def _hold_whole(self, created: datetime, seq: int) -> None:
         """Create the memory of a session without memory records; its last seq is set at the end of the session."""
-        memory_id = derived_uuid("memory", self.session_id)
-        self._ranges = [(0, 0, memory_id)]
-        self._uncounted[memory_id] = {
-            "_id": memory_id,
-            "sessionId": self.session_id,
-            "firstSeq": seq,
-            "lastSeq": seq,
-            "tokenCount": 0,
-            "metadata": {},
-            "createdAt": created,
-        }
+        whole = whole_memory_of(self.session_id, seq, created)
+        self._ranges = [(0, 0, whole["_id"])]
+        self._uncounted[whole["_id"]] = whole
 
     def _add_summary(self, record: Document, line: int) -> None:
         self._branches.add_summary(record, line)
-        document = {
-            "_id": record.pop("uuid", None) or derived_uuid("summary", self.session_id, record["lastSeq"]),
-            "entities": [],
-            "createdAt": self._at,
-            **record,
-        }
+        last_message = self._uuids.find(record["lastSeq"])
+        if last_message is None and "lastMessageUuid" not in record:
+            raise TransferError(
+                f"line {line}: lastSeq is {record['lastSeq']}, which no message of the session has in this file: give"
+                " lastMessageUuid, the uuid of the last message that the summary covers"
+            )
+        summary = summary_of(record, last_message, self._at)
         if "tokenCount" not in record:
-            document["tokenCount"] = self._tokens.count(record["content"])
-        self._contents.summaries.append(cast("SummaryDocument", document))
+            summary["tokenCount"] = self._tokens.count(record["content"])
+        self._contents.summaries.append(summary)
 
     def document(self, line: int) -> SessionDocument:
         """Return the session's document, after all its records, and hold the memories that waited for their counts.

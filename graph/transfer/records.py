@@ -32,7 +32,10 @@ values get the same defaults each time, so that a second import of the file stor
 * `createdAt` and `updatedAt` of a message: the time of the import; of a session: those of its messages;
 * `tokenCount`, `messageCount`, `lastSeq` and `summarySeq`: counted;
 * `branches` and `head` of a session, `branch` of a message and of a summary: the messages form one line;
+* `source` of a summary: `EXTRACTIVE`; its `lastMessageUuid`: that of the message with its `lastSeq`;
 * `enrichment`: `PENDING`, so that a worker extracts the entities; `DONE` where the record brings `entities`.
+
+Numbers are at most 2^30, and so is the sum of a session's tokens.
 
 Unknown fields are refused in a file written by hand, since they are likely typing errors, and kept in an export, since
 all fields of a document are kept.
@@ -53,7 +56,7 @@ from graph.operations.item_texts import check_index
 from graph.operations.items import MAX_VALUE_BYTES, check_key, check_namespace
 from graph.operations.sessions import check_title
 from graph.store.documents import AnyDocument
-from graph.transfer.values import Count, Days, Place, Time, Uuid, with_times
+from graph.transfer.values import Count, Days, Minutes, Place, Serial, Time, Uuid, with_times
 
 FORMAT: Final = "recallql"
 VERSION: Final = 1
@@ -79,7 +82,7 @@ class _Header(TypedDict):
     format: str
     version: int
     exportedAt: NotRequired[Time]
-    numbers: NotRequired[dict[Literal["sessions", "users"], Count]]
+    numbers: NotRequired[dict[Literal["sessions", "users"], Serial]]
 
 
 @with_config(_OPEN)
@@ -91,7 +94,7 @@ class _User(TypedDict):
     firstName: NotRequired[str | None]
     lastName: NotRequired[str | None]
     retentionDays: NotRequired[Days | None]
-    number: NotRequired[Place]
+    number: NotRequired[Serial]
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[Time]
     updatedAt: NotRequired[Time]
@@ -128,7 +131,7 @@ class _Session(TypedDict):
     readSeq: NotRequired[Count]
     forkedFrom: NotRequired[_ForkOrigin]
     expiresAt: NotRequired[Time]
-    number: NotRequired[Place]
+    number: NotRequired[Serial]
     metadata: NotRequired[dict[str, Any]]
     createdAt: NotRequired[Time]
     updatedAt: NotRequired[Time]
@@ -213,7 +216,11 @@ class _Summary(TypedDict):
     sessionId: str
     firstSeq: Place
     lastSeq: Place
+    lastMessageUuid: NotRequired[Uuid]
     content: str
+    source: NotRequired[Literal["EXTRACTIVE", "LLM"]]
+    stale: NotRequired[bool]
+    fellBackReason: NotRequired[str]
     tokenCount: NotRequired[Count]
     entities: NotRequired[list[_Entity]]
     createdAt: NotRequired[Time]
@@ -232,7 +239,7 @@ class _Item(TypedDict):
     createdAt: NotRequired[Time]
     updatedAt: NotRequired[Time]
     expiresAt: NotRequired[Time]
-    ttl: NotRequired[float]
+    ttl: NotRequired[Minutes]
     index: NotRequired[list[str]]
 
 

@@ -10,13 +10,16 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from graph.errors import BadUserInput, shown
 from graph.operations import times, validation
+from graph.operations.items import MAX_TTL
 from graph.store.expiry import MOST_DAYS
 
 # Values without times, or with times that pydantic reads.
 _SETTLED = frozenset({"metadata", "content", "role", "type"})
 _TIME_NAME = re.compile(r"[a-z]At$|^at$")
 
-_MOST: Final = 2**53 - 1  # the maximum that JSON holds exactly and MongoDB can still increment
+MOST: Final = 2**30
+"""Half of the range of GraphQL's Int, in which fields return these numbers: later messages need the other half."""
+_MOST_EXACT: Final = 2**53 - 1  # the maximum that JSON holds exactly and MongoDB can still increment
 
 
 def read_time(value: object) -> datetime:
@@ -39,8 +42,10 @@ def _read_uuid(value: str) -> str:
 
 Uuid: TypeAlias = Annotated[str, AfterValidator(_read_uuid)]
 Time: TypeAlias = Annotated[datetime, BeforeValidator(read_time)]
-Count: TypeAlias = Annotated[int, Field(ge=0, le=_MOST)]
-Place: TypeAlias = Annotated[int, Field(ge=1, le=_MOST)]
+Count: TypeAlias = Annotated[int, Field(ge=0, le=MOST)]
+Place: TypeAlias = Annotated[int, Field(ge=1, le=MOST)]
+Serial: TypeAlias = Annotated[int, Field(ge=0, le=_MOST_EXACT)]
+Minutes: TypeAlias = Annotated[float, Field(gt=0, le=MAX_TTL, allow_inf_nan=False)]
 Days: TypeAlias = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 
 

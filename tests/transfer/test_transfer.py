@@ -84,6 +84,8 @@ async def fill(database: Database) -> None:
                 "sessionId": "a",
                 "firstSeq": last - 3,
                 "lastSeq": last,
+                "lastMessageUuid": new_uuid(),
+                "source": "LLM",
                 "content": "they talked",
                 "tokenCount": 2,
                 "entities": [],
