@@ -22,7 +22,11 @@ from graph.store.database import OLDEST_MONGODB
 from graph.store.documents import now
 from graph.store.versions import CURRENT
 
-_LEAST_DISK = 2**30  # bytes
+_GIB = 2**30
+_LEAST_DISK = _GIB  # bytes: a checkpoint of MongoDB with its journal can take as much at once
+_LOW_DISK = 0.1, 2 * _GIB, 10 * _GIB
+"""A disk is low below this share of it, but not below the first and not above the second number of bytes."""
+_MUCH_REUSABLE = 0.3, _GIB  # share of the files, and bytes: below either, `compact` is not worth its reads and writes
 _LONGEST_WAIT = 600.0  # seconds that a pending message may wait
 _NAMED = 6  # missing indexes that are named
 _MOST_SKEW = 5.0  # seconds; a lease is compared with the clocks of several machines
@@ -63,6 +67,7 @@ def of_mongodb(found: Checkup, settings: Settings) -> Iterator[Finding]:
     yield from _graded(found, settings)
     if not found.error:
         yield from _backlog(found, settings)
+        yield from _reusable(found)
         yield _oplog(found)
         yield _memory(found)
 
@@ -127,18 +132,37 @@ def disk(settings: Settings, used_by_mongodb: tuple[int, int] | None = None) -> 
         settings: name the directory of an own mongod.
         used_by_mongodb: total and used bytes of the file system of MongoDB, where it reports them.
     """
-    free = []
+    disks = []
     if used_by_mongodb is not None:
         total, used = used_by_mongodb
-        free.append(("MongoDB's disk", total - used))
+        disks.append(("MongoDB's disk", total, total - used))
     if settings.mongodb_uri is None and settings.data_dir.exists():
-        free.append((f"the disk of {settings.data_dir}", shutil.disk_usage(settings.data_dir).free))
-    for name, left in free:
-        text = f"{left / 2**30:.1f} GiB are free on {name}"
+        usage = shutil.disk_usage(settings.data_dir)
+        disks.append((f"the disk of {settings.data_dir}", usage.total, usage.free))
+    share, least, most = _LOW_DISK
+    for name, total, left in disks:
+        low = min(max(share * total, least), most)
+        text = f"{left / _GIB:.1f} GiB are free on {name}"
         if left < _LEAST_DISK:
             yield Finding("Disk", Grade.BROKEN, text, "Free some space: MongoDB stops when the disk is full.")
+        elif left < low:
+            advice = f"Free some space, or use a larger disk: below {low / _GIB:.1f} GiB is little."
+            yield Finding("Disk", Grade.WARNING, text, advice)
         else:
             yield Finding("Disk", Grade.OK, text)
+
+
+def _reusable(found: Checkup) -> Iterator[Finding]:
+    """The space of deleted data."""
+    if found.reusable is None or not found.files:
+        return
+    text = (
+        f"{found.reusable / _GIB:.2f} of the {found.files / _GIB:.2f} GiB of MongoDB's files hold no data, and new data"
+        " takes them first"
+    )
+    share, least = _MUCH_REUSABLE
+    much = found.reusable >= max(share * found.files, least)
+    yield Finding("Space", Grade.OK, text, "`compact` gives it to the disk: see docs/operating.md." if much else "")
 
 
 def _backlog(found: Checkup, settings: Settings) -> Iterator[Finding]:

@@ -33,6 +33,9 @@ class Checkup:
         schema: the stored version of the schema; None of a database that no version since the first one has opened.
         newer: the reason why a newer version is needed, or None.
         disk: total and used bytes of its file system, where MongoDB reports them.
+        files: bytes of the files of its collections and indexes.
+        reusable: bytes of these files that hold no data, and that new data takes; None where MongoDB does not report
+            them.
         enrichment: the counts of `graph.store.jobs.progress`; None where the database or a replica set is missing, or
             the counts took too long.
         uncounted: the reason why enrichment and erasures were not counted, or None.
@@ -51,6 +54,8 @@ class Checkup:
     schema: VersionDocument | None = None
     newer: str | None = None
     disk: tuple[int, int] | None = None
+    files: int = 0
+    reusable: int | None = None
     enrichment: Document | None = None
     uncounted: str | None = None
     erasures: int = 0
@@ -141,7 +146,11 @@ async def _look(opened: Database, found: Checkup, model: str | None, counted_wit
         found.schema = await stored_version(database)
     if found.schema is not None and found.schema["newest"] > CURRENT:
         found.newer = newer(opened.name, found.schema)
-    found.disk = file_system(await database.command("dbStats"))
+    stats: Document = await database.command("dbStats", freeStorage=1)
+    found.disk = file_system(stats)
+    found.files = int(stats.get("totalSize", 0))
+    if "totalFreeStorageSize" in stats:
+        found.reusable = int(stats["totalFreeStorageSize"])
     if found.replicated and not found.empty and found.newer is None:
         await _count(opened, found, model, counted_within)
     with suppress(OperationFailure):  # a user that may read the database alone

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +18,23 @@ from spacy.util import get_package_path
 
 from graph.cli.commands.doctor import report
 from graph.mongod.embedded import EmbeddedMongo
-from graph.operations.diagnosis import Grade
+from graph.operations.diagnosis import Grade, disk, of_mongodb
 from graph.runtime.diagnosis import examine
 from graph.settings import Settings
-from graph.store.database import Database
+from graph.store.adding.add_plan import NewMemory, NewMessage
+from graph.store.checkup import Checkup
+from graph.store.database import Database, open_database
 from graph.store.documents import now
+from graph.store.jobs import erasure
+from graph.store.memories import add_memory
+from graph.store.scope import EVERYTHING
+from graph.store.sessions import delete_session
 from tests.support.accounts import mongod_with_reader
 from tests.support.commands import Commands
+from tests.support.documents import extract
 from tests.support.untyped import untyped
+
+GIB = 2**30
 
 
 @pytest.fixture
@@ -36,7 +49,9 @@ async def grades(settings: Settings) -> dict[str, tuple[Grade, str]]:
 async def test_what_is_well_is_well(there: Settings, database: Database) -> None:
     found = await grades(there)
     assert {grade for grade, _ in found.values()} == {Grade.OK}, found
-    assert {"MongoDB", "Replica set", "Indexes", "Disk", "Enrichment", "spaCy model", "Token table"} <= set(found)
+    assert {"MongoDB", "Replica set", "Indexes", "Disk", "Enrichment", "spaCy model", "Token table", "Space"} <= set(
+        found
+    )
     assert {"Authentication", "Erasures", "Oplog", "Memory", "Embeddings"} <= set(found)
 
 
@@ -110,6 +125,74 @@ async def test_it_changes_nothing(there: Settings, database: Database, commands:
     names = {name for name, _ in sent}
     assert {"aggregate", "dbStats"} <= names
     assert not {"create", "createIndexes", "insert", "update", "delete", "findAndModify"} & names
+
+
+def of_disk(settings: Settings, total: float, free: float) -> Grade:
+    """The grade of a disk of MongoDB, by its size and free space in GiB."""
+    (finding,) = disk(settings, (int(total * GIB), int((total - free) * GIB)))
+    assert bool(finding.advice) is (finding.grade is not Grade.OK)
+    return finding.grade
+
+
+def test_a_disk_that_fills_is_a_warning_in_time(there: Settings) -> None:
+    for total, warned in ((10, 2), (50, 5), (1000, 10)):
+        assert of_disk(there, total, warned + 0.1) is Grade.OK
+        assert of_disk(there, total, warned - 0.1) is Grade.WARNING
+        assert of_disk(there, total, 0.9) is Grade.BROKEN
+
+
+def test_much_reusable_space_has_advice(there: Settings) -> None:
+    def advised(files: float, reusable: float) -> bool:
+        found = Checkup(version="6.0.5", files=int(files * GIB), reusable=int(reusable * GIB))
+        (space,) = [finding for finding in of_mongodb(found, there) if finding.name == "Space"]
+        assert space.grade is Grade.OK
+        assert f"{reusable:.2f} of the {files:.2f} GiB" in space.text
+        return "compact" in space.advice
+
+    assert [advised(4, 2), advised(4, 0.9), advised(10, 2)] == [True, False, False]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_the_space_of_erased_data_is_shown_and_given_back(settings: Settings, tmp_path: Path) -> None:
+    """The recipe of the documentation, on a mongod with its own files."""
+    own = settings.model_copy(update={"data_dir": tmp_path / "data", "mongodb_uri": None})
+    (recipe,) = extract("docs/operating.md", "python", tmp_path)
+    with EmbeddedMongo(own.data_dir) as mongo:
+        with MongoClient[dict[str, Any]](mongo.uri) as client:  # else what is deleted stays for 5 minutes
+            client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=0)
+
+        def state() -> tuple[int, float]:
+            """Bytes of the files, and the reusable GiB that are shown."""
+            with MongoClient[dict[str, Any]](mongo.uri) as client:
+                client.admin.command("fsync")  # a checkpoint, as each minute
+                files = int(client[own.database].command("dbStats")["totalSize"])
+            (space,) = [finding for finding in examine(own) if finding.name == "Space"]
+            return files, float(space.text.split(" ")[0])
+
+        database = await open_database(mongo.uri, name=own.database, driver_name=own.mongodb_driver)
+        try:
+            for _ in range(10):
+                texts = [os.urandom(100_000).hex() for _ in range(20)]
+                messages = [NewMessage("human", text, 3) for text in texts]
+                await add_memory(database, EVERYTHING, NewMemory("erased", messages))
+            await add_memory(database, EVERYTHING, NewMemory("kept", [NewMessage("human", "stays", 3)]))
+            full, reusable = await asyncio.to_thread(state)
+            assert reusable < 0.01
+            await delete_session(database, EVERYTHING, "erased")
+            while await erasure.run_pending(database):
+                pass
+            reusable = (await asyncio.to_thread(state))[1]
+            assert reusable > 0.015
+            command = [sys.executable, str(recipe), mongo.uri, own.database]
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+            assert re.search(r"^messages: \d+,[\d,]+ bytes$", done.stdout, re.MULTILINE)
+            given_back, reusable = await asyncio.to_thread(state)
+            assert given_back < full / 2
+            assert reusable < 0.01
+            assert await untyped(database, "messages").count_documents({}) == 1
+        finally:
+            await database.close()
 
 
 async def test_missing_indexes_are_named(there: Settings, database: Database) -> None:
