@@ -16,6 +16,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect
 
+from graph.errors import Unavailable
 from graph.operations.opening import opened
 from graph.settings import Settings
 from graph.store.driver import client as driver
@@ -25,6 +26,7 @@ from graph.store.driver.waiting import lost_cancellation_raised
 from tests.support.access import changed
 from tests.support.driver import UNCLOSED
 from tests.support.hanging import hanging_mongodb
+from tests.support.replica_set import replica_set
 from tests.support.tcp import free_port
 
 pytestmark = [pytest.mark.filterwarnings(UNCLOSED), pytest.mark.usefixtures("leaves_garbage")]
@@ -165,3 +167,24 @@ async def test_a_cancellation_before_a_command_does_not_cancel_it() -> None:
     await asyncio.sleep(0)
     task.cancel()
     assert await task == "done"
+
+
+async def test_a_primary_that_steps_down_within_find_and_modify_is_unavailable(
+    tmp_path: Path, settings: Settings
+) -> None:
+    fault = {"errmsg": "stepping down", "code": 11602, "errorLabels": ["RetryableWriteError"]}
+    with replica_set(tmp_path, size=1, fails=True) as members:
+        async with opened(settings, members.uri) as database:
+            with members.direct(members.ports[0]) as client:
+                client.admin.command(
+                    "configureFailPoint",
+                    "failCommand",
+                    mode="alwaysOn",
+                    data={
+                        "failCommands": ["findAndModify"],
+                        "writeConcernError": fault,
+                        "errorLabels": fault["errorLabels"],
+                    },
+                )
+            with pytest.raises(Unavailable, match="try again"):
+                await database.counters.upsert_one({"_id": "x"}, {"$inc": {"n": 1}})

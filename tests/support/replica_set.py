@@ -24,10 +24,11 @@ START_SECONDS = 60.0
 class ReplicaSet:
     """The members, by port."""
 
-    def __init__(self, directory: Path, *, size: int = 3, oplog_mb: int = 990) -> None:
+    def __init__(self, directory: Path, *, size: int = 3, oplog_mb: int = 990, fails: bool = False) -> None:
         self._mongod = find_mongod(None, copy_to=directory / "bin")
         self._directory = directory
         self._oplog_mb = oplog_mb
+        self._fails = fails
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         for port in _free_ports(size):
             self.start(port)
@@ -54,6 +55,8 @@ class ReplicaSet:
             oplog_mb=self._oplog_mb,
         )
         command += ["--syncdelay", "1"]  # the oplog is cut up to the last checkpoint
+        if self._fails:
+            command += ["--setParameter", "enableTestCommands=1"]
         self._processes[port] = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
 
     def initiate(self) -> None:
@@ -100,9 +103,16 @@ class ReplicaSet:
 
 
 @contextmanager
-def replica_set(directory: Path, *, size: int = 3, oplog_mb: int = 990) -> Iterator[ReplicaSet]:
-    """Run one for the length of a block."""
-    members = ReplicaSet(directory, size=size, oplog_mb=oplog_mb)
+def replica_set(directory: Path, *, size: int = 3, oplog_mb: int = 990, fails: bool = False) -> Iterator[ReplicaSet]:
+    """Run one for the length of a block.
+
+    Args:
+        directory: for the files of the members.
+        size: number of members.
+        oplog_mb: size of the oplog in MiB.
+        fails: whether MongoDB's own fail points can be set.
+    """
+    members = ReplicaSet(directory, size=size, oplog_mb=oplog_mb, fails=fails)
     try:
         members.initiate()
         yield members

@@ -35,10 +35,15 @@ _UNAVAILABLE = (
 )
 
 
+_TRY_AGAIN = "MongoDB can't answer at the moment: try again"
+
 # Errors of a server that stops, or is no longer the primary; some arrive as a failed write concern.
 _UNAVAILABLE_CODES = frozenset({6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
 
+_UNLABELLED = "'RawBSONDocument' object has no attribute 'update'"
+"""The words of the AttributeError that PyMongo raises for an answer to `findAndModify` with a failed write concern and
+labels, as of a primary that steps down, where a codec decodes types of its own: it can't label the error."""
 _TOO_LARGE = 388  # TransactionTooLargeForCache
 
 
@@ -64,9 +69,13 @@ def translated_errors() -> Iterator[None]:
     try:
         with lost_cancellation_raised():
             yield
+    except AttributeError as error:
+        if str(error) != _UNLABELLED:
+            raise
+        raise Unavailable(_TRY_AGAIN) from error
     except PyMongoError as error:
         if _may_pass(error):
-            raise Unavailable("MongoDB can't answer at the moment: try again") from error
+            raise Unavailable(_TRY_AGAIN) from error
         if isinstance(error, OperationFailure) and error.code == _TOO_LARGE:
             raise TooCostly("the change is larger than MongoDB's cache takes at once: send less at once") from error
         raise
