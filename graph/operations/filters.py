@@ -8,6 +8,7 @@ from graph.errors import BadUserInput
 from graph.operations import validation
 from graph.store.messages import MessageFilter
 from graph.store.reading.metadata import ComparedValue, Contains, Existence, Key, Ordered, Unequal
+from graph.store.titles import MOST_WORDS, words_of
 
 MAX_ITEMS = 100
 """Maximum items of a list of roles, names or sessions in a filter of messages."""
@@ -31,6 +32,18 @@ def check_message_filter(filter_: MessageFilter) -> None:
             raise BadUserInput(f"filter.{name} has {len(items)} items, and at most {MAX_ITEMS} are accepted")
     if filter_.entity is not None:
         validation.check_text(filter_.entity, "filter.hasEntity", most_bytes=validation.MAX_NAME_BYTES)
+
+
+def check_name_filter(value: str, name: str) -> str:
+    """Return a checked text that ids and titles of sessions are compared with.
+
+    Raises:
+        BadUserInput: the text is empty, or too long.
+    """
+    validation.check_id(value, name)
+    if (count := len(words_of(value))) > MOST_WORDS:
+        raise BadUserInput(f"{name} has {count} words, and at most {MOST_WORDS} are accepted")
+    return value
 
 
 def check_segments(value: list[str], name: str) -> tuple[Key, ...]:

@@ -219,7 +219,6 @@ class Summarising(TypedDict):
     attempts: int
     lease: NotRequired[str]
     trace: NotRequired[str]
-    """See `Traced`."""
 
 
 class BranchDocument(TypedDict):
@@ -273,6 +272,7 @@ class SessionDocument(TypedDict):
     revision: NotRequired[int]
     """Grows with each change that a caller makes of the session or its messages."""
     title: NotRequired[str]
+    titleWords: NotRequired[list[str]]
     archived: NotRequired[bool]
     readSeq: NotRequired[int]
     """The `seq` up to which the session's user has read."""
@@ -288,16 +288,16 @@ class SessionDocument(TypedDict):
 
 
 class SessionChanges(TypedDict, total=False):
-    """New values of a session's fields."""
+    """New values of a session's fields; None removes one."""
 
     userId: str
     metadata: JSONObject
     updatedAt: datetime
     revision: int
     title: str
+    titleWords: list[str] | None
     archived: bool
     expiresAt: datetime | None
-    """None removes it."""
 
 
 class SummaryDocument(TypedDict):

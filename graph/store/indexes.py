@@ -19,6 +19,15 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("metadata.$**", ASCENDING)]),
         IndexModel([("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
         IndexModel([("userId", ASCENDING), ("number", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)]),
+        # Of sessions with a title: its words.
+        IndexModel(
+            [("titleWords", ASCENDING)], partialFilterExpression={"titleWords": {"$exists": True}}, name="titleWords"
+        ),
+        IndexModel(
+            [("userId", ASCENDING), ("titleWords", ASCENDING)],
+            partialFilterExpression={"titleWords": {"$exists": True}},
+            name="titleWordsOfUser",
+        ),
         IndexModel(
             [("summarising.dueAt", ASCENDING)],
             partialFilterExpression={"summarising.dueAt": {"$exists": True}},

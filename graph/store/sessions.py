@@ -36,6 +36,7 @@ from graph.store.reading.keyset import Listing
 from graph.store.reading.metadata import Condition, holds, possible
 from graph.store.reading.projection import projection
 from graph.store.scope import Scope
+from graph.store.titles import named, with_words, words_of
 from graph.store.transfer.cancelling import cancel_forks
 from graph.store.tree import branches
 from graph.store.tree.heads import change_of_head
@@ -102,6 +103,7 @@ class SessionFilter:
         created: the start, and the exclusive end, of the creation.
         updated: the same for the last change.
         metadata: conditions that its metadata meets.
+        named: a text that their ids, or words of their titles, begin with, see `titles.named`.
         archived: True for archived sessions alone, False for the others alone; None for either.
     """
 
@@ -110,6 +112,7 @@ class SessionFilter:
     updated: tuple[datetime | None, datetime | None] = (None, None)
     metadata: tuple[Condition, ...] = ()
     archived: bool | None = None
+    named: str | None = None
 
 
 ANY_SESSION = SessionFilter()
@@ -142,6 +145,8 @@ def list_sessions(
         conditions.append({"archived": True if filter_.archived else {"$ne": True}})
     if scope.sessions():
         conditions.append(scope.sessions())
+    if filter_.named is not None:
+        conditions.append(named(filter_.named))
     tests = [holds(("metadata", *path), value) for path, value in filter_.metadata]
     if tests:
         conditions.append({"$expr": {"$and": tests}})
@@ -151,8 +156,10 @@ def list_sessions(
     match = {"$and": conditions} if conditions else {}
     owned = filter_.user_id is not None or scope.user_id is not None
     index = ("userId", by, "_id") if owned else (by, "_id")
-    # The index of metadata is faster for a rare value, and the list's order for a frequent one. MongoDB tries both.
-    return Listing(database.sessions, match, (by, "_id"), None if possibly else index, descending)
+    is_chosen = bool(possibly) or filter_.named is not None
+    # The indexes of metadata and names are faster for a rare value, and the list's order for a frequent one. MongoDB
+    # tries both.
+    return Listing(database.sessions, match, (by, "_id"), None if is_chosen else index, descending)
 
 
 async def create_session(
@@ -201,7 +208,7 @@ async def create_session(
             created["title"] = title
         if expires_at is not None:
             created["expiresAt"] = expires_at
-        await database.sessions.insert_one(created, session=tx)
+        await database.sessions.insert_one(with_words(created), session=tx)
         if owner_id is not None:
             await users.give_session(database, owner_id, session_id, at, tx)
         return created
@@ -245,7 +252,7 @@ async def update_session(
         if (new := merged_metadata(old["metadata"], metadata)) is not old["metadata"]:
             changes["metadata"] = new
         if title is not None and title != old.get("title", ""):
-            changes["title"] = title
+            changes["title"], changes["titleWords"] = title, words_of(title) or None
         if archived is not None and archived != old.get("archived", False):
             changes["archived"] = archived
         if expiry is not None:

@@ -15,7 +15,7 @@ from graph.store.documents import Document, now
 from graph.store.driver.types import DuplicateKeyError, RawDatabase
 from graph.store.service_documents import VersionDocument
 
-CURRENT = 2
+CURRENT = 3
 """The version that this RecallQL reads and writes: the number of the migrations of `graph.store.jobs.migrations`."""
 SCHEMA = {"_id": "schema"}
 _COLLECTION = "versions"

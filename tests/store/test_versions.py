@@ -68,6 +68,12 @@ async def state(database: Database) -> dict[str, Any]:
     return found
 
 
+async def stored(database: Database) -> int:
+    """The number of the documents that migrations pass."""
+    passed = (database.messages, database.summaries, database.all_sessions)
+    return sum([await collection.count_documents({}) for collection in passed])
+
+
 def test_the_version_is_the_number_of_the_migrations() -> None:
     assert len(migrations.MIGRATIONS) == CURRENT
 
@@ -83,7 +89,7 @@ async def test_processes_that_start_at_once_on_old_data_migrate_it_once(mongodb_
     try:
         assert (await state(opened[0]))["number"] == 0
         passed = await asyncio.gather(*(migrations.run_pending(database) for database in opened))
-        documents = await opened[0].messages.count_documents({}) + await opened[0].summaries.count_documents({})
+        documents = await stored(opened[0])
         assert sorted(passed) == [0] * 5 + [documents]
         assert await state(opened[0]) == {**SCHEMA, "number": CURRENT, "newest": CURRENT}
         for name, models in INDEXES.items():
@@ -131,8 +137,7 @@ async def test_a_killed_migration_is_resumed_where_it_was(mongodb_uri: str, upgr
     assert (killed["number"], killed["passed"], killed["newest"]) == (0, 5, CURRENT)
     assert await migrations.run_pending(upgraded) == 0  # the lease of the dead process
     await untyped(upgraded, "versions").update_one(SCHEMA, {"$set": {"dueAt": now() - timedelta(seconds=1)}})
-    messages = await upgraded.messages.count_documents({})
-    assert await migrations.run_pending(upgraded) == messages - 5 + await upgraded.summaries.count_documents({})
+    assert await migrations.run_pending(upgraded) == await stored(upgraded) - 5
     assert (await state(upgraded))["number"] == CURRENT
     assert await upgraded.recall.count_documents({}) > 5
 

@@ -420,6 +420,9 @@ def _is_filter(value: dict[str, Any]) -> bool:
     items = metadata if isinstance(metadata, list) else [metadata]
     if value.get("userId") is not None and not _is_id(value["userId"]):
         return False
+    named = value.get("named")
+    if named is not None and not (_is_id(named) and len(re.findall(r"\w+", named)) <= 10):
+        return False
     return len(items) <= 20 and all(map(_is_condition, items)) and sum(map(_leaves, items)) <= 64
 
 

@@ -110,6 +110,24 @@ def test_a_long_list_of_sessions_is_read_kept_and_shown_in_parts(visit: Visit) -
     expect(newer).to_have_count(0)
 
 
+def test_the_text_of_the_filter_finds_titles_and_ids(visit: Visit, server: ServerProcess) -> None:
+    add(server, "journey", said("Nothing about it is said here."))
+    update = "mutation($i: UpdateSessionInput!) { updateSession(input: $i) { session { title } } }"
+    server.graphql(update, i={"sessionId": "journey", "title": "A voyage to Lisbon"})
+    by_name = visit.page.get_by_role("region", name="By title and id")
+    visit.open()
+    for text, found in (("lisb voy", "A voyage to Lisbon"), ("journ", "A voyage to Lisbon"), ("session 0123", "0123")):
+        visit.page.get_by_role("searchbox", name="Text").fill(text)
+        visit.page.get_by_role("button", name="Filter").click()
+        expect(by_name.locator("a.session")).to_have_count(1)
+        expect(by_name).to_contain_text(found)
+    visit.open("sessions?text=session+0")
+    expect(by_name.locator("a.session")).to_have_count(20)
+    expect(by_name).to_contain_text("The latest 20")
+    visit.open("sessions?text=session+0&user=nobody")
+    expect(by_name).to_contain_text("No id, and no word of a title that was set, begins with this text.")
+
+
 def test_a_reader_of_older_sessions_is_told_of_changes_and_not_moved(visit: Visit, server: ServerProcess) -> None:
     rows = ScrolledList(visit.page, "Sessions", 50)
     visit.open()

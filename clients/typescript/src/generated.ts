@@ -270,6 +270,8 @@ export type SessionFilter = {
   createdAt?: DateTimeRange | null | undefined;
   /** Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64 texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower. */
   metadata?: Array<MetadataFilter> | null | undefined;
+  /** Only sessions whose id begins with this text, in the same case, or whose title, if it was set, has for each word of the text a word that begins with it, independent of case: at most 10 words and 512 bytes. Indexes find them. A default title is found by `search`, as its message is. */
+  named?: string | null | undefined;
   /** Only sessions that last changed within this span. */
   updatedAt?: DateTimeRange | null | undefined;
   /** Only sessions of this user. */

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 import strawberry
 
 from graph.operations import validation
-from graph.operations.filters import FilterBounds
+from graph.operations.filters import FilterBounds, check_name_filter
 from graph.operations.times import cut, rounded_up
 from graph.schema.enums import described_enum
 from graph.schema.metadata_filter import MetadataFilter, checked_conditions
@@ -106,6 +106,12 @@ class SessionFilter:
     archived: bool | None = strawberry.field(
         default=None, description="true: only archived sessions; false: only other sessions."
     )
+    named: str | None = strawberry.field(
+        default=None,
+        description="Only sessions whose id begins with this text, in the same case, or whose title, if it was set,"
+        " has for each word of the text a word that begins with it, independent of case: at most 10 words and 512"
+        " bytes. Indexes find them. A default title is found by `search`, as its message is.",
+    )
     metadata: list[MetadataFilter] | None = strawberry.field(
         default=None,
         description="Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64"
@@ -130,4 +136,5 @@ class SessionFilter:
             self.updated_at.bounds if self.updated_at else (None, None),
             checked_conditions(self.metadata, bounds),
             self.archived,
+            None if self.named is None else check_name_filter(self.named, "filter.named"),
         )

@@ -20,6 +20,7 @@ from graph.store.jobs.documents import ForkDocument
 from graph.store.messages import whole_messages
 from graph.store.scope import Scope
 from graph.store.sessions import refuse_other_prefix, refuse_other_user, refuse_unseen, session_to_change
+from graph.store.titles import with_words
 from graph.store.vectors import await_vectors
 from graph.store.visible import Visible
 from graph.store.writes import write_session
@@ -237,7 +238,7 @@ async def _create(database: Database, source: SessionDocument, fork: Fork, tx: T
     memories += copier.rest()
     session = new_session(source, fork, copier)
     session["readSeq"] = sum(old["seq"] <= source.get("readSeq", 0) for old in found)
-    await database.sessions.insert_one(session, session=tx)
+    await database.sessions.insert_one(with_words(session), session=tx)
     if (user_id := session.get("userId")) is not None:
         await users.give_session(database, user_id, fork.session_id, at, tx)
     if messages:

@@ -37,6 +37,7 @@ from graph.store.jobs.enrichment import LEASE as CLAIM
 from graph.store.jobs.lease import Lease, renewing
 from graph.store.reading.projection import projection
 from graph.store.service_documents import VersionDocument
+from graph.store.titles import words_of
 from graph.store.vectors import await_vectors
 from graph.store.versions import CURRENT, SCHEMA
 from graph.store.visible import Visible
@@ -216,5 +217,21 @@ def _widened(texts: Sequence[MessageDocument]) -> list[UpdateOne]:
     return [UpdateOne({"_id": text["_id"]}, {"$set": {"entities": text["entities"]}}) for text in texts]
 
 
-MIGRATIONS: tuple[Migration, ...] = (_migrate_messages, _migrate_summaries)
+async def _migrate_sessions(database: Database, after: str) -> list[str]:
+    """Store the words of titles."""
+    found = await database.all_sessions.find(
+        {"_id": {"$gt": after}}, {"_id": 1, "title": 1}, sort=[("_id", 1)], limit=BATCH
+    )
+    writes = [
+        # A title that is changed meanwhile is stored with its own words.
+        UpdateOne({"_id": session["_id"], "title": session["title"]}, {"$set": {"titleWords": words}})
+        for session in found
+        if (words := words_of(session.get("title", "")))
+    ]
+    if writes:
+        await database.all_sessions.bulk_write(writes, ordered=False)
+    return [session["_id"] for session in found]
+
+
+MIGRATIONS: tuple[Migration, ...] = (_migrate_messages, _migrate_summaries, _migrate_sessions)
 """By the version that they begin with."""

@@ -32,6 +32,7 @@ from graph.store.driver.types import BulkWriteError, OperationFailure, Transacti
 from graph.store.entities import mentions
 from graph.store.jobs import erasure, expiry
 from graph.store.reading.numbers import N, Numbered
+from graph.store.titles import with_words
 from graph.store.users import new_user
 from graph.store.vectors import await_vectors
 from graph.store.visible import Visible
@@ -202,7 +203,7 @@ async def insert_sessions(database: Database, batch: Sequence[tuple[SessionDocum
         everything.memories += contents.memories
         everything.messages += contents.messages
         everything.summaries += contents.summaries
-    sessions = [session for session, _ in batch]
+    sessions = [with_words(session) for session, _ in batch]
 
     async def attempt(tx: Transaction) -> None:
         await _refuse_erasures(database, sessions, tx)

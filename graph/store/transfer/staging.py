@@ -32,6 +32,7 @@ from graph.store.jobs import erasure, expiry, handover
 from graph.store.jobs.documents import ErasureDocument
 from graph.store.jobs.enrichment import HELD_BACK
 from graph.store.jobs.lease import Lease
+from graph.store.titles import with_words
 from graph.store.transfer.documents import Contents, insert_contents, numbered, touch_users, write_unique
 from graph.store.writes import write
 
@@ -132,7 +133,7 @@ class Staging:
             if not (await self._database.erasures.delete_one(self._job, session=tx)).deleted_count:
                 raise await self._lost(tx)
             await self._database.sessions.insert_many(
-                await numbered(self._database, "sessions", [owner], tx), session=tx
+                await numbered(self._database, "sessions", [with_words(owner)], tx), session=tx
             )
             await touch_users(self._database, [owner], tx)
             if user_id is not None:

@@ -85,6 +85,8 @@ class SessionFilter(BaseModel):
     "Only sessions that last changed within this span."
     archived: Optional[bool] = None
     "true: only archived sessions; false: only other sessions."
+    named: Optional[str] = None
+    "Only sessions whose id begins with this text, in the same case, or whose title, if it was set, has for each word of the text a word that begins with it, independent of case: at most 10 words and 512 bytes. Indexes find them. A default title is found by `search`, as its message is."
     metadata: Optional[list["MetadataFilter"]] = None
     "Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64 texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower."
 

@@ -171,6 +171,8 @@ export type SessionFilter = {
   createdAt?: DateTimeRange | null | undefined;
   /** Only sessions whose metadata meets all these conditions: at most 20, which compare at most 64 texts, numbers, booleans, nulls and empty objects or lists in all filters of an operation. An index finds texts, numbers and booleans at keys without $ and dots; a filter without such a condition is slower. */
   metadata?: Array<MetadataFilter> | null | undefined;
+  /** Only sessions whose id begins with this text, in the same case, or whose title, if it was set, has for each word of the text a word that begins with it, independent of case: at most 10 words and 512 bytes. Indexes find them. A default title is found by `search`, as its message is. */
+  named?: string | null | undefined;
   /** Only sessions that last changed within this span. */
   updatedAt?: DateTimeRange | null | undefined;
   /** Only sessions of this user. */
@@ -372,6 +374,14 @@ export type SessionsFoundQueryVariables = Exact<{
 
 
 export type SessionsFoundQuery = { search: { edges: Array<{ node: { role: string, name: string | null, excerpt: string, session: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } } } }> } };
+
+export type SessionsNamedQueryVariables = Exact<{
+  filter?: SessionFilter | null | undefined;
+  first: number;
+}>;
+
+
+export type SessionsNamedQuery = { sessions: { edges: Array<{ node: { sessionId: string, title: string | null, updatedAt: string, messageCount: number, unreadCount: number, archived: boolean, user: { userId: string } | null, lastMessage: { role: string, name: string | null, excerpt: string } | null, enrichment: { pending: number, failed: number } } }>, pageInfo: { hasNextPage: boolean } } };
 
 export type AddSampleMutationVariables = Exact<{
   input: AddMemoryInput;
@@ -1040,6 +1050,43 @@ export const SessionsFoundDocument = new TypedDocumentString(`
     failed
   }
 }`) as unknown as TypedDocumentString<SessionsFoundQuery, SessionsFoundQueryVariables>;
+export const SessionsNamedDocument = new TypedDocumentString(`
+    query SessionsNamed($filter: SessionFilter, $first: Int!) {
+  sessions(
+    filter: $filter
+    first: $first
+    orderBy: {field: UPDATED_AT, direction: DESC}
+  ) {
+    edges {
+      node {
+        ...SessionRow
+      }
+    }
+    pageInfo {
+      hasNextPage
+    }
+  }
+}
+    fragment SessionRow on Session {
+  sessionId
+  title
+  updatedAt
+  messageCount
+  unreadCount
+  archived
+  user {
+    userId
+  }
+  lastMessage {
+    role
+    name
+    excerpt
+  }
+  enrichment {
+    pending
+    failed
+  }
+}`) as unknown as TypedDocumentString<SessionsNamedQuery, SessionsNamedQueryVariables>;
 export const AddSampleDocument = new TypedDocumentString(`
     mutation AddSample($input: AddMemoryInput!) {
   addMemory(input: $input) {

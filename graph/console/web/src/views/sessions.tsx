@@ -94,7 +94,10 @@ export function Sessions({ parameters }: { parameters: URLSearchParams }) {
         </form>
       </div>
       {text ? (
-        <Found query={text} userId={userId} filter={{ ...range, metadata: metadata && [metadata] }} />
+        <div className="list scrolled">
+          <Named filter={{ ...listed, named: text }} />
+          <Found query={text} userId={userId} filter={{ ...range, metadata: metadata && [metadata] }} />
+        </div>
       ) : (
         <SessionList
           key={JSON.stringify(listed)}
@@ -103,6 +106,44 @@ export function Sessions({ parameters }: { parameters: URLSearchParams }) {
         />
       )}
     </main>
+  );
+}
+
+const SESSIONS_NAMED = graphql(`
+  query SessionsNamed($filter: SessionFilter, $first: Int!) {
+    sessions(filter: $filter, first: $first, orderBy: { field: UPDATED_AT, direction: DESC }) {
+      edges {
+        node {
+          ...SessionRow
+        }
+      }
+      pageInfo {
+        hasNextPage
+      }
+    }
+  }
+`);
+
+const MOST_NAMED = 20;
+
+/** The sessions with a text at the beginning of their ids, or of words of their titles; the latest first. */
+function Named({ filter }: { filter: SessionFilter }) {
+  const { data, error, isPending } = useQuery({
+    queryKey: ['sessions', 'named', filter],
+    queryFn: ({ signal }) => execute(SESSIONS_NAMED, { filter, first: MOST_NAMED }, signal),
+  });
+  if (error) return <Failure error={error} />;
+  if (isPending) return <Loading />;
+  const { edges, pageInfo } = data.sessions;
+  return (
+    <section aria-labelledby="named">
+      <h2 id="named">By title and id</h2>
+      {edges.length === 0 && <p className="quiet">No id, and no word of a title that was set, begins with this text.</p>}
+      {pageInfo.hasNextPage && <p className="quiet">The latest {MOST_NAMED}: more of the title or id finds others.</p>}
+      {edges.map(({ node }) => (
+        <SessionRow key={node.sessionId} row={node} />
+      ))}
+    </section>
   );
 }
 
@@ -119,16 +160,18 @@ function Found(searched: { query: string; userId: string | null; filter: Message
     const { session, ...found } = node;
     if (!rows.has(session.sessionId)) rows.set(session.sessionId, { ...session, lastMessage: found });
   }
-  if (rows.size === 0) return <p className="quiet">No message was found.</p>;
   return (
-    <div className="list scrolled">
+    <section aria-labelledby="found">
+      <h2 id="found">By messages</h2>
       <p className="quiet">
-        The sessions of the 100 best messages for this text, best first. From and To are the times of these messages.
+        {rows.size === 0
+          ? 'No message was found.'
+          : 'The sessions of the 100 best messages for this text, best first. From and To are the times of these messages.'}
       </p>
       {[...rows.values()].map((row) => (
         <SessionRow key={row.sessionId} row={row} />
       ))}
-    </div>
+    </section>
   );
 }
 
