@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MotorClient = cast("type[Client]", AsyncIOMotorClient)
 """The class has the methods of PyMongo's client, whose types the store uses."""
 
-_PINGS = ThreadPoolExecutor(4, thread_name_prefix="ping")
+_PINGS = ThreadPoolExecutor(8, thread_name_prefix="ping")
 """Separate from Motor's threads: long reads may take all of them while MongoDB answers."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -16,12 +17,14 @@ from tenacity import AsyncRetrying, retry_if_exception, wait_fixed
 
 from graph.errors import Unavailable
 from graph.store.driver.client import ping
-from graph.store.driver.types import Client
+from graph.store.driver.types import Client, is_motor
 
 logger = logging.getLogger(__name__)
 
 _PAUSE = 0.1
 """Seconds between two pings: the first may take a connection that MongoDB closed at its end."""
+_TURNS = 20
+"""Minimum turns of the loop that a ping gets before it counts as unanswered: on a new connection, it needs half."""
 
 
 class Presence:
@@ -69,7 +72,7 @@ class Presence:
 
     @property
     def ping_seconds(self) -> float:
-        """The time-out of a ping, in seconds."""
+        """The time-out of a ping, in seconds; longer while the event loop is late."""
         return self._seconds / 2
 
     def look(self) -> asyncio.Task[bool]:
@@ -100,13 +103,26 @@ class Presence:
 
     async def _answers_as(self, *, secondary: bool) -> bool:
         attempts = AsyncRetrying(retry=retry_if_exception(_has_no_answer), wait=wait_fixed(_PAUSE))
+        # PyMongo reads the answer on the event loop, and would take a late loop for a silent MongoDB: the turns count.
+        # Motor's ping holds a thread until its end; above 1, for an error of the driver's limit is no answer.
+        seconds = self.ping_seconds * (2 if is_motor(self._client) else _TURNS)
+        began = time.monotonic()
+        pinging: asyncio.Task[None] = asyncio.create_task(attempts(ping, self._client, seconds, secondary=secondary))
         try:
-            async with asyncio.timeout(self.ping_seconds):
-                await attempts(ping, self._client, self.ping_seconds, secondary=secondary)
-        except TimeoutError:
-            return False
-        except (OperationFailure, WaitQueueTimeoutError):
-            return True  # a refusal is an answer, and all connections of the process may be in use by long reads
+            for _ in range(_TURNS):
+                # A share counts once, however late the loop is at its end.
+                if (await asyncio.wait((pinging,), timeout=self.ping_seconds / _TURNS))[0]:
+                    break
+            else:
+                return False
+            await pinging
+        except WaitQueueTimeoutError:
+            # All connections of the process may be in use by long reads; at the limit, by a silent MongoDB.
+            return time.monotonic() - began < seconds
+        except OperationFailure:
+            return True  # a refusal is an answer
+        finally:
+            pinging.cancel()
         return True
 
 
