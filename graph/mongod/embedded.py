@@ -244,12 +244,6 @@ class EmbeddedMongo:
             address = socket_in(self.data_dir)
             if address is None:
                 address = port_of_loopback(self._last_address())
-                logger.warning(
-                    "the embedded MongoDB listens on %s, which other users of this machine can reach: no Unix socket"
-                    " is possible in %s (a path of at most 94 characters of a-z 0-9 / . _ + ~ @ -)",
-                    address.member,
-                    self.data_dir,
-                )
             self._address = address
             try:
                 self._spawn(mongod, address)
@@ -259,6 +253,13 @@ class EmbeddedMongo:
                 if attempt == _PORT_ATTEMPTS:
                     raise
             else:
+                if address.port:
+                    logger.warning(
+                        "the embedded MongoDB listens on %s, which other users of this machine can reach: no Unix"
+                        " socket is possible in %s (a path of at most 94 characters of a-z 0-9 / . _ + ~ @ -)",
+                        address.member,
+                        self.data_dir,
+                    )
                 return
 
     def _spawn(self, mongod: Path, address: Address) -> None:

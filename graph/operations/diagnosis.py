@@ -173,14 +173,13 @@ def _backlog(found: Checkup, settings: Settings) -> Iterator[Finding]:
     if state is None:
         return
     text = f"{state['done']:,} messages done, {state['pending']:,} pending, {state['failed']:,} failed"
-    oldest = state["oldestPendingAt"]
-    waits = 0.0 if oldest is None else (now() - oldest).total_seconds()
+    waits = 0.0 if found.due_since is None else (now() - found.due_since).total_seconds()
     if state["failed"]:
         advice = "Message.enrichment has their reasons; `recallql enrich --failed` begins them again."
         yield Finding("Enrichment", Grade.WARNING, text, advice)
     elif waits > max(_LONGEST_WAIT, 2 * settings.enrichment_lease):
         advice = "Look whether a worker runs, and read its log; `recallql enrich` enriches pending messages."
-        yield Finding("Enrichment", Grade.WARNING, f"{text}, the oldest for {waits / 60:,.0f} minutes", advice)
+        yield Finding("Enrichment", Grade.WARNING, f"{text}, one of them for {waits / 60:,.0f} minutes", advice)
     else:
         yield Finding("Enrichment", Grade.OK, text)
     if state["unembedded"]:

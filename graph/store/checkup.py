@@ -38,6 +38,8 @@ class Checkup:
             them.
         enrichment: the counts of `graph.store.jobs.progress`; None where the database or a replica set is missing, or
             the counts took too long.
+        due_since: the earliest time of storage, or end of a lease, of the pending messages; None without a pending
+            message, or where messages are not counted.
         uncounted: the reason why enrichment and erasures were not counted, or None.
         erasures: number of erasures that are pending.
         oplog_hours: hours between the oldest and the newest entry of the oplog; None where the user may not read it.
@@ -57,6 +59,7 @@ class Checkup:
     files: int = 0
     reusable: int | None = None
     enrichment: Document | None = None
+    due_since: datetime | None = None
     uncounted: str | None = None
     erasures: int = 0
     oplog_hours: float | None = None
@@ -164,6 +167,7 @@ async def _count(opened: Database, found: Checkup, model: str | None, seconds: f
     try:
         with driver.time_limit(seconds):
             found.enrichment = await progress.progress(opened, model=model)
+            found.due_since = await progress.due_since(opened)
             found.erasures = await opened.erasures.count_documents({})
     except Unavailable as error:
         if not seconds:

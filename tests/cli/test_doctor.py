@@ -24,7 +24,7 @@ from graph.settings import Settings
 from graph.store.adding.add_plan import NewMemory, NewMessage
 from graph.store.checkup import Checkup
 from graph.store.database import Database, open_database
-from graph.store.documents import now
+from graph.store.documents import now, pending
 from graph.store.jobs import erasure
 from graph.store.memories import add_memory
 from graph.store.scope import EVERYTHING
@@ -98,13 +98,23 @@ async def test_a_user_that_may_only_read_is_enough(tmp_path: Path, settings: Set
 async def test_work_that_waits_too_long_is_a_warning(there: Settings, database: Database) -> None:
     old = now() - timedelta(hours=2)
     await untyped(database, "messages").insert_one(
-        {"_id": "x", "sessionId": "s", "seq": 1, "createdAt": old, "enrichment": {"state": "PENDING", "attempts": 0}}
+        {"_id": "x", "sessionId": "s", "seq": 1, "createdAt": now(), "enrichment": pending(old)}
     )
     await untyped(database, "erasures").insert_one({"_id": "s:gone", "dueAt": old})
     found = await grades(there)
     assert found["Enrichment"][0] is Grade.WARNING
     assert "120 minutes" in found["Enrichment"][1]
     assert found["Erasures"][0] is Grade.WARNING
+
+
+async def test_a_message_of_long_ago_that_was_stored_now_does_not_wait(there: Settings, database: Database) -> None:
+    old = now() - timedelta(days=365)
+    await untyped(database, "messages").insert_one(
+        {"_id": "x", "sessionId": "s", "seq": 1, "createdAt": old, "enrichment": pending(now())}
+    )
+    found = (await grades(there))["Enrichment"]
+    assert found[0] is Grade.OK
+    assert "1 pending" in found[1]
 
 
 async def test_sessions_beyond_the_retention_are_not_counted(there: Settings, database: Database) -> None:

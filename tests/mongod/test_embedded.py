@@ -20,6 +20,7 @@ import pytest
 from pymongo import MongoClient
 
 from graph.errors import StartupError
+from graph.mongod import embedded
 from graph.mongod.address import Address
 from graph.mongod.datadir import DataDirLock
 from graph.mongod.embedded import EmbeddedMongo, EmbeddedMongoError, default_data_dir, find_mongod, running_uri
@@ -174,6 +175,19 @@ def test_a_path_that_allows_no_socket_gets_a_port_of_this_machine(
             assert listening(mongo)[0][1] != port
             assert client.test.things.count_documents({}) == 1
         taken.shutdown()
+
+
+def test_the_warning_of_a_port_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ports that another process takes between the look and mongod's own bind."""
+    with AnotherServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as taken:
+        ports = iter([taken.server_address[1], free_port()])
+        monkeypatch.setattr(embedded, "port_of_loopback", lambda _last: Address("127.0.0.1", next(ports)))
+        with EmbeddedMongo(tmp_path / "Upper") as mongo:
+            ((_, port),) = listening(mongo)
+    (warning,) = [record.getMessage() for record in caplog.records if "can reach" in record.getMessage()]
+    assert f"127.0.0.1:{port}," in warning
 
 
 @pytest.mark.parametrize("member", ["/a/mongodb.sock", "127.0.0.1:27017"])

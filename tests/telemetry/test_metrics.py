@@ -17,7 +17,7 @@ from graph.errors import StartupError
 from graph.runtime.metrics import OFF, collected
 from graph.settings import Settings, load_settings
 from graph.store.database import Database
-from graph.store.documents import now
+from graph.store.documents import now, pending
 from graph.store.jobs.depths import depths
 from graph.store.jobs.embedding import announce
 from graph.store.vectors import LAYOUT
@@ -269,7 +269,7 @@ async def test_the_depths_of_queues(database: Database) -> None:
     for name in ("erasures", "forks"):
         await untyped(database, name).insert_many([{"_id": f"{name}{number}", "dueAt": ago} for number in range(3)])
     await untyped(database, "messages").insert_one(
-        {"_id": "m", "sessionId": "s", "seq": 1, "createdAt": ago, "enrichment": {"state": "PENDING"}}
+        {"_id": "m", "sessionId": "s", "seq": 1, "createdAt": ago - timedelta(days=9), "enrichment": pending(ago)}
     )
     found = await depths(database)
     assert found["erasures"][0] == found["forks"][0] == 3

@@ -39,7 +39,7 @@ async def depths(database: Database) -> dict[str, Depth]:
         Unavailable: MongoDB answers for no kind.
     """
     kinds: Mapping[str, tuple[AnyCollection, Document, str]] = {
-        "entities": (database.messages, {"enrichment.state": EnrichmentState.PENDING.value}, "createdAt"),
+        "entities": (database.messages, {"enrichment.state": EnrichmentState.PENDING.value}, "enrichment.dueAt"),
         # Not `$exists`, for which MongoDB would fetch each session.
         "summaries": (database.all_sessions, {"summarising.dueAt": {"$gt": _EVER}}, "summarising.dueAt"),
         "erasures": (database.erasures, {}, "dueAt"),

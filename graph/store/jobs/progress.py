@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Final
+
 from graph.store.database import Database
 from graph.store.documents import Document, EnrichmentState, now, pending
 from graph.store.driver.client import session_of
@@ -11,6 +14,7 @@ from graph.store.hidden import hidden_contents
 from graph.store.vectors import without_vector
 from graph.store.visible import Visible
 
+_EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _PENDING, _FAILED = EnrichmentState.PENDING.value, EnrichmentState.FAILED.value
 
 
@@ -63,6 +67,20 @@ async def progress(database: Database, visible: Visible | None = None, *, model:
     """
     async with session_of(database.client, snapshot=True) as tx:
         return await _progress(database, visible, model, tx)
+
+
+async def due_since(database: Database) -> datetime | None:
+    """Return the earliest time of storage, or end of a lease, of the pending messages; None without a pending message.
+
+    A client may choose any `createdAt`.
+    """
+    hidden = await hidden_contents(database)
+    found = await database.messages.find_one(
+        {"enrichment.state": _PENDING, "enrichment.dueAt": {"$gt": _EVER}, **({"$nor": [hidden]} if hidden else {})},
+        {"_id": 0, "enrichment.dueAt": 1},
+        sort=[("enrichment.dueAt", 1)],
+    )
+    return None if found is None else found["enrichment"]["dueAt"]
 
 
 async def _progress(database: Database, visible: Visible | None, model: str | None, tx: Transaction) -> Document:
