@@ -224,6 +224,13 @@ function Empty() {
         Your own messages come with the mutation <code>addMemory</code>, which the <a href="graphql">explorer</a> runs, or from a
         file with <code>recallql import</code>.
       </p>
+      <p>
+        To see the console with much in it, store the 7,168 chats of the test set. A checkout of RecallQL&apos;s repository, installed
+        with <code>pip install -e &apos;.[test]&apos;</code>, writes them to a file; an installed package alone has no test set:
+      </p>
+      <pre tabIndex={0} aria-label="Commands for the chats of the test set">
+        {'python -m tests.support.chitchat > chitchat.ndjson\nrecallql import chitchat.ndjson'}
+      </pre>
     </div>
   );
 }
