@@ -1,8 +1,9 @@
 """`recallql export`: writes users and sessions from the store to a file.
 
-Each session is a snapshot of one moment, even while others write to it; the moments of different sessions differ, and
-lie between the start and the end of the export. A session created before the place that the export has reached is left
-out; a user precedes the first of its sessions.
+Each session is a snapshot of one moment, even while others write to it. All sessions that are read within
+`SNAPSHOT_SECONDS` have the same moment; of a longer export, the next sessions have a later one, so that a session which
+was created meanwhile before the place that the export has reached is left out. Users and items are read at the time of
+their records; a user precedes the first of its sessions.
 """
 
 from __future__ import annotations

@@ -226,6 +226,47 @@ async def test_an_export_holds_whole_sessions_while_others_write(database: Datab
 # --- files written by hand
 
 
+@pytest.mark.parametrize("seconds", [60.0, 0.001])
+async def test_an_export_is_one_cut_of_all_sessions_within_its_snapshot(
+    database: Database, target: Database, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """A writer adds to session a, then to z: at any one moment, z has as many messages as a, or one less."""
+    monkeypatch.setattr("graph.store.transfer.documents.SNAPSHOT_SECONDS", seconds)
+    monkeypatch.setattr("graph.store.transfer.documents.SESSIONS_AT_ONCE", 1)
+    written = asyncio.Event()
+
+    async def write() -> None:
+        for number in range(1_000_000):
+            for session_id in ("a", "z"):
+                await add_memory(database, EVERYTHING, NewMemory(session_id, [NewMessage("human", str(number), 1)]))
+            if number == 5:
+                written.set()
+
+    for number in range(40):
+        await add_memory(database, EVERYTHING, NewMemory(f"b{number}", [NewMessage("human", "x", 1)]))
+    writing = asyncio.create_task(write())
+    await asyncio.wait_for(written.wait(), 30)
+    file = await exported(database)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    found = {record["sessionId"]: record for record in parsed(file) if record["type"] == "session"}
+    seqs: dict[str, list[int]] = {"a": [], "z": []}
+    for record in parsed(file):
+        if record["type"] == "message" and record["sessionId"] in seqs:
+            seqs[record["sessionId"]].append(record["seq"])
+    for session_id, numbers in seqs.items():
+        assert numbers == list(range(1, found[session_id]["lastSeq"] + 1))
+    if seconds > 1:
+        assert len(seqs["a"]) - len(seqs["z"]) in (0, 1)
+    await imported(target, file)
+    assert await exported_records(target) == parsed(file)
+
+
+async def exported_records(database: Database) -> list[Any]:
+    return parsed(await exported(database))
+
+
 async def test_a_file_written_by_hand_is_completed(target: Database) -> None:
     file = ndjson(
         *said("s", "Hello", "How are you?"),

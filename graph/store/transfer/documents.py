@@ -1,12 +1,14 @@
 """Reads and writes of whole documents, for export and import.
 
-Each session is read at one moment: one snapshot serves several of them, even while others write.
+All sessions that are read within `SNAPSHOT_SECONDS` are read at one moment, even while others write; the next ones, at
+a later moment. So each session is whole.
 
 A session is stored with all its contents in one transaction; for a larger one, see `staging`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
@@ -40,6 +42,8 @@ from graph.store.writes import write
 
 SESSIONS_AT_ONCE = 200
 DOCUMENTS_AT_ONCE = 1_000
+SNAPSHOT_SECONDS = 150.0
+"""How long one snapshot is read: MongoDB keeps snapshots for 300 seconds, and the last sessions need time, too."""
 
 _SNAPSHOT_GONE = {239, 246}  # SnapshotTooOld, SnapshotUnavailable
 _DUPLICATE = 11000
@@ -89,15 +93,17 @@ async def read_sessions(
     try:
         while True:
             async with session_of(database.client, snapshot=True) as snapshot:
-                sessions = await database.sessions.find(
-                    {"$and": [match, bound]}, sort=[("_id", 1)], limit=SESSIONS_AT_ONCE, session=snapshot
-                )
-                if not sessions:
-                    return
-                async with aclosing(_with_contents(database, sessions, since, snapshot)) as contents:
-                    async for kind, documents in contents:
-                        yield kind, documents
-            bound = {"_id": {"$gt": sessions[-1]["_id"]}}
+                until = time.monotonic() + SNAPSHOT_SECONDS
+                while time.monotonic() < until:
+                    sessions = await database.sessions.find(
+                        {"$and": [match, bound]}, sort=[("_id", 1)], limit=SESSIONS_AT_ONCE, session=snapshot
+                    )
+                    if not sessions:
+                        return
+                    async with aclosing(_with_contents(database, sessions, since, snapshot)) as contents:
+                        async for kind, documents in contents:
+                            yield kind, documents
+                    bound = {"_id": {"$gt": sessions[-1]["_id"]}}
     except OperationFailure as error:
         if error.code not in _SNAPSHOT_GONE:
             raise
