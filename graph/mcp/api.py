@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
@@ -43,7 +43,13 @@ class ApiError(ResourceError):
     """The GraphQL API answered with errors; the message has the code and the text of each one.
 
     The MCP server returns the message of a `ResourceError` to the caller, from a tool, too.
+
+    Args:
+        errors: the errors as of a response (section 7.1.2), at least one.
     """
+
+    def __init__(self, errors: Iterable[Mapping[str, Any]]) -> None:
+        super().__init__("; ".join(_described(error) for error in errors))
 
 
 class Calls:
@@ -87,7 +93,7 @@ def data_of(response: Response) -> dict[str, Any]:
         ApiError: the response has errors.
     """
     if errors := response.get("errors"):
-        raise ApiError("; ".join(_described(error) for error in errors))
+        raise ApiError(errors)
     data: dict[str, Any] = response["data"]
     return data
 

@@ -84,13 +84,13 @@ class PipelineApi:
         Raises:
             ApiError: the caller has the maximum number open.
         """
-        from graph.mcp.api import data_of  # noqa: PLC0415 - its module imports the SDK
+        from graph.mcp.api import ApiError  # noqa: PLC0415 - its module imports the SDK
 
         with ExitStack() as held:
             try:
                 held.enter_context(self._guards.presence.connection(self._caller))
             except OperationError as error:
-                data_of({"errors": [public_failure(error, self._caller).formatted]})
+                raise ApiError([public_failure(error, self._caller).formatted]) from error
             yield
 
 
