@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
@@ -154,6 +154,18 @@ def bundle() -> None:
     if shutil.which("npm"):
         pytest.fail("The explorer is not bundled, though npm is here: build it with `pip install -e .`.")
     pytest.skip("no npm, so no bundle to test")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bundle")
+def test_a_dash_has_no_box(visit: Visit) -> None:
+    query = '{ session(sessionId: "June \u2013 July") { sessionId } }'
+    visit.page.goto(f"{visit.address}#{urlencode({'query': query})}")
+    editor = visit.page.locator(".graphiql-query-editor")
+    expect(editor).to_contain_text("July", timeout=PATIENCE)
+    visit.page.wait_for_timeout(3_000)  # Monaco looks for such characters in its worker, after the text is shown
+    expect(editor.locator(".unicode-highlight")).to_have_count(0)
+    assert visit.complaints == []
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
+import { useMonaco } from '@graphiql/react';
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { Kind, parse } from 'graphql';
 import { createClient } from 'graphql-ws';
-import { createElement } from 'react';
+import { createElement, useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 
 /** The page's own address takes the queries, whatever proxy or prefix it is behind. */
@@ -101,10 +102,25 @@ function storeActiveTab() {
 
 storeActiveTab();
 
+/** Monaco boxes each character that looks like another one, as a dash does: in conversations these are plain text. */
+const OPTIONS = { unicodeHighlight: { ambiguousCharacters: false } };
+
+/** The name of the service; it stands within GraphiQL, which gives its editors there. */
+function Name() {
+  const monaco = useMonaco((state) => state.monaco);
+  useEffect(() => {
+    if (!monaco) return undefined;
+    for (const editor of monaco.editor.getEditors()) editor.updateOptions(OPTIONS);
+    const listening = monaco.editor.onDidCreateEditor((editor) => editor.updateOptions(OPTIONS));
+    return () => listening.dispose();
+  }, [monaco]);
+  return hasConsole ? createElement('a', { href: 'console' }, 'RecallQL') : 'RecallQL';
+}
+
 createRoot(document.getElementById('explorer')).render(
   createElement(
     GraphiQL,
     { fetcher, defaultTabs: linked ? [linked, ...tabs] : tabs, isHeadersEditorEnabled: true, defaultEditorToolsVisibility: 'variables' },
-    createElement(GraphiQL.Logo, null, hasConsole ? createElement('a', { href: 'console' }, 'RecallQL') : 'RecallQL'),
+    createElement(GraphiQL.Logo, null, createElement(Name)),
   ),
 );
