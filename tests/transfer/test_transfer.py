@@ -37,6 +37,7 @@ from graph.transfer.export import ExportSelection, export, resumed
 from graph.transfer.import_ import Importer
 from graph.transfer.portions import Batch, Part
 from graph.transfer.source import Source
+from graph.transfer.values import MOST
 from tests.support.contents import TOKENS, everything, exported, imported, parsed
 from tests.support.mentions import Life, read_once, recount, shown
 from tests.support.server_process import clean_environment, served
@@ -737,13 +738,13 @@ UUIDS = st.uuids().map(str)
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[Document, Document, list[Document]]:
     session_id = draw(TEXT.filter(bool))
-    seqs = sorted(draw(st.sets(st.integers(1, 2**40), max_size=5)))
+    seqs = sorted(draw(st.sets(st.integers(1, MOST), max_size=5)))
     memory: Document = {
         "_id": draw(UUIDS),
         "sessionId": session_id,
         "firstSeq": 1,
-        "lastSeq": 2**40,
-        "tokenCount": draw(st.integers(0, 2**40)),
+        "lastSeq": MOST,
+        "tokenCount": draw(st.integers(0, MOST)),
         "metadata": draw(METADATA),
         "createdAt": draw(TIMES),
     }
@@ -756,7 +757,7 @@ def documents(draw: st.DrawFn) -> tuple[Document, Document, list[Document]]:
             "role": draw(TEXT.filter(bool)),
             "content": draw(st.text(st.characters(codec="utf-8"))),
             "metadata": draw(METADATA),
-            "tokenCount": draw(st.integers(0, 2**40)),
+            "tokenCount": draw(st.integers(0, MOST // 5)),
             "entities": [
                 {"key": f"GPE:{name}", "name": name, "label": "GPE", "matches": [{"start": 0, "end": 1, "text": name}]}
                 for name in draw(st.lists(TEXT, max_size=2))
@@ -774,7 +775,7 @@ def documents(draw: st.DrawFn) -> tuple[Document, Document, list[Document]]:
         "metadata": draw(METADATA),
         "createdAt": draw(TIMES),
         "updatedAt": draw(TIMES),
-        "lastSeq": 2**41,
+        "lastSeq": MOST,
         "messageCount": len(messages),
         "tokenCount": sum(message["tokenCount"] for message in messages),
         "summarySeq": 0,
