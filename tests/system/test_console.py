@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from graph.console import console_is_bundled
-from tests.support import server_process
-from tests.support.console import PATIENCE, Visit, add, chromium, said, visiting
+from tests.support.console import PATIENCE, Visit, add, said
 from tests.support.server_process import ServerProcess, until
 
 HOSTILE = [
@@ -28,32 +24,7 @@ HOSTILE = [
     "`</script><script>window.hostile = 1</script>`",
 ]
 
-
-@pytest.fixture(scope="module", autouse=True)
-def bundle() -> None:
-    if console_is_bundled():
-        return
-    if shutil.which("npm"):
-        pytest.fail("The console is not bundled, though npm is here: build it with `pip install -e .`.")
-    pytest.skip("no npm, so no bundle to test")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with server_process.served(tmp_path_factory.mktemp("console") / "data") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
-    with visiting(browser, server.url) as visit:
-        yield visit
+pytestmark = pytest.mark.usefixtures("bundle")
 
 
 @pytest.mark.slow

@@ -6,49 +6,23 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from graph.console import CONSOLE_CSP, console_is_bundled
+from graph.console import CONSOLE_CSP
 from tests.support import node_project, server_process
 from tests.support.access import SECRET, token
 from tests.support.chitchat import CHATS
-from tests.support.console import ADD, Visit, chromium, said, visiting
+from tests.support.console import ADD, Visit, said, visiting
 from tests.support.paths import ROOT
 from tests.support.server_process import ServerProcess
 
 WEB = ROOT / "graph" / "console" / "web"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def bundle() -> None:
-    if console_is_bundled():
-        return
-    if shutil.which("npm"):
-        pytest.fail("The console is not bundled, though npm is here: build it with `pip install -e .`.")
-    pytest.skip("no npm, so no bundle to test")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with server_process.served(tmp_path_factory.mktemp("console") / "data") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
-    with visiting(browser, server.url) as visit:
-        yield visit
+pytestmark = pytest.mark.usefixtures("bundle")
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from graph.console import console_is_bundled
 from tests.support import node_project, server_process
-from tests.support.console import Visit, add, chromium, said, visiting
+from tests.support.console import Visit, add, said, visiting
 from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -22,12 +22,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         pytest.skip("no bundle to test")
     with server_process.served(tmp_path_factory.mktemp("enriched") / "data") as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

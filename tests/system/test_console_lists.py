@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from graph.console import console_is_bundled
 from tests.support import server_process
-from tests.support.console import Visit, add, chromium, said, visiting
+from tests.support.console import Visit, add, said, visiting
 from tests.support.console_pages import Cost, ScrolledList
 from tests.support.server_process import ServerProcess
 
@@ -61,12 +61,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         for number in range(1, SESSIONS + 1):
             add(server, f"session {number:04}", said(f"the only message of {number:04}"))
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

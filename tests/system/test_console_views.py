@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from graph.console import console_is_bundled
-from tests.support import node_project, server_process
-from tests.support.console import Visit, add, chromium, said, visiting
+from tests.support import node_project
+from tests.support.console import Visit, add, said
 from tests.support.paths import ROOT
 from tests.support.server_process import ServerProcess
 
 ARTIFACTS = ROOT / "test-artifacts"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def bundle() -> None:
-    if console_is_bundled():
-        return
-    if shutil.which("npm"):
-        pytest.fail("The console is not bundled, though npm is here: build it with `pip install -e .`.")
-    pytest.skip("no npm, so no bundle to test")
+pytestmark = pytest.mark.usefixtures("bundle")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def artifacts() -> None:
     ARTIFACTS.mkdir(exist_ok=True)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with server_process.served(tmp_path_factory.mktemp("console") / "data") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
-    with visiting(browser, server.url) as visit:
-        yield visit
 
 
 def tab_to(page: Page, name: str) -> None:
